@@ -1,0 +1,1 @@
+//! The pure core of the MCP Server Operator: no client, no clock, no runtime.

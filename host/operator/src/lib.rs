@@ -1,0 +1,1 @@
+//! The MCP Server Operator: controllers, admission webhook, registration.

@@ -1,0 +1,1 @@
+//! Runs policy plugins: WebAssembly components behind the WIT contract.

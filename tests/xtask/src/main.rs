@@ -1,0 +1,2 @@
+//! The project's commands: demo, test, up, down, kubeconfig.
+fn main() {}
