@@ -1,1 +1,20 @@
-//! The custom resources of the MCP Server Operator.
+//! The custom resources of the MCP Server Operator: `MCPServer` and `MCPPlugin`, group
+//! `mcp.litellm.ai`, version `v1alpha1`.
+//!
+//! This crate is the contract with users. The YAML files in `crds/` are generated from it.
+//! Without the feature `crd` it is nothing but serde types, which is what a plugin compiles in.
+
+#![cfg_attr(
+    feature = "crd",
+    expect(
+        unreachable_pub,
+        clippy::duplicated_attributes,
+        reason = "KubeSchema makes a private copy of each public type; printer columns repeat their attributes"
+    )
+)]
+
+pub mod names;
+pub mod v1alpha1;
+
+#[cfg(feature = "crd")]
+mod schema;

@@ -1,0 +1,60 @@
+//! Names that users, manifests and other programs see. They are part of the contract.
+
+/// API group of the custom resources.
+pub const GROUP: &str = "mcp.litellm.ai";
+/// `apiVersion` of the custom resources.
+pub const API_VERSION: &str = "mcp.litellm.ai/v1alpha1";
+/// Kind of the resource that describes one MCP server.
+pub const SERVER_KIND: &str = "MCPServer";
+/// Kind of the resource that puts a plugin into force.
+pub const PLUGIN_KIND: &str = "MCPPlugin";
+
+/// Field managers of server-side apply: one for each writer, so that none undoes another's work.
+pub mod field_managers {
+    /// The controller of one MCPServer: its objects and its status.
+    pub const SERVER: &str = "mcp-operator";
+    /// The registration loop: gateway configuration and the condition `LiteLLMRegistered`.
+    pub const REGISTRY: &str = "mcp-operator-registry";
+    /// The plugin catalogue: status of MCPPlugins.
+    pub const PLUGINS: &str = "mcp-operator-plugins";
+    /// The webhook's own configuration: certificate authority bundles and serving certificate.
+    pub const WEBHOOK: &str = "mcp-operator-webhook";
+}
+
+/// Labels that the operator puts on what it makes.
+pub mod labels {
+    /// Name of the MCPServer that an object belongs to.
+    pub const SERVER: &str = "mcp.litellm.ai/server";
+    /// Kubernetes' recommended label: name of the application. `mcp-<name>`.
+    pub const NAME: &str = "app.kubernetes.io/name";
+    /// Kubernetes' recommended label: name of the instance. The MCPServer's name.
+    pub const INSTANCE: &str = "app.kubernetes.io/instance";
+    /// Kubernetes' recommended label: who manages the object.
+    pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+    /// Value of [`MANAGED_BY`].
+    pub const MANAGED_BY_VALUE: &str = "mcp-operator";
+}
+
+/// Annotations that the operator writes.
+pub mod annotations {
+    /// On a pod template: hash of the ConfigMap that its containers read.
+    pub const CONFIG_HASH: &str = "mcp.litellm.ai/config-hash";
+    /// On the pod template of a gateway workload: what its pods were last replaced for.
+    pub const ROLLED_TO: &str = "mcp.litellm.ai/rolled-to";
+}
+
+/// Types of conditions in `status.conditions`.
+pub mod conditions {
+    /// The specification passes all rules that are in force.
+    pub const SPEC_VALID: &str = "SpecValid";
+    /// The Deployment has the replicas that it should have, all of the present template.
+    pub const DEPLOYMENT_READY: &str = "DeploymentReady";
+    /// External Secrets has synced all required secrets.
+    pub const EXTERNAL_SECRET_SYNCED: &str = "ExternalSecretSynced";
+    /// The ServiceMonitor exists.
+    pub const SERVICE_MONITOR_CREATED: &str = "ServiceMonitorCreated";
+    /// The gateway serves this server's tools.
+    pub const LITELLM_REGISTERED: &str = "LiteLLMRegistered";
+    /// Summary: everything that this MCPServer asks for is there and serves.
+    pub const READY: &str = "Ready";
+}

@@ -1,0 +1,342 @@
+//! `MCPPlugin`: puts a plugin into force.
+
+#[cfg(feature = "crd")]
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector};
+#[cfg(feature = "crd")]
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::Quantity;
+
+/// What a platform team wants of a plugin. Only `source` must be given.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "crd", derive(CustomResource, KubeSchema))]
+#[cfg_attr(
+    feature = "crd",
+    kube(
+        group = "mcp.litellm.ai",
+        version = "v1alpha1",
+        kind = "MCPPlugin",
+        root = "McpPlugin",
+        plural = "mcpplugins",
+        singular = "mcpplugin",
+        shortname = "llmcpp",
+        category = "mcp",
+        status = "McpPluginStatus",
+        derive = "PartialEq",
+        doc = "A plugin in force: a WebAssembly component with validation rules, defaults or a registration strategy.",
+        printcolumn(name = "Mode", type_ = "string", json_path = ".spec.mode"),
+        printcolumn(
+            name = "Interfaces",
+            type_ = "string",
+            json_path = ".status.interfaces"
+        ),
+        printcolumn(name = "Digest", type_ = "string", json_path = ".status.shortDigest"),
+        printcolumn(
+            name = "Ready",
+            type_ = "string",
+            json_path = r#".status.conditions[?(@.type=="Ready")].status"#
+        ),
+        printcolumn(
+            name = "Reason",
+            type_ = "string",
+            json_path = r#".status.conditions[?(@.type=="Ready")].reason"#
+        ),
+        printcolumn(
+            name = "Priority",
+            type_ = "integer",
+            json_path = ".spec.priority",
+            priority = 1
+        ),
+        printcolumn(
+            name = "Age",
+            type_ = "date",
+            json_path = ".metadata.creationTimestamp"
+        ),
+    )
+)]
+#[serde(rename_all = "camelCase")]
+pub struct McpPluginSpec {
+    /// Where the component comes from.
+    pub source: PluginSource,
+
+    /// SHA-256 of the component, 64 hexadecimal digits. A component with another one is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "crd", schemars(regex(pattern = "^[0-9a-f]{64}$")))]
+    pub sha256: Option<String>,
+
+    /// Settings of the plugin, free-form. The plugin judges them before they are used.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[cfg_attr(
+        feature = "crd",
+        schemars(schema_with = "crate::schema::free_form_object")
+    )]
+    pub settings: Map<String, Value>,
+
+    /// What a finding does: `enforce` refuses the object, `warn` shows a warning to the user,
+    /// `audit` only records it.
+    #[serde(default)]
+    pub mode: Mode,
+
+    /// What happens to a request where the plugin itself fails: `Fail` refuses it, `Ignore` goes
+    /// on. In the modes `warn` and `audit` a failing plugin never refuses anything.
+    #[serde(default)]
+    pub failure_policy: FailurePolicy,
+
+    /// Order of plugins, smaller first. It matters for defaults, where each plugin sees what the
+    /// one before it did, and for registrars, of which the first one is in force.
+    #[serde(default = "default_priority")]
+    pub priority: i32,
+
+    /// Which MCPServers the plugin is for. Default: all.
+    #[cfg(feature = "crd")]
+    #[serde(default, rename = "match")]
+    pub matches: PluginMatch,
+
+    /// Time and memory for one call.
+    #[serde(default)]
+    pub limits: PluginLimits,
+
+    /// Signatures that the component must carry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verify: Option<Verify>,
+
+    /// Services that the plugin may plan requests to. Only registrars use them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "crd", x_kube(merge_strategy = kube::core::ListMerge::Map(vec!["name".into()])))]
+    pub connections: Vec<Connection>,
+}
+
+fn default_priority() -> i32 {
+    100
+}
+
+/// Where a component comes from. Exactly one of the fields must be given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "crd", derive(kube::KubeSchema))]
+#[cfg_attr(
+    feature = "crd",
+    x_kube(validation = kube::core::Rule::new(
+        "[has(self.builtin), has(self.file), has(self.configMap), has(self.oci), has(self.url)].filter(x, x).size() == 1")
+        .message("exactly one of builtin, file, configMap, oci and url must be given"))
+)]
+#[serde(rename_all = "camelCase")]
+pub struct PluginSource {
+    /// Name of a plugin that comes with the operator: `validation`, `compliance`,
+    /// `litellm-configmap`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "crd",
+        schemars(regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))
+    )]
+    pub builtin: Option<String>,
+
+    /// Path of a file in the operator's container.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+
+    /// A key of a ConfigMap. A ConfigMap holds at most 1 MiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_map: Option<ConfigMapSource>,
+
+    /// Reference of an OCI artifact: `ghcr.io/acme/rules@sha256:...`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oci: Option<String>,
+
+    /// An `https://` URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "crd", schemars(regex(pattern = "^https://.+")))]
+    pub url: Option<String>,
+}
+
+/// A key of a ConfigMap that holds a component (`kubectl create configmap NAME --from-file=rule.wasm`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ConfigMapSource {
+    /// Namespace of the ConfigMap.
+    pub namespace: String,
+    /// Name of the ConfigMap.
+    pub name: String,
+    /// Key. Default: the only key there is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+/// What a finding does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Refuses the object.
+    #[default]
+    Enforce,
+    /// Shows a warning to the user.
+    Warn,
+    /// Only records it.
+    Audit,
+}
+
+/// What happens to a request where a plugin itself fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
+pub enum FailurePolicy {
+    /// The request is refused.
+    #[default]
+    Fail,
+    /// The request goes on as if the plugin were not there.
+    Ignore,
+}
+
+/// Which MCPServers a plugin is for.
+#[cfg(feature = "crd")]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PluginMatch {
+    /// By the labels of the namespace. Default: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace_selector: Option<LabelSelector>,
+    /// By the labels of the MCPServer. Default: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object_selector: Option<LabelSelector>,
+}
+
+/// Time and memory for one call of a plugin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct PluginLimits {
+    /// Milliseconds that a call may take.
+    #[serde(default = "default_timeout")]
+    #[cfg_attr(feature = "crd", schemars(range(min = 1, max = 10000)))]
+    pub timeout_milliseconds: i32,
+
+    /// Memory that a call may use, for example `64Mi`.
+    #[serde(default = "default_memory")]
+    pub memory: Quantity,
+}
+
+fn default_timeout() -> i32 {
+    1000
+}
+
+fn default_memory() -> Quantity {
+    Quantity("64Mi".into())
+}
+
+impl Default for PluginLimits {
+    fn default() -> Self {
+        Self {
+            timeout_milliseconds: default_timeout(),
+            memory: default_memory(),
+        }
+    }
+}
+
+/// Signatures that a component must carry.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Verify {
+    /// Public keys in PEM. One of them must have signed the component.
+    pub public_keys: Vec<String>,
+}
+
+/// A service that a plugin may plan requests to. The operator adds the credential; the plugin
+/// never sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Connection {
+    /// Name that the plugin uses.
+    pub name: String,
+    /// Base URL: `http://litellm-proxy.litellm.svc:4000`. Nothing outside of it is reached.
+    #[cfg_attr(feature = "crd", schemars(regex(pattern = "^https?://[^/].*$")))]
+    pub base_url: String,
+    /// Credential that the operator adds to each request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth: Option<ConnectionAuth>,
+    /// Certificate authorities for `https`, in PEM. Default: the system's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_bundle: Option<String>,
+    /// Milliseconds that a request may take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "crd", schemars(range(min = 1, max = 120_000)))]
+    pub timeout_milliseconds: Option<i32>,
+}
+
+/// A credential.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectionAuth {
+    /// The Secret key that holds a bearer token.
+    pub secret_key_ref: SecretKeyReference,
+}
+
+/// A key of a Secret in any namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
+pub struct SecretKeyReference {
+    /// Namespace of the Secret.
+    pub namespace: String,
+    /// Name of the Secret.
+    pub name: String,
+    /// Key in its data.
+    pub key: String,
+}
+
+/// What the operator says about an MCPPlugin.
+#[cfg(feature = "crd")]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct McpPluginStatus {
+    /// `Ready`: the plugin is in force as the specification says. If an update is bad, it is False
+    /// and the message says why, while the last good component stays in force: `digest` names it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "crate::schema::conditions")]
+    pub conditions: Vec<Condition>,
+
+    /// `metadata.generation` that this status is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+
+    /// Digest of the component in force: `sha256:...`. Absent: none is in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+
+    /// The first twelve digits of `digest`, for tables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub short_digest: Option<String>,
+
+    /// Interfaces that the component in force exports: `validator,defaulter`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interfaces: Option<String>,
+
+    /// Name that the component gives itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+
+    /// Version of the component.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+
+    /// What the component does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
+
+    /// Rules of the component.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<PluginRule>,
+}
+
+/// One rule of a plugin.
+#[cfg(feature = "crd")]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct PluginRule {
+    /// Stable identifier.
+    pub code: String,
+    /// What it demands.
+    pub summary: String,
+}

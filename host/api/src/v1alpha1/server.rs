@@ -1,0 +1,230 @@
+//! `MCPServer`: one MCP server and everything that it needs.
+
+#[cfg(feature = "crd")]
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{
+    Affinity, Autoscaling, Aws, EnvVar, Image, LiteLlm, LocalReference, NetworkPolicy,
+    Observability, PodDisruptionBudget, Resources, Secret, SecretStore,
+};
+
+/// What a team wants of its MCP server. Only `image` must be given.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "crd", derive(CustomResource, KubeSchema))]
+#[cfg_attr(
+    feature = "crd",
+    kube(
+        group = "mcp.litellm.ai",
+        version = "v1alpha1",
+        kind = "MCPServer",
+        root = "McpServer",
+        plural = "mcpservers",
+        singular = "mcpserver",
+        // Four other groups define a kind MCPServer: a short name that is ours alone.
+        shortname = "llmcp",
+        category = "mcp",
+        namespaced,
+        status = "super::McpServerStatus",
+        derive = "PartialEq",
+        doc = "An MCP server: one manifest that becomes a Deployment, a Service, a ServiceAccount, secrets, monitoring and a registration with LiteLLM.",
+        scale(
+            spec_replicas_path = ".spec.replicas",
+            status_replicas_path = ".status.replicas",
+            label_selector_path = ".status.selector"
+        ),
+        printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
+        printcolumn(name = "Ready", type_ = "string", json_path = ".status.ready"),
+        printcolumn(name = "Transport", type_ = "string", json_path = ".spec.transport"),
+        printcolumn(
+            name = "Registered",
+            type_ = "string",
+            json_path = r#".status.conditions[?(@.type=="LiteLLMRegistered")].status"#
+        ),
+        printcolumn(name = "Endpoint", type_ = "string", json_path = ".status.endpoints.service"),
+        printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+        validation = kube::core::Rule::new("self.metadata.name.size() <= 50")
+            .message("must be at most 50 characters: names of the objects and labels are made from it")
+            .field_path(".metadata.name"),
+        validation = kube::core::Rule::new("self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')")
+            .message("must be a DNS label (lower case letters, digits and '-', beginning with a letter): a Service is named after it")
+            .field_path(".metadata.name"),
+    )
+)]
+#[cfg_attr(
+    feature = "crd",
+    x_kube(validation = kube::core::Rule::new("!has(self.path) || self.path.startsWith('/')")
+        .message("must begin with '/'")
+        .field_path(".path"))
+)]
+#[serde(rename_all = "camelCase")]
+pub struct McpServerSpec {
+    /// What kind of thing stands behind the server: `external-saas` (a service on the Internet,
+    /// such as GitHub), `aws-service` (an AWS API, reached with `aws.iamRole`), or `internal-api`
+    /// (something in your own network).
+    #[serde(rename = "type", default)]
+    pub server_type: ServerType,
+
+    /// How clients speak to the server: `sse` (server-sent events) or `http` (streamable HTTP).
+    #[serde(default)]
+    pub transport: Transport,
+
+    /// Container image of the server.
+    pub image: Image,
+
+    /// Port that the server listens on, in the container and on the Service.
+    #[serde(default = "default_port")]
+    #[cfg_attr(feature = "crd", schemars(range(min = 1, max = 65535)))]
+    pub port: i32,
+
+    /// Path of the MCP endpoint. Default: `/mcp` for transport `http`, `/sse` for `sse`. LiteLLM
+    /// uses the URL exactly as it is, so a wrong path shows as a server without tools.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+
+    /// Number of pods. Ignored where `autoscaling` is given.
+    #[serde(default = "default_replicas")]
+    #[cfg_attr(feature = "crd", schemars(range(min = 0)))]
+    pub replicas: i32,
+
+    /// Scales the number of pods by load (a HorizontalPodAutoscaler).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub autoscaling: Option<Autoscaling>,
+
+    /// How many pods may be away at a time when nodes are drained.
+    #[serde(default)]
+    pub pod_disruption_budget: PodDisruptionBudget,
+
+    /// How pods are spread over nodes and zones.
+    #[serde(default)]
+    pub affinity: Affinity,
+
+    /// CPU and memory of the container. Limits are required, by rule or by default, unless the
+    /// platform team has decided otherwise.
+    #[serde(default)]
+    pub resources: Resources,
+
+    /// Replaces the image's entry point.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
+
+    /// Arguments of the entry point.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub args: Vec<String>,
+
+    /// Environment variables. They win over what `config` and `secrets` define.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "crd", x_kube(merge_strategy = kube::core::ListMerge::Map(vec!["name".into()])))]
+    pub env: Vec<EnvVar>,
+
+    /// Secrets with registry credentials, in the namespace of the MCPServer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub image_pull_secrets: Vec<LocalReference>,
+
+    /// Seconds that a pod has to end its sessions before it is killed.
+    #[serde(default = "default_grace")]
+    #[cfg_attr(feature = "crd", schemars(range(min = 0)))]
+    pub termination_grace_period_seconds: i64,
+
+    /// Configuration that is not secret, free-form. It becomes a ConfigMap: the file
+    /// `/etc/mcp/config.yaml` with all of it, and an environment variable for each top-level scalar
+    /// (`githubOrg` becomes `GITHUB_ORG`).
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[cfg_attr(
+        feature = "crd",
+        schemars(schema_with = "crate::schema::free_form_object")
+    )]
+    pub config: Map<String, Value>,
+
+    /// Secrets, fetched from the secret store by External Secrets and given to the container as
+    /// environment variables.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "crd", x_kube(merge_strategy = kube::core::ListMerge::Map(vec!["name".into()])))]
+    pub secrets: Vec<Secret>,
+
+    /// Where `secrets` come from. Default: the operator's setting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_store: Option<SecretStore>,
+
+    /// AWS identity of the pods.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aws: Option<Aws>,
+
+    /// Metrics, tracing and health probes.
+    #[serde(default)]
+    pub observability: Observability,
+
+    /// Restricts who may reach the pods and what they may reach.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_policy: Option<NetworkPolicy>,
+
+    /// Registration with LiteLLM.
+    #[serde(default)]
+    pub litellm: LiteLlm,
+}
+
+fn default_port() -> i32 {
+    8080
+}
+
+fn default_replicas() -> i32 {
+    2
+}
+
+fn default_grace() -> i64 {
+    30
+}
+
+/// What kind of thing stands behind a server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum ServerType {
+    /// A service on the Internet.
+    ExternalSaas,
+    /// An AWS API.
+    AwsService,
+    /// Something in your own network.
+    #[default]
+    InternalApi,
+}
+
+/// How clients speak to a server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Transport {
+    /// Server-sent events.
+    #[default]
+    Sse,
+    /// Streamable HTTP.
+    Http,
+}
+
+impl Transport {
+    /// The word used in manifests and in LiteLLM's configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sse => "sse",
+            Self::Http => "http",
+        }
+    }
+
+    /// Path of the MCP endpoint where none is given.
+    pub fn default_path(self) -> &'static str {
+        match self {
+            Self::Sse => "/sse",
+            Self::Http => "/mcp",
+        }
+    }
+}
+
+impl McpServerSpec {
+    /// Path of the MCP endpoint.
+    pub fn endpoint_path(&self) -> &str {
+        self.path
+            .as_deref()
+            .unwrap_or_else(|| self.transport.default_path())
+    }
+}

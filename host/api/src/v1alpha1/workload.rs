@@ -1,0 +1,136 @@
+//! The container of an MCP server.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Quantity;
+
+/// A container image.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Image {
+    /// Registry and repository, without a tag: `ghcr.io/acme/mcp-github`.
+    #[cfg_attr(feature = "crd", schemars(length(min = 1)))]
+    pub repository: String,
+
+    /// Tag, for example `1.0.0`. `latest` is refused by the default rules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+
+    /// Digest, for example `sha256:9f86d0...`. It wins over `tag`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "crd", schemars(regex(pattern = r"^sha256:[0-9a-f]{64}$")))]
+    pub digest: Option<String>,
+
+    /// When to pull the image: `IfNotPresent`, `Always` or `Never`.
+    #[serde(default)]
+    pub pull_policy: PullPolicy,
+}
+
+impl Image {
+    /// The reference as a container runtime takes it.
+    pub fn reference(&self) -> String {
+        let tag = self
+            .tag
+            .as_ref()
+            .map(|tag| format!(":{tag}"))
+            .unwrap_or_default();
+        let digest = self
+            .digest
+            .as_ref()
+            .map(|digest| format!("@{digest}"))
+            .unwrap_or_default();
+        format!("{}{tag}{digest}", self.repository)
+    }
+}
+
+/// When an image is pulled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
+pub enum PullPolicy {
+    /// Unless the node has it.
+    #[default]
+    IfNotPresent,
+    /// At every start of a container.
+    Always,
+    /// Never: the node must have it.
+    Never,
+}
+
+/// CPU and memory of a container.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
+pub struct Resources {
+    /// What the scheduler sets aside, for example `cpu: 100m`, `memory: 128Mi`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub requests: BTreeMap<String, Quantity>,
+
+    /// What the container may use at most, for example `cpu: 500m`, `memory: 512Mi`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub limits: BTreeMap<String, Quantity>,
+}
+
+/// An environment variable.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "crd", derive(kube::KubeSchema))]
+#[cfg_attr(
+    feature = "crd",
+    x_kube(validation = kube::core::Rule::new("!(has(self.value) && has(self.valueFrom))")
+        .message("value and valueFrom exclude each other"))
+)]
+#[serde(rename_all = "camelCase")]
+pub struct EnvVar {
+    /// Name of the variable.
+    #[cfg_attr(feature = "crd", schemars(regex(pattern = "^[A-Za-z_][A-Za-z0-9_]*$")))]
+    pub name: String,
+
+    /// Its value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+
+    /// Where its value comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value_from: Option<EnvVarSource>,
+}
+
+/// Where the value of an environment variable comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "crd", derive(kube::KubeSchema))]
+#[cfg_attr(
+    feature = "crd",
+    x_kube(validation = kube::core::Rule::new("has(self.secretKeyRef) != has(self.configMapKeyRef)")
+        .message("exactly one of secretKeyRef and configMapKeyRef must be given"))
+)]
+#[serde(rename_all = "camelCase")]
+pub struct EnvVarSource {
+    /// A key of a Secret in the same namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_key_ref: Option<KeySelector>,
+
+    /// A key of a ConfigMap in the same namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_map_key_ref: Option<KeySelector>,
+}
+
+/// A key of a Secret or ConfigMap.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
+pub struct KeySelector {
+    /// Name of the object.
+    pub name: String,
+    /// Key in its data.
+    pub key: String,
+    /// Start the pod even if the object or the key does not exist.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
+}
+
+/// The name of an object in the same namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
+pub struct LocalReference {
+    /// Name of the object.
+    pub name: String,
+}
