@@ -1,1 +1,15 @@
-//! The pure core of the MCP Server Operator: no client, no clock, no runtime.
+//! The pure core of the MCP Server Operator: what should be, computed from what is.
+//!
+//! Nothing here talks, waits or knows the time of day: time comes in as an argument. So everything
+//! here is tested without a cluster. Three ways lead through it:
+//!
+//! - admission: [`field`] errors and plugin failures become a decision in [`admission`];
+//! - reconcile: [`build`] makes objects from an MCPServer, [`patch`] completes them by what plugins
+//!   say, [`ownership`] finds what must be written, [`status`] says how it stands;
+//! - registration: [`registry`] makes the list of servers that the gateway should know.
+//!
+//! [`retry`] says, for every kind of error, when to try again.
+
+pub mod admission;
+pub mod field;
+pub mod patch;

@@ -1,0 +1,167 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::field::ErrorType;
+
+fn finding(code: &str, field: &str, warning: bool) -> Finding {
+    let error = FieldError {
+        field: field.into(),
+        error_type: ErrorType::Invalid,
+        bad_value: None,
+        message: format!("{code} is broken"),
+        code: code.into(),
+    };
+    Finding { error, warning }
+}
+
+fn outcome(plugin: &str, mode: Mode, result: Result<Vec<Finding>, PluginFailure>) -> Outcome {
+    Outcome {
+        plugin: plugin.into(),
+        mode,
+        failure_policy: FailurePolicy::Fail,
+        result,
+    }
+}
+
+fn failure(plugin: &str) -> PluginFailure {
+    PluginFailure {
+        category: "Trapped",
+        guest: true,
+        message: format!("plugin {plugin} trapped"),
+    }
+}
+
+#[test]
+fn nothing_found_is_allowed() {
+    assert_eq!(
+        decide(&[outcome("a", Mode::Enforce, Ok(vec![]))]),
+        Decision::default()
+    );
+    assert_eq!(decide(&[]), Decision::default());
+}
+
+#[test]
+fn all_errors_are_told_at_once_sorted_and_each_once() {
+    let decision = decide(&[
+        outcome(
+            "b",
+            Mode::Enforce,
+            Ok(vec![finding("tag", "spec.image.tag", false)]),
+        ),
+        outcome(
+            "a",
+            Mode::Enforce,
+            Ok(vec![
+                finding("port", "spec.port", false),
+                finding("tag", "spec.image.tag", false),
+            ]),
+        ),
+    ]);
+    let Some(Denial::Invalid(errors)) = decision.denial else {
+        panic!("not refused")
+    };
+    assert_eq!(
+        errors.iter().map(|e| e.field.as_str()).collect::<Vec<_>>(),
+        ["spec.image.tag", "spec.port"]
+    );
+}
+
+#[test]
+fn a_warning_never_refuses() {
+    let warned = decide(&[outcome(
+        "a",
+        Mode::Enforce,
+        Ok(vec![finding("tag", "spec.image.tag", true)]),
+    )]);
+    assert_eq!(warned.denial, None);
+    assert_eq!(
+        warned.warnings,
+        ["spec.image.tag: Invalid value: tag is broken (a/tag)"]
+    );
+    let by_mode = decide(&[outcome(
+        "a",
+        Mode::Warn,
+        Ok(vec![finding("tag", "spec.image.tag", false)]),
+    )]);
+    assert_eq!(by_mode.denial, None);
+    assert_eq!(by_mode.warnings, warned.warnings);
+}
+
+#[test]
+fn audit_is_silent_but_recorded() {
+    let decision = decide(&[
+        outcome(
+            "a",
+            Mode::Audit,
+            Ok(vec![finding("tag", "spec.image.tag", false)]),
+        ),
+        outcome("b", Mode::Audit, Err(failure("b"))),
+    ]);
+    assert_eq!((decision.denial, decision.warnings), (None, vec![]));
+    assert_eq!(
+        decision.audit.keys().collect::<Vec<_>>(),
+        ["a.tag", "b.failure"]
+    );
+}
+
+#[test]
+fn a_failure_refuses_only_where_it_must() {
+    let refused = decide(&[outcome("a", Mode::Enforce, Err(failure("a")))]);
+    assert_eq!(
+        refused.denial,
+        Some(Denial::PluginFailed(vec![failure("a")]))
+    );
+    let mut ignored = outcome("a", Mode::Enforce, Err(failure("a")));
+    ignored.failure_policy = FailurePolicy::Ignore;
+    assert_eq!(decide(&[ignored]).denial, None);
+    let warned = decide(&[outcome("a", Mode::Warn, Err(failure("a")))]);
+    assert_eq!(
+        (warned.denial, warned.warnings),
+        (None, vec!["plugin a trapped".to_owned()])
+    );
+}
+
+#[test]
+fn broken_rules_are_told_before_broken_plugins() {
+    let decision = decide(&[
+        outcome("a", Mode::Enforce, Err(failure("a"))),
+        outcome(
+            "b",
+            Mode::Enforce,
+            Ok(vec![finding("tag", "spec.image.tag", false)]),
+        ),
+    ]);
+    assert!(matches!(decision.denial, Some(Denial::Invalid(_))));
+    assert_eq!(decision.warnings, ["plugin a trapped"]);
+}
+
+fn any_outcome() -> impl Strategy<Value = Outcome> {
+    let findings =
+        prop::collection::vec(("[ab]", "[xy]", any::<bool>()), 0..3).prop_map(|findings| {
+            Ok(findings
+                .iter()
+                .map(|(code, field, warning)| finding(code, field, *warning))
+                .collect())
+        });
+    let result = prop_oneof![findings, "[ab]".prop_map(|name| Err(failure(&name)))];
+    let mode = prop_oneof![Just(Mode::Enforce), Just(Mode::Warn), Just(Mode::Audit)];
+    let policy = prop_oneof![Just(FailurePolicy::Fail), Just(FailurePolicy::Ignore)];
+    ("[pq]", mode, policy, result).prop_map(|(plugin, mode, failure_policy, result)| Outcome {
+        plugin,
+        mode,
+        failure_policy,
+        result,
+    })
+}
+
+proptest! {
+    #[test]
+    fn the_order_of_outcomes_does_not_matter(mut outcomes in prop::collection::vec(any_outcome(), 0..6), by in 0usize..6) {
+        let decision = decide(&outcomes);
+        let middle = by.min(outcomes.len());
+        outcomes.rotate_left(middle);
+        prop_assert_eq!(&decide(&outcomes), &decision);
+        outcomes.reverse();
+        prop_assert_eq!(&decide(&outcomes), &decision);
+    }
+}

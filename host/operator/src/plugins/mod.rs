@@ -1,0 +1,1 @@
+//! The plugins in force.
