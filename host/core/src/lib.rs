@@ -11,5 +11,14 @@
 //! [`retry`] says, for every kind of error, when to try again.
 
 pub mod admission;
+pub mod build;
+pub mod conditions;
 pub mod field;
+pub mod manifest;
+pub mod ownership;
 pub mod patch;
+pub mod quantity;
+pub mod registry;
+pub mod retry;
+pub mod rollout;
+pub mod status;

@@ -1,0 +1,105 @@
+//! The container of an MCP server.
+
+use k8s_openapi::api::core::v1::{
+    Container, ContainerPort, HTTPGetAction, Probe, ResourceRequirements, VolumeMount,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use mcp_operator_api::v1alpha1::{self as api, McpServer};
+
+use super::environment;
+use super::{Settings, deployment};
+
+/// Name of the container.
+pub(super) const NAME: &str = "server";
+/// Name of the port that speaks MCP.
+pub(super) const PORT: &str = "http";
+/// Name of the port with the metrics, where that is another one.
+pub(super) const METRICS_PORT: &str = "metrics";
+/// Folder with the configuration file.
+const CONFIG_FOLDER: &str = "/etc/mcp";
+
+pub(super) fn build(server: &McpServer, has_config: bool, settings: &Settings) -> Container {
+    let spec = &server.spec;
+    let probes = &spec.observability.health_probes;
+    Container {
+        name: NAME.into(),
+        image: Some(spec.image.reference()),
+        image_pull_policy: Some(format!("{:?}", spec.image.pull_policy)),
+        command: some(&spec.command),
+        args: some(&spec.args),
+        env: Some(environment::build(server, settings)).filter(|variables| !variables.is_empty()),
+        ports: Some(ports(server)),
+        resources: resources(&spec.resources),
+        liveness_probe: Some(probe(&probes.effective_liveness())),
+        readiness_probe: Some(probe(&probes.effective_readiness())),
+        volume_mounts: has_config.then(|| vec![config_mount()]),
+        ..Container::default()
+    }
+}
+
+/// Port of the metrics, if it is not the one that speaks MCP.
+pub(super) fn metrics_port(server: &McpServer) -> Option<i32> {
+    let metrics = &server.spec.observability.metrics;
+    metrics
+        .port
+        .filter(|port| metrics.enabled && *port != server.spec.port)
+}
+
+fn ports(server: &McpServer) -> Vec<ContainerPort> {
+    let port = |name: &str, number| ContainerPort {
+        name: Some(name.into()),
+        container_port: number,
+        // Written out because it is part of the key by which the API server merges ports.
+        protocol: Some("TCP".into()),
+        ..ContainerPort::default()
+    };
+    let metrics = metrics_port(server).map(|number| port(METRICS_PORT, number));
+    [port(PORT, server.spec.port)]
+        .into_iter()
+        .chain(metrics)
+        .collect()
+}
+
+fn resources(resources: &api::Resources) -> Option<ResourceRequirements> {
+    let quantities = |map: &std::collections::BTreeMap<String, api::Quantity>| {
+        let quantities = map
+            .iter()
+            .map(|(name, quantity)| (name.clone(), Quantity(quantity.0.clone())));
+        Some(quantities.collect()).filter(|map: &std::collections::BTreeMap<_, _>| !map.is_empty())
+    };
+    let requirements = ResourceRequirements {
+        limits: quantities(&resources.limits),
+        requests: quantities(&resources.requests),
+        ..ResourceRequirements::default()
+    };
+    (requirements != ResourceRequirements::default()).then_some(requirements)
+}
+
+fn probe(probe: &api::Probe) -> Probe {
+    Probe {
+        http_get: Some(HTTPGetAction {
+            path: probe.path.clone(),
+            port: IntOrString::String(PORT.into()),
+            ..HTTPGetAction::default()
+        }),
+        initial_delay_seconds: probe.initial_delay_seconds,
+        period_seconds: probe.period_seconds,
+        timeout_seconds: probe.timeout_seconds,
+        failure_threshold: probe.failure_threshold,
+        ..Probe::default()
+    }
+}
+
+fn config_mount() -> VolumeMount {
+    VolumeMount {
+        name: deployment::CONFIG_VOLUME.into(),
+        mount_path: CONFIG_FOLDER.into(),
+        read_only: Some(true),
+        ..VolumeMount::default()
+    }
+}
+
+fn some<T: Clone>(list: &[T]) -> Option<Vec<T>> {
+    (!list.is_empty()).then(|| list.to_vec())
+}

@@ -1,0 +1,60 @@
+//! PodDisruptionBudget: how many pods may be away when nodes are drained.
+
+use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use mcp_operator_api::v1alpha1::{IntOrPercent, McpServer};
+
+use super::metadata::{object_meta, selector};
+use crate::manifest::{ManagedKind, Manifest};
+
+/// None for a single pod of which at least one must stay: no node could ever be drained.
+pub(super) fn build(server: &McpServer) -> Option<Manifest> {
+    let budget = &server.spec.pod_disruption_budget;
+    if !budget.enabled || blocks_every_drain(server) {
+        return None;
+    }
+    let min_available = match (&budget.min_available, &budget.max_unavailable) {
+        (None, None) => Some(IntOrString::Int(1)),
+        (min, _) => min.as_ref().map(int_or_string),
+    };
+    let spec = PodDisruptionBudgetSpec {
+        min_available,
+        max_unavailable: budget.max_unavailable.as_ref().map(int_or_string),
+        selector: Some(LabelSelector {
+            match_labels: Some(selector(server)),
+            ..LabelSelector::default()
+        }),
+        ..PodDisruptionBudgetSpec::default()
+    };
+    let budget = PodDisruptionBudget {
+        metadata: object_meta(server),
+        spec: Some(spec),
+        status: None,
+    };
+    Some(Manifest::new(ManagedKind::PodDisruptionBudget, budget))
+}
+
+/// Whether the budget would let no pod go, however healthy all are.
+fn blocks_every_drain(server: &McpServer) -> bool {
+    let budget = &server.spec.pod_disruption_budget;
+    let pods = server
+        .spec
+        .autoscaling
+        .as_ref()
+        .map_or(server.spec.replicas, |scaling| scaling.min_replicas);
+    match (&budget.min_available, &budget.max_unavailable) {
+        (_, Some(IntOrPercent::Int(away))) => *away == 0,
+        (_, Some(IntOrPercent::Percent(away))) => away == "0%",
+        (Some(IntOrPercent::Int(stay)), _) => pods <= *stay,
+        (Some(IntOrPercent::Percent(stay)), _) => stay == "100%" || pods <= 1,
+        (None, None) => pods <= 1,
+    }
+}
+
+fn int_or_string(value: &IntOrPercent) -> IntOrString {
+    match value {
+        IntOrPercent::Int(number) => IntOrString::Int(*number),
+        IntOrPercent::Percent(percent) => IntOrString::String(percent.clone()),
+    }
+}

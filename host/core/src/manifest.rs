@@ -1,0 +1,73 @@
+//! The kinds of objects that an MCPServer becomes.
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use kube::Resource;
+use kube::core::ApiResource;
+use serde::Serialize;
+use serde_json::Value;
+use strum::{EnumIter, IntoStaticStr};
+
+/// A kind of object that the operator makes, in the order in which objects are applied: what a pod
+/// needs to start comes before the Deployment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, EnumIter, IntoStaticStr)]
+pub enum ManagedKind {
+    /// Identity of the pods.
+    ServiceAccount,
+    /// Configuration that is not secret.
+    ConfigMap,
+    /// Address of the pods.
+    Service,
+    /// How many pods may be away at a time.
+    PodDisruptionBudget,
+    /// The pods.
+    Deployment,
+}
+
+impl ManagedKind {
+    /// Name of the kind, as in manifests.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+
+    /// Group, version and plural, as the client needs them.
+    pub fn api_resource(self) -> ApiResource {
+        match self {
+            Self::ServiceAccount => resource::<ServiceAccount>(),
+            Self::ConfigMap => resource::<ConfigMap>(),
+            Self::Service => resource::<Service>(),
+            Self::PodDisruptionBudget => resource::<PodDisruptionBudget>(),
+            Self::Deployment => resource::<Deployment>(),
+        }
+    }
+}
+
+fn resource<K: Resource<DynamicType = ()>>() -> ApiResource {
+    ApiResource::erase::<K>(&())
+}
+
+/// An object that should exist, complete as it is applied.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Manifest {
+    /// Kind of the object.
+    pub kind: ManagedKind,
+    /// The object.
+    pub object: Value,
+}
+
+impl Manifest {
+    /// Takes a typed object over.
+    pub(crate) fn new(kind: ManagedKind, object: impl Serialize) -> Self {
+        // The types are plain data with text for keys: nothing in them can fail to become JSON.
+        Self {
+            kind,
+            object: serde_json::to_value(object).unwrap_or_default(),
+        }
+    }
+
+    /// Name of the object.
+    pub fn name(&self) -> &str {
+        self.object["metadata"]["name"].as_str().unwrap_or_default()
+    }
+}

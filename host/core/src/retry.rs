@@ -1,0 +1,79 @@
+//! When to try again.
+
+use std::time::Duration;
+
+/// What kind of error it is: decides whether and when to try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum ErrorClass {
+    /// Only a change by a person helps: an invalid object, a foreign object in the way.
+    Terminal,
+    /// Somebody else was quicker: try again at once.
+    Conflict,
+    /// The API server or the network failed: try again, ever more slowly.
+    Transient,
+    /// Something that is not ours is not there: a gateway, External Secrets, a custom resource's API.
+    External,
+    /// A plugin failed by its own fault: a new version or other settings may help.
+    PluginGuest,
+    /// A plugin could not be run by our fault.
+    PluginHost,
+}
+
+const CONFLICT: Duration = Duration::from_millis(200);
+const FIRST: Duration = Duration::from_millis(500);
+const SLOWEST: Duration = Duration::from_mins(1);
+const EXTERNAL: Duration = Duration::from_secs(30);
+
+/// When to try again after the `attempt`th failure in a row, counted from 1. `jitter`, from 0.0 to
+/// 1.0, spreads what failed together. Nothing: wait for a change.
+pub fn retry_after(class: ErrorClass, attempt: u32, jitter: f64) -> Option<Duration> {
+    let pause = match class {
+        ErrorClass::Terminal => return None,
+        ErrorClass::Conflict if attempt <= 3 => CONFLICT,
+        ErrorClass::External => EXTERNAL,
+        ErrorClass::Conflict
+        | ErrorClass::Transient
+        | ErrorClass::PluginGuest
+        | ErrorClass::PluginHost => FIRST
+            .saturating_mul(
+                1_u32
+                    .checked_shl(attempt.saturating_sub(1))
+                    .unwrap_or(u32::MAX),
+            )
+            .min(SLOWEST),
+    };
+    Some(pause.mul_f64(0.75 + jitter.clamp(0.0, 1.0) / 2.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_a_person_must_mend_is_not_tried_again() {
+        assert_eq!(retry_after(ErrorClass::Terminal, 1, 0.5), None);
+    }
+
+    #[test]
+    fn transient_errors_are_tried_ever_more_slowly() {
+        let pauses: Vec<_> = (1..9)
+            .filter_map(|attempt| retry_after(ErrorClass::Transient, attempt, 0.5))
+            .collect();
+        assert_eq!(pauses[0], Duration::from_millis(500));
+        assert!(pauses.windows(2).all(|pair| pair[0] <= pair[1]));
+        assert_eq!(pauses.last(), Some(&SLOWEST));
+    }
+
+    proptest! {
+        #[test]
+        fn no_pause_is_absurd(attempt in any::<u32>(), jitter in -1.0..2.0) {
+            for class in [ErrorClass::Conflict, ErrorClass::Transient, ErrorClass::External, ErrorClass::PluginHost] {
+                let pause = retry_after(class, attempt, jitter).unwrap();
+                prop_assert!(pause >= Duration::from_millis(100) && pause <= SLOWEST * 5 / 4);
+            }
+        }
+    }
+}
