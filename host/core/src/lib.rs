@@ -18,6 +18,7 @@ pub mod manifest;
 pub mod ownership;
 pub mod patch;
 pub mod quantity;
+pub mod registration;
 pub mod registry;
 pub mod retry;
 pub mod rollout;

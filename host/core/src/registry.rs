@@ -44,6 +44,13 @@ pub struct Desired {
     pub look_again: Option<Timestamp>,
 }
 
+impl Desired {
+    /// `namespace/name` of each server.
+    pub fn keys(&self) -> impl Iterator<Item = String> {
+        self.entries.iter().map(|entry| format!("{}/{}", entry.namespace, entry.name))
+    }
+}
+
 /// Makes the list from all MCPServers.
 ///
 /// A server enters when all its pods serve. Once it is in, it leaves only when it is deleted, opted
