@@ -1,1 +1,38 @@
 //! A real Kubernetes on this machine, for tests and the demo.
+//!
+//! Three kinds of [`Cluster`]: a [`ControlPlane`] with simulated nodes (seconds, no privileges), a [`RealNode`] that
+//! runs containers (Linux, root) and an [`Existing`] cluster of the user's. All that is built for them is kept in the
+//! [`Cache`].
+
+mod cache;
+mod cluster;
+mod command;
+mod components;
+mod control_plane;
+pub mod image;
+mod interrupt;
+mod kubectl;
+mod machine;
+mod namespaces;
+mod node_files;
+mod pki;
+mod ports;
+mod progress;
+mod real_node;
+mod servers;
+mod supervisor;
+mod template;
+mod tools;
+
+pub use cache::{CACHE_VARIABLE, Cache, Lock, content_key, repository};
+pub use cluster::{Cluster, Existing};
+pub use command::{capture, find_program, process_runs, run_logged, terminate};
+pub use components::Component;
+pub use control_plane::{ControlPlane, ControlPlaneOptions};
+pub use interrupt::{check_interrupted, handle_signals, interrupted};
+pub use kubectl::Kubectl;
+pub use machine::{ensure_node_packages, ensure_python, ensure_rust_targets, static_target};
+pub use ports::free_port;
+pub use progress::Progress;
+pub use real_node::RealNode;
+pub use tools::{Tools, control_plane_tools, node_tools};

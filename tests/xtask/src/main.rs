@@ -1,2 +1,47 @@
-//! The project's commands: demo, test, up, down, kubeconfig.
-fn main() {}
+//! The project's commands: `cargo xtask --help`.
+
+mod commands;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Everything that is done with this checkout: each command sets up what it needs.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build what clusters need into the cache, and nothing else.
+    Build(commands::build::Arguments),
+    /// Start a cluster that stays until `down`.
+    Up(commands::up::Arguments),
+    /// Stop the cluster that `up` started.
+    Down,
+    /// Print the path of the kubeconfig of the cluster that `up` started.
+    Kubeconfig,
+    /// Keep a cluster running; `up` starts this in the background.
+    #[command(hide = true)]
+    Supervise(commands::supervise::Arguments),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Build(arguments) => commands::build::run(&arguments),
+        Command::Up(arguments) => commands::up::run(&arguments),
+        Command::Down => commands::down::run(),
+        Command::Kubeconfig => commands::kubeconfig::run(),
+        Command::Supervise(arguments) => commands::supervise::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

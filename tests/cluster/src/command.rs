@@ -1,0 +1,177 @@
+//! Running programs to their end, and starting those that live as long as this one.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::interrupt::check_interrupted;
+
+/// How many lines of a log an error shows.
+const TAIL: usize = 20;
+
+/// Runs a program to its end and returns its standard output.
+///
+/// # Errors
+/// When it cannot be started or fails; then with the end of its standard error.
+pub fn capture(command: &mut Command) -> Result<String> {
+    let output = command.stdin(Stdio::null()).output().with_context(|| {
+        format!(
+            "cannot run `{}`: is it installed and on PATH?",
+            shown(command)
+        )
+    })?;
+    checked(command, output)
+}
+
+/// The standard output of a program that has ended well.
+pub(crate) fn checked(command: &Command, output: Output) -> Result<String> {
+    if !output.status.success() {
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        bail!(
+            "`{}` failed ({}): {}",
+            shown(command),
+            output.status,
+            last_lines(&stderr)
+        );
+    }
+    String::from_utf8(output.stdout)
+        .with_context(|| format!("`{}` printed no UTF-8", shown(command)))
+}
+
+/// Runs a program to its end with its output in a log file; Ctrl-C ends it.
+///
+/// # Errors
+/// When it cannot be started or fails; then with the end of its log.
+pub fn run_logged(command: &mut Command, log: &Path) -> Result<()> {
+    let file = File::create(log).with_context(|| format!("cannot create {}", log.display()))?;
+    let errors = file
+        .try_clone()
+        .with_context(|| format!("cannot share {}", log.display()))?;
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(file)
+        .stderr(errors)
+        .spawn()
+        .with_context(|| {
+            format!(
+                "cannot run `{}`: is it installed and on PATH?",
+                shown(command)
+            )
+        })?;
+    loop {
+        if let Some(status) = child
+            .try_wait()
+            .with_context(|| format!("cannot wait for `{}`", shown(command)))?
+        {
+            if status.success() {
+                return Ok(());
+            }
+            bail!("`{}` failed ({status}); {}", shown(command), log_tail(log));
+        }
+        if let Err(stop) = check_interrupted() {
+            // It may have ended by itself just now.
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(stop);
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Starts a program that is killed when this one dies, whatever it dies of.
+///
+/// The kernel ties that to the *thread* that started it, so one thread that never ends starts them all.
+pub(crate) fn spawn_bound(command: Command) -> io::Result<Child> {
+    type Request = (Command, Sender<io::Result<Child>>);
+    static STARTER: OnceLock<Sender<Request>> = OnceLock::new();
+    let starter = STARTER.get_or_init(|| {
+        let (requests, received) = channel::<Request>();
+        thread::spawn(move || {
+            for (mut command, reply) in received {
+                // The asker waits for the answer, so it is there to take it.
+                let _ = reply.send(command.spawn());
+            }
+        });
+        requests
+    });
+    let gone = || io::Error::other("the thread that starts programs has ended");
+    let (reply, answer) = channel();
+    starter.send((command, reply)).map_err(|_| gone())?;
+    answer.recv().map_err(|_| gone())?
+}
+
+/// A command that [`spawn_bound`] ties to this program. Only Linux has the means; elsewhere servers end in order or
+/// stay.
+pub(crate) fn bound(program: &Path) -> Command {
+    if cfg!(target_os = "linux") {
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+        command
+    } else {
+        Command::new(program)
+    }
+}
+
+/// The full path of a program on `PATH` or in the system folders that an ordinary user's `PATH` leaves out.
+pub fn find_program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from))
+        .map(|folder| folder.join(name))
+        .find(|candidate| candidate.is_file())
+}
+
+/// The end of a log file and its name, for an error message.
+pub(crate) fn log_tail(log: &Path) -> String {
+    let content = std::fs::read(log).unwrap_or_default();
+    let content = String::from_utf8_lossy(&content);
+    if content.trim().is_empty() {
+        return format!("its log {} is empty", log.display());
+    }
+    format!(
+        "the end of its log {}:\n{}",
+        log.display(),
+        last_lines(&content)
+    )
+}
+
+fn last_lines(text: &str) -> String {
+    let lines: Vec<&str> = text.trim_end().lines().collect();
+    lines[lines.len().saturating_sub(TAIL)..].join("\n")
+}
+
+/// The program and its arguments, as one would type them.
+fn shown(command: &Command) -> String {
+    std::iter::once(command.get_program())
+        .chain(command.get_args())
+        .map(|part| part.to_string_lossy())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// Whether a process of this number runs.
+pub fn process_runs(pid: i32) -> bool {
+    // A process that has ended and was not waited for yet has no command line.
+    std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty())
+}
+
+/// Asks a process to stop.
+///
+/// # Errors
+/// When it may not be asked. One that has stopped already is fine.
+pub fn terminate(pid: i32) -> Result<()> {
+    let Some(pid) = rustix::process::Pid::from_raw(pid) else {
+        bail!("{pid} is no process number")
+    };
+    match rustix::process::kill_process(pid, rustix::process::Signal::TERM) {
+        Err(rustix::io::Errno::SRCH) | Ok(()) => Ok(()),
+        Err(error) => Err(error).context("cannot stop the process"),
+    }
+}

@@ -1,0 +1,104 @@
+//! `kubectl` with the kubeconfig of one cluster.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use crate::command::{capture, checked};
+
+/// Where `kubectl` and the kubeconfig are.
+#[derive(Debug, Clone)]
+pub struct Kubectl {
+    program: PathBuf,
+    kubeconfig: PathBuf,
+}
+
+impl Kubectl {
+    /// A program and a kubeconfig.
+    pub fn new(program: PathBuf, kubeconfig: PathBuf) -> Self {
+        Self {
+            program,
+            kubeconfig,
+        }
+    }
+
+    /// The kubeconfig file.
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// A command that talks to the cluster.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg("--kubeconfig").arg(&self.kubeconfig);
+        command
+    }
+
+    /// Runs `kubectl ARGS` and returns what it printed.
+    ///
+    /// # Errors
+    /// When it fails; then with its message.
+    pub fn run(&self, args: &[&str]) -> Result<String> {
+        capture(self.command().args(args))
+    }
+
+    /// Runs `kubectl ARGS --output json`.
+    ///
+    /// # Errors
+    /// When it fails or prints no JSON.
+    pub fn json(&self, args: &[&str]) -> Result<Value> {
+        let text = capture(self.command().args(args).args(["--output", "json"]))?;
+        serde_json::from_str(&text)
+            .with_context(|| format!("`kubectl {}` printed no JSON", args.join(" ")))
+    }
+
+    /// Applies manifests, on the server's side: large CRDs exceed the annotation that the other way keeps.
+    ///
+    /// # Errors
+    /// When the server refuses them.
+    pub fn apply(&self, manifests: &str) -> Result<String> {
+        self.pipe(
+            &[
+                "apply",
+                "--server-side",
+                "--force-conflicts",
+                "--filename",
+                "-",
+            ],
+            manifests,
+        )
+    }
+
+    /// Runs `kubectl ARGS` with `input` on its standard input.
+    ///
+    /// # Errors
+    /// When it fails; then with its message.
+    pub fn pipe(&self, args: &[&str], input: &str) -> Result<String> {
+        let mut command = self.command();
+        command
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command
+            .spawn()
+            .with_context(|| format!("cannot run {}", self.program.display()))?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // One that ends without reading says why by its exit code and message, checked below.
+            let _ = stdin.write_all(input.as_bytes());
+        }
+        let output = child
+            .wait_with_output()
+            .with_context(|| format!("cannot run {}", self.program.display()))?;
+        checked(&command, output)
+    }
+
+    /// Whether the API server says that it is ready.
+    pub(crate) fn server_is_ready(&self) -> bool {
+        self.run(&["get", "--raw=/readyz", "--request-timeout=2s"])
+            .is_ok()
+    }
+}

@@ -1,0 +1,176 @@
+//! What the machine must have: installed when that is safe to do, named with its remedy when not.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::cache::repository;
+use crate::command::{capture, find_program};
+
+/// The oldest Python that LiteLLM and the MCP client run on.
+const PYTHON: (u32, u32) = (3, 11);
+
+/// Programs of a node that come from the distribution, and the Debian package of each.
+const NODE_PROGRAMS: &[(&str, &str)] = &[
+    ("runc", "runc"),
+    ("iptables", "iptables"),
+    ("conntrack", "conntrack"),
+    ("ip", "iproute2"),
+    ("busybox", "busybox-static"),
+    ("unshare", "util-linux"),
+    ("nsenter", "util-linux"),
+    ("setpriv", "util-linux"),
+];
+
+/// Where distributions put the plugins of the container network, and the Debian package.
+const CNI_FOLDERS: &[&str] = &["/usr/lib/cni", "/opt/cni/bin"];
+const CNI_PACKAGE: &str = "containernetworking-plugins";
+
+/// Go, of which the version is left to `go.mod`: a newer toolchain is fetched by Go itself.
+pub(crate) fn ensure_go() -> Result<()> {
+    if find_program("go").is_none() {
+        bail!(
+            "`go` is not on PATH: install Go 1.21 or newer (it fetches the version that go.mod asks for)"
+        );
+    }
+    Ok(())
+}
+
+/// `setpriv` ties servers to this program on Linux.
+pub(crate) fn ensure_setpriv() -> Result<()> {
+    if cfg!(target_os = "linux") && find_program("setpriv").is_none() {
+        bail!("`setpriv` is not on PATH: install util-linux");
+    }
+    Ok(())
+}
+
+/// A Python that can make virtual environments.
+///
+/// # Errors
+/// When there is none that is new enough.
+pub fn ensure_python() -> Result<PathBuf> {
+    let (major, minor) = PYTHON;
+    let probe =
+        format!("import sys, venv, ensurepip; sys.exit(sys.version_info < ({major}, {minor}))");
+    for name in [
+        "python3",
+        "python3.14",
+        "python3.13",
+        "python3.12",
+        "python3.11",
+    ] {
+        if let Some(python) = find_program(name)
+            && capture(Command::new(&python).args(["-c", &probe])).is_ok()
+        {
+            return Ok(python);
+        }
+    }
+    bail!(
+        "no Python {major}.{minor} or newer with its venv module: install it (Debian and Ubuntu: \
+         `apt-get install python3 python3-venv`)"
+    )
+}
+
+/// The Rust toolchain with the targets that `rust-toolchain.toml` lists, and the one of static programs for this
+/// machine's processor.
+///
+/// # Errors
+/// When rustup is missing or cannot install them.
+pub fn ensure_rust_targets() -> Result<()> {
+    if find_program("rustup").is_none() {
+        bail!(
+            "`rustup` is not on PATH: it installs the toolchain and targets that rust-toolchain.toml lists"
+        );
+    }
+    let rustup = || {
+        let mut command = Command::new("rustup");
+        command.current_dir(repository());
+        command
+    };
+    let installed = capture(rustup().args(["target", "list", "--installed"])).unwrap_or_default();
+    let wanted = ["wasm32-wasip2".to_owned(), static_target()];
+    if wanted
+        .iter()
+        .all(|target| installed.lines().any(|line| line == target))
+    {
+        return Ok(());
+    }
+    eprintln!("installing the Rust toolchain of rust-toolchain.toml");
+    capture(rustup().args(["toolchain", "install"]))?;
+    capture(rustup().args(["target", "add"]).args(&wanted)).map(drop)
+}
+
+/// The Rust target of static Linux programs for this machine's processor.
+pub fn static_target() -> String {
+    format!("{}-unknown-linux-musl", std::env::consts::ARCH)
+}
+
+/// The programs of the distribution that a real node needs; on Debian, as root, they are installed.
+///
+/// # Errors
+/// When this is not Linux, not root, or something is missing and cannot be installed.
+pub fn ensure_node_packages() -> Result<()> {
+    if !cfg!(target_os = "linux") {
+        bail!("a real node needs Linux; the control plane with simulated nodes runs here too");
+    }
+    if !rustix::process::geteuid().is_root() {
+        bail!(
+            "a real node needs root, for namespaces and cgroups; run it with sudo or use the simulated nodes"
+        );
+    }
+    let missing = missing_packages();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let command = format!(
+        "apt-get install -y --no-install-recommends {}",
+        missing.join(" ")
+    );
+    if find_program("apt-get").is_none() {
+        bail!(
+            "the machine lacks {}: install them (the names are Debian's)",
+            missing.join(", ")
+        );
+    }
+    eprintln!("installing {}", missing.join(", "));
+    let install = || {
+        let mut apt = Command::new("apt-get");
+        apt.env("DEBIAN_FRONTEND", "noninteractive")
+            .args(["install", "-y", "--no-install-recommends"])
+            .args(&missing);
+        capture(&mut apt)
+    };
+    // Package lists may be missing or old, which only shows when the install fails.
+    let installed = install()
+        .or_else(|_| capture(Command::new("apt-get").arg("update")).and_then(|_| install()));
+    match installed {
+        Ok(_) if missing_packages().is_empty() => Ok(()),
+        Ok(_) => bail!(
+            "the machine still lacks {} after `{command}`",
+            missing_packages().join(", ")
+        ),
+        Err(error) => Err(error.context(format!("install what is missing by hand: `{command}`"))),
+    }
+}
+
+/// The folder with the plugins of the container network.
+pub(crate) fn cni_folder() -> Option<&'static Path> {
+    CNI_FOLDERS
+        .iter()
+        .map(Path::new)
+        .find(|folder| folder.join("bridge").is_file())
+}
+
+fn missing_packages() -> Vec<&'static str> {
+    let mut missing: Vec<&str> = NODE_PROGRAMS
+        .iter()
+        .filter(|(program, _)| find_program(program).is_none())
+        .map(|(_, package)| *package)
+        .collect();
+    if cni_folder().is_none() {
+        missing.push(CNI_PACKAGE);
+    }
+    missing.dedup();
+    missing
+}

@@ -1,0 +1,241 @@
+//! Kubernetes itself, built from the Go modules that `tests/control-plane` and `tests/node` pin.
+//!
+//! No Go code of this project: the two `go.mod` files name the programs as tools, and `go.sum` makes the build the
+//! same everywhere. There are two because containerd and coredns would move the control plane's versions.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::cache::{Cache, content_key, read, repository, write};
+use crate::command::{capture, run_logged};
+use crate::machine;
+use crate::progress::Progress;
+
+/// The programs of the control plane: name and Go package.
+const CONTROL_PLANE: &[(&str, &str)] = &[
+    ("etcd", "go.etcd.io/etcd/server/v3"),
+    ("kubectl", "k8s.io/kubernetes/cmd/kubectl"),
+    ("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
+    (
+        "kube-controller-manager",
+        "k8s.io/kubernetes/cmd/kube-controller-manager",
+    ),
+    ("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"),
+    ("kwok", "sigs.k8s.io/kwok/cmd/kwok"),
+];
+
+/// The programs of a node that runs pods: name and Go package.
+const NODE: &[(&str, &str)] = &[
+    ("kubelet", "k8s.io/kubernetes/cmd/kubelet"),
+    ("kube-proxy", "k8s.io/kubernetes/cmd/kube-proxy"),
+    (
+        "containerd",
+        "github.com/containerd/containerd/v2/cmd/containerd",
+    ),
+    (
+        "containerd-shim-runc-v2",
+        "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2",
+    ),
+    ("ctr", "github.com/containerd/containerd/v2/cmd/ctr"),
+    ("coredns", "github.com/coredns/coredns"),
+];
+
+/// What kwok does to nodes and pods: without its own stages it refuses to start, and its binary has none.
+const KWOK_STAGES: &[&str] = &[
+    "node/fast/node-initialize.yaml",
+    "node/heartbeat-with-lease/node-heartbeat-with-lease.yaml",
+    "pod/fast/pod-ready.yaml",
+    "pod/fast/pod-complete.yaml",
+    "pod/fast/pod-delete.yaml",
+];
+
+/// The file with kwok's stages, beside its binary.
+const KWOK_STAGES_FILE: &str = "kwok-stages.yaml";
+
+/// A folder with built programs.
+#[derive(Debug, Clone)]
+pub struct Tools {
+    folder: PathBuf,
+}
+
+impl Tools {
+    /// The path of a program.
+    pub fn path(&self, program: &str) -> PathBuf {
+        self.folder.join(program)
+    }
+
+    /// The file with kwok's stages.
+    pub(crate) fn kwok_stages(&self) -> PathBuf {
+        self.folder.join(KWOK_STAGES_FILE)
+    }
+}
+
+/// etcd, the API server, its controllers, the scheduler, kubectl and kwok; built when they are not there yet.
+///
+/// # Errors
+/// When Go is missing or a build fails.
+pub fn control_plane_tools(cache: &Cache) -> Result<Tools> {
+    let module = Module::open("control-plane")?;
+    let tools = module.build(cache, CONTROL_PLANE)?;
+    write_kwok_stages(&module, &tools)?;
+    Ok(tools)
+}
+
+/// kubelet, kube-proxy, containerd and coredns; built when they are not there yet.
+///
+/// # Errors
+/// When Go is missing or a build fails.
+pub fn node_tools(cache: &Cache) -> Result<Tools> {
+    Module::open("node")?.build(cache, NODE)
+}
+
+/// A folder with a `go.mod` of tools.
+struct Module {
+    name: &'static str,
+    folder: PathBuf,
+    linker_flags: String,
+    key: String,
+}
+
+impl Module {
+    fn open(name: &'static str) -> Result<Self> {
+        let folder = repository().join("tests").join(name);
+        let module = read(&folder.join("go.mod"))?;
+        let sums = read(&folder.join("go.sum"))?;
+        let version = kubernetes_version(&String::from_utf8_lossy(&module)).with_context(|| {
+            format!(
+                "{} names no version of k8s.io/kubernetes",
+                folder.join("go.mod").display()
+            )
+        })?;
+        let linker_flags = linker_flags(&version);
+        let key = content_key([module.as_slice(), sums.as_slice(), linker_flags.as_bytes()]);
+        Ok(Self {
+            name,
+            folder,
+            linker_flags,
+            key,
+        })
+    }
+
+    fn build(&self, cache: &Cache, programs: &[(&str, &str)]) -> Result<Tools> {
+        let folder = cache.folder(Path::new("go").join(self.name).join(&self.key))?;
+        let tools = Tools { folder };
+        if programs
+            .iter()
+            .all(|(program, _)| tools.path(program).is_file())
+        {
+            return Ok(tools);
+        }
+        let _lock = cache.lock("go")?;
+        machine::ensure_go()?;
+        let mut progress = Progress::new(programs.len());
+        for (program, package) in programs {
+            if tools.path(program).is_file() {
+                progress.cached(program);
+            } else {
+                progress.step(&format!("build {program}"), || {
+                    self.build_one(&tools.path(program), package)
+                })?;
+            }
+        }
+        Ok(tools)
+    }
+
+    /// Builds beside the final name and renames, so that a half-written program is never taken for a built one.
+    fn build_one(&self, output: &Path, package: &str) -> Result<()> {
+        let unfinished = output.with_extension("tmp");
+        let mut command = Command::new("go");
+        command
+            .current_dir(&self.folder)
+            .env("CGO_ENABLED", "0")
+            .args(["build", "-trimpath", "-ldflags", &self.linker_flags, "-o"])
+            .arg(&unfinished)
+            .arg(package);
+        run_logged(&mut command, &output.with_extension("build.log"))?;
+        fs::rename(&unfinished, output).with_context(|| {
+            format!(
+                "cannot rename {} to {}",
+                unfinished.display(),
+                output.display()
+            )
+        })
+    }
+}
+
+/// Without these the API server calls itself v0.0.0, and clients and CRDs that ask for a minimum version misbehave.
+fn linker_flags(version: &str) -> String {
+    let minor = version.split('.').nth(1).unwrap_or_default();
+    let variable = "-X k8s.io/component-base/version";
+    format!(
+        "-s -w {variable}.gitVersion={version} {variable}.gitMajor=1 {variable}.gitMinor={minor}"
+    )
+}
+
+fn kubernetes_version(go_mod: &str) -> Option<String> {
+    go_mod.lines().find_map(|line| {
+        let mut words = line
+            .split_whitespace()
+            .skip_while(|word| *word == "require");
+        (words.next()? == "k8s.io/kubernetes").then(|| words.next().map(str::to_owned))?
+    })
+}
+
+/// Copies the stages out of kwok's module once, so that starting a cluster needs no Go.
+fn write_kwok_stages(module: &Module, tools: &Tools) -> Result<()> {
+    let output = tools.kwok_stages();
+    if output.is_file() {
+        return Ok(());
+    }
+    machine::ensure_go()?;
+    let mut list = Command::new("go");
+    list.current_dir(&module.folder)
+        .args(["list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kwok"]);
+    let kwok = capture(&mut list)?;
+    if kwok.trim().is_empty() {
+        bail!(
+            "the module of kwok is not downloaded; run `go mod download` in {}",
+            module.folder.display()
+        );
+    }
+    let mut stages = String::new();
+    for stage in KWOK_STAGES {
+        let file = Path::new(kwok.trim()).join("kustomize/stage").join(stage);
+        stages.push_str(&String::from_utf8_lossy(&read(&file)?));
+        stages.push_str("\n---\n");
+    }
+    write(&output, stages)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_read_from_both_forms_of_a_requirement() {
+        let block = "require (\n\tk8s.io/kubelet v0.1.0 // indirect\n\tk8s.io/kubernetes v1.37.2 // indirect\n)";
+        assert_eq!(kubernetes_version(block).as_deref(), Some("v1.37.2"));
+        assert_eq!(
+            kubernetes_version("require k8s.io/kubernetes v1.37.2").as_deref(),
+            Some("v1.37.2")
+        );
+        assert_eq!(kubernetes_version("module x"), None);
+    }
+
+    #[test]
+    fn every_tool_of_a_module_is_built() {
+        for (module, programs) in [("control-plane", CONTROL_PLANE), ("node", NODE)] {
+            let text =
+                fs::read_to_string(repository().join("tests").join(module).join("go.mod")).unwrap();
+            for (_, package) in programs {
+                assert!(
+                    text.contains(&format!("\t{package}\n")),
+                    "{package} is no tool of {module}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! One file for each command.
+
+pub(crate) mod background;
+pub(crate) mod build;
+pub(crate) mod down;
+pub(crate) mod kubeconfig;
+pub(crate) mod supervise;
+pub(crate) mod up;
