@@ -1,0 +1,103 @@
+//! Compiling, in a child process with bounded memory and time.
+//!
+//! The component goes in by standard input, the machine code comes out by standard output, which is a file of the
+//! cache. So the child needs no path, no right to write anywhere, and no other descriptor.
+
+mod child;
+
+use std::fs::File;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitStatus, Stdio};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, Command};
+
+pub use child::child_main;
+
+use crate::config::Compiler;
+use crate::error::Fault;
+
+/// Tells the child how much address space it may have, in bytes.
+const MEMORY_VARIABLE: &str = "MCP_PLUGIN_COMPILER_MEMORY_BYTES";
+
+/// Exit codes of the child, after sysexits.h: the component is at fault, or the output could not be written.
+const EXIT_COMPONENT: u8 = 65;
+const EXIT_OUTPUT: u8 = 74;
+
+/// How much of the child's complaint is kept.
+const COMPLAINT_BYTES: u64 = 4096;
+
+/// Compiles `component` into `output`.
+pub(crate) async fn run(compiler: &Compiler, component: &[u8], output: File) -> Result<(), Fault> {
+    let mut child = spawn(compiler, output)?;
+    // Dropping the child, here or because the caller was dropped, kills it.
+    let (status, complaint) =
+        tokio::time::timeout(compiler.timeout, converse(&mut child, component))
+            .await
+            .map_err(|_| Fault::CompileTimeout {
+                timeout: compiler.timeout,
+            })?
+            .map_err(|error| Fault::CompilerUnavailable(error.to_string()))?;
+    judge(compiler, status, complaint.trim())
+}
+
+fn spawn(compiler: &Compiler, output: File) -> Result<Child, Fault> {
+    Command::new(&compiler.program)
+        .args(&compiler.args)
+        .env_clear()
+        .env(MEMORY_VARIABLE, compiler.memory_bytes.to_string())
+        // More threads would need more memory, and take more from those who are served.
+        .env("RAYON_NUM_THREADS", "2")
+        .stdin(Stdio::piped())
+        .stdout(output)
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| {
+            Fault::CompilerUnavailable(format!("{}: {error}", compiler.program.display()))
+        })
+}
+
+async fn converse(child: &mut Child, component: &[u8]) -> std::io::Result<(ExitStatus, String)> {
+    let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
+    let send = async {
+        if let Some(mut stdin) = stdin {
+            // A child that ended early says why by its status.
+            let _ = stdin.write_all(component).await;
+        }
+    };
+    let receive = async {
+        let mut complaint = Vec::new();
+        if let Some(stderr) = stderr {
+            let mut head = stderr.take(COMPLAINT_BYTES);
+            head.read_to_end(&mut complaint).await?;
+            tokio::io::copy(&mut head.into_inner(), &mut tokio::io::sink()).await?;
+        }
+        Ok::<_, std::io::Error>(complaint)
+    };
+    let ((), complaint) = tokio::join!(send, receive);
+    Ok((
+        child.wait().await?,
+        String::from_utf8_lossy(&complaint?).into_owned(),
+    ))
+}
+
+fn judge(compiler: &Compiler, status: ExitStatus, complaint: &str) -> Result<(), Fault> {
+    if status.success() {
+        return Ok(());
+    }
+    if let Some(signal) = status.signal() {
+        return Err(Fault::CompileFailed(format!(
+            "the compiler was ended by signal {signal}, most likely because it may only have {} MiB of memory ({complaint})",
+            compiler.memory_bytes >> 20,
+        )));
+    }
+    match status.code().and_then(|code| u8::try_from(code).ok()) {
+        Some(EXIT_COMPONENT) => Err(Fault::CompileFailed(complaint.to_owned())),
+        Some(EXIT_OUTPUT) => Err(Fault::CacheUnusable(complaint.to_owned())),
+        _ => Err(Fault::CompilerUnavailable(format!(
+            "{} ended with {status}: {complaint}",
+            compiler.program.display(),
+        ))),
+    }
+}

@@ -1,0 +1,63 @@
+//! What a host is made with.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What a [`Host`](crate::Host) is made with.
+#[derive(Debug, Clone)]
+pub struct HostConfig {
+    /// Directory for compiled components. Made if it does not exist; refused if others can write into it, because
+    /// the machine code in it is run.
+    pub cache_dir: PathBuf,
+    /// How components are compiled.
+    pub compiler: Compiler,
+    /// The largest component that is accepted. 8 MiB serve Rust, Go and JavaScript; one written in Python needs 40.
+    pub max_component_bytes: usize,
+    /// How many calls run at once; others wait. Each has a slot of the instance pool: 8 GiB of address space, and
+    /// what its guest touched up to 64 KiB stays resident.
+    pub concurrency: u32,
+}
+
+impl HostConfig {
+    /// The defaults, with what has none.
+    pub fn new(cache_dir: impl Into<PathBuf>, compiler: Compiler) -> Self {
+        Self {
+            cache_dir: cache_dir.into(),
+            compiler,
+            max_component_bytes: 8 << 20,
+            concurrency: 32,
+        }
+    }
+}
+
+/// The child process that compiles, and what it may use.
+///
+/// Compiling is the one step whose memory cannot be bounded inside of a process, and it is most of what an attack
+/// on the compiler could reach; so it never happens in the process that serves.
+#[derive(Debug, Clone)]
+pub struct Compiler {
+    /// Program whose `main` calls [`crate::compile::child_main`].
+    pub program: PathBuf,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+    /// Address space of the child. A component of 200 kB needs 150 MiB, one written in Python 700.
+    pub memory_bytes: u64,
+    /// Time to compile one component.
+    pub timeout: Duration,
+}
+
+impl Compiler {
+    /// The defaults for `program args...`.
+    pub fn new(
+        program: impl Into<PathBuf>,
+        args: impl IntoIterator<Item = impl Into<OsString>>,
+    ) -> Self {
+        Self {
+            program: program.into(),
+            args: args.into_iter().map(Into::into).collect(),
+            memory_bytes: 1 << 30,
+            timeout: Duration::from_mins(1),
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! The contract's types and typed calls, generated from `wit/0.1.0`.
+//!
+//! Arguments borrow (`&str`, slices), so a call copies each document once, into the guest. Answers are owned.
+
+mod generated {
+    #![allow(
+        missing_docs,
+        unreachable_pub,
+        clippy::pedantic,
+        reason = "generated code; the WIT package documents it"
+    )]
+
+    // No published world exports every interface, because no plugin has to. This one only gives the host a typed
+    // accessor for each of them; which ones a component has is found by looking (see `probe`).
+    wasmtime::component::bindgen!({
+        path: "../../wit/0.1.0",
+        inline: "
+            package mcp-operator:host;
+            world every-interface {
+                export mcp-operator:plugin/metadata@0.1.0;
+                export mcp-operator:plugin/validator@0.1.0;
+                export mcp-operator:plugin/defaulter@0.1.0;
+                export mcp-operator:plugin/registrar@0.1.0;
+            }
+        ",
+        world: "mcp-operator:host/every-interface",
+        exports: { default: async },
+        ownership: Borrowing { duplicate_if_necessary: true },
+        additional_derives: [PartialEq],
+    });
+}
+
+pub use generated::exports::mcp_operator::plugin::{defaulter, metadata, registrar, validator};
+pub use generated::mcp_operator::plugin::types;
+
+pub use defaulter::{DefaultingRequest, Patch, PatchOperation, PathValue};
+pub use metadata::{Description, Rule};
+pub use registrar::{Read, Registration, RegistrationPlan, RegistrationState, Registry, Step};
+pub use types::{
+    Failure, Finding, GroupVersionKind, NamedJson, Operation, Severity, Stage, UserInfo,
+};
+pub use validator::Request;

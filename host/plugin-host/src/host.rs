@@ -1,0 +1,199 @@
+//! The host: from the bytes of a component to a [`Plugin`].
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, Semaphore};
+use wasmtime::Engine;
+use wasmtime::component::{Component, Linker};
+
+use crate::cache::{Cache, Digest};
+use crate::config::HostConfig;
+use crate::error::{Fault, HostError, PluginError};
+use crate::exports::{self, Exports};
+use crate::guest::Guest;
+use crate::plugin::{Plugin, Program};
+use crate::ticker::Ticker;
+use crate::{compile, engine, native};
+
+/// Loads plugins, and owns what their calls share. Cheap to clone; needs a tokio runtime with I/O and time.
+#[derive(Clone)]
+pub struct Host(Arc<Inner>);
+
+struct Inner {
+    config: HostConfig,
+    cache: Cache,
+    /// One compilation at a time, because of its memory.
+    compiling: Mutex<()>,
+    pooling: Linker<Guest>,
+    on_demand: Linker<Guest>,
+    running: Arc<Running>,
+}
+
+/// What every call needs, and every plugin keeps alive.
+pub(crate) struct Running {
+    /// A permit for each slot of the pool. Without, a call too many would be an error and not a wait.
+    pub(crate) slots: Semaphore,
+    _ticker: Ticker,
+}
+
+impl Host {
+    /// Sets up engines, cache and clock.
+    ///
+    /// # Errors
+    ///
+    /// If the cache directory is not private or cannot be made, or there is not enough address space for the pool.
+    pub fn new(config: HostConfig) -> Result<Self, HostError> {
+        let refused = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
+        // The engines that run cannot compile, so they do not know what machine code depends on; one that can does.
+        let compatibility = engine::compatibility(&engine::compiling().map_err(refused)?);
+        let cache = Cache::open(&config.cache_dir, compatibility)
+            .map_err(|error| HostError::Cache(error.to_string()))?;
+        let pooling =
+            linker(&engine::pooling(config.concurrency).map_err(refused)?).map_err(refused)?;
+        let on_demand = linker(&engine::on_demand().map_err(refused)?).map_err(refused)?;
+        let ticker = Ticker::start(vec![pooling.engine().clone(), on_demand.engine().clone()])?;
+        let slots = Semaphore::new(config.concurrency as usize);
+        let running = Arc::new(Running {
+            slots,
+            _ticker: ticker,
+        });
+        let compiling = Mutex::new(());
+        Ok(Self(Arc::new(Inner {
+            config,
+            cache,
+            compiling,
+            pooling,
+            on_demand,
+            running,
+        })))
+    }
+
+    /// Makes a plugin of a component: compiles it unless the cache has it, and checks that it fits the contract.
+    ///
+    /// `name` is what errors and logs call it.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`] lists them: what is no component, too large, of another world, or cannot be compiled.
+    pub async fn load(&self, name: &str, bytes: &[u8]) -> Result<Plugin, PluginError> {
+        let name: Arc<str> = name.into();
+        self.load_program(&name, bytes)
+            .await
+            .map_err(|fault| fault.of(&name))
+    }
+
+    async fn load_program(&self, name: &Arc<str>, bytes: &[u8]) -> Result<Plugin, Fault> {
+        self.refuse_by_look(bytes)?;
+        let digest = Digest::of(bytes);
+        let component = self.compiled(digest, bytes).await?;
+        exports::refuse_imports(&component)?;
+        let pooled = Engine::same(component.engine(), self.0.pooling.engine());
+        let linker = if pooled {
+            &self.0.pooling
+        } else {
+            &self.0.on_demand
+        };
+        let component = linker
+            .instantiate_pre(&component)
+            .map_err(|error| Fault::WrongWorld(format!("{error:#}")))?;
+        let exports = Exports::find(&component)?;
+        let program = Program {
+            name: Arc::clone(name),
+            digest,
+            pooled,
+            component,
+            exports,
+        };
+        let plugin = Plugin::new(program, Arc::clone(&self.0.running));
+        plugin.check().await?;
+        Ok(plugin)
+    }
+
+    /// What can be said of the bytes without a compiler.
+    fn refuse_by_look(&self, bytes: &[u8]) -> Result<(), Fault> {
+        let limit = self.0.config.max_component_bytes;
+        if bytes.len() > limit {
+            return Err(Fault::TooLarge {
+                bytes: bytes.len(),
+                limit,
+            });
+        }
+        match bytes.first_chunk::<8>() {
+            Some(b"\0asm\x0d\0\x01\0") => Ok(()),
+            Some(b"\0asm\x01\0\0\0") => Err(Fault::NotAComponent(
+                "a core module; build for wasm32-wasip2, or make a component of it with `wasm-tools component new`"
+                    .to_owned(),
+            )),
+            Some([b'\0', b'a', b's', b'm', version @ ..]) => Err(Fault::NotAComponent(format!(
+                "WebAssembly of an unknown version {}",
+                hex::encode(version)
+            ))),
+            _ => Err(Fault::NotAComponent("the first bytes are not those of WebAssembly".to_owned())),
+        }
+    }
+
+    async fn compiled(&self, digest: Digest, bytes: &[u8]) -> Result<Component, Fault> {
+        if let Some(component) = self.cached(digest).await? {
+            return Ok(component);
+        }
+        let _turn = self.0.compiling.lock().await;
+        // Somebody else may have compiled it while we waited.
+        if let Some(component) = self.cached(digest).await? {
+            return Ok(component);
+        }
+        self.compile(digest, bytes).await?;
+        self.cached(digest).await?.ok_or_else(|| {
+            Fault::CompilerUnavailable(
+                "what it put out is not for this engine; is it of the same build?".to_owned(),
+            )
+        })
+    }
+
+    async fn compile(&self, digest: Digest, bytes: &[u8]) -> Result<(), Fault> {
+        let staged = self.0.cache.stage().map_err(unusable)?;
+        let output = staged.reopen().map_err(unusable)?;
+        compile::run(&self.0.config.compiler, bytes, output).await?;
+        let host = self.clone();
+        blocking(move || host.0.cache.publish(staged, digest).map_err(unusable)).await
+    }
+
+    /// The component, if the cache has it and it can be used: what cannot is compiled again.
+    async fn cached(&self, digest: Digest) -> Result<Option<Component>, Fault> {
+        let host = self.clone();
+        blocking(move || {
+            let Some(file) = host.0.cache.lookup(digest).map_err(unusable)? else {
+                return Ok(None);
+            };
+            let component = native::load(host.0.pooling.engine(), &file)
+                // It does not fit the pool, or is of no use at all: the second engine tells.
+                .or_else(|_| native::load(host.0.on_demand.engine(), &file));
+            Ok(component.ok())
+        })
+        .await
+    }
+}
+
+fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    Ok(linker)
+}
+
+/// Files are read and hashed away from the threads that serve.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+) -> Result<T, Fault> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|error| {
+            Err(Fault::HostFailed {
+                call: "load",
+                cause: error.to_string(),
+            })
+        })
+}
+
+fn unusable(error: io::Error) -> Fault {
+    Fault::CacheUnusable(error.to_string())
+}

@@ -1,0 +1,45 @@
+//! The clock that interrupts guests.
+
+use std::io;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use wasmtime::Engine;
+
+/// How often a running guest is interrupted: it lets others run, and ends if its time is up.
+const TICK: Duration = Duration::from_millis(10);
+
+/// A thread that counts up the engines' epochs until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Ticker {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Ticker {
+    pub(crate) fn start(engines: Vec<Engine>) -> io::Result<Self> {
+        let (stop, stopped) = mpsc::channel();
+        let thread = thread::Builder::new()
+            .name("plugin-ticker".into())
+            .spawn(move || {
+                while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+                    engines.iter().for_each(Engine::increment_epoch);
+                }
+            })?;
+        Ok(Self {
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // It only fails if the thread panicked, and there is nothing left to do about that.
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Calls share threads and slots.
+
+use std::time::Duration;
+
+use mcp_plugin_host::{Blame, Limits};
+
+use crate::common::{fixture, fixture_component, host_with, run};
+
+/// Longer than any test runs.
+const NEVER: Limits = Limits {
+    timeout: Duration::from_secs(3600),
+    memory_bytes: 64 << 20,
+    output_bytes: 4 << 20,
+};
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_looping_plugin_leaves_the_only_thread_to_others() {
+    let plugin = fixture().await;
+    let looping = tokio::spawn({
+        let plugin = plugin.clone();
+        async move { run(&plugin, "loop", &NEVER).await }
+    });
+    // It runs before this task goes on, and then again whenever this one waits.
+    tokio::task::yield_now().await;
+    for _ in 0..10 {
+        assert_eq!(run(&plugin, "good", &NEVER).await.unwrap(), "good");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(!looping.is_finished());
+    looping.abort();
+    assert!(looping.await.unwrap_err().is_cancelled());
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn calls_wait_for_a_slot() {
+    let host = host_with(|config| config.concurrency = 2);
+    let plugin = host.load("fixture", fixture_component()).await.unwrap();
+    let calls: Vec<_> = (0..20)
+        .map(|_| {
+            let plugin = plugin.clone();
+            tokio::spawn(async move { run(&plugin, "good", &NEVER).await })
+        })
+        .collect();
+    for call in calls {
+        assert_eq!(call.await.unwrap().unwrap(), "good");
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_call_that_gets_no_slot_in_time_blames_the_host() {
+    let host = host_with(|config| config.concurrency = 1);
+    let plugin = host.load("fixture", fixture_component()).await.unwrap();
+    let looping = tokio::spawn({
+        let plugin = plugin.clone();
+        async move { run(&plugin, "loop", &NEVER).await }
+    });
+    tokio::task::yield_now().await;
+    let limits = Limits {
+        timeout: Duration::from_millis(50),
+        ..NEVER
+    };
+    let error = run(&plugin, "good", &limits).await.unwrap_err();
+    assert_eq!(
+        (error.category(), error.blame()),
+        ("Overloaded", Blame::Host)
+    );
+    // A dropped call gives its slot back.
+    looping.abort();
+    assert!(looping.await.unwrap_err().is_cancelled());
+    assert_eq!(run(&plugin, "good", &NEVER).await.unwrap(), "good");
+}
+
+#[tokio::test]
+async fn plugins_outlive_their_host() {
+    let host = host_with(|_| {});
+    let plugin = host.load("fixture", fixture_component()).await.unwrap();
+    drop(host);
+    let limits = Limits {
+        timeout: Duration::from_millis(100),
+        ..NEVER
+    };
+    let error = run(&plugin, "loop", &limits).await.unwrap_err();
+    assert_eq!(
+        error.category(),
+        "DeadlineExceeded",
+        "somebody still counts the time"
+    );
+}

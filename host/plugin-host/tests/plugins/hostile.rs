@@ -1,0 +1,103 @@
+//! Plugins that misbehave: each ends with an error of its own kind, and hurts nobody.
+
+use std::time::Duration;
+
+use mcp_plugin_host::{Blame, Limits};
+
+use crate::common::{fixture, run};
+
+/// Lets the fixture misbehave, and a good call go on beside it and another follow it.
+async fn survive(word: &str, limits: Limits) -> (&'static str, String) {
+    let plugin = fixture().await;
+    let good = Limits {
+        timeout: Duration::from_secs(30),
+        ..Limits::default()
+    };
+    let (bad, beside) = tokio::join!(run(&plugin, word, &limits), run(&plugin, "good", &good));
+    assert_eq!(beside.unwrap(), "good");
+    assert_eq!(run(&plugin, "good", &good).await.unwrap(), "good");
+    let error = bad.unwrap_err();
+    assert_eq!(error.blame(), Blame::Guest, "{error}");
+    (error.category(), error.to_string())
+}
+
+/// Long enough for whatever ends by itself, on any machine.
+fn patient() -> Limits {
+    Limits {
+        timeout: Duration::from_secs(60),
+        ..Limits::default()
+    }
+}
+
+fn hasty() -> Limits {
+    Limits {
+        timeout: Duration::from_millis(100),
+        ..Limits::default()
+    }
+}
+
+#[tokio::test]
+async fn an_endless_loop_ends_at_its_deadline() {
+    let (category, message) = survive("loop", hasty()).await;
+    assert_eq!(category, "DeadlineExceeded");
+    assert_eq!(message, "plugin fixture: validate took longer than 100ms");
+}
+
+#[tokio::test]
+async fn an_endless_loop_over_memory_ends_at_its_deadline() {
+    assert_eq!(
+        survive("loop-over-memory", hasty()).await.0,
+        "DeadlineExceeded"
+    );
+}
+
+#[tokio::test]
+async fn a_sleeper_ends_at_its_deadline() {
+    assert_eq!(survive("sleep", hasty()).await.0, "DeadlineExceeded");
+}
+
+#[tokio::test]
+async fn a_memory_bomb_ends_at_its_limit() {
+    let (category, message) = survive("memory-bomb", patient()).await;
+    assert_eq!(category, "OutOfMemory");
+    assert!(message.ends_with("67108864 are allowed"), "{message}");
+}
+
+#[tokio::test]
+async fn a_panic_is_told_with_its_message() {
+    let (category, message) = survive("panic", patient()).await;
+    assert_eq!(category, "Trapped");
+    assert!(
+        message.starts_with("plugin fixture: trapped in validate: wasm `unreachable`"),
+        "{message}"
+    );
+    assert!(message.contains("a fixture's panic"), "{message}");
+}
+
+#[tokio::test]
+async fn an_exit_ends_the_call_only() {
+    let (category, message) = survive("exit", patient()).await;
+    assert_eq!(category, "Trapped");
+    assert!(message.contains("it exited with code"), "{message}");
+}
+
+#[tokio::test]
+async fn deep_recursion_ends_at_the_end_of_the_stack() {
+    assert_eq!(survive("recurse", patient()).await.0, "StackOverflow");
+}
+
+#[tokio::test]
+async fn a_large_answer_is_not_taken() {
+    let (category, message) = survive("large-answer", patient()).await;
+    assert_eq!(category, "OutputTooLarge");
+    assert_eq!(
+        message,
+        "plugin fixture: validate answered with more than 4194304 bytes"
+    );
+}
+
+#[tokio::test]
+async fn a_flood_of_output_is_dropped() {
+    let plugin = fixture().await;
+    assert_eq!(run(&plugin, "flood", &patient()).await.unwrap(), "flooded");
+}

@@ -1,0 +1,1 @@
+//! From bytes to a plugin: what is refused, and the cache.
