@@ -14,9 +14,41 @@ pub struct HostConfig {
     pub compiler: Compiler,
     /// The largest component that is accepted. 8 MiB serve Rust, Go and JavaScript; one written in Python needs 40.
     pub max_component_bytes: usize,
-    /// How many calls run at once; others wait. Each has a slot of the instance pool: 8 GiB of address space, and
-    /// what its guest touched up to 64 KiB stays resident.
+    /// How many calls run at once; others wait. Each has a slot of the instance pool: 4 GiB of address space for each
+    /// memory of [`SlotSize`], of which up to 64 KiB stay resident.
     pub concurrency: u32,
+    /// How large a slot of the instance pool is.
+    pub slot: SlotSize,
+}
+
+/// What one instance of a component can have in the pool. One that has more gets what it needs at each call, which
+/// takes longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SlotSize {
+    /// Core instances: the modules that a component consists of.
+    pub core_instances: u32,
+    /// Linear memories.
+    pub memories: u32,
+    /// Tables.
+    pub tables: u32,
+    /// Elements of each table, 8 bytes each.
+    pub table_elements: usize,
+    /// Bytes of the host's own records of an instance.
+    pub instance_bytes: usize,
+}
+
+impl Default for SlotSize {
+    /// Fits Rust, Go and JavaScript. A componentised Python needs about 100 core instances and tables and 100,000
+    /// elements, which would make every slot large, and is slow to instantiate anyway.
+    fn default() -> Self {
+        Self {
+            core_instances: 16,
+            memories: 2,
+            tables: 16,
+            table_elements: 20_000,
+            instance_bytes: 1 << 20,
+        }
+    }
 }
 
 impl HostConfig {
@@ -27,6 +59,7 @@ impl HostConfig {
             compiler,
             max_component_bytes: 8 << 20,
             concurrency: 32,
+            slot: SlotSize::default(),
         }
     }
 }

@@ -9,13 +9,7 @@ use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Result,
 };
 
-/// What one component can have in the pool. Rust, Go and JavaScript guests have 1 memory and fewer than 8 instances
-/// and tables; what a componentised Python needs (100 of each) would make every slot large.
-const CORE_INSTANCES: u32 = 16;
-const TABLES: u32 = 16;
-const TABLE_ELEMENTS: usize = 20_000;
-const MEMORIES: u32 = 2;
-const INSTANCE_BYTES: usize = 1 << 20;
+use crate::config::SlotSize;
 
 /// Of each slot, so much is wiped and kept; the rest goes back to the kernel. Small, because wiping costs time on
 /// every call: with 64 KiB a fresh instance takes 19 us, with 1 MiB 80.
@@ -29,19 +23,19 @@ pub(crate) fn compiling() -> Result<Engine> {
 
 /// The engine of most plugins: instances come from a pool of preallocated slots, which makes a fresh one per call
 /// cheap.
-pub(crate) fn pooling(concurrency: u32) -> Result<Engine> {
+pub(crate) fn pooling(concurrency: u32, slot: SlotSize) -> Result<Engine> {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(concurrency)
-        .total_core_instances(concurrency * CORE_INSTANCES)
-        .total_memories(concurrency * MEMORIES)
-        .total_tables(concurrency * TABLES)
+        .total_core_instances(concurrency * slot.core_instances)
+        .total_memories(concurrency * slot.memories)
+        .total_tables(concurrency * slot.tables)
         .total_stacks(concurrency)
-        .max_core_instances_per_component(CORE_INSTANCES)
-        .max_memories_per_component(MEMORIES)
-        .max_tables_per_component(TABLES)
-        .table_elements(TABLE_ELEMENTS)
-        .max_component_instance_size(INSTANCE_BYTES)
-        .max_core_instance_size(INSTANCE_BYTES)
+        .max_core_instances_per_component(slot.core_instances)
+        .max_memories_per_component(slot.memories)
+        .max_tables_per_component(slot.tables)
+        .table_elements(slot.table_elements)
+        .max_component_instance_size(slot.instance_bytes)
+        .max_core_instance_size(slot.instance_bytes)
         // Address space only: how much of it a call gets is up to its own limit.
         .max_memory_size(4 << 30)
         .linear_memory_keep_resident(KEEP_RESIDENT)

@@ -49,8 +49,8 @@ impl Host {
         let compatibility = engine::compatibility(&engine::compiling().map_err(refused)?);
         let cache = Cache::open(&config.cache_dir, compatibility)
             .map_err(|error| HostError::Cache(error.to_string()))?;
-        let pooling =
-            linker(&engine::pooling(config.concurrency).map_err(refused)?).map_err(refused)?;
+        let pooling = linker(&engine::pooling(config.concurrency, config.slot).map_err(refused)?)
+            .map_err(refused)?;
         let on_demand = linker(&engine::on_demand().map_err(refused)?).map_err(refused)?;
         let ticker = Ticker::start(vec![pooling.engine().clone(), on_demand.engine().clone()])?;
         let slots = Semaphore::new(config.concurrency as usize);
@@ -165,10 +165,14 @@ impl Host {
             let Some(file) = host.0.cache.lookup(digest).map_err(unusable)? else {
                 return Ok(None);
             };
-            let component = native::load(host.0.pooling.engine(), &file)
-                // It does not fit the pool, or is of no use at all: the second engine tells.
-                .or_else(|_| native::load(host.0.on_demand.engine(), &file));
-            Ok(component.ok())
+            // What does not fit the pool, the second engine takes; what neither takes is of no use.
+            native::load(host.0.pooling.engine(), &file)
+                .or_else(|_| native::load(host.0.on_demand.engine(), &file))
+                .inspect_err(|error| {
+                    let error = format!("{error:#}");
+                    tracing::warn!(file = %file.display(), error, "compiled component cannot be used");
+                })
+                .map_or(Ok(None), |component| Ok(Some(component)))
         })
         .await
     }

@@ -7,7 +7,7 @@ use wasmtime::ResourceLimiter;
 /// What one call may use. Every call starts anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Time from the call to the answer, waiting for a free instance included.
+    /// Time from the call to the answer, waiting for a free instance included. At most a day.
     pub timeout: Duration,
     /// Bytes of linear memory, all memories of the component together.
     pub memory_bytes: usize,

@@ -8,7 +8,7 @@ use crate::common::{fixture, fixture_component, host_with, run};
 
 /// Longer than any test runs.
 const NEVER: Limits = Limits {
-    timeout: Duration::from_secs(3600),
+    timeout: Duration::from_hours(1),
     memory_bytes: 64 << 20,
     output_bytes: 4 << 20,
 };
