@@ -1,0 +1,25 @@
+//! Requests and limits of an MCPServer that states none.
+
+use mcp_plugin_sdk::set_default;
+use serde_json::{Value, json};
+
+use crate::settings::Settings;
+
+/// Fills in each resource that is missing: a server that states its memory keeps it and gets a limit of CPU.
+pub(crate) fn complete(settings: &Settings, server: &mut Value) {
+    let Some(defaults) = settings
+        .default_resources
+        .as_ref()
+        .filter(|_| server["kind"] == "MCPServer")
+    else {
+        return;
+    };
+    for (part, quantities) in [
+        ("requests", &defaults.requests),
+        ("limits", &defaults.limits),
+    ] {
+        for (name, quantity) in quantities {
+            set_default(server, &["spec", "resources", part, name], json!(quantity));
+        }
+    }
+}

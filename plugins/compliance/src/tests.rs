@@ -1,0 +1,122 @@
+use mcp_plugin_sdk::testing;
+use serde_json::{Value, json};
+
+use super::*;
+
+fn server() -> McpServer {
+    testing::server(json!({ "image": { "repository": "acme/mcp", "tag": "1.0.0" } }))
+}
+
+fn complete(settings: Value, object: Value, stage: Stage) -> Value {
+    testing::complete::<Compliance>(&testing::settings(settings), object, server(), stage)
+}
+
+fn deployment() -> Value {
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "mcp-test" },
+        "spec": { "template": { "spec": { "containers": [{
+            "name": "server", "image": "acme/mcp:1.0.0", "ports": [{ "name": "http", "containerPort": 8080 }],
+            "volumeMounts": [{ "name": "config", "mountPath": "/etc/mcp" }],
+        }] } } },
+    })
+}
+
+#[test]
+fn a_deployment_becomes_restricted() {
+    let completed = complete(json!({}), deployment(), Stage::Reconcile);
+    assert_eq!(
+        completed["spec"]["template"]["spec"],
+        json!({
+            "automountServiceAccountToken": false,
+            "securityContext": { "runAsNonRoot": true, "seccompProfile": { "type": "RuntimeDefault" } },
+            "volumes": [{ "name": "tmp", "emptyDir": {} }],
+            "containers": [{
+                "name": "server", "image": "acme/mcp:1.0.0", "ports": [{ "name": "http", "containerPort": 8080 }],
+                "securityContext": {
+                    "allowPrivilegeEscalation": false, "capabilities": { "drop": ["ALL"] }, "runAsNonRoot": true,
+                    "readOnlyRootFilesystem": true, "seccompProfile": { "type": "RuntimeDefault" },
+                },
+                "volumeMounts": [{ "name": "config", "mountPath": "/etc/mcp" }, { "name": "tmp", "mountPath": "/tmp" }],
+                "livenessProbe": { "httpGet": { "path": "/health", "port": "http" }, "initialDelaySeconds": 10, "periodSeconds": 10 },
+                "readinessProbe": { "httpGet": { "path": "/ready", "port": "http" }, "initialDelaySeconds": 5, "periodSeconds": 5 },
+            }],
+        })
+    );
+    assert_eq!(
+        completed["metadata"]["labels"],
+        json!({
+            "app.kubernetes.io/component": "mcp-server", "app.kubernetes.io/part-of": "litellm",
+            "app.kubernetes.io/version": "1.0.0",
+        })
+    );
+}
+
+#[test]
+fn a_complete_object_stays_as_it_is() {
+    let settings = json!({ "defaultResources": { "limits": { "cpu": "1" } }, "labels": { "cost-centre": "7" } });
+    for (object, stage) in [
+        (deployment(), Stage::Reconcile),
+        (
+            json!({ "kind": "ServiceAccount", "metadata": {} }),
+            Stage::Offline,
+        ),
+        (
+            json!({ "kind": "MCPServer", "metadata": {}, "spec": {} }),
+            Stage::Admission,
+        ),
+    ] {
+        let once = complete(settings.clone(), object.clone(), stage);
+        assert_ne!(once, object);
+        assert_eq!(complete(settings.clone(), once.clone(), stage), once);
+    }
+}
+
+#[test]
+fn what_is_said_is_not_overruled() {
+    let mut said = deployment();
+    let pod = &mut said["spec"]["template"]["spec"];
+    pod["securityContext"] = json!({ "runAsUser": 1000, "seccompProfile": { "type": "Localhost", "localhostProfile": "p" } });
+    pod["containers"][0]["readinessProbe"] = json!({ "tcpSocket": { "port": 8080 } });
+    pod["containers"][0]["securityContext"] = json!({ "readOnlyRootFilesystem": false });
+    let completed = complete(json!({}), said, Stage::Reconcile);
+    let pod = &completed["spec"]["template"]["spec"];
+    assert_eq!(
+        pod["securityContext"]["seccompProfile"]["type"],
+        "Localhost"
+    );
+    assert_eq!(
+        pod["containers"][0]["readinessProbe"],
+        json!({ "tcpSocket": { "port": 8080 } })
+    );
+    assert_eq!(
+        pod["containers"][0]["securityContext"]["readOnlyRootFilesystem"],
+        false
+    );
+    assert!(pod["volumes"].is_null());
+}
+
+#[test]
+fn resources_are_filled_in_where_the_setting_is_given() {
+    let bare =
+        json!({ "kind": "MCPServer", "spec": { "resources": { "limits": { "memory": "1Gi" } } } });
+    assert_eq!(complete(json!({}), bare.clone(), Stage::Admission), bare);
+    let settings = json!({ "defaultResources": {
+        "requests": { "cpu": "100m", "memory": "128Mi" }, "limits": { "cpu": "500m", "memory": "512Mi" },
+    } });
+    assert_eq!(
+        complete(settings, bare, Stage::Admission)["spec"]["resources"],
+        json!({ "requests": { "cpu": "100m", "memory": "128Mi" }, "limits": { "cpu": "500m", "memory": "1Gi" } })
+    );
+}
+
+#[test]
+fn each_default_can_be_switched_off() {
+    let completed = complete(
+        json!({ "disabled": ["pod-security", "read-only-root", "probes", "service-account-token", "standard-labels"] }),
+        deployment(),
+        Stage::Reconcile,
+    );
+    assert_eq!(completed, deployment());
+    let settings = testing::settings::<Settings>(json!({ "disabled": ["probe"] }));
+    assert_eq!(settings.check()[0].field, "disabled[0]");
+}

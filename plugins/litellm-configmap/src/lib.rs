@@ -1,0 +1,46 @@
+//! Registration through a file: one key of a ConfigMap that LiteLLM reads with `include`, and a rollout of LiteLLM when
+//! the content changed, because it reads its files only at its start.
+//!
+//! The key is owned as a whole and always holds a valid document (`{}` when there is nothing): LiteLLM does not start
+//! without the file, and an `include` that holds `mcp_servers` replaces those of the main file.
+
+mod names;
+mod plan;
+mod render;
+mod settings;
+
+use mcp_plugin_sdk::{Plan, Read, Registry, prelude::*};
+use settings::Settings;
+
+struct LiteLlmConfigMap;
+
+impl Plugin for LiteLlmConfigMap {
+    type Settings = Settings;
+
+    fn description() -> Description {
+        Description::new(
+            "litellm-configmap",
+            env!("CARGO_PKG_VERSION"),
+            "Registers MCP servers with LiteLLM through a ConfigMap that its configuration includes",
+        )
+    }
+
+    fn check_settings(settings: &Settings) -> Vec<Finding> {
+        settings.check()
+    }
+}
+
+impl Registrar for LiteLlmConfigMap {
+    fn observe(settings: &Settings) -> Vec<Read> {
+        plan::observe(settings)
+    }
+
+    fn plan(settings: &Settings, registry: &Registry) -> Plan {
+        plan::plan(settings, registry)
+    }
+}
+
+mcp_plugin_sdk::export!(LiteLlmConfigMap: Registrar);
+
+#[cfg(test)]
+mod tests;

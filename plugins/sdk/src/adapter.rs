@@ -1,0 +1,204 @@
+//! Between the generated traits and those of this crate.
+
+use std::marker::PhantomData;
+
+use json_patch::PatchOperation as Change;
+
+use crate::bindings::metadata::types::{
+    Failure, Finding as WitFinding, NamedJson, Operation, Severity, Stage,
+};
+use crate::bindings::{defaulter, metadata, registrar, validator};
+use crate::{
+    Defaulter, DefaultingRequest, Object, Plan, Plugin, Read, Registrar, Registry, Request,
+    Validator, settings,
+};
+
+/// Exports a plugin; see [`export!`](crate::export).
+pub struct Adapter<T>(PhantomData<T>);
+
+impl<T: Plugin> metadata::Guest for Adapter<T> {
+    fn describe() -> metadata::Description {
+        let own = T::description();
+        metadata::Description {
+            name: own.name,
+            version: own.version,
+            summary: own.summary,
+            url: own.url,
+            rules: own
+                .rules
+                .into_iter()
+                .map(|(code, summary)| metadata::Rule { code, summary })
+                .collect(),
+            context: own.context,
+            settings_schema: own.settings_schema,
+        }
+    }
+
+    fn validate_settings(settings: String) -> Vec<WitFinding> {
+        let findings = match settings::parse::<T::Settings>(&settings) {
+            Ok(settings) => T::check_settings(&settings),
+            Err(finding) => vec![*finding],
+        };
+        findings.into_iter().map(Into::into).collect()
+    }
+}
+
+impl<T: Validator> validator::Guest for Adapter<T> {
+    fn validate(settings: String, request: validator::Request) -> Result<Vec<WitFinding>, Failure> {
+        let settings = settings::usable::<T::Settings>(&settings)?;
+        // Nothing is left of what is deleted that a rule could want otherwise.
+        let Some(object) = &request.object else {
+            return Ok(Vec::new());
+        };
+        let server = settings::input("object", object)?;
+        let request = Request {
+            operation: request.operation.into(),
+            stage: request.stage.into(),
+            username: request.user.as_ref().map(|user| user.username.clone()),
+            groups: request.user.map(|user| user.groups).unwrap_or_default(),
+            dry_run: request.dry_run,
+            object: settings::input("object", object)?,
+            old_object: request
+                .old_object
+                .as_deref()
+                .map(|old| settings::input("old-object", old))
+                .transpose()?,
+            context: by_name(request.context),
+        };
+        Ok(T::validate(&settings, &server, &request)
+            .into_iter()
+            .map(Into::into)
+            .collect())
+    }
+}
+
+impl<T: Defaulter> defaulter::Guest for Adapter<T> {
+    fn defaults(
+        settings: String,
+        request: defaulter::DefaultingRequest,
+    ) -> Result<Vec<defaulter::Patch>, Failure> {
+        let settings = settings::usable::<T::Settings>(&settings)?;
+        let own = DefaultingRequest {
+            stage: request.stage.into(),
+            server: settings::input("server", &request.server)?,
+            context: by_name(request.context),
+        };
+        let mut patches = Vec::new();
+        for (index, object) in (0..).zip(&request.objects) {
+            let mut object = Object::new(settings::input("object", object)?);
+            T::complete(&settings, &mut object, &own);
+            patches.extend(object.into_changes().into_iter().map(|(code, changes)| {
+                defaulter::Patch {
+                    object: index,
+                    code,
+                    operations: changes.0.into_iter().filter_map(operation).collect(),
+                }
+            }));
+        }
+        Ok(patches)
+    }
+}
+
+impl<T: Registrar> registrar::Guest for Adapter<T> {
+    fn observe(settings: String) -> Result<Vec<Read>, Failure> {
+        Ok(T::observe(&settings::usable::<T::Settings>(&settings)?))
+    }
+
+    fn plan(settings: String, registry: Registry) -> Result<Plan, Failure> {
+        Ok(T::plan(
+            &settings::usable::<T::Settings>(&settings)?,
+            &registry,
+        ))
+    }
+}
+
+fn by_name(values: Vec<NamedJson>) -> std::collections::BTreeMap<String, String> {
+    values
+        .into_iter()
+        .map(|value| (value.name, value.value))
+        .collect()
+}
+
+/// A difference is written with these three operations and no other.
+fn operation(change: Change) -> Option<defaulter::PatchOperation> {
+    use defaulter::{PatchOperation, PathValue};
+    match change {
+        Change::Add(add) => Some(PatchOperation::Add(PathValue {
+            path: add.path.to_string(),
+            value: add.value.to_string(),
+        })),
+        Change::Replace(new) => Some(PatchOperation::Replace(PathValue {
+            path: new.path.to_string(),
+            value: new.value.to_string(),
+        })),
+        Change::Remove(old) => Some(PatchOperation::Remove(old.path.to_string())),
+        Change::Move(_) | Change::Copy(_) | Change::Test(_) => None,
+    }
+}
+
+impl From<crate::Finding> for WitFinding {
+    fn from(finding: crate::Finding) -> Self {
+        Self {
+            code: finding.code,
+            field: finding.field,
+            error_type: finding.error_type.to_owned(),
+            bad_value: finding.bad_value.map(|value| value.to_string()),
+            message: finding.message,
+            severity: match finding.severity {
+                crate::Severity::Error => Severity::Error,
+                crate::Severity::Warning => Severity::Warning,
+            },
+        }
+    }
+}
+
+impl From<settings::Unusable> for Failure {
+    fn from(unusable: settings::Unusable) -> Self {
+        match unusable {
+            settings::Unusable::Settings(message) => Self::InvalidSettings(message),
+            settings::Unusable::Input(message) => Self::Unsupported(message),
+        }
+    }
+}
+
+impl From<Stage> for crate::Stage {
+    fn from(stage: Stage) -> Self {
+        match stage {
+            Stage::Admission => Self::Admission,
+            Stage::Reconcile => Self::Reconcile,
+            Stage::Offline => Self::Offline,
+        }
+    }
+}
+
+impl From<Operation> for crate::Operation {
+    fn from(operation: Operation) -> Self {
+        match operation {
+            Operation::Create => Self::Create,
+            Operation::Update => Self::Update,
+            Operation::Delete => Self::Delete,
+            Operation::Connect => Self::Connect,
+        }
+    }
+}
+
+/// Makes a type the plugin of this component: `export!(MyRule: Validator);`, with `Validator`, `Defaulter`,
+/// `Validator + Defaulter` or `Registrar`.
+#[macro_export]
+macro_rules! export {
+    ($plugin:ident: $first:ident $(+ $more:ident)*) => {
+        type McpPlugin = $crate::Adapter<$plugin>;
+        $crate::bindings::metadata::export_metadata!(McpPlugin with_types_in $crate::bindings::metadata);
+        $crate::export!(@ $first);
+        $($crate::export!(@ $more);)*
+    };
+    (@ Validator) => {
+        $crate::bindings::validator::export_validator!(McpPlugin with_types_in $crate::bindings::validator);
+    };
+    (@ Defaulter) => {
+        $crate::bindings::defaulter::export_defaulter!(McpPlugin with_types_in $crate::bindings::defaulter);
+    };
+    (@ Registrar) => {
+        $crate::bindings::registrar::export_registrar!(McpPlugin with_types_in $crate::bindings::registrar);
+    };
+}

@@ -1,0 +1,123 @@
+//! Objects that a plugin completes. What it changes is found by comparing before and after.
+
+use std::collections::BTreeMap;
+
+use json_patch::Patch;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::{McpServer, Stage};
+
+/// What belongs to a call besides the object.
+#[derive(Clone, Debug)]
+pub struct DefaultingRequest {
+    /// On which way the call is made.
+    pub stage: Stage,
+    /// The MCPServer that the objects belong to.
+    pub server: McpServer,
+    pub(crate) context: BTreeMap<String, String>,
+}
+
+impl DefaultingRequest {
+    /// A value that [`Description::context`](crate::Description::context) asked for, if it could be had.
+    pub fn context<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        serde_json::from_str(self.context.get(name)?).ok()
+    }
+}
+
+/// One object to complete.
+#[derive(Clone, Debug)]
+pub struct Object {
+    value: Value,
+    changes: Vec<(String, Patch)>,
+}
+
+impl Object {
+    /// An object as it is.
+    pub fn new(value: Value) -> Self {
+        Self {
+            value,
+            changes: Vec::new(),
+        }
+    }
+
+    /// Kind of the object: `Deployment`, `MCPServer`, ...
+    pub fn kind(&self) -> &str {
+        self.value["kind"].as_str().unwrap_or_default()
+    }
+
+    /// The object, with all changes so far.
+    pub fn value(&self) -> &Value {
+        &self.value
+    }
+
+    /// Lets a rule change the object. A rule that changes nothing leaves no trace.
+    pub fn apply(&mut self, code: &str, change: impl FnOnce(&mut Value)) {
+        let before = self.value.clone();
+        change(&mut self.value);
+        let difference = json_patch::diff(&before, &self.value);
+        if !difference.0.is_empty() {
+            self.changes.push((code.to_owned(), difference));
+        }
+    }
+
+    pub(crate) fn into_changes(self) -> Vec<(String, Patch)> {
+        self.changes
+    }
+}
+
+/// Sets a member, unless there is something already. Missing parents are made; a parent that is no object stops it.
+pub fn set_default(object: &mut Value, path: &[&str], default: Value) {
+    let Some((last, parents)) = path.split_last() else {
+        return;
+    };
+    let mut place = object;
+    for parent in parents {
+        let Some(members) = members(place) else {
+            return;
+        };
+        place = members.entry(*parent).or_insert(Value::Null);
+    }
+    if let Some(members) = members(place) {
+        let member = members.entry(*last).or_insert(Value::Null);
+        if member.is_null() {
+            *member = default;
+        }
+    }
+}
+
+fn members(value: &mut Value) -> Option<&mut Map<String, Value>> {
+    if value.is_null() {
+        *value = Value::Object(Map::new());
+    }
+    value.as_object_mut()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_default_never_overrules() {
+        let mut object = json!({ "spec": { "a": 1, "text": "x" } });
+        set_default(&mut object, &["spec", "a"], json!(2));
+        set_default(&mut object, &["spec", "deep", "b"], json!(3));
+        set_default(&mut object, &["spec", "text", "c"], json!(4));
+        assert_eq!(
+            object,
+            json!({ "spec": { "a": 1, "text": "x", "deep": { "b": 3 } } })
+        );
+    }
+
+    #[test]
+    fn what_changes_nothing_leaves_no_trace() {
+        let mut object = Object::new(json!({ "kind": "Service", "spec": { "a": 1 } }));
+        object.apply("one", |value| set_default(value, &["spec", "a"], json!(2)));
+        object.apply("two", |value| set_default(value, &["spec", "b"], json!(2)));
+        let changes = object.into_changes();
+        assert_eq!(changes.len(), 1);
+        assert_eq!(changes[0].0, "two");
+    }
+}

@@ -1,0 +1,58 @@
+//! For an author's own tests: they run natively, without a WebAssembly host.
+//!
+//! ```
+//! use mcp_plugin_sdk::testing;
+//! let server = testing::server(serde_json::json!({ "image": { "repository": "ghcr.io/acme/mcp" } }));
+//! assert_eq!(server.spec.port, 8080);
+//! ```
+
+use serde_json::{Value, json};
+
+use crate::{Defaulter, DefaultingRequest, McpServer, Object, Stage, settings};
+
+/// A server of the given specification, with the defaults of the API filled in.
+///
+/// # Panics
+/// When it is no specification of an MCPServer.
+pub fn server(spec: Value) -> McpServer {
+    object(json!({
+        "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPServer",
+        "metadata": { "name": "test", "namespace": "default" }, "spec": spec,
+    }))
+}
+
+/// A server from a whole manifest.
+///
+/// # Panics
+/// When it is no MCPServer.
+#[expect(clippy::panic, reason = "for tests only")]
+pub fn object(manifest: Value) -> McpServer {
+    serde_json::from_value(manifest).unwrap_or_else(|error| panic!("no MCPServer: {error}"))
+}
+
+/// Settings as an MCPPlugin would give them.
+///
+/// # Panics
+/// When the plugin would refuse them.
+#[expect(clippy::panic, reason = "for tests only")]
+pub fn settings<T: serde::de::DeserializeOwned>(value: Value) -> T {
+    settings::parse(&value.to_string())
+        .unwrap_or_else(|finding| panic!("{}: {}", finding.field, finding.message))
+}
+
+/// An object after a plugin completed it.
+pub fn complete<P: Defaulter>(
+    settings: &P::Settings,
+    object: Value,
+    server: McpServer,
+    stage: Stage,
+) -> Value {
+    let mut object = Object::new(object);
+    let request = DefaultingRequest {
+        stage,
+        server,
+        context: std::collections::BTreeMap::default(),
+    };
+    P::complete(settings, &mut object, &request);
+    object.value().clone()
+}

@@ -1,0 +1,51 @@
+//! The default rules: what an MCPServer must say before it may be.
+//!
+//! | code | demands |
+//! |---|---|
+//! | `image-registry` | the image comes from an approved registry: Amazon ECR, or one of `allowedRegistries` |
+//! | `image-tag` | the image has a tag other than `latest`, or a digest |
+//! | `transport` | `sse` or `http` |
+//! | `resource-limits` | limits of CPU and memory |
+//! | `replicas` | at least one pod |
+//! | `secret-key` | every secret that is not optional says which key of the secret store it is |
+
+mod rules;
+mod settings;
+
+use mcp_plugin_sdk::prelude::*;
+use settings::Settings;
+
+struct Validation;
+
+impl Plugin for Validation {
+    type Settings = Settings;
+
+    fn description() -> Description {
+        rules::ALL.iter().fold(
+            Description::new(
+                "validation",
+                env!("CARGO_PKG_VERSION"),
+                "The default rules of the MCP Server Operator",
+            ),
+            |description, rule| description.rule(rule.code, rule.summary),
+        )
+    }
+
+    fn check_settings(settings: &Settings) -> Vec<Finding> {
+        settings.check()
+    }
+}
+
+impl Validator for Validation {
+    fn validate(settings: &Settings, server: &McpServer, _: &Request) -> Vec<Finding> {
+        let enabled =
+            |rule: &&rules::Rule| !settings.disabled_rules.iter().any(|code| code == rule.code);
+        rules::ALL
+            .iter()
+            .filter(enabled)
+            .flat_map(|rule| (rule.check)(settings, server))
+            .collect()
+    }
+}
+
+mcp_plugin_sdk::export!(Validation: Validator);

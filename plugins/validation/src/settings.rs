@@ -1,0 +1,71 @@
+//! `MCPPlugin.spec.settings`.
+
+use mcp_plugin_sdk::{Finding, Path};
+use serde::Deserialize;
+
+use crate::rules;
+
+/// What a platform team decides about the rules.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(crate) struct Settings {
+    /// Registries, or registries with the beginning of a path, besides Amazon ECR: `ghcr.io/acme`. `*` allows all.
+    pub(crate) allowed_registries: Vec<String>,
+    /// Private registries of Amazon.
+    pub(crate) ecr: Ecr,
+    /// Codes of rules that are switched off.
+    pub(crate) disabled_rules: Vec<String>,
+}
+
+/// Private registries of Amazon: `<account>.dkr.ecr.<region>.amazonaws.com`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(crate) struct Ecr {
+    /// Whether they are approved.
+    pub(crate) enabled: bool,
+    /// Accounts that are approved; none: all.
+    pub(crate) accounts: Vec<String>,
+    /// Regions that are approved; none: all.
+    pub(crate) regions: Vec<String>,
+}
+
+impl Default for Ecr {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            accounts: Vec::new(),
+            regions: Vec::new(),
+        }
+    }
+}
+
+impl Settings {
+    pub(crate) fn check(&self) -> Vec<Finding> {
+        let registries =
+            self.allowed_registries
+                .iter()
+                .enumerate()
+                .filter_map(|(index, registry)| {
+                    let field = Path::new("allowedRegistries").index(index);
+                    let complaint = if registry.is_empty() {
+                        "must not be empty; `*` allows every registry"
+                    } else if registry.contains("://") {
+                        "must be a registry without a scheme, for example `ghcr.io/acme`"
+                    } else {
+                        return None;
+                    };
+                    Some(Finding::invalid("settings", field, registry, complaint))
+                });
+        let rules = self
+            .disabled_rules
+            .iter()
+            .enumerate()
+            .filter_map(|(index, code)| {
+                let known: Vec<&str> = rules::ALL.iter().map(|rule| rule.code).collect();
+                let field = Path::new("disabledRules").index(index);
+                (!known.contains(&code.as_str()))
+                    .then(|| Finding::not_supported("settings", field, code, &known))
+            });
+        registries.chain(rules).collect()
+    }
+}
