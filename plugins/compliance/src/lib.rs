@@ -60,19 +60,19 @@ impl Defaulter for Compliance {
         };
         if request.stage == Stage::Admission {
             rule("default-resources", &|server| {
-                resources::complete(settings, server)
+                resources::complete(settings, server);
             });
             return;
         }
         rule("default-resources", &|object| {
-            resources::complete(settings, object)
+            resources::complete(settings, object);
         });
         rule("pod-security", &pod::restrict);
         rule("read-only-root", &pod::read_only_root);
         rule("probes", &pod::probes);
         rule("service-account-token", &pod::no_token);
         rule("standard-labels", &|object| {
-            labels::complete(settings, object, &request.server)
+            labels::complete(settings, object, &request.server);
         });
     }
 }

@@ -19,12 +19,7 @@ pub(crate) fn name(server: &Server) -> String {
     if name.len() <= LONGEST {
         return name;
     }
-    let hash = Sha256::digest(server.key());
-    let hash: String = hash
-        .iter()
-        .take(4)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hash = &hex::encode(Sha256::digest(server.key()))[..8];
     format!("{}_{hash}", &name[..LONGEST - 1 - hash.len()])
 }
 

@@ -193,8 +193,5 @@ fn for_all(action: Action) -> Step {
 }
 
 fn hash(file: &str) -> String {
-    Sha256::digest(file)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex::encode(Sha256::digest(file))
 }
