@@ -3,7 +3,7 @@
 use wasmtime::{Error, PoolConcurrencyLimitError, Trap};
 use wasmtime_wasi::I32Exit;
 
-use crate::error::Fault;
+use crate::error::{Fault, one_line};
 use crate::guest::DeadlinePassed;
 use crate::limits::{Limits, MemoryExceeded};
 
@@ -65,7 +65,7 @@ fn with_last_words(cause: String, output: &str) -> String {
         return cause;
     }
     let start = output.ceil_char_boundary(output.len().saturating_sub(LAST_WORDS));
-    format!("{cause}; it wrote: {}", &output[start..])
+    format!("{cause}; it wrote: {}", one_line(&output[start..]))
 }
 
 #[cfg(test)]

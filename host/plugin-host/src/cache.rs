@@ -26,6 +26,18 @@ impl Digest {
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
+
+    /// The digest of a whole file, without having all of it in memory.
+    fn of_file(mut file: File) -> io::Result<Self> {
+        let mut hasher = Sha256::new();
+        let mut chunk = vec![0; 64 << 10];
+        loop {
+            match file.read(&mut chunk)? {
+                0 => return Ok(Self(hasher.finalize().into())),
+                read => hasher.update(&chunk[..read]),
+            }
+        }
+    }
 }
 
 impl fmt::Display for Digest {
@@ -63,13 +75,13 @@ impl Cache {
         // The directory may have been exchanged since it was opened.
         refuse_foreign(&fs::symlink_metadata(&self.dir)?, &self.dir)?;
         let code = self.path(component, "cwasm");
-        let (Some(found), Some(noted)) = (
-            read_private(&code)?,
-            read_private(&self.path(component, "sha256"))?,
+        let (Some(content), Some(noted)) = (
+            open_private(&code)?,
+            open_private(&self.path(component, "sha256"))?,
         ) else {
             return Ok(None);
         };
-        let intact = Digest::of(&found).to_string().as_bytes() == noted;
+        let intact = Digest::of_file(content)?.to_string() == io::read_to_string(noted)?;
         Ok(intact.then_some(code))
     }
 
@@ -80,9 +92,8 @@ impl Cache {
 
     /// Makes a staged file the entry of `component`.
     pub(crate) fn publish(&self, staged: NamedTempFile, component: Digest) -> io::Result<()> {
-        let content = fs::read(staged.path())?;
         let mut noted = self.stage()?;
-        noted.write_all(Digest::of(&content).to_string().as_bytes())?;
+        noted.write_all(Digest::of_file(staged.reopen()?)?.to_string().as_bytes())?;
         staged.as_file().sync_all()?;
         staged.persist(self.path(component, "cwasm"))?;
         noted.persist(self.path(component, "sha256"))?;
@@ -95,21 +106,20 @@ impl Cache {
     }
 }
 
-fn read_private(path: &Path) -> io::Result<Option<Vec<u8>>> {
+fn open_private(path: &Path) -> io::Result<Option<File>> {
     let no_follow = i32::try_from(OFlags::NOFOLLOW.bits()).map_err(io::Error::other)?;
-    let mut file = match File::options()
+    match File::options()
         .read(true)
         .custom_flags(no_follow)
         .open(path)
     {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    refuse_foreign(&file.metadata()?, path)?;
-    let mut content = Vec::new();
-    file.read_to_end(&mut content)?;
-    Ok(Some(content))
+        Ok(file) => {
+            refuse_foreign(&file.metadata()?, path)?;
+            Ok(Some(file))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Machine code is run from here, so nobody else may be able to put any here.

@@ -15,7 +15,7 @@ use tokio::process::{Child, Command};
 pub use child::child_main;
 
 use crate::config::Compiler;
-use crate::error::Fault;
+use crate::error::{Fault, one_line};
 
 /// Tells the child how much address space it may have, in bytes.
 const MEMORY_VARIABLE: &str = "MCP_PLUGIN_COMPILER_MEMORY_BYTES";
@@ -23,6 +23,9 @@ const MEMORY_VARIABLE: &str = "MCP_PLUGIN_COMPILER_MEMORY_BYTES";
 /// Exit codes of the child, after sysexits.h: the component is at fault, or the output could not be written.
 const EXIT_COMPONENT: u8 = 65;
 const EXIT_OUTPUT: u8 = 74;
+
+/// Exit code of a Rust program that panicked: there is no memory for a thread, or the compiler has a defect.
+const EXIT_PANIC: u8 = 101;
 
 /// How much of the child's complaint is kept.
 const COMPLAINT_BYTES: u64 = 4096;
@@ -38,7 +41,7 @@ pub(crate) async fn run(compiler: &Compiler, component: &[u8], output: File) -> 
                 timeout: compiler.timeout,
             })?
             .map_err(|error| Fault::CompilerUnavailable(error.to_string()))?;
-    judge(compiler, status, complaint.trim())
+    judge(compiler, status, one_line(&complaint))
 }
 
 fn spawn(compiler: &Compiler, output: File) -> Result<Child, Fault> {
@@ -82,7 +85,7 @@ async fn converse(child: &mut Child, component: &[u8]) -> std::io::Result<(ExitS
     ))
 }
 
-fn judge(compiler: &Compiler, status: ExitStatus, complaint: &str) -> Result<(), Fault> {
+fn judge(compiler: &Compiler, status: ExitStatus, complaint: String) -> Result<(), Fault> {
     if status.success() {
         return Ok(());
     }
@@ -93,8 +96,8 @@ fn judge(compiler: &Compiler, status: ExitStatus, complaint: &str) -> Result<(),
         )));
     }
     match status.code().and_then(|code| u8::try_from(code).ok()) {
-        Some(EXIT_COMPONENT) => Err(Fault::CompileFailed(complaint.to_owned())),
-        Some(EXIT_OUTPUT) => Err(Fault::CacheUnusable(complaint.to_owned())),
+        Some(EXIT_COMPONENT | EXIT_PANIC) => Err(Fault::CompileFailed(complaint)),
+        Some(EXIT_OUTPUT) => Err(Fault::CacheUnusable(complaint)),
         _ => Err(Fault::CompilerUnavailable(format!(
             "{} ended with {status}: {complaint}",
             compiler.program.display(),

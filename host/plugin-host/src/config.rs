@@ -14,7 +14,7 @@ pub struct HostConfig {
     pub compiler: Compiler,
     /// The largest component that is accepted. 8 MiB serve Rust, Go and JavaScript; one written in Python needs 40.
     pub max_component_bytes: usize,
-    /// How many calls run at once; others wait. Each has a slot of the instance pool: 4 GiB of address space for each
+    /// How many calls run at once, half of them of the same plugin; others wait. Each has a slot of the instance pool: 4 GiB of address space for each
     /// memory of [`SlotSize`], of which up to 64 KiB stay resident.
     pub concurrency: u32,
     /// How large a slot of the instance pool is.

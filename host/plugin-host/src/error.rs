@@ -54,7 +54,7 @@ pub enum Fault {
         timeout: Duration,
     },
     /// A call did not end in time.
-    #[error("{call} took longer than {}", show(*.timeout))]
+    #[error("{call} took longer than {}: make it faster, or raise its timeout", show(*.timeout))]
     DeadlineExceeded {
         /// Name of the function.
         call: &'static str,
@@ -62,7 +62,9 @@ pub enum Fault {
         timeout: Duration,
     },
     /// A call wanted more memory than it may have.
-    #[error("{call} wanted {wanted} bytes of memory, {limit} are allowed")]
+    #[error(
+        "{call} wanted {wanted} bytes of memory, {limit} are allowed: make it need less, or raise its memory limit"
+    )]
     OutOfMemory {
         /// Name of the function.
         call: &'static str,
@@ -118,7 +120,7 @@ pub enum Fault {
         message: String,
     },
     /// No instance was free before the call's deadline.
-    #[error("{call} waited {} for a free instance: too many calls at once", show(*.timeout))]
+    #[error("{call} waited {} for a free instance: more calls at once than the operator is set up for", show(*.timeout))]
     Overloaded {
         /// Name of the function.
         call: &'static str,
@@ -222,6 +224,11 @@ pub enum HostError {
     /// The thread that keeps the time of calls cannot be started.
     #[error("the thread that interrupts plugins cannot be started: {0}")]
     Thread(#[from] std::io::Error),
+}
+
+/// Text of many lines as part of a sentence.
+pub(crate) fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn show(duration: Duration) -> String {

@@ -104,10 +104,16 @@ impl Host {
             pooled,
             component,
             exports,
+            share: Semaphore::new(self.share()),
         };
         let plugin = Plugin::new(program, Arc::clone(&self.0.running));
         plugin.check().await?;
         Ok(plugin)
+    }
+
+    /// How many slots one plugin may take: half of them.
+    fn share(&self) -> usize {
+        (self.0.config.concurrency as usize / 2).max(1)
     }
 
     /// What can be said of the bytes without a compiler.

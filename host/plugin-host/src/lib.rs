@@ -21,8 +21,8 @@
 //!
 //! # The way of a call
 //!
-//! [`Plugin::validate`] and the others (`plugin`) wait for a slot, make a store (`guest`) and a fresh instance in it, and
-//! call it through the types of [`contract`]. The instance sees a WASI that gives nothing (`wasi`); its output is kept
+//! [`Plugin::validate`] and the others (`plugin`) wait for a slot (`call`), make a store (`guest`) and a fresh instance in
+//! it, and call that through the types of [`contract`]. The instance sees a WASI that gives nothing (`wasi`); its output is kept
 //! (`transcript`) and logged at level debug; `limits` meters its memory; the `ticker` interrupts it, so that others can
 //! run and so that it ends at its deadline. What goes wrong becomes a [`Fault`] with somebody to [`Blame`] (`blame`,
 //! `error`). Nothing of a call is left when it ended or was dropped.
@@ -37,6 +37,7 @@ pub mod contract;
 
 mod blame;
 mod cache;
+mod call;
 mod config;
 mod engine;
 mod error;

@@ -4,23 +4,18 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::SemaphorePermit;
-use tokio::time::{Instant, timeout_at};
-use wasmtime::component::{Instance, InstancePre};
-use wasmtime::{Result as WasmResult, Store};
+use tokio::sync::Semaphore;
+use wasmtime::component::InstancePre;
 
-use crate::blame;
 use crate::cache::Digest;
 use crate::contract::{
-    DefaultingRequest, Description, Failure, Finding, Patch, Read, RegistrationPlan, Registry,
-    Request,
+    DefaultingRequest, Description, Finding, Patch, Read, RegistrationPlan, Registry, Request,
 };
 use crate::error::{Fault, PluginError};
 use crate::exports::{Exports, Interfaces};
-use crate::guest::{self, Guest};
+use crate::guest::Guest;
 use crate::host::Running;
 use crate::limits::Limits;
-use crate::transcript::Transcript;
 
 /// What a component may use to show that it fits the contract: its limits are not known yet. Instances of large
 /// language runtimes begin with some 40 MiB.
@@ -30,16 +25,13 @@ const CHECK: Limits = Limits {
     output_bytes: 64 << 10,
 };
 
-/// Nobody waits longer, whatever the limits say: it keeps the arithmetic of time in range.
-const LONGEST: Duration = Duration::from_hours(24);
-
 /// A loaded plugin. Cheap to clone.
 ///
 /// Every call gets a fresh instance and leaves nothing behind. A call that is dropped ends.
 #[derive(Clone)]
 pub struct Plugin {
-    program: Arc<Program>,
-    running: Arc<Running>,
+    pub(crate) program: Arc<Program>,
+    pub(crate) running: Arc<Running>,
 }
 
 /// What was loaded.
@@ -49,6 +41,8 @@ pub(crate) struct Program {
     pub(crate) pooled: bool,
     pub(crate) component: InstancePre<Guest>,
     pub(crate) exports: Exports,
+    /// How many of the slots its calls may take. Not all, or one plugin that is slow would stop the others.
+    pub(crate) share: Semaphore,
 }
 
 impl Plugin {
@@ -204,70 +198,6 @@ impl Plugin {
             Fault::WrongWorld(format!("it does not export {interface}")).of(&self.program.name)
         })
     }
-
-    /// A call of a function that can say by itself that it failed.
-    async fn ask<T>(
-        &self,
-        call: &'static str,
-        limits: &Limits,
-        invoke: impl AsyncFnOnce(&mut Store<Guest>, &Instance) -> WasmResult<Result<T, Failure>>,
-    ) -> Result<T, PluginError> {
-        match self.run(call, limits, invoke).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(failure)) => Err(failed(call, failure).of(&self.program.name)),
-            Err(fault) => Err(fault.of(&self.program.name)),
-        }
-    }
-
-    /// One call: waits for a slot, makes an instance, invokes it, and says whose fault it was.
-    async fn run<T>(
-        &self,
-        call: &'static str,
-        limits: &Limits,
-        invoke: impl AsyncFnOnce(&mut Store<Guest>, &Instance) -> WasmResult<T>,
-    ) -> Result<T, Fault> {
-        let deadline = Instant::now() + limits.timeout.min(LONGEST);
-        // Held until the store is gone: it is declared before it.
-        let _slot = self.slot(call, limits.timeout, deadline).await?;
-        let transcript = Transcript::default();
-        let component = &self.program.component;
-        let mut store = guest::store(component.engine(), limits, deadline, transcript.clone());
-        let answer = timeout_at(deadline, async {
-            let instance = component.instantiate_async(&mut store).await?;
-            invoke(&mut store, &instance).await
-        })
-        .await
-        .unwrap_or_else(|_| Err(guest::DeadlinePassed.into()));
-        let output = transcript.text();
-        if !output.is_empty() {
-            tracing::debug!(plugin = self.name(), call, output, "plugin wrote");
-        }
-        answer.map_err(|error| {
-            tracing::debug!(
-                plugin = self.name(),
-                call,
-                error = format!("{error:?}"),
-                "plugin failed"
-            );
-            blame::fault(&error, call, limits, &output)
-        })
-    }
-
-    async fn slot(
-        &self,
-        call: &'static str,
-        timeout: Duration,
-        deadline: Instant,
-    ) -> Result<SemaphorePermit<'_>, Fault> {
-        match timeout_at(deadline, self.running.slots.acquire()).await {
-            Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(closed)) => Err(Fault::HostFailed {
-                call,
-                cause: closed.to_string(),
-            }),
-            Err(_) => Err(Fault::Overloaded { call, timeout }),
-        }
-    }
 }
 
 impl fmt::Debug for Plugin {
@@ -277,13 +207,5 @@ impl fmt::Debug for Plugin {
             .field("digest", &self.program.digest)
             .field("interfaces", &self.interfaces())
             .finish_non_exhaustive()
-    }
-}
-
-fn failed(call: &'static str, failure: Failure) -> Fault {
-    match failure {
-        Failure::InvalidSettings(message) => Fault::InvalidSettings { call, message },
-        Failure::Unsupported(message) => Fault::Unsupported { call, message },
-        Failure::Internal(message) => Fault::Internal { call, message },
     }
 }

@@ -47,6 +47,25 @@ async fn calls_wait_for_a_slot() {
 }
 
 #[tokio::test(flavor = "current_thread")]
+async fn a_looping_plugin_leaves_slots_to_others() {
+    let host = host_with(|config| config.concurrency = 2);
+    let bad = host.load("bad", fixture_component()).await.unwrap();
+    let good = host.load("good", fixture_component()).await.unwrap();
+    let looping: Vec<_> = (0..4)
+        .map(|_| {
+            let bad = bad.clone();
+            tokio::spawn(async move { run(&bad, "loop", &NEVER).await })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    assert_eq!(run(&good, "good", &NEVER).await.unwrap(), "good");
+    for call in looping {
+        call.abort();
+        assert!(call.await.unwrap_err().is_cancelled());
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
 async fn a_call_that_gets_no_slot_in_time_blames_the_host() {
     let host = host_with(|config| config.concurrency = 1);
     let plugin = host.load("fixture", fixture_component()).await.unwrap();

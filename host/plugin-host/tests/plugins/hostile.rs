@@ -40,7 +40,10 @@ fn hasty() -> Limits {
 async fn an_endless_loop_ends_at_its_deadline() {
     let (category, message) = survive("loop", hasty()).await;
     assert_eq!(category, "DeadlineExceeded");
-    assert_eq!(message, "plugin fixture: validate took longer than 100ms");
+    assert_eq!(
+        message,
+        "plugin fixture: validate took longer than 100ms: make it faster, or raise its timeout"
+    );
 }
 
 #[tokio::test]
@@ -60,7 +63,7 @@ async fn a_sleeper_ends_at_its_deadline() {
 async fn a_memory_bomb_ends_at_its_limit() {
     let (category, message) = survive("memory-bomb", patient()).await;
     assert_eq!(category, "OutOfMemory");
-    assert!(message.ends_with("67108864 are allowed"), "{message}");
+    assert!(message.contains("67108864 are allowed"), "{message}");
 }
 
 #[tokio::test]

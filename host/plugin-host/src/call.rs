@@ -1,0 +1,97 @@
+//! One call: a slot, a fresh instance, a deadline, and whose fault it was.
+
+use std::time::Duration;
+
+use tokio::sync::{AcquireError, SemaphorePermit};
+use tokio::time::{Instant, timeout_at};
+use wasmtime::component::Instance;
+use wasmtime::{Result as WasmResult, Store};
+
+use crate::blame;
+use crate::contract::Failure;
+use crate::error::{Fault, PluginError};
+use crate::guest::{self, DeadlinePassed, Guest};
+use crate::limits::Limits;
+use crate::plugin::Plugin;
+use crate::transcript::Transcript;
+
+/// Nobody waits longer, whatever the limits say: it keeps the arithmetic of time in range.
+const LONGEST: Duration = Duration::from_hours(24);
+
+impl Plugin {
+    /// A call of a function that can say by itself that it failed.
+    pub(crate) async fn ask<T>(
+        &self,
+        call: &'static str,
+        limits: &Limits,
+        invoke: impl AsyncFnOnce(&mut Store<Guest>, &Instance) -> WasmResult<Result<T, Failure>>,
+    ) -> Result<T, PluginError> {
+        match self.run(call, limits, invoke).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(failure)) => Err(failed(call, failure).of(&self.program.name)),
+            Err(fault) => Err(fault.of(&self.program.name)),
+        }
+    }
+
+    /// One call: waits for a slot, makes an instance, invokes it, and says whose fault it was.
+    pub(crate) async fn run<T>(
+        &self,
+        call: &'static str,
+        limits: &Limits,
+        invoke: impl AsyncFnOnce(&mut Store<Guest>, &Instance) -> WasmResult<T>,
+    ) -> Result<T, Fault> {
+        let deadline = Instant::now() + limits.timeout.min(LONGEST);
+        // Held until the store is gone: it is declared before it.
+        let _slot = self.slot(call, limits.timeout, deadline).await?;
+        let transcript = Transcript::default();
+        let component = &self.program.component;
+        let mut store = guest::store(component.engine(), limits, deadline, transcript.clone());
+        let answer = timeout_at(deadline, async {
+            let instance = component.instantiate_async(&mut store).await?;
+            invoke(&mut store, &instance).await
+        })
+        .await
+        .unwrap_or_else(|_| Err(DeadlinePassed.into()));
+        let output = transcript.text();
+        if !output.is_empty() {
+            tracing::debug!(plugin = self.name(), call, output, "plugin wrote");
+        }
+        answer.map_err(|error| {
+            tracing::debug!(
+                plugin = self.name(),
+                call,
+                error = format!("{error:?}"),
+                "plugin failed"
+            );
+            blame::fault(&error, call, limits, &output)
+        })
+    }
+
+    /// Waits for a slot. The plugin's own share comes first, so that calls of one that is slow queue among themselves.
+    async fn slot(
+        &self,
+        call: &'static str,
+        timeout: Duration,
+        deadline: Instant,
+    ) -> Result<[SemaphorePermit<'_>; 2], Fault> {
+        let both = async {
+            let share = self.program.share.acquire().await?;
+            Ok([share, self.running.slots.acquire().await?])
+        };
+        timeout_at(deadline, both)
+            .await
+            .map_err(|_| Fault::Overloaded { call, timeout })?
+            .map_err(|closed: AcquireError| Fault::HostFailed {
+                call,
+                cause: closed.to_string(),
+            })
+    }
+}
+
+fn failed(call: &'static str, failure: Failure) -> Fault {
+    match failure {
+        Failure::InvalidSettings(message) => Fault::InvalidSettings { call, message },
+        Failure::Unsupported(message) => Fault::Unsupported { call, message },
+        Failure::Internal(message) => Fault::Internal { call, message },
+    }
+}
