@@ -5,10 +5,11 @@
 //! it is complete. An entry that does not fit its digest counts as absent and is made anew.
 
 use std::fmt;
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, DirEntry, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use rustix::fs::OFlags;
 use sha2::{Digest as _, Sha256};
@@ -16,6 +17,12 @@ use tempfile::NamedTempFile;
 
 /// Permission bits that let somebody else than the owner write.
 const OTHERS_WRITE: u32 = 0o022;
+
+/// How the names of staged files begin.
+const STAGED: &str = "staged-";
+
+/// No compilation takes so long: a staged file of this age belongs to a process that was killed.
+const STALE: Duration = Duration::from_hours(24);
 
 /// SHA-256 of a component. Displays as 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -64,6 +71,7 @@ impl Cache {
     pub(crate) fn open(dir: &Path, engine: u64) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         refuse_foreign(&fs::symlink_metadata(dir)?, dir)?;
+        sweep(dir)?;
         Ok(Self {
             dir: dir.to_owned(),
             engine,
@@ -87,7 +95,9 @@ impl Cache {
 
     /// A file to compile into, in the same file system, readable by the owner only. It vanishes unless it is published.
     pub(crate) fn stage(&self) -> io::Result<NamedTempFile> {
-        NamedTempFile::new_in(&self.dir)
+        tempfile::Builder::new()
+            .prefix(STAGED)
+            .tempfile_in(&self.dir)
     }
 
     /// Makes a staged file the entry of `component`.
@@ -104,6 +114,25 @@ impl Cache {
         self.dir
             .join(format!("{component}-{:016x}.{extension}", self.engine))
     }
+}
+
+/// Removes what killed processes left. What cannot be removed only takes space, and other processes are at work here.
+fn sweep(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)?.flatten() {
+        let staged = entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(STAGED.as_bytes());
+        if staged && age(&entry).is_some_and(|age| age > STALE) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+    Ok(())
+}
+
+fn age(entry: &DirEntry) -> Option<Duration> {
+    let modified = entry.metadata().ok()?.modified().ok()?;
+    SystemTime::now().duration_since(modified).ok()
 }
 
 fn open_private(path: &Path) -> io::Result<Option<File>> {
@@ -181,6 +210,26 @@ mod tests {
         fs::write(cache.path(component, "cwasm"), b"c0de").unwrap();
         assert_eq!(cache.lookup(component).unwrap(), None);
         publish(&cache, component, b"code");
+        assert!(cache.lookup(component).unwrap().is_some());
+    }
+
+    #[test]
+    fn sweeps_staged_files_of_yesterday_and_nothing_else() {
+        let (_parent, cache) = cache();
+        let component = Digest::of(b"component");
+        publish(&cache, component, b"code");
+        let (old, new) = (cache.dir.join("staged-old"), cache.dir.join("staged-new"));
+        fs::write(&new, "").unwrap();
+        for path in [&old, &cache.path(component, "cwasm")] {
+            let file = File::options()
+                .append(true)
+                .create(true)
+                .open(path)
+                .unwrap();
+            file.set_modified(SystemTime::now() - 2 * STALE).unwrap();
+        }
+        let cache = Cache::open(&cache.dir, 7).unwrap();
+        assert!(!old.exists() && new.exists());
         assert!(cache.lookup(component).unwrap().is_some());
     }
 

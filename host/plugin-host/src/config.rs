@@ -74,7 +74,7 @@ pub struct Compiler {
     pub program: PathBuf,
     /// Its arguments.
     pub args: Vec<OsString>,
-    /// Address space of the child. A component of 200 kB needs 150 MiB, one written in Python 700.
+    /// Address space of the child. 64 MiB are enough for a Rust component of 300 kB, 1 GiB for one written in Python.
     pub memory_bytes: u64,
     /// Time to compile one component.
     pub timeout: Duration,

@@ -11,7 +11,7 @@ pub struct Limits {
     pub timeout: Duration,
     /// Bytes of linear memory, all memories of the component together.
     pub memory_bytes: usize,
-    /// Bytes of strings and lists in an answer, about.
+    /// Bytes of strings and lists in an answer, as the host counts them: a list of records counts the records too.
     pub output_bytes: usize,
 }
 

@@ -92,6 +92,12 @@ async fn a_component_that_wants_more_than_wasi_is_refused() {
             .contains("it imports acme:secrets/vault@1.0.0"),
         "{error}"
     );
+
+    // There is more to WASI than a plugin gets.
+    let http = r#"(component (import "wasi:http/types@0.2.0" (instance (export "f" (func)))))"#;
+    let error = refused_text(http).await;
+    assert_eq!(error.category(), "WrongWorld");
+    assert!(error.to_string().contains("wasi:http/types"), "{error}");
 }
 
 #[tokio::test]
