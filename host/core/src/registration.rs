@@ -116,7 +116,9 @@ pub struct Plan {
 impl Plan {
     /// Whether something is on its way, so that another look is worth while soon.
     pub fn is_pending(&self) -> bool {
-        self.registrations.iter().any(|registration| registration.state == State::Pending)
+        self.registrations
+            .iter()
+            .any(|registration| registration.state == State::Pending)
     }
 }
 
@@ -189,12 +191,24 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::WriteConfigKey(ConfigKeyWrite { key, .. }) => {
-                write!(f, "write key {} of ConfigMap {}/{}", key.key, key.namespace, key.name)
+                write!(
+                    f,
+                    "write key {} of ConfigMap {}/{}",
+                    key.key, key.namespace, key.name
+                )
             }
             Self::Roll(Roll { workload, .. }) => {
-                write!(f, "roll {} {}/{}", workload.kind, workload.namespace, workload.name)
+                write!(
+                    f,
+                    "roll {} {}/{}",
+                    workload.kind, workload.namespace, workload.name
+                )
             }
-            Self::Send(request) => write!(f, "{} {} over {}", request.method, request.path, request.connection),
+            Self::Send(request) => write!(
+                f,
+                "{} {} over {}",
+                request.method, request.path, request.connection
+            ),
         }
     }
 }

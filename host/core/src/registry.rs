@@ -47,7 +47,9 @@ pub struct Desired {
 impl Desired {
     /// `namespace/name` of each server.
     pub fn keys(&self) -> impl Iterator<Item = String> {
-        self.entries.iter().map(|entry| format!("{}/{}", entry.namespace, entry.name))
+        self.entries
+            .iter()
+            .map(|entry| format!("{}/{}", entry.namespace, entry.name))
     }
 }
 

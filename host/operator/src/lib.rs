@@ -1,5 +1,21 @@
 //! Everything of the MCP Server Operator that talks: to the API server, to plugins, to the gateway.
-//! What it decides is computed in `mcp-operator-core`.
+//! What it decides is computed in `mcp-operator-core`. [`run`] wires the parts together.
 
+pub mod cli;
+mod cluster;
+pub mod crd;
+mod error;
+mod health;
+mod namespaces;
 pub mod plugins;
+pub mod registry;
+pub mod run;
+pub mod server;
+mod settings;
+pub mod telemetry;
+mod watch;
 pub mod webhook;
+
+pub use error::Error;
+pub use namespaces::Namespaces;
+pub use settings::Settings;

@@ -1,1 +1,23 @@
 //! The plugins in force.
+//!
+//! [`Catalogue`] watches MCPPlugins and makes each of them an [`ActivePlugin`]: [`source`] has the bytes, [`activate`]
+//! everything that is checked before. All of them together are a [`Snapshot`], one immutable value that a request takes
+//! once; [`evaluate`] asks its plugins. [`convert`] alone knows the types of both sides of the contract.
+
+mod activate;
+mod catalogue;
+mod convert;
+mod evaluate;
+mod matching;
+mod registrar;
+mod snapshot;
+mod source;
+mod status;
+mod subject;
+
+pub use activate::{ActivePlugin, Rejection};
+pub use catalogue::{Catalogue, CatalogueOptions};
+pub use evaluate::Defaulted;
+pub use mcp_plugin_host::contract::{Operation, Stage};
+pub use snapshot::{Snapshot, Snapshots};
+pub use subject::{NamespaceFacts, Subject, User};

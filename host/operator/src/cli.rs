@@ -1,0 +1,124 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use jiff::SignedDuration;
+use mcp_operator_core::build;
+
+use crate::settings::Settings;
+use crate::webhook::Place;
+
+/// Turns MCPServer resources into running, registered MCP servers; rules are WebAssembly plugins.
+#[derive(Debug, Parser)]
+#[command(name = "mcp-operator", version)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the operator.
+    Run(Box<RunArguments>),
+    /// Print the custom resource definitions.
+    Crd {
+        /// Only this one: `mcpservers` or `mcpplugins`.
+        #[arg(value_parser = ["mcpservers", "mcpplugins"])]
+        plural: Option<String>,
+    },
+    /// Compile a component from standard input: the operator calls itself so, with bounded memory.
+    #[command(hide = true)]
+    CompileComponent,
+}
+
+/// Options of `run`.
+#[derive(Clone, Debug, Args)]
+pub struct RunArguments {
+    /// Folder with the plugins that `spec.source.builtin` names.
+    #[arg(long, env = "BUILTIN_PLUGINS", default_value = "/plugins")]
+    pub builtin_plugins: PathBuf,
+
+    /// Folder for compiled plugins; only the operator's user may write into it.
+    #[arg(long, env = "CACHE_DIR", default_value = "/var/cache/mcp-operator")]
+    pub cache_dir: PathBuf,
+
+    /// Address on which the admission webhook listens.
+    #[arg(long, env = "WEBHOOK_BIND", default_value = "0.0.0.0:9443")]
+    pub webhook_bind: SocketAddr,
+
+    /// Address at which the API server reaches the webhook, for an operator that runs outside of the cluster.
+    #[arg(long, env = "WEBHOOK_ADDRESS")]
+    pub webhook_address: Option<SocketAddr>,
+
+    /// Service through which the API server reaches the webhook.
+    #[arg(long, env = "WEBHOOK_SERVICE", default_value = "mcp-operator-webhook")]
+    pub webhook_service: String,
+
+    /// Namespace of the operator.
+    #[arg(long, env = "POD_NAMESPACE", default_value = "mcp-operator-system")]
+    pub namespace: String,
+
+    /// Address for `/healthz` and `/readyz`.
+    #[arg(long, env = "HEALTH_BIND", default_value = "0.0.0.0:8081")]
+    pub health_bind: SocketAddr,
+
+    /// Name of this installation: the mark of ownership on what is registered with LiteLLM.
+    #[arg(long, env = "INSTANCE", default_value = "mcp-operator")]
+    pub instance: String,
+
+    /// DNS domain of the cluster.
+    #[arg(long, env = "CLUSTER_DOMAIN", default_value = "cluster.local")]
+    pub cluster_domain: String,
+
+    /// OTLP endpoint for MCPServers that trace and name none.
+    #[arg(long, env = "TRACING_ENDPOINT")]
+    pub tracing_endpoint: Option<String>,
+
+    /// MCPServers that are worked on at once.
+    #[arg(long, env = "CONCURRENCY", default_value_t = 16)]
+    pub concurrency: u16,
+
+    /// Milliseconds for which changes of registrations are collected.
+    #[arg(long, env = "REGISTRY_DEBOUNCE_MILLISECONDS", default_value_t = 1000)]
+    pub registry_debounce_milliseconds: u64,
+
+    /// Seconds that a registered server may be without a serving pod before it is taken out of LiteLLM.
+    #[arg(long, env = "REGISTRY_GRACE_SECONDS", default_value_t = 300)]
+    pub registry_grace_seconds: u32,
+
+    /// Write logs as JSON.
+    #[arg(long, env = "LOG_JSON")]
+    pub log_json: bool,
+}
+
+impl RunArguments {
+    /// As the program uses them.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            build: build::Settings {
+                cluster_domain: self.cluster_domain.clone(),
+                tracing_endpoint: self.tracing_endpoint.clone(),
+            },
+            instance: self.instance.clone(),
+            concurrency: self.concurrency,
+            registry_debounce: Duration::from_millis(self.registry_debounce_milliseconds),
+            registry_grace: SignedDuration::from_secs(i64::from(self.registry_grace_seconds)),
+        }
+    }
+
+    /// Where the API server reaches the webhook.
+    pub fn place(&self) -> Place {
+        match self.webhook_address {
+            Some(address) => Place::Address(address),
+            None => Place::Service {
+                namespace: self.namespace.clone(),
+                name: self.webhook_service.clone(),
+            },
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Errors of everything that talks to the API server: a class that decides about trying again, and a
+//! category, one word that is used alike in conditions, events, metrics and logs.
+
+use mcp_operator_core::admission::PluginFailure;
+use mcp_operator_core::retry::ErrorClass;
+use mcp_operator_core::status::Failure;
+use thiserror::Error;
+
+/// Something that stopped a pass.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The API server did not do what it was asked.
+    #[error("{action}: {source}")]
+    Api {
+        /// What was tried: `apply Deployment tools/mcp-github`.
+        action: String,
+        /// Why it failed.
+        source: Box<kube::Error>,
+    },
+    /// An object of somebody else has the name that ours should have.
+    #[error(
+        "{kind} {name} exists and is not managed by this MCPServer: rename the MCPServer, or delete the {kind} to let the operator make its own"
+    )]
+    ForeignObject {
+        /// Kind of the object.
+        kind: &'static str,
+        /// `namespace/name`.
+        name: String,
+    },
+    /// Plugins that must complete the objects failed.
+    #[error("{}", joined(.0))]
+    Plugins(Vec<PluginFailure>),
+    /// What plugins made of an MCPServer is none.
+    #[error("plugins changed the MCPServer into something that cannot be read")]
+    NotAServer,
+    /// A plan names a connection that the MCPPlugin does not declare.
+    #[error("the registrar's MCPPlugin declares no connection {name}: add it to spec.connections")]
+    NoConnection {
+        /// Name in the plan.
+        name: String,
+    },
+    /// A call took too long.
+    #[error("{action}: no answer within {seconds} s")]
+    Timeout {
+        /// What was tried.
+        action: String,
+        /// Seconds that were waited.
+        seconds: u64,
+    },
+}
+
+fn joined(failures: &[PluginFailure]) -> String {
+    let messages: Vec<&str> = failures
+        .iter()
+        .map(|failure| failure.message.as_str())
+        .collect();
+    messages.join("; ")
+}
+
+impl Error {
+    /// Wraps a client's error with what was tried.
+    pub fn api(action: impl Into<String>, source: kube::Error) -> Self {
+        Self::Api {
+            action: action.into(),
+            source: Box::new(source),
+        }
+    }
+
+    /// What kind of error it is.
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Api { source, .. } => api_class(source),
+            Self::ForeignObject { .. } => ErrorClass::External,
+            Self::Plugins(failures) if failures.iter().all(|failure| failure.guest) => {
+                ErrorClass::PluginGuest
+            }
+            Self::Plugins(_) => ErrorClass::PluginHost,
+            Self::NotAServer => ErrorClass::PluginGuest,
+            Self::NoConnection { .. } => ErrorClass::Terminal,
+            Self::Timeout { .. } => ErrorClass::Transient,
+        }
+    }
+
+    /// One CamelCase word for conditions, events, metrics and logs.
+    pub fn category(&self) -> &'static str {
+        match self {
+            Self::Api { source, .. } => api_category(source),
+            Self::ForeignObject { .. } => "ForeignObject",
+            Self::Plugins(failures) => failures
+                .first()
+                .map_or("PluginFailed", |failure| failure.category),
+            Self::NotAServer => "PatchRefused",
+            Self::NoConnection { .. } => "NoConnection",
+            Self::Timeout { .. } => "Timeout",
+        }
+    }
+
+    /// As conditions tell it.
+    pub fn failure(&self) -> Failure {
+        Failure {
+            reason: self.category().to_owned(),
+            message: self.to_string(),
+        }
+    }
+}
+
+fn code(error: &kube::Error) -> Option<u16> {
+    match error {
+        kube::Error::Api(status) => Some(status.code),
+        _ => None,
+    }
+}
+
+fn api_class(error: &kube::Error) -> ErrorClass {
+    match code(error) {
+        Some(409) => ErrorClass::Conflict,
+        // Missing permissions and missing kinds are mended by somebody else, without any event for us.
+        Some(403 | 404) => ErrorClass::External,
+        Some(400 | 405 | 413 | 415 | 422) => ErrorClass::Terminal,
+        _ => ErrorClass::Transient,
+    }
+}
+
+fn api_category(error: &kube::Error) -> &'static str {
+    match code(error) {
+        Some(403) => "Forbidden",
+        Some(404) => "NotFound",
+        Some(409) => "Conflict",
+        Some(422) => "Invalid",
+        Some(429) => "TooManyRequests",
+        Some(400..=499) => "BadRequest",
+        Some(_) => "ApiServerError",
+        None => "ApiServerUnreachable",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    fn api(code: u16) -> Error {
+        Error::api(
+            "apply",
+            kube::Error::Api(Box::new(Status {
+                code,
+                ..Status::default()
+            })),
+        )
+    }
+
+    #[test]
+    fn the_class_decides_about_trying_again() {
+        for (code, class, category) in [
+            (403, ErrorClass::External, "Forbidden"),
+            (409, ErrorClass::Conflict, "Conflict"),
+            (422, ErrorClass::Terminal, "Invalid"),
+            (429, ErrorClass::Transient, "TooManyRequests"),
+            (500, ErrorClass::Transient, "ApiServerError"),
+            (503, ErrorClass::Transient, "ApiServerError"),
+        ] {
+            assert_eq!((api(code).class(), api(code).category()), (class, category));
+        }
+    }
+
+    #[test]
+    fn a_foreign_object_says_what_to_do() {
+        let error = Error::ForeignObject {
+            kind: "Service",
+            name: "tools/mcp-a".into(),
+        };
+        assert!(
+            error
+                .to_string()
+                .contains("rename the MCPServer, or delete the Service")
+        );
+    }
+}

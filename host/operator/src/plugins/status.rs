@@ -1,0 +1,152 @@
+//! Status of an MCPPlugin, from what is in force and what was tried last.
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+use mcp_operator_api::names::conditions::READY;
+use mcp_operator_api::v1alpha1::{McpPlugin, McpPluginStatus, PluginRule};
+use mcp_operator_core::conditions::{Statement, Truth, contained};
+
+use super::activate::{ActivePlugin, Rejection};
+
+/// Digits of a digest that a table shows.
+const SHORT: usize = 12;
+
+/// The status that a plugin should have. `registrar` is the name of the registrar in force.
+pub(super) fn status(
+    plugin: &McpPlugin,
+    active: Option<&ActivePlugin>,
+    rejection: Option<&Rejection>,
+    registrar: Option<&str>,
+    now: Timestamp,
+) -> McpPluginStatus {
+    let previous = plugin
+        .status
+        .as_ref()
+        .map_or(&[][..], |status| &status.conditions);
+    let ready = ready(plugin, active, rejection, registrar).condition(
+        previous,
+        plugin.metadata.generation,
+        now,
+    );
+    let digest = active.map(ActivePlugin::digest);
+    let description = active.map(ActivePlugin::description);
+    McpPluginStatus {
+        conditions: vec![ready],
+        observed_generation: plugin.metadata.generation,
+        short_digest: digest
+            .as_ref()
+            .map(|digest| digest.chars().take(SHORT).collect()),
+        digest: digest.map(|digest| format!("sha256:{digest}")),
+        interfaces: active.map(interfaces),
+        name: description.map(|description| description.name.clone()),
+        version: description.map(|description| description.version.clone()),
+        summary: description.map(|description| description.summary.clone()),
+        rules: description
+            .map(|description| description.rules.iter().map(rule).collect())
+            .unwrap_or_default(),
+    }
+}
+
+/// Whether writing `new` over `old` changes anything but times.
+pub(super) fn differs(new: &McpPluginStatus, old: Option<&McpPluginStatus>) -> bool {
+    let Some(old) = old else { return true };
+    let comparable = |status: &McpPluginStatus| McpPluginStatus {
+        conditions: Vec::new(),
+        ..status.clone()
+    };
+    comparable(new) != comparable(old) || !contained(&new.conditions, &old.conditions)
+}
+
+fn ready(
+    plugin: &McpPlugin,
+    active: Option<&ActivePlugin>,
+    rejection: Option<&Rejection>,
+    registrar: Option<&str>,
+) -> Statement {
+    match (active, rejection) {
+        (Some(active), Some(rejection)) => {
+            let short: String = active.digest().chars().take(SHORT).collect();
+            let message = format!(
+                "{}; the last good component stays in force: {short}",
+                rejection.message
+            );
+            Statement::new(READY, Truth::False, rejection.category, message)
+        }
+        (None, Some(rejection)) => Statement::new(
+            READY,
+            Truth::False,
+            rejection.category,
+            rejection.message.clone(),
+        ),
+        (None, None) => Statement::new(
+            READY,
+            Truth::Unknown,
+            "Loading",
+            "The component is being loaded",
+        ),
+        (Some(active), None) => match registrar
+            .filter(|name| active.interfaces().registrar && *name != plugin.name_any())
+        {
+            Some(other) => {
+                let message = format!("Registrar {other} comes first by priority; this one waits");
+                Statement::new(READY, Truth::True, "Standby", message)
+            }
+            None => Statement::new(READY, Truth::True, "InForce", "The component is in force"),
+        },
+    }
+}
+
+fn interfaces(active: &ActivePlugin) -> String {
+    let names: Vec<&str> = active
+        .interfaces()
+        .names()
+        .filter(|name| *name != "metadata")
+        .collect();
+    names.join(",")
+}
+
+fn rule(rule: &mcp_plugin_host::contract::Rule) -> PluginRule {
+    PluginRule {
+        code: rule.code.clone(),
+        summary: rule.summary.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn plugin(status: Option<McpPluginStatus>) -> McpPlugin {
+        let mut plugin: McpPlugin = serde_json::from_value(json!({
+            "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPPlugin",
+            "metadata": { "name": "rule", "generation": 2 },
+            "spec": { "source": { "builtin": "rule" } },
+        }))
+        .unwrap();
+        plugin.status = status;
+        plugin
+    }
+
+    #[test]
+    fn writing_again_changes_nothing() {
+        let rejection = Rejection {
+            category: "Trapped",
+            message: "it trapped".into(),
+            retry: false,
+        };
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let first = status(&plugin(None), None, Some(&rejection), None, at(1));
+        assert_eq!(first.conditions[0].reason, "Trapped");
+        assert!(differs(&first, None));
+        let second = status(
+            &plugin(Some(first.clone())),
+            None,
+            Some(&rejection),
+            None,
+            at(2),
+        );
+        assert!(!differs(&second, Some(&first)));
+    }
+}

@@ -1,0 +1,142 @@
+//! `mcp-operator run`: the wiring, and nothing else.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow};
+use kube::runtime::events::{Recorder, Reporter};
+use mcp_plugin_host::{Compiler, Host, HostConfig};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use crate::cli::RunArguments;
+use crate::namespaces::Namespaces;
+use crate::plugins::{Catalogue, CatalogueOptions};
+use crate::webhook::{self, Identity};
+use crate::{cluster, health, registry, server};
+
+/// Runs until a signal asks to stop.
+///
+/// # Errors
+/// When something that the operator needs is not there, or one of its parts ends.
+pub async fn run(arguments: RunArguments) -> Result<()> {
+    let shutdown = on_signal()?;
+    let client = cluster::connect().await?;
+    let settings = arguments.settings();
+    let host = plugin_host(&arguments)?;
+
+    let options = CatalogueOptions {
+        builtin: arguments.builtin_plugins.clone(),
+    };
+    let (catalogue, snapshots, mut plugins_ready) = Catalogue::new(client.clone(), host, options);
+    let catalogue = tokio::spawn(catalogue.run());
+    let health = TcpListener::bind(arguments.health_bind)
+        .await
+        .with_context(|| format!("cannot listen on {}", arguments.health_bind))?;
+    let health = tokio::spawn(health::serve(
+        health,
+        plugins_ready.clone(),
+        shutdown.clone(),
+    ));
+
+    let namespaces = Namespaces::watch(&client);
+    let admission = tokio::spawn(serve_webhook(
+        arguments,
+        client.clone(),
+        snapshots.clone(),
+        namespaces.clone(),
+        shutdown.clone(),
+    ));
+
+    // Objects are made by the whole set of rules, or not at all.
+    tokio::select! {
+        ready = plugins_ready.wait_for(|ready| *ready) => drop(ready.context("the plugin catalogue ended")?),
+        () = shutdown.cancelled() => return Ok(()),
+    }
+    namespaces.ready().await;
+    info!(plugins = snapshots.current().plugins().len(), "ready");
+
+    let recorder = Recorder::new(client.clone(), Reporter::from("mcp-operator"));
+    let (context, woken) = server::Context::watch(
+        client.clone(),
+        settings.clone(),
+        snapshots.clone(),
+        namespaces,
+        recorder,
+    );
+    let servers = context.servers().clone();
+    let controller = tokio::spawn(server::run(Arc::new(context), woken, shutdown.clone()));
+    let registry = tokio::spawn(registry::run(
+        client,
+        settings,
+        snapshots,
+        servers,
+        shutdown.clone(),
+    ));
+
+    // Each of them runs until the shutdown; one that ends before takes the others with it.
+    let ended = tokio::select! {
+        ended = catalogue => ended.map(|()| "plugin catalogue"),
+        ended = controller => ended.map(|()| "controller"),
+        ended = registry => ended.map(|()| "registry"),
+        ended = health => ended?.map(|()| Ok("health endpoint"))?,
+        ended = admission => ended?.map(|()| Ok("webhook"))?,
+    };
+    let part = ended.context("a part of the operator panicked")?;
+    if shutdown.is_cancelled() {
+        Ok(())
+    } else {
+        Err(anyhow!("the {part} ended"))
+    }
+}
+
+fn plugin_host(arguments: &RunArguments) -> Result<Host> {
+    let this = std::env::current_exe().context("this program has no path")?;
+    Host::new(HostConfig::new(
+        &arguments.cache_dir,
+        Compiler::new(this, ["compile-component"]),
+    ))
+    .context("plugins cannot be run")
+}
+
+async fn serve_webhook(
+    arguments: RunArguments,
+    client: kube::Client,
+    snapshots: crate::plugins::Snapshots,
+    namespaces: Namespaces,
+    shutdown: CancellationToken,
+) -> Result<()> {
+    let place = arguments.place();
+    let identity = Identity::obtain(&client, &place).await?;
+    let bind = arguments.webhook_bind;
+    let listener = TcpListener::bind(bind)
+        .await
+        .with_context(|| format!("cannot listen on {bind}"))?;
+    let state = webhook::State {
+        snapshots,
+        namespaces,
+        build: arguments.settings().build,
+    };
+    let registration = webhook::keep_registered(client, place, identity.ca);
+    let serving = webhook::serve(listener, identity.tls, webhook::router(state), shutdown);
+    tokio::select! {
+        () = registration => Ok(()),
+        served = serving => served,
+    }
+}
+
+/// Cancelled by the first signal that asks to stop.
+fn on_signal() -> Result<CancellationToken> {
+    let token = CancellationToken::new();
+    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
+        let mut signals = signal(kind).context("cannot handle signals")?;
+        let token = token.clone();
+        tokio::spawn(async move {
+            signals.recv().await;
+            info!("stopping");
+            token.cancel();
+        });
+    }
+    Ok(token)
+}

@@ -1,0 +1,190 @@
+//! One pass over one MCPServer, as a list of steps.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::ResourceExt;
+use kube::core::DeserializeGuard;
+use kube::runtime::controller::Action;
+use mcp_operator_api::v1alpha1::McpServer;
+use mcp_operator_core::admission::{Denial, decide};
+use mcp_operator_core::build;
+use mcp_operator_core::build::child_name;
+use mcp_operator_core::manifest::{ManagedKind, Manifest};
+use mcp_operator_core::ownership::without_nulls;
+use mcp_operator_core::rollout::Rollout;
+use mcp_operator_core::status::{self, Failure, Pass, Verdict};
+use serde_json::Value;
+use tracing::{error, warn};
+
+use super::apply::apply;
+use super::backoff::jitter;
+use super::controller::Context;
+use super::prune::prune;
+use super::write_status::write_status;
+use crate::error::Error;
+use crate::plugins::{Operation, Snapshot, Stage, Subject};
+
+/// A pass without any event in between: watches can miss what they do not know of.
+const HEARTBEAT: Duration = Duration::from_hours(1);
+
+/// One pass, whatever comes of it. Its errors end in the status, the log and the time of the next pass.
+pub(super) async fn reconcile(
+    guarded: Arc<DeserializeGuard<McpServer>>,
+    context: Arc<Context>,
+) -> Action {
+    let server = match &guarded.0 {
+        Ok(server) => server,
+        Err(invalid) => {
+            error!(name = invalid.metadata.name, error = %invalid.error, "MCPServer cannot be read, waiting for a change");
+            return Action::await_change();
+        }
+    };
+    let key = status::key(server);
+    if server.metadata.deletion_timestamp.is_some() {
+        // Owner references do the rest, also while the operator is down.
+        context.backoff.reset(&key);
+        return Action::await_change();
+    }
+    let (verdict, result) = converge(server, &context).await; //             plugins and client
+    let pass = observe(server, &context, verdict, result.as_ref().err()); //  no client
+    let written = write_status(
+        &context.client,
+        &context.recorder,
+        &context.settings,
+        server,
+        &pass,
+    )
+    .await; // client
+    match result.and(written) {
+        Ok(()) => {
+            context.backoff.reset(&key);
+            Action::requeue(HEARTBEAT.mul_f64(0.9 + jitter() / 5.0))
+        }
+        Err(error) => next_pass(&key, &context, &error),
+    }
+}
+
+/// Makes the objects what they should be.
+async fn converge(server: &McpServer, context: &Context) -> (Verdict, Result<(), Error>) {
+    let plugins = context.snapshots.current();
+    let (server, verdict) = judge(server, context, &plugins).await; //      plugins
+    if !matches!(verdict, Verdict::Valid) {
+        return (verdict, Ok(()));
+    }
+    let result = async {
+        let built = build::objects(&server, &context.settings.build); //    no client
+        let wanted = complete(&server, context, &plugins, built).await?; // plugins
+        apply(&context.client, &context.live, &server, &wanted).await?; //  client
+        prune(&context.client, &context.live, &server, &wanted).await //    client
+    };
+    (verdict, result.await)
+}
+
+/// The server as it would be admitted today, and what the rules say about it: both in case that the
+/// webhook was not there, or other plugins were in force.
+async fn judge(server: &McpServer, context: &Context, plugins: &Snapshot) -> (McpServer, Verdict) {
+    let mut subject = context.subject(server, plugins);
+    match plugins.default_server(&subject).await {
+        Ok(defaulted) => subject.object = Some(defaulted.object),
+        Err(failures) => return (server.clone(), unknown(&Error::Plugins(failures))),
+    }
+    let Some(Ok(server)) = subject
+        .object
+        .clone()
+        .map(serde_json::from_value::<McpServer>)
+    else {
+        return (server.clone(), unknown(&Error::NotAServer));
+    };
+    let verdict = match decide(&plugins.validate(&subject).await).denial {
+        None => Verdict::Valid,
+        Some(Denial::Invalid(errors)) => Verdict::Invalid(errors),
+        Some(Denial::PluginFailed(failures)) => unknown(&Error::Plugins(failures)),
+    };
+    (server, verdict)
+}
+
+fn unknown(error: &Error) -> Verdict {
+    Verdict::Unknown(error.failure())
+}
+
+/// The objects with what plugins add to them.
+async fn complete(
+    server: &McpServer,
+    context: &Context,
+    plugins: &Snapshot,
+    built: Vec<Manifest>,
+) -> Result<Vec<Manifest>, Error> {
+    let (kinds, objects): (Vec<ManagedKind>, Vec<Value>) = built
+        .into_iter()
+        .map(|manifest| (manifest.kind, manifest.object))
+        .unzip();
+    let subject = context.subject(server, plugins);
+    let completed = plugins
+        .default_objects(&subject, objects)
+        .await
+        .map_err(Error::Plugins)?;
+    let manifests = kinds.into_iter().zip(completed).map(|(kind, mut object)| {
+        without_nulls(&mut object);
+        Manifest { kind, object }
+    });
+    Ok(manifests.collect())
+}
+
+/// What is there now, for the status.
+fn observe(server: &McpServer, context: &Context, verdict: Verdict, error: Option<&Error>) -> Pass {
+    let namespace = server.namespace().unwrap_or_default();
+    let deployment = context.live.get(
+        ManagedKind::Deployment,
+        &namespace,
+        &child_name(&server.name_any()),
+    );
+    let rollout = deployment
+        .and_then(|object| serde_json::to_value(&*object).ok())
+        .map(|object| Rollout::of(&object));
+    let failure: Option<Failure> = error.map(Error::failure);
+    Pass {
+        verdict,
+        failure,
+        rollout,
+    }
+}
+
+fn next_pass(key: &str, context: &Context, error: &Error) -> Action {
+    let class = error.class();
+    let next = context.backoff.next(key, class, jitter());
+    warn!(server = key, category = error.category(), class = <&str>::from(class), retry_in = ?next, %error, "reconcile failed");
+    next.map_or_else(Action::await_change, Action::requeue)
+}
+
+impl Context {
+    /// What plugins are asked about.
+    fn subject(&self, server: &McpServer, plugins: &Snapshot) -> Subject {
+        let rendered = plugins.wants_rendered().then(|| {
+            let objects = build::objects(server, &self.settings.build);
+            objects
+                .into_iter()
+                .map(|manifest| manifest.object)
+                .collect()
+        });
+        Subject {
+            operation: Operation::Update,
+            stage: Stage::Reconcile,
+            object: serde_json::to_value(server).ok().map(without_status),
+            old_object: None,
+            name: server.name_any(),
+            namespace: server.namespace().map(|name| self.namespaces.facts(&name)),
+            user: None,
+            dry_run: false,
+            rendered,
+        }
+    }
+}
+
+/// Rules are about what a user wrote.
+fn without_status(mut server: Value) -> Value {
+    if let Some(members) = server.as_object_mut() {
+        members.remove("status");
+    }
+    server
+}

@@ -1,0 +1,33 @@
+//! What the administrator decides, as the program uses it.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use mcp_operator_core::build;
+
+/// What the administrator decides.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What goes into objects.
+    pub build: build::Settings,
+    /// Name of this installation: the mark of ownership in the gateway.
+    pub instance: String,
+    /// Reconciles that may run at the same time.
+    pub concurrency: u16,
+    /// How long changes of the registry are collected before they are carried out.
+    pub registry_debounce: Duration,
+    /// How long a registered server may be without a serving pod before it leaves the registry.
+    pub registry_grace: SignedDuration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            build: build::Settings::default(),
+            instance: "mcp-operator".into(),
+            concurrency: 16,
+            registry_debounce: Duration::from_secs(1),
+            registry_grace: SignedDuration::from_mins(5),
+        }
+    }
+}
