@@ -126,25 +126,33 @@ fn find<'a>(items: &'a [Value], keys: &Map<String, Value>) -> Option<&'a Value> 
         .find(|item| keys.iter().all(|(name, value)| item[name] == *value))
 }
 
-/// Whether a value that is owned as a whole is as desired; the server may have added defaults.
+/// Whether a value that is owned as a whole is as desired; the server may have added defaults, and it
+/// leaves out what is zero.
 fn covers(live: &Value, desired: &Value, quantities: bool) -> bool {
     match (live, desired) {
+        (Value::Null, desired) => is_zero(desired),
         (Value::Object(live), Value::Object(desired)) => desired.iter().all(|(name, value)| {
             let quantities = quantities || matches!(name.as_str(), "limits" | "requests");
-            live.get(name)
-                .is_some_and(|live| covers(live, value, quantities))
+            covers(live.get(name).unwrap_or(&Value::Null), value, quantities)
         }),
         (Value::Array(live), Value::Array(desired)) => {
             live.len() == desired.len()
-                && live
-                    .iter()
-                    .zip(desired)
-                    .all(|(live, desired)| covers(live, desired, quantities))
+                && live.iter().zip(desired).all(|(live, desired)| covers(live, desired, quantities))
         }
-        (Value::String(live), Value::String(desired)) if quantities => {
-            quantity::same(live, desired)
-        }
+        (Value::String(live), Value::String(desired)) if quantities => quantity::same(live, desired),
         (live, desired) => live == desired,
+    }
+}
+
+/// What Go leaves out of JSON.
+fn is_zero(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(value) => !value,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
     }
 }
 

@@ -121,3 +121,15 @@ fn nulls_say_nothing() {
     without_nulls(&mut value);
     assert_eq!(value, json!({ "b": [{ "d": 1 }] }));
 }
+
+/// An API server stores a probe's `initialDelaySeconds: 0` by leaving it out, and yet it is ours.
+#[test]
+fn zero_is_left_out_by_the_api_server() {
+    let mut wanted = desired();
+    wanted["spec"]["minReadySeconds"] = json!(0);
+    let mut stored = live();
+    stored["metadata"]["managedFields"][2]["fieldsV1"]["f:spec"]["f:minReadySeconds"] = json!({});
+    assert!(!changes(&wanted, &stored));
+    wanted["spec"]["minReadySeconds"] = json!(1);
+    assert!(changes(&wanted, &stored));
+}

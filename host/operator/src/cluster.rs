@@ -5,10 +5,13 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use kube::{Client, Config};
 use mcp_operator_api::names::{API_VERSION, PLUGIN_KIND, SERVER_KIND};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 /// How long the API server may take for the first answer.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long definitions may take from their installation until they are served.
+const JUST_INSTALLED: Duration = Duration::from_secs(5);
 
 /// A client for the cluster of the kubeconfig, or of the pod.
 ///
@@ -18,27 +21,31 @@ pub(crate) async fn connect() -> Result<Client> {
     let config = Config::infer().await.map_err(|error| {
         anyhow!("no cluster: neither is this a pod with a service account, nor is there a usable kubeconfig (KUBECONFIG): {error}")
     })?;
-    let url = config.cluster_url.clone();
+    let url = config.cluster_url.to_string();
     let client = Client::try_from(config).context("the kubeconfig cannot be used")?;
-    let answer = timeout(PATIENCE, client.list_api_group_resources(API_VERSION)).await;
-    let resources = match answer {
-        Err(_) => bail!(
-            "the API server {url} did not answer within {} s",
-            PATIENCE.as_secs()
-        ),
-        Ok(Err(kube::Error::Api(status))) if status.code == 404 => Vec::new(),
-        Ok(Err(error)) => bail!("the API server {url} cannot be used: {error}"),
-        Ok(Ok(list)) => list.resources,
-    };
-    let missing: Vec<&str> = [SERVER_KIND, PLUGIN_KIND]
-        .into_iter()
-        .filter(|kind| !resources.iter().any(|resource| resource.kind == *kind))
-        .collect();
+    let missing = timeout(PATIENCE, missing_kinds(&client, &url)).await;
+    let missing = missing.map_err(|_| anyhow!("the API server {url} did not answer within {} s", PATIENCE.as_secs()))??;
     if !missing.is_empty() {
-        bail!(
-            "the cluster does not know {}: install the definitions with `kubectl apply --server-side -f crds/`",
-            missing.join(" and ")
-        );
+        let missing = missing.join(" and ");
+        bail!("the cluster does not know {missing}: install the definitions with `kubectl apply --server-side -k crds`");
     }
     Ok(client)
+}
+
+/// The kinds that the API server does not serve; it takes a moment until it serves one that was just installed.
+async fn missing_kinds(client: &Client, url: &str) -> Result<Vec<&'static str>> {
+    let began = Instant::now();
+    loop {
+        let served = match client.list_api_group_resources(API_VERSION).await {
+            Ok(list) => list.resources,
+            Err(kube::Error::Api(status)) if status.code == 404 => Vec::new(),
+            Err(error) => bail!("the API server {url} cannot be used: {error}"),
+        };
+        let is_missing = |kind: &&str| !served.iter().any(|resource| resource.kind == *kind);
+        let missing: Vec<_> = [SERVER_KIND, PLUGIN_KIND].into_iter().filter(is_missing).collect();
+        if missing.is_empty() || began.elapsed() > JUST_INSTALLED {
+            return Ok(missing);
+        }
+        sleep(Duration::from_millis(250)).await;
+    }
 }

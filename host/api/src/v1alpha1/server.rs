@@ -45,11 +45,9 @@ use super::{
         printcolumn(name = "Endpoint", type_ = "string", json_path = ".status.endpoints.service"),
         printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
         validation = kube::core::Rule::new("self.metadata.name.size() <= 50")
-            .message("must be at most 50 characters: names of the objects and labels are made from it")
-            .field_path(".metadata.name"),
+            .message("metadata.name must be at most 50 characters: names of the objects and labels are made from it"),
         validation = kube::core::Rule::new("self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')")
-            .message("must be a DNS label (lower case letters, digits and '-', beginning with a letter): a Service is named after it")
-            .field_path(".metadata.name"),
+            .message("metadata.name must be a DNS label (lower case letters, digits and '-', beginning with a letter): a Service is named after it"),
     )
 )]
 #[cfg_attr(
