@@ -137,9 +137,14 @@ fn covers(live: &Value, desired: &Value, quantities: bool) -> bool {
         }),
         (Value::Array(live), Value::Array(desired)) => {
             live.len() == desired.len()
-                && live.iter().zip(desired).all(|(live, desired)| covers(live, desired, quantities))
+                && live
+                    .iter()
+                    .zip(desired)
+                    .all(|(live, desired)| covers(live, desired, quantities))
         }
-        (Value::String(live), Value::String(desired)) if quantities => quantity::same(live, desired),
+        (Value::String(live), Value::String(desired)) if quantities => {
+            quantity::same(live, desired)
+        }
         (live, desired) => live == desired,
     }
 }

@@ -24,10 +24,17 @@ pub(crate) async fn connect() -> Result<Client> {
     let url = config.cluster_url.to_string();
     let client = Client::try_from(config).context("the kubeconfig cannot be used")?;
     let missing = timeout(PATIENCE, missing_kinds(&client, &url)).await;
-    let missing = missing.map_err(|_| anyhow!("the API server {url} did not answer within {} s", PATIENCE.as_secs()))??;
+    let missing = missing.map_err(|_| {
+        anyhow!(
+            "the API server {url} did not answer within {} s",
+            PATIENCE.as_secs()
+        )
+    })??;
     if !missing.is_empty() {
         let missing = missing.join(" and ");
-        bail!("the cluster does not know {missing}: install the definitions with `kubectl apply --server-side -k crds`");
+        bail!(
+            "the cluster does not know {missing}: install the definitions with `kubectl apply --server-side -k crds`"
+        );
     }
     Ok(client)
 }
@@ -42,7 +49,10 @@ async fn missing_kinds(client: &Client, url: &str) -> Result<Vec<&'static str>> 
             Err(error) => bail!("the API server {url} cannot be used: {error}"),
         };
         let is_missing = |kind: &&str| !served.iter().any(|resource| resource.kind == *kind);
-        let missing: Vec<_> = [SERVER_KIND, PLUGIN_KIND].into_iter().filter(is_missing).collect();
+        let missing: Vec<_> = [SERVER_KIND, PLUGIN_KIND]
+            .into_iter()
+            .filter(is_missing)
+            .collect();
         if missing.is_empty() || began.elapsed() > JUST_INSTALLED {
             return Ok(missing);
         }

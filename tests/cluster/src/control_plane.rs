@@ -82,7 +82,7 @@ impl ControlPlane {
         let (supervisor, servers, kubectl) = loop {
             match start_once(&tools, &folder, &options) {
                 Err(error) if attempt < ATTEMPTS && format!("{error:#}").contains(PORT_TAKEN) => {
-                    attempt += 1
+                    attempt += 1;
                 }
                 result => break result?,
             }

@@ -25,6 +25,11 @@ impl Kubectl {
         }
     }
 
+    /// The program.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// The kubeconfig file.
     pub fn kubeconfig(&self) -> &Path {
         &self.kubeconfig

@@ -1,1 +1,15 @@
-//! Helpers of the end-to-end tests.
+//! What end-to-end tests and the demo share: building the parts, installing them, and waiting for what should happen.
+//!
+//! The tests need a cluster: `cargo xtask test` starts it, and tells them by [`Environment`].
+
+mod artifacts;
+mod environment;
+mod install;
+mod operator;
+mod wait;
+
+pub use artifacts::Artifacts;
+pub use environment::Environment;
+pub use install::{install_definitions, install_into_node, install_plugins};
+pub use operator::Operator;
+pub use wait::{eventually, holds_for};

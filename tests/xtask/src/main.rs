@@ -16,6 +16,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Run every test there is.
+    Test(commands::test::Arguments),
     /// Build what clusters need into the cache, and nothing else.
     Build(commands::build::Arguments),
     /// Start a cluster that stays until `down`.
@@ -31,6 +33,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
+        Command::Test(arguments) => commands::test::run(&arguments),
         Command::Build(arguments) => commands::build::run(&arguments),
         Command::Up(arguments) => commands::up::run(&arguments),
         Command::Down => commands::down::run(),

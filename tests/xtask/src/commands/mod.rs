@@ -5,4 +5,5 @@ pub(crate) mod build;
 pub(crate) mod down;
 pub(crate) mod kubeconfig;
 pub(crate) mod supervise;
+pub(crate) mod test;
 pub(crate) mod up;

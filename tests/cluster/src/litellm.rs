@@ -1,0 +1,171 @@
+//! A real LiteLLM for a real node, and the official MCP client.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use crate::cache::{Cache, content_key, read, repository};
+use crate::command::{capture, run_logged};
+use crate::image;
+use crate::kubectl::Kubectl;
+use crate::machine::ensure_python;
+use crate::progress::Progress;
+use crate::real_node::RealNode;
+use crate::template::fill;
+
+/// The key of the proxy's administrator.
+const KEY: &str = "sk-test-master";
+/// Image that runs programs of the machine.
+const HOST_IMAGE: &str = "docker.io/local/host:1";
+/// The proxy imports half of PyPI at its start.
+const START: Duration = Duration::from_mins(4);
+
+/// LiteLLM and the MCP client, installed.
+#[derive(Debug, Clone)]
+pub struct LiteLlm {
+    environment: PathBuf,
+}
+
+impl LiteLlm {
+    /// Installs them into the cache, unless that was done.
+    ///
+    /// # Errors
+    /// When there is no Python, or pip fails, with the end of its log.
+    pub fn install(cache: &Cache) -> Result<Self> {
+        let requirements = folder().join("requirements.txt");
+        let key = content_key([read(&requirements)?.as_slice()]);
+        let parent = cache.folder("python")?;
+        let environment = parent.join(&key);
+        if environment.join("installed").is_file() {
+            return Ok(Self { environment });
+        }
+        let _lock = cache.lock("python")?;
+        let python = ensure_python()?;
+        let log = parent.join(format!("{key}.log"));
+        Progress::new(1).step("install LiteLLM", || {
+            capture(
+                Command::new(python)
+                    .args(["-m", "venv", "--clear"])
+                    .arg(&environment),
+            )?;
+            let mut pip = Command::new(environment.join("bin/pip"));
+            run_logged(
+                pip.args(["install", "--no-deps", "--requirement"])
+                    .arg(&requirements),
+                &log,
+            )
+        })?;
+        fs::write(environment.join("installed"), "")
+            .context("cannot mark the Python environment as installed")?;
+        Ok(Self { environment })
+    }
+
+    /// Deploys the proxy into a cluster and waits until it serves.
+    ///
+    /// # Errors
+    /// When the cluster refuses it, or it does not start.
+    pub fn deploy(&self, node: &RealNode) -> Result<()> {
+        let archive = node.logs().join("images/host.tar");
+        image::host(HOST_IMAGE, &archive)?;
+        node.load_image(&archive)?;
+        let template = String::from_utf8_lossy(&read(&folder().join("litellm.yaml"))?).into_owned();
+        let venv = self.environment.to_string_lossy();
+        node.kubectl().apply(&fill(
+            "litellm.yaml",
+            &template,
+            &[("VENV", &venv), ("KEY", KEY)],
+        )?)?;
+        rolled_out(node.kubectl())
+    }
+
+    /// The tools that the proxy offers; none if it says that there is nothing that may be used.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn tools(&self, kubectl: &Kubectl) -> Result<Vec<String>> {
+        serde_json::from_value(self.client(kubectl, &["list"])?)
+            .context("the list of tools is no list")
+    }
+
+    /// Calls a tool through the proxy.
+    ///
+    /// # Errors
+    /// When the proxy or the tool fails.
+    pub fn call(&self, kubectl: &Kubectl, tool: &str, arguments: &Value) -> Result<String> {
+        let answer = self.client(kubectl, &["call", tool, &arguments.to_string()])?;
+        let texts: Vec<String> = serde_json::from_value(answer).context("the answer is no text")?;
+        Ok(texts.join("\n"))
+    }
+
+    /// Whether the proxy's own loader takes a file for `include`: the reason if it does not.
+    ///
+    /// # Errors
+    /// When the loader cannot be run.
+    pub fn check_include(&self, file: &Path) -> Result<Option<String>> {
+        let script = folder().join("check_include.py");
+        let mut command = Command::new(self.environment.join("bin/python"));
+        let output = command
+            .arg(script)
+            .arg(file)
+            .envs(OFFLINE)
+            .output()
+            .context("cannot run the proxy's Python")?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        Ok((!output.status.success()).then_some(said))
+    }
+
+    fn client(&self, kubectl: &Kubectl, words: &[&str]) -> Result<Value> {
+        let address = kubectl.run(&[
+            "get",
+            "service",
+            "litellm-proxy",
+            "--namespace=litellm",
+            "--output=jsonpath={.spec.clusterIP}",
+        ])?;
+        let url = format!("http://{address}:4000/mcp");
+        let script = folder().join("mcp_client.py");
+        let mut command = Command::new(self.environment.join("bin/python"));
+        let said = capture(
+            command
+                .arg(script)
+                .args([url.as_str(), KEY])
+                .args(words)
+                .env("NO_PROXY", "*"),
+        )?;
+        serde_json::from_str(&said).context("the MCP client printed no JSON")
+    }
+}
+
+/// Nothing is fetched from the Internet.
+const OFFLINE: [(&str, &str); 5] = [
+    ("LITELLM_LOCAL_MODEL_COST_MAP", "True"),
+    ("LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS", "True"),
+    ("LITELLM_LOCAL_POLICY_TEMPLATES", "True"),
+    ("LITELLM_LOCAL_BLOG_POSTS", "True"),
+    ("LITELLM_TELEMETRY", "False"),
+];
+
+/// Waits until the proxy's rollout is complete.
+///
+/// # Errors
+/// When it does not become complete.
+pub fn rolled_out(kubectl: &Kubectl) -> Result<()> {
+    let timeout = format!("--timeout={}s", START.as_secs());
+    kubectl
+        .run(&[
+            "rollout",
+            "status",
+            "deployment/litellm-proxy",
+            "--namespace=litellm",
+            &timeout,
+        ])
+        .map(drop)
+}
+
+fn folder() -> PathBuf {
+    repository().join("tests/litellm")
+}

@@ -1,0 +1,65 @@
+//! What the tests are told by who starts them.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use mcp_cluster::Kubectl;
+
+use crate::artifacts::Artifacts;
+
+const KUBECTL: &str = "MCP_TEST_KUBECTL";
+const KUBECONFIG: &str = "MCP_TEST_KUBECONFIG";
+const OPERATOR: &str = "MCP_TEST_OPERATOR";
+const PLUGINS: &str = "MCP_TEST_PLUGINS";
+const FIXTURE: &str = "MCP_TEST_FIXTURE";
+const SERVER: &str = "MCP_TEST_SERVER";
+const LOGS: &str = "MCP_TEST_LOGS";
+
+/// A cluster, and the parts of the project.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    /// `kubectl` as the administrator.
+    pub kubectl: Kubectl,
+    /// The parts.
+    pub artifacts: Artifacts,
+    /// Where logs go.
+    pub logs: PathBuf,
+}
+
+impl Environment {
+    /// Reads it from the variables.
+    ///
+    /// # Errors
+    /// When there are none: the tests were not started by `cargo xtask test`.
+    pub fn open() -> Result<Self> {
+        let path = |name: &str| {
+            env::var_os(name).map(PathBuf::from).with_context(|| {
+                format!("{name} is not set: start these tests with `cargo xtask test`")
+            })
+        };
+        Ok(Self {
+            kubectl: Kubectl::new(path(KUBECTL)?, path(KUBECONFIG)?),
+            artifacts: Artifacts {
+                operator: path(OPERATOR)?,
+                plugins: path(PLUGINS)?,
+                fixture: path(FIXTURE)?,
+                server: path(SERVER)?,
+            },
+            logs: path(LOGS)?,
+        })
+    }
+
+    /// Tells it to a command that runs tests.
+    pub fn tell(&self, command: &mut Command) {
+        command
+            .env(KUBECTL, self.kubectl.program())
+            .env(KUBECONFIG, self.kubectl.kubeconfig())
+            .env(OPERATOR, &self.artifacts.operator)
+            .env(PLUGINS, &self.artifacts.plugins)
+            .env(FIXTURE, &self.artifacts.fixture)
+            .env(SERVER, &self.artifacts.server)
+            .env(LOGS, &self.logs);
+    }
+}

@@ -1,0 +1,84 @@
+//! Installs the operator's manifests.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use mcp_cluster::{Kubectl, RealNode, repository};
+
+use crate::artifacts::Artifacts;
+
+/// How long the operator may take from nothing to ready; it compiles its plugins first.
+const READY: &str = "--timeout=180s";
+
+/// The custom resource definitions.
+///
+/// # Errors
+/// When the cluster refuses them.
+pub fn install_definitions(kubectl: &Kubectl) -> Result<()> {
+    apply(kubectl, "crds")?;
+    kubectl
+        .run(&[
+            "wait",
+            "--for=condition=Established",
+            "crd/mcpservers.mcp.litellm.ai",
+            "crd/mcpplugins.mcp.litellm.ai",
+        ])
+        .map(drop)
+}
+
+/// Everything else: for an operator outside of the cluster, without pods of its own.
+///
+/// # Errors
+/// When the cluster refuses it.
+pub fn install_plugins(kubectl: &Kubectl) -> Result<()> {
+    apply(kubectl, "deploy/overlays/local")?;
+    kubectl
+        .run(&[
+            "scale",
+            "deployment/mcp-operator",
+            "--namespace=mcp-operator-system",
+            "--replicas=0",
+        ])
+        .map(drop)
+}
+
+/// Images, definitions and the operator itself, until it is ready.
+///
+/// # Errors
+/// When something is refused or does not become ready.
+pub fn install_into_node(node: &RealNode, artifacts: &Artifacts) -> Result<()> {
+    for archive in artifacts.images(&node.logs().join("images"))? {
+        node.load_image(&archive)?;
+    }
+    install_definitions(node.kubectl())?;
+    apply(node.kubectl(), "deploy/overlays/local")?;
+    node.kubectl().run(&[
+        "rollout",
+        "status",
+        "deployment/mcp-operator",
+        "--namespace=mcp-operator-system",
+        READY,
+    ])?;
+    node.kubectl()
+        .run(&[
+            "wait",
+            "--for=condition=Ready",
+            "mcpplugins",
+            "--all",
+            READY,
+        ])
+        .map(drop)
+}
+
+fn apply(kubectl: &Kubectl, folder: &str) -> Result<()> {
+    let folder: PathBuf = repository().join(folder);
+    kubectl
+        .run(&[
+            "apply",
+            "--server-side",
+            "--force-conflicts",
+            "--kustomize",
+            &folder.to_string_lossy(),
+        ])
+        .map(drop)
+}

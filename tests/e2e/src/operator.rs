@@ -1,0 +1,102 @@
+//! An operator that runs beside its cluster, as a process of this machine.
+
+use std::net::TcpStream;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use mcp_cluster::{Process, free_port};
+
+use crate::environment::Environment;
+use crate::wait::eventually;
+
+/// How long it may take to be ready; the first time it compiles its plugins.
+const START: Duration = Duration::from_mins(2);
+
+/// A running operator; it stops when this is dropped.
+pub struct Operator {
+    process: Process,
+}
+
+impl Operator {
+    /// Starts it and waits until it is ready and the API server calls its webhook.
+    ///
+    /// # Errors
+    /// When it does not become ready, with the end of its log.
+    pub fn start(environment: &Environment, name: &str) -> Result<Self> {
+        let (webhook, health) = (free_port()?, free_port()?);
+        let cache = environment.logs.join("components");
+        let prepare = |command: &mut std::process::Command| {
+            command
+                .arg("run")
+                .arg("--builtin-plugins")
+                .arg(&environment.artifacts.plugins)
+                .arg("--cache-dir")
+                .arg(cache)
+                .args([
+                    "--webhook-bind",
+                    &format!("127.0.0.1:{webhook}"),
+                    "--webhook-address",
+                    &format!("127.0.0.1:{webhook}"),
+                ])
+                .args(["--health-bind", &format!("127.0.0.1:{health}")])
+                .args([
+                    "--registry-debounce-milliseconds",
+                    "200",
+                    "--registry-grace-seconds",
+                    "5",
+                ])
+                .env("KUBECONFIG", environment.kubectl.kubeconfig());
+        };
+        let log = environment.logs.join(format!("operator-{name}.log"));
+        let mut process = Process::start(&environment.artifacts.operator, prepare, &log)?;
+        process
+            .wait(START, || is_ready(health))
+            .context("the operator does not become ready")?;
+        let url = format!("127.0.0.1:{webhook}/");
+        eventually(
+            "the API server calls the webhook",
+            Duration::from_secs(30),
+            || {
+                let kind = "mutatingwebhookconfigurations,validatingwebhookconfigurations";
+                let found = environment.kubectl.run(&[
+                    "get",
+                    kind,
+                    "--output",
+                    "jsonpath={.items[*].webhooks[*].clientConfig.url}",
+                ])?;
+                anyhow::ensure!(
+                    found.split_whitespace().count() == 3
+                        && found.split_whitespace().all(|found| found.contains(&url)),
+                    "{found}"
+                );
+                Ok(())
+            },
+        )?;
+        Ok(Self { process })
+    }
+
+    /// Ends it at once, as a crash would.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Its log file.
+    pub fn log(&self) -> &Path {
+        self.process.log()
+    }
+}
+
+fn is_ready(port: u16) -> bool {
+    use std::io::{Read, Write};
+    let ask = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+        stream
+            .write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+}

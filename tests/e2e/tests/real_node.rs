@@ -1,0 +1,113 @@
+//! The whole way, on a node that runs containers: apply, serve, register, call; delete, and nothing is left.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use mcp_cluster::{Cache, LiteLlm, repository, rolled_out};
+use mcp_e2e::{Environment, eventually};
+use serde_json::json;
+
+#[test]
+fn a_manifest_becomes_a_tool_in_litellm_and_goes_again() -> Result<()> {
+    let environment = Environment::open()?;
+    let kubectl = &environment.kubectl;
+    let litellm = LiteLlm::install(&Cache::open()?)?;
+    let sample = repository()
+        .join("deploy/samples/weather.yaml")
+        .to_string_lossy()
+        .into_owned();
+    assert!(
+        litellm.tools(kubectl)?.is_empty(),
+        "nothing is registered yet"
+    );
+
+    kubectl.run(&["create", "namespace", "tools"])?;
+    kubectl.run(&["apply", "--filename", &sample])?;
+    kubectl.run(&[
+        "wait",
+        "mcpserver/weather",
+        "--namespace=tools",
+        "--for=condition=DeploymentReady",
+        "--timeout=60s",
+    ])?;
+    kubectl.run(&[
+        "wait",
+        "mcpserver/weather",
+        "--namespace=tools",
+        "--for=condition=Ready",
+        "--timeout=240s",
+    ])?;
+
+    let server = kubectl.json(&["get", "mcpserver", "weather", "--namespace=tools"])?;
+    assert_eq!(server["status"]["phase"], "Ready");
+    assert_eq!(server["status"]["ready"], "2/2");
+    assert_eq!(server["status"]["litellm"]["name"], "tools_weather");
+
+    let tools = litellm.tools(kubectl)?;
+    assert_eq!(tools, ["tools_weather-add", "tools_weather-whoami"]);
+    assert_eq!(
+        litellm.call(kubectl, "tools_weather-add", &json!({ "a": 40, "b": 2 }))?,
+        "42"
+    );
+    let who = litellm.call(kubectl, "tools_weather-whoami", &json!({}))?;
+    assert!(
+        who.contains(r#""greeting":"hello""#),
+        "the configuration reaches the server: {who}"
+    );
+
+    // Pods that were admitted under Pod Security `restricted` would start anywhere.
+    let pods = kubectl.json(&["get", "pods", "--namespace=tools"])?;
+    let security = &pods["items"][0]["spec"]["containers"][0]["securityContext"];
+    assert_eq!(security["readOnlyRootFilesystem"], true);
+    assert_eq!(security["capabilities"]["drop"], json!(["ALL"]));
+
+    kubectl.run(&["delete", "--filename", &sample])?;
+    eventually("the objects are gone", Duration::from_mins(1), || {
+        let left = kubectl.run(&[
+            "get",
+            "deployments,services,poddisruptionbudgets,pods",
+            "--namespace=tools",
+            "--output=name",
+        ])?;
+        ensure!(left.is_empty(), "{left}");
+        Ok(())
+    })?;
+    eventually("the proxy is rolled", Duration::from_secs(30), || {
+        let map = kubectl.json(&[
+            "get",
+            "configmap",
+            "litellm-mcp-servers",
+            "--namespace=litellm",
+        ])?;
+        ensure!(map["data"]["mcp_servers.yaml"] == "{}\n", "{map}");
+        Ok(())
+    })?;
+    eventually("the tools are gone", Duration::from_mins(4), || {
+        rolled_out(kubectl)?;
+        let tools = litellm.tools(kubectl)?;
+        ensure!(tools.is_empty(), "{tools:?}");
+        Ok(())
+    })
+}
+
+#[test]
+fn three_mistakes_are_told_in_one_answer() -> Result<()> {
+    let environment = Environment::open()?;
+    let sample = repository().join("deploy/samples/denied.yaml");
+    let mut manifest = std::fs::read_to_string(sample)?;
+    manifest = manifest.replace("namespace: tools", "namespace: default");
+    let refused = environment
+        .kubectl
+        .pipe(&["apply", "--filename", "-"], &manifest)
+        .unwrap_err()
+        .to_string();
+    for cause in [
+        "spec.image.tag",
+        "spec.resources.limits",
+        "spec.secrets[0].awsSecretKey",
+    ] {
+        assert!(refused.contains(cause), "{refused}");
+    }
+    Ok(())
+}
