@@ -82,6 +82,17 @@ pub enum Observed {
     Unavailable(String),
 }
 
+impl Observed {
+    /// Whether it will be something else soon, without anybody telling us: another look is worth while.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Unavailable(_) => true,
+            Self::Workload(state) => state.as_ref().is_some_and(|state| !state.complete),
+            Self::ConfigKey(_) | Self::Http(_) => false,
+        }
+    }
+}
+
 /// State of a workload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkloadState {

@@ -10,7 +10,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum Error {
     /// The API server did not do what it was asked.
-    #[error("{action}: {source}")]
+    #[error("{action}: {}", reason(.source))]
     Api {
         /// What was tried: `apply Deployment tools/mcp-github`.
         action: String,
@@ -47,6 +47,14 @@ pub enum Error {
         /// Seconds that were waited.
         seconds: u64,
     },
+}
+
+/// The API server's own sentence; the client's wording would repeat it with all its details.
+fn reason(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.clone(),
+        other => other.to_string(),
+    }
 }
 
 fn joined(failures: &[PluginFailure]) -> String {

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -83,8 +83,25 @@ impl Kubectl {
     /// When it fails; then with its message.
     pub fn pipe(&self, args: &[&str], input: &str) -> Result<String> {
         let mut command = self.command();
+        command.args(args);
+        let output = self.feed(&mut command, input)?;
+        checked(&command, output)
+    }
+
+    /// The same, with what it printed on standard error too: warnings are there.
+    ///
+    /// # Errors
+    /// When it fails; then with its message.
+    pub fn pipe_with_warnings(&self, args: &[&str], input: &str) -> Result<String> {
+        let mut command = self.command();
+        command.args(args);
+        let output = self.feed(&mut command, input)?;
+        let warnings = String::from_utf8_lossy(&output.stderr).into_owned();
+        Ok(warnings + &checked(&command, output)?)
+    }
+
+    fn feed(&self, command: &mut Command, input: &str) -> Result<Output> {
         command
-            .args(args)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -92,13 +109,12 @@ impl Kubectl {
             .spawn()
             .with_context(|| format!("cannot run {}", self.program.display()))?;
         if let Some(mut stdin) = child.stdin.take() {
-            // One that ends without reading says why by its exit code and message, checked below.
+            // One that ends without reading says why by its exit code and message.
             let _ = stdin.write_all(input.as_bytes());
         }
-        let output = child
+        child
             .wait_with_output()
-            .with_context(|| format!("cannot run {}", self.program.display()))?;
-        checked(&command, output)
+            .with_context(|| format!("cannot run {}", self.program.display()))
     }
 
     /// Whether the API server says that it is ready.

@@ -1,1 +1,14 @@
+//! The operator against a real API server, with simulated nodes. Every test has a namespace of its own, and plugins of
+//! its own that are only for that.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+#[path = "control_plane/admission.rs"]
+mod admission;
+#[path = "control_plane/objects.rs"]
+mod objects;
+#[path = "control_plane/plugins.rs"]
+mod plugins;
+#[path = "control_plane/registration.rs"]
+mod registration;
+#[path = "control_plane/world.rs"]
+mod world;

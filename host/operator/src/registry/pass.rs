@@ -5,7 +5,7 @@ use kube::Client;
 use mcp_operator_api::names::conditions::LITELLM_REGISTERED;
 use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_core::conditions::{Statement, Truth};
-use mcp_operator_core::registration::{Plan, Registration, State, Step};
+use mcp_operator_core::registration::{Observed, Plan, Registration, State, Step};
 use mcp_operator_core::registry::{self, Desired};
 use mcp_operator_core::status::key;
 use tracing::{info, warn};
@@ -77,20 +77,16 @@ impl Registry {
             };
         };
         let settled = match self.converge(registrar, &desired).await {
-            Ok((plan, failed)) => {
-                let settled = failed.is_empty() && plan.steps.is_empty() && !plan.is_pending();
-                let told = self
-                    .tell(&servers, &Statements::of_plan(&desired, &plan, &failed))
-                    .await;
-                settled && told
+            Ok(outcome) => {
+                let statements =
+                    Statements::of_plan(&desired, &outcome.plan, outcome.failed.as_ref());
+                let told = self.tell(&servers, &statements).await;
+                outcome.is_settled() && told
             }
             Err(error) => {
                 warn!(category = error.category(), %error, "registration failed");
-                self.tell(
-                    &servers,
-                    &Statements::of_all(&desired, error.category(), &error.to_string()),
-                )
-                .await;
+                let statements = Statements::of_all(&desired, error.category(), &error.to_string());
+                self.tell(&servers, &statements).await;
                 false
             }
         };
@@ -105,19 +101,31 @@ impl Registry {
         &self,
         registrar: &ActivePlugin,
         desired: &Desired,
-    ) -> Result<(Plan, Vec<FailedStep>), Error> {
+    ) -> Result<Outcome, Error> {
         let failed = |failure| Error::Plugins(vec![failure]);
         let reads = registrar.observe().await.map_err(failed)?;
         let observations = read(&self.client, &reads).await;
+        for observation in &observations {
+            if let Observed::Unavailable(why) = &observation.state {
+                warn!(
+                    read = observation.id,
+                    error = why,
+                    "the registrar's read failed"
+                );
+            }
+        }
         let plan = registrar
             .plan(&self.settings.instance, &desired.entries, &observations)
             .await
             .map_err(failed)?;
-        let mut failed_steps = Vec::new();
+        let passing = observations
+            .iter()
+            .any(|observation| observation.state.is_passing());
+        let mut failed = None;
         for step in &plan.steps {
             if let Err(error) = execute(&self.client, &step.action).await {
                 warn!(category = error.category(), %error, "a step of the registration failed");
-                failed_steps.push(FailedStep {
+                failed = Some(FailedStep {
                     step: step.clone(),
                     error,
                 });
@@ -126,12 +134,30 @@ impl Registry {
             }
             info!(step = %step.action, "registration");
         }
-        Ok((plan, failed_steps))
+        Ok(Outcome {
+            plan,
+            failed,
+            passing,
+        })
     }
 
     /// Writes the conditions; whether all could be written.
     async fn tell(&self, servers: &[&McpServer], statements: &Statements) -> bool {
         write_conditions(&self.client, servers, |server| statements.about(server)).await
+    }
+}
+
+/// What a pass came to.
+struct Outcome {
+    plan: Plan,
+    failed: Option<FailedStep>,
+    /// Something that was observed will change by itself.
+    passing: bool,
+}
+
+impl Outcome {
+    fn is_settled(&self) -> bool {
+        self.plan.steps.is_empty() && !self.plan.is_pending() && !self.passing
     }
 }
 
@@ -165,7 +191,7 @@ impl Statements {
         }
     }
 
-    fn of_plan(desired: &Desired, plan: &Plan, failed: &[FailedStep]) -> Self {
+    fn of_plan(desired: &Desired, plan: &Plan, failed: Option<&FailedStep>) -> Self {
         let mut statements = Self::of_all(
             desired,
             "NotPlanned",
@@ -177,7 +203,7 @@ impl Statements {
                 known.clone_from(registration);
             }
         }
-        for FailedStep { step, error } in failed {
+        if let Some(FailedStep { step, error }) = failed {
             for registration in statements.registrations.values_mut() {
                 if step.servers.is_empty() || step.servers.contains(&registration.server) {
                     registration.state = State::Pending;

@@ -12,9 +12,9 @@ use kube::{Api, Client, Resource};
 use mcp_operator_api::names::conditions::LITELLM_REGISTERED;
 use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_core::conditions::find;
-use tokio::sync::{Notify, mpsc::UnboundedSender};
+use tokio::sync::{Notify, mpsc::UnboundedSender, watch};
 
-use crate::watch;
+use crate::watch as watches;
 
 /// An MCPServer as it comes from the API server: one that cannot be read must not hide the others.
 pub type Guarded = DeserializeGuard<McpServer>;
@@ -25,15 +25,17 @@ pub type ServerRef = ObjectRef<Guarded>;
 #[derive(Clone)]
 pub struct Servers {
     store: Store<Guarded>,
+    listed: watch::Receiver<bool>,
     changed: Arc<Notify>,
 }
 
 impl Servers {
     /// Starts the watch. Each server that changes in a way that matters is sent to `wake`.
     pub(super) fn watch(client: &Client, wake: UnboundedSender<ServerRef>) -> Self {
-        let (store, writer) = watch::store(());
+        let (store, writer) = watches::store(());
         let changed = Arc::new(Notify::new());
-        let events = watch::reflected(
+        let (tell_listed, listed) = watch::channel(false);
+        let events = watches::reflected(
             "MCPServer",
             Api::all(client.clone()),
             watcher::Config::default(),
@@ -47,18 +49,28 @@ impl Servers {
                 // The receiver is gone only when the program ends.
                 let _ = wake.send(server);
             }
+            if matches!(event, Event::InitDone) {
+                tell_listed.send_replace(true);
+            }
             if !matches!(event, Event::Init | Event::InitApply(_)) {
                 notify.notify_one();
             }
             futures::future::ready(())
         }));
-        Self { store, changed }
+        Self {
+            store,
+            listed,
+            changed,
+        }
     }
 
     /// Waits until the watch has shown what was there at the start.
+    ///
+    /// Not by [`Store::wait_until_ready`]: that wakes only the last of several who wait, and the controller waits
+    /// too.
     pub async fn ready(&self) {
-        // The writer lives as long as the program.
-        let _ = self.store.wait_until_ready().await;
+        // The sender lives as long as the program.
+        let _ = self.listed.clone().wait_for(|listed| *listed).await;
     }
 
     /// All servers that can be read.

@@ -36,6 +36,10 @@ pub(super) async fn mutate(
     }
     let plugins = state.snapshots.current();
     let subject = subject(state, request, &plugins);
+    if !is_readable(subject.object.as_ref()) {
+        // Defaults come before the API server's own look at the schema, which says best what is wrong.
+        return AdmissionResponse::from(request);
+    }
     match plugins.default_server(&subject).await {
         Ok(defaulted) => {
             let decision = Decision {
@@ -143,6 +147,10 @@ fn subject(
         dry_run: request.dry_run,
         rendered: rendered.flatten(),
     }
+}
+
+fn is_readable(object: Option<&Value>) -> bool {
+    object.is_some_and(|object| serde_json::from_value::<McpServer>(object.clone()).is_ok())
 }
 
 /// The objects that this server would become: known before it exists, because building is pure.

@@ -1,0 +1,105 @@
+//! What users read when something is wrong.
+
+use anyhow::Result;
+use serde_json::json;
+
+use crate::world::World;
+
+#[test]
+fn all_mistakes_are_told_in_one_answer_in_kubectls_words() {
+    let world = World::new("denied");
+    let refused = world.refused(&world.server(
+        "github",
+        json!({ "image": { "tag": "latest" }, "resources": { "limits": { "memory": null } }, "secrets": [{ "name": "token" }] }),
+    ));
+    let expected = "The MCPServer \"github\" is invalid: \n\
+        * spec.image.tag: Invalid value: \"latest\": image tag must be specified and cannot be 'latest'\n\
+        * spec.resources.limits: Required value: CPU and memory limits must be defined (OPA requirement)\n\
+        * spec.secrets[0].awsSecretKey: Required value: awsSecretKey is required for non-optional secrets";
+    assert!(refused.contains(expected), "{refused}");
+}
+
+#[test]
+fn an_unknown_field_is_refused() {
+    let world = World::new("unknown-field");
+    let refused = world.refused(&world.server("a", json!({ "replica": 2 })));
+    assert!(
+        refused.contains(r#"unknown field "spec.replica""#),
+        "{refused}"
+    );
+}
+
+#[test]
+fn the_schema_says_what_a_schema_can_say() {
+    let world = World::new("schema");
+    for (spec, expected) in [
+        (json!({ "path": "mcp" }), "spec.path: Invalid value"),
+        (
+            json!({ "transport": "stdio" }),
+            r#"spec.transport: Unsupported value: "stdio""#,
+        ),
+        (
+            json!({ "podDisruptionBudget": { "minAvailable": 1, "maxUnavailable": 1 } }),
+            "minAvailable and maxUnavailable exclude each other",
+        ),
+        (
+            json!({ "autoscaling": { "minReplicas": 3, "maxReplicas": 2 } }),
+            "minReplicas must not be greater than maxReplicas",
+        ),
+        (json!({ "port": 0 }), "spec.port"),
+    ] {
+        let refused = world.refused(&world.server("a", spec));
+        assert!(refused.contains(expected), "{refused}");
+    }
+    let refused = world.refused(&world.server(&"a".repeat(51), json!({})));
+    assert!(
+        refused.contains("metadata.name must be at most 50 characters"),
+        "{refused}"
+    );
+}
+
+/// The example of the installation in the architecture states no limits.
+#[test]
+fn limits_are_required_unless_the_platform_gives_defaults() -> Result<()> {
+    let world = World::new("default-resources");
+    let mut manifest = world.server("github", json!({}));
+    manifest["spec"]
+        .as_object_mut()
+        .unwrap()
+        .remove("resources");
+    assert!(
+        world
+            .refused(&manifest)
+            .contains("spec.resources.limits: Required value")
+    );
+
+    let defaults = json!({ "requests": { "cpu": "100m", "memory": "128Mi" }, "limits": { "cpu": "500m", "memory": "512Mi" } });
+    world.apply(&world.plugin(
+        "default-resources",
+        json!({ "source": { "builtin": "compliance" }, "settings": { "defaultResources": defaults } }),
+    ))?;
+    world.plugin_is("default-resources", "True", "InForce")?;
+    world.apply(&manifest)?;
+    let stored = world.get("mcpserver", "github")?;
+    assert_eq!(stored["spec"]["resources"], defaults);
+    let unchanged = world.apply(&manifest)?;
+    assert!(
+        unchanged.contains("unchanged"),
+        "and again changes nothing: {unchanged}"
+    );
+    world
+        .kubectl
+        .run(&["delete", "mcpplugin", "default-resources"])?;
+    Ok(())
+}
+
+#[test]
+fn a_dry_run_is_judged_and_stores_nothing() -> Result<()> {
+    let world = World::new("dry-run");
+    let manifest = world.server("a", json!({}));
+    world.kubectl.pipe(
+        &["apply", "--dry-run=server", "--filename", "-"],
+        &manifest.to_string(),
+    )?;
+    world.is_gone("mcpserver", "a")
+}

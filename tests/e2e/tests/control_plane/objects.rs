@@ -1,0 +1,272 @@
+//! What an MCPServer becomes, and how it stays so.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use mcp_e2e::{eventually, holds_for};
+use serde_json::{Value, json};
+
+use crate::world::{SOON, World, condition};
+
+const KINDS: [&str; 5] = [
+    "serviceaccount",
+    "configmap",
+    "service",
+    "poddisruptionbudget",
+    "deployment",
+];
+
+fn versions(world: &World) -> Result<Vec<Value>> {
+    KINDS
+        .iter()
+        .map(|kind| Ok(world.get(kind, "mcp-a")?["metadata"]["resourceVersion"].clone()))
+        .collect()
+}
+
+#[test]
+fn one_manifest_becomes_everything_and_again_changes_nothing() -> Result<()> {
+    let world = World::new("everything");
+    world.apply(&world.server("a", json!({ "config": { "logLevel": "info" } })))?;
+    world.deployed("a")?;
+    let server = world.get("mcpserver", "a")?;
+    for kind in KINDS {
+        let owner = &world.get(kind, "mcp-a")?["metadata"]["ownerReferences"][0];
+        assert_eq!(
+            (&owner["uid"], &owner["controller"]),
+            (&server["metadata"]["uid"], &json!(true)),
+            "{kind}"
+        );
+    }
+    world.condition("a", "Ready", "True", "Ready")?;
+    assert_eq!(
+        world.get("deployment", "mcp-a")?["metadata"]["generation"],
+        1,
+        "no needless rollout"
+    );
+
+    // Any label wakes the controller; none of its own objects carry this one.
+    let before = versions(&world)?;
+    world.kubectl.run(&[
+        "annotate",
+        "mcpserver",
+        "a",
+        "--namespace",
+        &world.namespace,
+        "look=again",
+    ])?;
+    holds_for("nothing is written", Duration::from_secs(2), || {
+        ensure!(versions(&world)? == before);
+        Ok(())
+    })
+}
+
+#[test]
+fn what_is_switched_off_is_gone() -> Result<()> {
+    let world = World::new("switched-off");
+    world.apply(&world.server("a", json!({ "config": { "a": 1 } })))?;
+    world.deployed("a")?;
+    world.apply(&world.server("a", json!({ "podDisruptionBudget": { "enabled": false } })))?;
+    for kind in ["configmap", "poddisruptionbudget"] {
+        eventually("the object goes", SOON, || world.is_gone(kind, "mcp-a"))?;
+    }
+    world.get("service", "mcp-a").map(drop)
+}
+
+#[test]
+fn a_deleted_object_comes_back() -> Result<()> {
+    let world = World::new("healed");
+    world.apply(&world.server("a", json!({})))?;
+    world.deployed("a")?;
+    for kind in ["service", "deployment"] {
+        let before = world.get(kind, "mcp-a")?["metadata"]["uid"].clone();
+        world.kubectl.run(&[
+            "delete",
+            kind,
+            "mcp-a",
+            "--namespace",
+            &world.namespace,
+            "--wait=false",
+        ])?;
+        eventually("it is back", SOON, || {
+            ensure!(world.get(kind, "mcp-a")?["metadata"]["uid"] != before);
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+#[test]
+fn what_is_ours_is_put_back_and_what_is_not_ours_stays() -> Result<()> {
+    let world = World::new("drift");
+    world.apply(&world.server("a", json!({})))?;
+    world.deployed("a")?;
+    let patch = json!({
+        "metadata": { "labels": { "human": "was-here" } },
+        "spec": { "template": { "spec": { "containers": [
+            { "name": "server", "image": "docker.io/evil:1" }, { "name": "sidecar", "image": "docker.io/mesh:1" },
+        ] } } },
+    });
+    world.kubectl.run(&[
+        "patch",
+        "deployment",
+        "mcp-a",
+        "--namespace",
+        &world.namespace,
+        "--patch",
+        &patch.to_string(),
+    ])?;
+    eventually("the image is put back", SOON, || {
+        let containers =
+            &world.get("deployment", "mcp-a")?["spec"]["template"]["spec"]["containers"];
+        ensure!(
+            containers
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|container| container["image"] == "docker.io/local/mcp-weather:1.0.0"),
+            "{containers}"
+        );
+        Ok(())
+    })?;
+    let deployment = world.get("deployment", "mcp-a")?;
+    assert_eq!(deployment["metadata"]["labels"]["human"], "was-here");
+    assert_eq!(
+        deployment["spec"]["template"]["spec"]["containers"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2,
+        "the sidecar is not ours"
+    );
+    let generation = &deployment["metadata"]["generation"];
+    holds_for("nobody fights", Duration::from_secs(2), || {
+        ensure!(world.get("deployment", "mcp-a")?["metadata"]["generation"] == *generation);
+        Ok(())
+    })
+}
+
+/// `kubectl rollout restart` writes an annotation that must survive (stacklok/toolhive#3329).
+#[test]
+fn toolhive_3329_a_rollout_restart_is_not_undone() -> Result<()> {
+    let world = World::new("rollout-restart");
+    world.apply(&world.server("a", json!({})))?;
+    world.deployed("a")?;
+    world.kubectl.run(&[
+        "rollout",
+        "restart",
+        "deployment/mcp-a",
+        "--namespace",
+        &world.namespace,
+    ])?;
+    holds_for("the annotation stays", Duration::from_secs(2), || {
+        let annotations =
+            &world.get("deployment", "mcp-a")?["spec"]["template"]["metadata"]["annotations"];
+        ensure!(
+            annotations["kubectl.kubernetes.io/restartedAt"].is_string(),
+            "{annotations}"
+        );
+        Ok(())
+    })
+}
+
+#[test]
+fn a_foreign_object_is_never_taken_over() -> Result<()> {
+    let world = World::new("foreign");
+    let foreign = json!({
+        "apiVersion": "v1", "kind": "Service",
+        "metadata": { "name": "mcp-a", "namespace": world.namespace }, "spec": { "ports": [{ "port": 1 }] },
+    });
+    world.apply(&foreign)?;
+    world.apply(&world.server("a", json!({})))?;
+    let found = world.condition("a", "Ready", "False", "ForeignObject")?;
+    assert!(
+        found["message"]
+            .as_str()
+            .unwrap()
+            .contains("rename the MCPServer, or delete the Service"),
+        "{found}"
+    );
+    assert_eq!(
+        world.get("service", "mcp-a")?["spec"]["ports"][0]["port"],
+        1
+    );
+    world.apply(&world.server("b", json!({})))?;
+    world.deployed("b")?;
+    world
+        .kubectl
+        .run(&["delete", "mcpserver", "a", "--namespace", &world.namespace])?;
+    world.get("service", "mcp-a").map(drop)
+}
+
+#[test]
+fn a_change_rolls_once_and_the_columns_follow() -> Result<()> {
+    let world = World::new("change");
+    world.apply(&world.server("a", json!({ "replicas": 1 })))?;
+    world.deployed("a")?;
+    world.apply(&world.server("a", json!({ "replicas": 3, "image": { "tag": "1.0.1" } })))?;
+    eventually("three pods", SOON, || {
+        let server = world.get("mcpserver", "a")?;
+        let is_current = server["status"]["observedGeneration"] == server["metadata"]["generation"];
+        ensure!(
+            is_current
+                && server["status"]["ready"] == "3/3"
+                && server["status"]["phase"] == "Ready",
+            "{}",
+            server["status"]
+        );
+        Ok(())
+    })?;
+    assert_eq!(
+        world.get("deployment", "mcp-a")?["metadata"]["generation"],
+        2
+    );
+    let table = world
+        .kubectl
+        .run(&["get", "llmcp", "--namespace", &world.namespace])?;
+    assert!(
+        table.starts_with("NAME   PHASE   READY   TRANSPORT   REGISTERED   ENDPOINT"),
+        "{table}"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_quota_that_is_full_is_told_in_the_words_of_the_api() -> Result<()> {
+    let world = World::new("quota");
+    let quota = json!({
+        "apiVersion": "v1", "kind": "ResourceQuota",
+        "metadata": { "name": "none", "namespace": world.namespace }, "spec": { "hard": { "pods": "0" } },
+    });
+    world.apply(&quota)?;
+    world.apply(&world.server("a", json!({})))?;
+    let found = world.condition("a", "DeploymentReady", "False", "FailedCreate")?;
+    assert!(
+        found["message"]
+            .as_str()
+            .unwrap()
+            .contains("exceeded quota"),
+        "{found}"
+    );
+    assert_eq!(world.get("mcpserver", "a")?["status"]["phase"], "Failed");
+    Ok(())
+}
+
+#[test]
+fn status_is_written_only_when_it_says_something_new() -> Result<()> {
+    let world = World::new("status");
+    world.apply(&world.server("a", json!({})))?;
+    world.condition("a", "Ready", "True", "Ready")?;
+    let before = world.get("mcpserver", "a")?;
+    holds_for("the status rests", Duration::from_secs(2), || {
+        ensure!(
+            world.get("mcpserver", "a")?["metadata"]["resourceVersion"]
+                == before["metadata"]["resourceVersion"]
+        );
+        Ok(())
+    })?;
+    assert_eq!(
+        condition(&before, "SpecValid").unwrap()["observedGeneration"],
+        1
+    );
+    Ok(())
+}

@@ -1,0 +1,256 @@
+//! Plugins, put into force, broken, mended and taken away while everything runs.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use mcp_e2e::eventually;
+use serde_json::{Value, json};
+
+use crate::world::{SOON, World, condition, environment};
+
+fn from_map(world: &World, name: &str) -> Value {
+    json!({ "source": { "configMap": { "namespace": world.namespace, "name": name } } })
+}
+
+#[test]
+fn a_rule_of_ones_own_is_in_force_at_once_and_ends_with_its_plugin() -> Result<()> {
+    let world = World::new("own-rule");
+    let manifest = world.server("a", json!({}));
+    world.kubectl.pipe(
+        &["create", "--dry-run=server", "--filename", "-"],
+        &manifest.to_string(),
+    )?;
+
+    world.config_map(
+        "team",
+        &environment()
+            .artifacts
+            .plugins
+            .join("require_team_label.wasm"),
+    )?;
+    world.apply(&world.plugin("own-rule", from_map(&world, "team")))?;
+    let began = Instant::now();
+    eventually("the rule is in force", SOON, || {
+        let refused = world.kubectl.pipe(
+            &["create", "--dry-run=server", "--filename", "-"],
+            &manifest.to_string(),
+        );
+        ensure!(refused.is_err_and(|error| {
+            error
+                .to_string()
+                .contains("metadata.labels[team]: Required value")
+        }));
+        Ok(())
+    })?;
+    eprintln!("in force after {:?}", began.elapsed());
+    let plugin = world.plugin_is("own-rule", "True", "InForce")?;
+    assert_eq!(
+        (&plugin["status"]["interfaces"], &plugin["status"]["name"]),
+        (&json!("validator"), &json!("require-team-label"))
+    );
+    assert_eq!(plugin["status"]["rules"][0]["code"], "team-label");
+
+    // A broken update: the last good one stays in force, and the condition says so.
+    let good = plugin["status"]["digest"].clone();
+    let garbage = tempfile::NamedTempFile::new()?;
+    std::fs::write(garbage.path(), "this is no component")?;
+    world.config_map("team", garbage.path())?;
+    let plugin = world.plugin_is("own-rule", "False", "NotAComponent")?;
+    assert_eq!(plugin["status"]["digest"], good);
+    let message = condition(&plugin, "Ready").unwrap()["message"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(
+        message.contains("not a WebAssembly component")
+            && message.contains("the last good component stays in force"),
+        "{message}"
+    );
+    assert!(world.refused(&manifest).contains("metadata.labels[team]"));
+
+    world.kubectl.run(&["delete", "mcpplugin", "own-rule"])?;
+    eventually("the rule ends", SOON, || world.apply(&manifest).map(drop))
+}
+
+#[test]
+fn what_is_no_plugin_is_refused_with_a_reason_and_hurts_nobody() -> Result<()> {
+    let world = World::new("no-plugin");
+    let core_module = tempfile::NamedTempFile::new()?;
+    std::fs::write(core_module.path(), b"\0asm\x01\0\0\0")?;
+    world.config_map("core-module", core_module.path())?;
+    for (name, spec, reason, said) in [
+        (
+            "np-missing-map",
+            from_map(&world, "nowhere"),
+            "SourceNotFound",
+            "kubectl create configmap nowhere",
+        ),
+        (
+            "np-missing-file",
+            json!({ "source": { "file": "/nowhere/rule.wasm" } }),
+            "SourceNotFound",
+            "/nowhere/rule.wasm",
+        ),
+        (
+            "np-builtin",
+            json!({ "source": { "builtin": "validations" } }),
+            "SourceNotFound",
+            "there are: ",
+        ),
+        (
+            "np-core",
+            from_map(&world, "core-module"),
+            "NotAComponent",
+            "a core module; build for wasm32-wasip2",
+        ),
+        (
+            "np-oci",
+            json!({ "source": { "oci": "example.org/rules:1" } }),
+            "SourceNotSupported",
+            "spec.source.oci",
+        ),
+        (
+            "np-digest",
+            json!({ "source": { "builtin": "validation" }, "sha256": "0".repeat(64) }),
+            "DigestMismatch",
+            "spec.sha256",
+        ),
+        (
+            "np-settings",
+            json!({ "source": { "builtin": "validation" }, "settings": { "allowedRegistry": "x" } }),
+            "InvalidSettings",
+            "spec.settings.allowedRegistry",
+        ),
+    ] {
+        world.apply(&world.plugin(name, spec))?;
+        let plugin = world.plugin_is(name, "False", reason)?;
+        let message = condition(&plugin, "Ready").unwrap()["message"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        assert!(message.contains(said), "{name}: {message}");
+        assert!(plugin["status"]["digest"].is_null());
+    }
+    world.apply(&world.server("a", json!({})))?;
+    world.deployed("a")?;
+    world.kubectl.run(&[
+        "delete",
+        "mcpplugin",
+        "np-missing-map",
+        "np-missing-file",
+        "np-builtin",
+        "np-core",
+        "np-oci",
+        "np-digest",
+        "np-settings",
+    ])?;
+    Ok(())
+}
+
+#[test]
+fn exactly_one_source_must_be_given() {
+    let world = World::new("one-source");
+    for source in [json!({}), json!({ "builtin": "a", "file": "/b" })] {
+        let refused = world.refused(&world.plugin("one-source", json!({ "source": source })));
+        assert!(
+            refused.contains("exactly one of builtin, file, configMap, oci and url must be given"),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
+fn a_plugin_that_loops_is_ended_and_its_policy_decides() -> Result<()> {
+    let world = World::new("looping");
+    let file = environment()
+        .artifacts
+        .fixture
+        .to_string_lossy()
+        .into_owned();
+    let looping = |policy: &str| {
+        json!({
+            "source": { "file": file }, "settings": { "validate": "loop" }, "failurePolicy": policy,
+            "limits": { "timeoutMilliseconds": 200 },
+        })
+    };
+    world.apply(&world.plugin("looping", looping("Fail")))?;
+    world.plugin_is("looping", "True", "Standby")?;
+    let refused = world.refused(&world.server("a", json!({})));
+    assert!(
+        refused.contains("plugin looping: validate took longer than 200ms"),
+        "{refused}"
+    );
+    // Another namespace's requests are not touched by it.
+    let other = World::new("looping-neighbour");
+    other.apply(&other.server("a", json!({})))?;
+    world.apply(&world.plugin("looping", looping("Ignore")))?;
+    world.plugin_is("looping", "True", "Standby")?;
+    eventually("it is ignored", SOON, || {
+        world.apply(&world.server("a", json!({}))).map(drop)
+    })?;
+    world.kubectl.run(&["delete", "mcpplugin", "looping"])?;
+    Ok(())
+}
+
+#[test]
+fn a_rule_that_comes_later_shows_in_the_condition_and_keeps_what_serves() -> Result<()> {
+    let world = World::new("later-rule");
+    world.apply(&world.server("a", json!({})))?;
+    world.deployed("a")?;
+    let file = environment()
+        .artifacts
+        .plugins
+        .join("require_team_label.wasm")
+        .to_string_lossy()
+        .into_owned();
+    world.apply(&world.plugin("later-rule", json!({ "source": { "file": file } })))?;
+    let found = world.condition("a", "SpecValid", "False", "Invalid")?;
+    assert!(
+        found["message"]
+            .as_str()
+            .unwrap()
+            .contains("metadata.labels[team]"),
+        "{found}"
+    );
+    world.get("deployment", "mcp-a")?;
+    world.kubectl.run(&["delete", "mcpplugin", "later-rule"])?;
+    world.condition("a", "SpecValid", "True", "Valid").map(drop)
+}
+
+#[test]
+fn warn_shows_and_audit_is_silent() -> Result<()> {
+    let world = World::new("modes");
+    let file = environment()
+        .artifacts
+        .plugins
+        .join("require_team_label.wasm")
+        .to_string_lossy()
+        .into_owned();
+    let rule =
+        |mode: &str| world.plugin("modes", json!({ "source": { "file": file }, "mode": mode }));
+    let dry_run = || {
+        let manifest = world.server("a", json!({})).to_string();
+        world.kubectl.pipe_with_warnings(
+            &["create", "--dry-run=server", "--filename", "-"],
+            &manifest,
+        )
+    };
+    world.apply(&rule("warn"))?;
+    world.plugin_is("modes", "True", "InForce")?;
+    eventually("the warning is shown", Duration::from_secs(5), || {
+        let said = dry_run()?;
+        ensure!(
+            said.contains("Warning: metadata.labels[team]: Required value"),
+            "{said}"
+        );
+        Ok(())
+    })?;
+    world.apply(&rule("audit"))?;
+    eventually("the warning is gone", Duration::from_secs(5), || {
+        let said = dry_run()?;
+        ensure!(!said.contains("Warning"), "{said}");
+        Ok(())
+    })?;
+    world.kubectl.run(&["delete", "mcpplugin", "modes"])?;
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! Registration with a gateway: what LiteLLM does with it is tested on a real node.
+
+use anyhow::{Result, ensure};
+use mcp_e2e::eventually;
+use serde_json::{Value, json};
+
+use crate::world::{SOON, World};
+
+fn litellm() -> World {
+    let world = World::new("litellm");
+    let deployment = json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "litellm-proxy", "namespace": "litellm" },
+        "spec": {
+            "selector": { "matchLabels": { "app": "litellm" } },
+            "template": { "metadata": { "labels": { "app": "litellm" } }, "spec": { "containers": [{ "name": "a", "image": "a" }] } },
+        },
+    });
+    world.kubectl.apply(&deployment.to_string()).unwrap();
+    world
+}
+
+fn file(litellm: &World) -> Result<String> {
+    Ok(
+        litellm.get("configmap", "litellm-mcp-servers")?["data"]["mcp_servers.yaml"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
+    )
+}
+
+fn registered(world: &World, name: &str) -> Value {
+    world.server(name, json!({ "litellm": { "autoRegister": true, "description": "It adds", "allowedUserGroups": ["b", "a"] } }))
+}
+
+/// One test, since the registry is one.
+#[test]
+fn a_server_is_registered_by_a_rollout_and_leaves_when_it_goes() -> Result<()> {
+    let litellm = litellm();
+    eventually("LiteLLM can start", SOON, || {
+        ensure!(file(&litellm)? == "{}\n");
+        Ok(())
+    })?;
+    let world = World::new("registered");
+    world.apply(&registered(&world, "git-hub"))?;
+    let found = world.condition("git-hub", "LiteLLMRegistered", "True", "Registered")?;
+    assert_eq!(
+        found["message"],
+        "Registered with LiteLLM as registered_git_hub"
+    );
+    let written = file(&litellm)?;
+    for line in [
+        "  registered_git_hub:",
+        r#"    url: "http://mcp-git-hub.registered.svc.cluster.local:8080/mcp""#,
+        r#"    access_groups: ["a","b"]"#,
+    ] {
+        assert!(
+            written.lines().any(|written| written == line),
+            "{line} in {written}"
+        );
+    }
+    let rolled = |litellm: &World| -> Result<Value> {
+        let deployment = litellm.get("deployment", "litellm-proxy")?;
+        Ok(
+            deployment["spec"]["template"]["metadata"]["annotations"]["mcp.litellm.ai/rolled-to"]
+                .clone(),
+        )
+    };
+    let first = rolled(&litellm)?;
+    assert!(first.is_string());
+
+    // A rollout of the server changes nothing for LiteLLM.
+    let mut changed = registered(&world, "git-hub");
+    changed["spec"]["replicas"] = json!(3);
+    world.apply(&changed)?;
+    eventually("three pods", SOON, || {
+        ensure!(world.get("mcpserver", "git-hub")?["status"]["ready"] == "3/3");
+        Ok(())
+    })?;
+    world.condition("git-hub", "LiteLLMRegistered", "True", "Registered")?;
+    assert_eq!(rolled(&litellm)?, first);
+
+    // Many at once are one change.
+    let before = litellm.get("deployment", "litellm-proxy")?["metadata"]["generation"]
+        .as_i64()
+        .unwrap();
+    let many: Vec<Value> = (0..20)
+        .map(|number| registered(&world, &format!("burst-{number}")))
+        .collect();
+    world
+        .kubectl
+        .apply(&json!({ "apiVersion": "v1", "kind": "List", "items": many }).to_string())?;
+    for number in 0..20 {
+        world.condition(
+            &format!("burst-{number}"),
+            "LiteLLMRegistered",
+            "True",
+            "Registered",
+        )?;
+    }
+    let rollouts = litellm.get("deployment", "litellm-proxy")?["metadata"]["generation"]
+        .as_i64()
+        .unwrap()
+        - before;
+    assert!(
+        (1..=3).contains(&rollouts),
+        "{rollouts} rollouts for 20 servers"
+    );
+
+    // Opted out, and deleted.
+    let mut out = registered(&world, "git-hub");
+    out["spec"]["litellm"]["autoRegister"] = json!(false);
+    world.apply(&out)?;
+    world.condition("git-hub", "LiteLLMRegistered", "False", "NotRegistered")?;
+    world.condition("git-hub", "Ready", "True", "Ready")?;
+    world.kubectl.run(&[
+        "delete",
+        "mcpserver",
+        "--all",
+        "--namespace",
+        &world.namespace,
+    ])?;
+    eventually("the file is empty again", SOON, || {
+        ensure!(file(&litellm)? == "{}\n");
+        Ok(())
+    })
+}

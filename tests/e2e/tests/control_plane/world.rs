@@ -1,0 +1,170 @@
+//! What the tests share: one operator, and a namespace for each of them.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use mcp_cluster::Kubectl;
+use mcp_e2e::{Environment, Operator, eventually};
+use serde_json::{Value, json};
+
+/// Long, because a busy machine is no error.
+pub(crate) const SOON: Duration = Duration::from_secs(30);
+
+/// The environment, with an operator that runs as long as the tests.
+pub(crate) fn environment() -> &'static Environment {
+    static STARTED: OnceLock<(Environment, Operator)> = OnceLock::new();
+    let start = || {
+        let environment = Environment::open().unwrap();
+        let operator = Operator::start(&environment, "control-plane").unwrap();
+        (environment, operator)
+    };
+    &STARTED.get_or_init(start).0
+}
+
+/// A namespace of one test.
+pub(crate) struct World {
+    pub(crate) kubectl: Kubectl,
+    pub(crate) namespace: String,
+}
+
+impl World {
+    pub(crate) fn new(namespace: &str) -> Self {
+        let kubectl = environment().kubectl.clone();
+        let labels = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": namespace, "labels": { "test": namespace } } });
+        kubectl.apply(&labels.to_string()).unwrap();
+        Self {
+            kubectl,
+            namespace: namespace.to_owned(),
+        }
+    }
+
+    /// A server that passes all rules, as the user would write it.
+    pub(crate) fn server(&self, name: &str, spec: Value) -> Value {
+        let mut server = json!({
+            "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPServer",
+            "metadata": { "name": name, "namespace": self.namespace },
+            "spec": {
+                "image": { "repository": "docker.io/local/mcp-weather", "tag": "1.0.0" }, "transport": "http",
+                "resources": { "limits": { "cpu": "500m", "memory": "64Mi" } },
+                "litellm": { "autoRegister": false },
+            },
+        });
+        merge(&mut server["spec"], &spec);
+        server
+    }
+
+    /// `kubectl apply`, as a user does it.
+    pub(crate) fn apply(&self, manifest: &Value) -> Result<String> {
+        self.kubectl
+            .pipe(&["apply", "--filename", "-"], &manifest.to_string())
+    }
+
+    /// The error of an apply that must fail.
+    pub(crate) fn refused(&self, manifest: &Value) -> String {
+        self.apply(manifest)
+            .err()
+            .map_or_else(|| panic!("it was accepted"), |error| error.to_string())
+    }
+
+    pub(crate) fn get(&self, kind: &str, name: &str) -> Result<Value> {
+        self.kubectl
+            .json(&["get", kind, name, "--namespace", &self.namespace])
+    }
+
+    pub(crate) fn is_gone(&self, kind: &str, name: &str) -> Result<()> {
+        let found = self.kubectl.run(&[
+            "get",
+            kind,
+            name,
+            "--namespace",
+            &self.namespace,
+            "--ignore-not-found",
+            "--output=name",
+        ])?;
+        ensure!(found.is_empty(), "{found} is still there");
+        Ok(())
+    }
+
+    /// Waits until a server has a condition with this status and reason, and gives the condition.
+    pub(crate) fn condition(
+        &self,
+        server: &str,
+        kind: &str,
+        status: &str,
+        reason: &str,
+    ) -> Result<Value> {
+        eventually(&format!("{kind} of {server}"), SOON, || {
+            let server = self.get("mcpserver", server)?;
+            let found = condition(&server, kind).with_context(|| format!("no {kind}"))?;
+            ensure!(
+                found["status"] == status && (reason.is_empty() || found["reason"] == reason),
+                "{found}"
+            );
+            Ok(found.clone())
+        })
+    }
+
+    /// Waits until a server's Deployment is complete.
+    pub(crate) fn deployed(&self, server: &str) -> Result<Value> {
+        self.condition(server, "DeploymentReady", "True", "")
+    }
+
+    /// A plugin that is only for this namespace.
+    pub(crate) fn plugin(&self, name: &str, spec: Value) -> Value {
+        let mut plugin = json!({
+            "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPPlugin", "metadata": { "name": name },
+            "spec": { "match": { "namespaceSelector": { "matchLabels": { "test": self.namespace } } } },
+        });
+        merge(&mut plugin["spec"], &spec);
+        plugin
+    }
+
+    /// Waits until a plugin's condition has this status and reason, and gives the plugin.
+    pub(crate) fn plugin_is(&self, name: &str, status: &str, reason: &str) -> Result<Value> {
+        eventually(&format!("plugin {name}"), SOON, || {
+            let plugin = self.kubectl.json(&["get", "mcpplugin", name])?;
+            let ready = condition(&plugin, "Ready").context("no condition")?;
+            let is_of = plugin["status"]["observedGeneration"] == plugin["metadata"]["generation"];
+            ensure!(
+                is_of && ready["status"] == status && ready["reason"] == reason,
+                "{ready}"
+            );
+            Ok(plugin)
+        })
+    }
+
+    /// Puts a file into a ConfigMap, as `kubectl create configmap --from-file` does; replaces one that is there.
+    pub(crate) fn config_map(&self, name: &str, file: &std::path::Path) -> Result<()> {
+        let from = format!("--from-file=plugin.wasm={}", file.display());
+        let manifest = self.kubectl.run(&[
+            "create",
+            "configmap",
+            name,
+            "--namespace",
+            &self.namespace,
+            &from,
+            "--dry-run=client",
+            "--output=yaml",
+        ])?;
+        self.kubectl.apply(&manifest).map(drop)
+    }
+}
+
+pub(crate) fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
+    object["status"]["conditions"]
+        .as_array()?
+        .iter()
+        .find(|condition| condition["type"] == kind)
+}
+
+fn merge(into: &mut Value, from: &Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            for (name, value) in from {
+                merge(into.entry(name).or_insert(Value::Null), value);
+            }
+        }
+        (into, from) => *into = from.clone(),
+    }
+}
