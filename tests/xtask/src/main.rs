@@ -16,6 +16,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Show the main job on a real cluster on this machine.
+    Demo(commands::demo::Arguments),
     /// Run every test there is.
     Test(commands::test::Arguments),
     /// Build what clusters need into the cache, and nothing else.
@@ -33,6 +35,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
+        Command::Demo(arguments) => commands::demo::run(&arguments),
         Command::Test(arguments) => commands::test::run(&arguments),
         Command::Build(arguments) => commands::build::run(&arguments),
         Command::Up(arguments) => commands::up::run(&arguments),

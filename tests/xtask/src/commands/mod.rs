@@ -2,6 +2,7 @@
 
 pub(crate) mod background;
 pub(crate) mod build;
+pub(crate) mod demo;
 pub(crate) mod down;
 pub(crate) mod kubeconfig;
 pub(crate) mod supervise;

@@ -1,0 +1,254 @@
+//! `cargo xtask demo`: the main job, on a real cluster, shown step by step.
+
+use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use mcp_cluster::{
+    Cache, Cluster, ControlPlane, ControlPlaneOptions, Existing, Kubectl, LiteLlm, Progress,
+    RealNode, ensure_node_packages, ensure_rust_targets, handle_signals, interrupted, repository,
+};
+use mcp_e2e::{
+    Artifacts, Environment, Operator, eventually, install_definitions, install_into_node,
+    install_plugins,
+};
+use serde_json::json;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// End when everything was shown, instead of staying until Ctrl-C.
+    #[arg(long)]
+    once: bool,
+    /// A cluster of your own, in which the operator is installed already: nothing is started.
+    #[arg(long)]
+    kubeconfig: Option<PathBuf>,
+}
+
+/// What there is to show with. Fields are dropped in this order: the operator before its cluster.
+struct Stage {
+    _operator: Option<Operator>,
+    litellm: Option<LiteLlm>,
+    artifacts: Artifacts,
+    cluster: Cluster,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    handle_signals()?;
+    ensure_rust_targets()?;
+    let stage = match &arguments.kubeconfig {
+        Some(kubeconfig) => Stage {
+            _operator: None,
+            litellm: None,
+            artifacts: Artifacts::build(&Cache::open()?)?,
+            cluster: Cluster::Existing(Existing::open(kubeconfig)?),
+        },
+        None => set_up()?,
+    };
+    show(&stage)?;
+    let kubeconfig = stage.cluster.kubectl().kubeconfig();
+    title("Go on by hand");
+    println!("export KUBECONFIG={}", kubeconfig.display());
+    println!("kubectl get mcpservers,mcpplugins -A; kubectl explain mcpserver.spec");
+    if arguments.once {
+        return Ok(());
+    }
+    println!("\nThe cluster stays until Ctrl-C.");
+    while !interrupted() {
+        sleep(Duration::from_millis(100));
+    }
+    Ok(())
+}
+
+/// A real node where this machine can do it, otherwise a control plane with simulated nodes.
+fn set_up() -> Result<Stage> {
+    let cache = Cache::open()?;
+    let artifacts = Artifacts::build(&cache)?;
+    if let Err(error) = ensure_node_packages() {
+        println!("No real node: {error:#}");
+        println!("Left out: pods that really run, LiteLLM, and the call of a tool through it.");
+        return on_control_plane(&cache, artifacts);
+    }
+    let litellm = LiteLlm::install(&cache)?;
+    let mut progress = Progress::new(3);
+    let node = progress.step("start a Kubernetes with a real node", || {
+        RealNode::start(&cache)
+    })?;
+    progress.step("install the operator", || {
+        install_into_node(&node, &artifacts)
+    })?;
+    progress.step("start LiteLLM", || litellm.deploy(&node))?;
+    Ok(Stage {
+        _operator: None,
+        litellm: Some(litellm),
+        artifacts,
+        cluster: Cluster::RealNode(Box::new(node)),
+    })
+}
+
+fn on_control_plane(cache: &Cache, artifacts: Artifacts) -> Result<Stage> {
+    let mut progress = Progress::new(2);
+    let options = ControlPlaneOptions {
+        name: "demo-control-plane".into(),
+        ..ControlPlaneOptions::default()
+    };
+    let cluster = progress.step("start a control plane", || {
+        ControlPlane::start(cache, options)
+    })?;
+    let environment = Environment {
+        kubectl: cluster.kubectl().clone(),
+        artifacts: artifacts.clone(),
+        logs: cache.folder("logs/demo")?,
+    };
+    let operator = progress.step("start the operator", || {
+        install_definitions(cluster.kubectl())?;
+        install_plugins(cluster.kubectl())?;
+        Operator::start(&environment, "demo")
+    })?;
+    Ok(Stage {
+        _operator: Some(operator),
+        litellm: None,
+        artifacts,
+        cluster: Cluster::ControlPlane(Box::new(cluster)),
+    })
+}
+
+fn show(stage: &Stage) -> Result<()> {
+    let kubectl = stage.cluster.kubectl();
+    // A namespace from an earlier demo on the same cluster is as good.
+    let _ = kubectl.run(&["create", "namespace", "tools"]);
+    title("The policy in force");
+    print(kubectl, &["get", "mcpplugins"])?;
+    denied(kubectl)?;
+    one_manifest(stage, kubectl)?;
+    if let Some(litellm) = &stage.litellm {
+        tools(litellm, kubectl)?;
+    }
+    own_rule(stage, kubectl)
+}
+
+fn denied(kubectl: &Kubectl) -> Result<()> {
+    title("A manifest with three mistakes");
+    let refused = kubectl.run(&["apply", "--filename", &sample("denied.yaml")]);
+    let error = refused
+        .err()
+        .context("the manifest with mistakes was accepted")?
+        .to_string();
+    let said = error
+        .find("The MCPServer")
+        .map_or(error.as_str(), |at| &error[at..]);
+    println!("$ kubectl apply -f deploy/samples/denied.yaml\n{said}");
+    Ok(())
+}
+
+fn one_manifest(stage: &Stage, kubectl: &Kubectl) -> Result<()> {
+    title("One manifest, and everything it becomes");
+    print(kubectl, &["apply", "--filename", &sample("weather.yaml")])?;
+    let ready = if stage.litellm.is_some() {
+        "Ready"
+    } else {
+        "DeploymentReady"
+    };
+    let condition = format!("--for=condition={ready}");
+    kubectl.run(&[
+        "wait",
+        "mcpserver/weather",
+        "--namespace=tools",
+        &condition,
+        "--timeout=300s",
+    ])?;
+    print(kubectl, &["get", "mcpserver", "--namespace=tools"])?;
+    print(
+        kubectl,
+        &[
+            "get",
+            "deployment,service,serviceaccount,configmap,poddisruptionbudget,pod",
+            "--namespace=tools",
+            "--selector=mcp.litellm.ai/server=weather",
+        ],
+    )
+}
+
+fn tools(litellm: &LiteLlm, kubectl: &Kubectl) -> Result<()> {
+    title("Its tools, through LiteLLM");
+    let tools = litellm.tools(kubectl)?;
+    println!("tools/list: {}", tools.join(", "));
+    let tool = "tools_weather-add";
+    println!(
+        "tools/call {tool} {{\"a\": 40, \"b\": 2}}: {}",
+        litellm.call(kubectl, tool, &json!({ "a": 40, "b": 2 }))?
+    );
+    Ok(())
+}
+
+/// A rule of somebody's own, shipped while everything runs.
+fn own_rule(stage: &Stage, kubectl: &Kubectl) -> Result<()> {
+    title("A rule of your own, without a restart");
+    let file = format!(
+        "--from-file=plugin.wasm={}",
+        stage
+            .artifacts
+            .plugins
+            .join("require_team_label.wasm")
+            .display()
+    );
+    let map = [
+        "create",
+        "configmap",
+        "require-team-label",
+        "--namespace=mcp-operator-system",
+        &file,
+        "--dry-run=client",
+        "--output=yaml",
+    ];
+    kubectl.apply(&kubectl.run(&map)?)?;
+    println!(
+        "$ kubectl create configmap require-team-label -n mcp-operator-system --from-file=plugin.wasm=require_team_label.wasm"
+    );
+    print(kubectl, &["apply", "--filename", &sample("plugin.yaml")])?;
+    let began = Instant::now();
+    let manifest = std::fs::read_to_string(sample("weather.yaml"))?
+        .replace("    team: platform\n", "    app: weather\n");
+    let error = eventually("the rule is in force", Duration::from_secs(30), || {
+        let refused = kubectl.pipe(&["apply", "--dry-run=server", "--filename", "-"], &manifest);
+        let error = refused
+            .err()
+            .context("a server without a team was accepted")?
+            .to_string();
+        ensure!(error.contains("metadata.labels[team]"), "{error}");
+        Ok(error)
+    })?;
+    let said = error
+        .find("The MCPServer")
+        .map_or(error.as_str(), |at| &error[at..]);
+    println!(
+        "After {:.1} s, the same manifest without its label `team`:\n{said}",
+        began.elapsed().as_secs_f32()
+    );
+    print(kubectl, &["get", "mcpplugins"])?;
+    kubectl
+        .run(&["delete", "mcpplugin", "require-team-label"])
+        .map(drop)
+}
+
+fn title(text: &str) {
+    println!("\n\u{2500}\u{2500} {text}");
+}
+
+fn print(kubectl: &Kubectl, args: &[&str]) -> Result<()> {
+    let shown: Vec<String> = args
+        .iter()
+        .map(|arg| arg.replace(&format!("{}/", repository().display()), ""))
+        .collect();
+    println!("$ kubectl {}", shown.join(" "));
+    println!("{}", kubectl.run(args)?.trim_end());
+    Ok(())
+}
+
+fn sample(name: &str) -> String {
+    repository()
+        .join("deploy/samples")
+        .join(name)
+        .to_string_lossy()
+        .into_owned()
+}
