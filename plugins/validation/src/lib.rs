@@ -13,9 +13,10 @@ mod rules;
 mod settings;
 
 use mcp_plugin_sdk::prelude::*;
-use settings::Settings;
+pub use settings::{Ecr, Settings};
 
-struct Validation;
+/// The plugin.
+pub struct Validation;
 
 impl Plugin for Validation {
     type Settings = Settings;

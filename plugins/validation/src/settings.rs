@@ -8,25 +8,25 @@ use crate::rules;
 /// What a platform team decides about the rules.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub(crate) struct Settings {
+pub struct Settings {
     /// Registries, or registries with the beginning of a path, besides Amazon ECR: `ghcr.io/acme`. `*` allows all.
-    pub(crate) allowed_registries: Vec<String>,
+    pub allowed_registries: Vec<String>,
     /// Private registries of Amazon.
-    pub(crate) ecr: Ecr,
+    pub ecr: Ecr,
     /// Codes of rules that are switched off.
-    pub(crate) disabled_rules: Vec<String>,
+    pub disabled_rules: Vec<String>,
 }
 
 /// Private registries of Amazon: `<account>.dkr.ecr.<region>.amazonaws.com`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub(crate) struct Ecr {
+pub struct Ecr {
     /// Whether they are approved.
-    pub(crate) enabled: bool,
+    pub enabled: bool,
     /// Accounts that are approved; none: all.
-    pub(crate) accounts: Vec<String>,
+    pub accounts: Vec<String>,
     /// Regions that are approved; none: all.
-    pub(crate) regions: Vec<String>,
+    pub regions: Vec<String>,
 }
 
 impl Default for Ecr {

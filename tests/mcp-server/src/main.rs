@@ -25,7 +25,9 @@ async fn main() -> Result<()> {
     let port: u16 = number("PORT", 8080)?;
     let ready_after = Duration::from_secs(number("READY_AFTER_SECONDS", 0)?);
     let stop = CancellationToken::new();
-    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await.with_context(|| format!("cannot listen on port {port}"))?;
+    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port))
+        .await
+        .with_context(|| format!("cannot listen on port {port}"))?;
     eprintln!("listening on port {port}");
     let stopping = stop.clone();
     tokio::spawn(async move {
@@ -35,16 +37,29 @@ async fn main() -> Result<()> {
         stopping.cancel();
     });
     let router = router(ready_after, stop.clone());
-    axum::serve(listener, router).with_graceful_shutdown(async move { stop.cancelled().await }).await.context("the server failed")
+    axum::serve(listener, router)
+        .with_graceful_shutdown(async move { stop.cancelled().await })
+        .await
+        .context("the server failed")
 }
 
 fn router(ready_after: Duration, stop: CancellationToken) -> Router {
     // Clients reach it by the name of its Service, which only the cluster knows.
-    let config = StreamableHttpServerConfig::default().disable_allowed_hosts().with_cancellation_token(stop);
-    let mcp = StreamableHttpService::new(|| Ok(Tools::default()), Arc::<LocalSessionManager>::default(), config);
+    let config = StreamableHttpServerConfig::default()
+        .disable_allowed_hosts()
+        .with_cancellation_token(stop);
+    let mcp = StreamableHttpService::new(
+        || Ok(Tools::default()),
+        Arc::<LocalSessionManager>::default(),
+        config,
+    );
     let began = Instant::now();
     let ready = move || async move {
-        if began.elapsed() >= ready_after { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "starting") }
+        if began.elapsed() >= ready_after {
+            (StatusCode::OK, "ready")
+        } else {
+            (StatusCode::SERVICE_UNAVAILABLE, "starting")
+        }
     };
     Router::new()
         .route("/health", get(|| async { "ok" }))
@@ -55,7 +70,10 @@ fn router(ready_after: Duration, stop: CancellationToken) -> Router {
 
 fn number<T: std::str::FromStr>(variable: &str, default: T) -> Result<T> {
     match env::var(variable) {
-        Ok(text) => text.parse().ok().with_context(|| format!("{variable}={text} is no number")),
+        Ok(text) => text
+            .parse()
+            .ok()
+            .with_context(|| format!("{variable}={text} is no number")),
         Err(_) => Ok(default),
     }
 }

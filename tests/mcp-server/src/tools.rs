@@ -44,18 +44,24 @@ impl Tools {
 
 impl Default for Tools {
     fn default() -> Self {
-        Self { tool_router: Self::tool_router() }
+        Self {
+            tool_router: Self::tool_router(),
+        }
     }
 }
 
 #[tool_handler(router = self.tool_router)]
 impl ServerHandler for Tools {
     fn get_info(&self) -> ServerConfig {
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build()).with_instructions("Adds numbers, and says who it is")
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+            .with_instructions("Adds numbers, and says who it is")
     }
 }
 
 /// Prometheus' text format.
 pub async fn metrics() -> String {
-    format!("# TYPE mcp_tool_calls_total counter\nmcp_tool_calls_total {}\n", CALLS.load(Ordering::Relaxed))
+    format!(
+        "# TYPE mcp_tool_calls_total counter\nmcp_tool_calls_total {}\n",
+        CALLS.load(Ordering::Relaxed)
+    )
 }

@@ -18,6 +18,8 @@ struct Arguments {
 enum Command {
     /// Show the main job on a real cluster on this machine.
     Demo(commands::demo::Arguments),
+    /// Measure what plugins cost, and print ratios.
+    Bench,
     /// Run every test there is.
     Test(commands::test::Arguments),
     /// Build what clusters need into the cache, and nothing else.
@@ -36,6 +38,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Demo(arguments) => commands::demo::run(&arguments),
+        Command::Bench => commands::bench::run(),
         Command::Test(arguments) => commands::test::run(&arguments),
         Command::Build(arguments) => commands::build::run(&arguments),
         Command::Up(arguments) => commands::up::run(&arguments),

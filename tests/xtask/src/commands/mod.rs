@@ -1,6 +1,7 @@
 //! One file for each command.
 
 pub(crate) mod background;
+pub(crate) mod bench;
 pub(crate) mod build;
 pub(crate) mod demo;
 pub(crate) mod down;
