@@ -91,6 +91,10 @@ pub struct RunArguments {
     #[arg(long, env = "REGISTRY_GRACE_SECONDS", default_value_t = 300)]
     pub registry_grace_seconds: u32,
 
+    /// Largest plugin that is accepted, in MiB. 8 serve Rust, Go and JavaScript; one written in Python needs 20.
+    #[arg(long, env = "PLUGIN_SIZE_LIMIT_MIB", default_value_t = 8)]
+    pub plugin_size_limit_mib: usize,
+
     /// Write logs as JSON.
     #[arg(long, env = "LOG_JSON")]
     pub log_json: bool,

@@ -93,11 +93,10 @@ pub async fn run(arguments: RunArguments) -> Result<()> {
 
 fn plugin_host(arguments: &RunArguments) -> Result<Host> {
     let this = std::env::current_exe().context("this program has no path")?;
-    Host::new(HostConfig::new(
-        &arguments.cache_dir,
-        Compiler::new(this, ["compile-component"]),
-    ))
-    .context("plugins cannot be run")
+    let compiler = Compiler::new(this, ["compile-component"]);
+    let mut config = HostConfig::new(&arguments.cache_dir, compiler);
+    config.max_component_bytes = arguments.plugin_size_limit_mib.saturating_mul(1 << 20);
+    Host::new(config).context("plugins cannot be run")
 }
 
 async fn serve_webhook(

@@ -184,13 +184,23 @@ impl From<Operation> for crate::Operation {
 
 /// Makes a type the plugin of this component: `export!(MyRule: Validator);`, with `Validator`, `Defaulter`,
 /// `Validator + Defaulter` or `Registrar`.
+///
+/// Natively it only checks that the type is such a plugin: tests call it themselves, and the linker of a native library
+/// does not take the names of exports.
 #[macro_export]
 macro_rules! export {
-    ($plugin:ident: $first:ident $(+ $more:ident)*) => {
-        type McpPlugin = $crate::Adapter<$plugin>;
-        $crate::bindings::metadata::export_metadata!(McpPlugin with_types_in $crate::bindings::metadata);
-        $crate::export!(@ $first);
-        $($crate::export!(@ $more);)*
+    ($plugin:ident: $($interface:ident)++) => {
+        #[cfg(target_arch = "wasm32")]
+        const _: () = {
+            type McpPlugin = $crate::Adapter<$plugin>;
+            $crate::bindings::metadata::export_metadata!(McpPlugin with_types_in $crate::bindings::metadata);
+            $($crate::export!(@ $interface);)+
+        };
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: () = {
+            const fn is_a<P: $crate::Plugin $(+ $crate::$interface)+>() {}
+            is_a::<$plugin>();
+        };
     };
     (@ Validator) => {
         $crate::bindings::validator::export_validator!(McpPlugin with_types_in $crate::bindings::validator);

@@ -24,7 +24,6 @@
 //!     }
 //! }
 //!
-//! # #[cfg(target_arch = "wasm32")]
 //! mcp_plugin_sdk::export!(RequireTeamLabel: Validator);
 //! ```
 //!
