@@ -4,10 +4,10 @@
 //! The key is owned as a whole and always holds a valid document (`{}` when there is nothing): LiteLLM does not start
 //! without the file, and an `include` that holds `mcp_servers` replaces those of the main file.
 
-mod names;
 mod plan;
 mod render;
 mod settings;
+mod yaml;
 
 use mcp_plugin_sdk::{Plan, Read, Registry, prelude::*};
 use settings::Settings;
@@ -42,5 +42,7 @@ impl Registrar for LiteLlmConfigMap {
 
 mcp_plugin_sdk::export!(LiteLlmConfigMap: Registrar);
 
+#[cfg(test)]
+mod golden;
 #[cfg(test)]
 mod tests;

@@ -1,13 +1,14 @@
 //! First the file, then the rollout, then it is registered. Each pass does the next thing that is missing.
 
+use litellm_identity::{Assigned, assign};
 use mcp_plugin_sdk::{
     Action, ConfigKeyWrite, Observed, Plan, Read, ReadSource, Registration, RegistrationState,
-    Registry, Roll, Server, Step, Workload, WorkloadState,
+    Registry, Roll, Step, Workload, WorkloadState,
 };
 use sha2::{Digest, Sha256};
 
+use crate::render;
 use crate::settings::Settings;
-use crate::{names, render};
 
 const FILE: &str = "file";
 
@@ -30,16 +31,16 @@ fn read_id(workload: &Workload) -> String {
 
 /// What is missing, and how it stands.
 pub(crate) fn plan(settings: &Settings, registry: &Registry) -> Plan {
-    let assigned = names::assign(&registry.servers);
+    let assigned = assign(&registry.servers);
     let named = assigned
         .iter()
-        .filter_map(|(server, name)| Some((*server, name.as_ref().ok()?.clone())))
+        .filter_map(|assigned| Some((assigned.server, assigned.name.as_deref().ok()?)))
         .collect();
     let file = render::render(&registry.instance, named);
     let (steps, standing) = next(settings, registry, &file);
     let registrations = assigned
         .into_iter()
-        .map(|(server, name)| registration(server, name, &standing))
+        .map(|assigned| registration(assigned, &standing))
         .collect();
     Plan {
         steps,
@@ -156,11 +157,7 @@ fn knows(state: &WorkloadState, value: &str, file: &str) -> bool {
     }
 }
 
-fn registration(
-    server: &Server,
-    name: Result<String, String>,
-    standing: &Standing,
-) -> Registration {
+fn registration(Assigned { server, name }: Assigned<'_>, standing: &Standing) -> Registration {
     match name {
         Ok(name) => Registration {
             server: server.key(),
@@ -172,16 +169,7 @@ fn registration(
             },
             registered_name: name,
         },
-        Err(owner) => Registration {
-            server: server.key(),
-            registered_name: String::new(),
-            state: RegistrationState::Refused,
-            reason: "NameCollision".into(),
-            message: format!(
-                "MCPServer {owner} is older and has the same name in LiteLLM, {}: rename one of them",
-                names::name(server)
-            ),
-        },
+        Err(refusal) => refusal.registration(server),
     }
 }
 

@@ -1,24 +1,26 @@
-//! The file that LiteLLM includes. JSON is YAML: values are written as JSON, so that no text needs a thought about quoting.
+//! The file that LiteLLM includes.
 
 use std::fmt::Write;
 
+use litellm_identity::{Mark, server_id};
 use mcp_plugin_sdk::Server;
-use serde_json::{Value, json};
+
+use crate::yaml::{inline, key};
 
 /// What LiteLLM reads where there are no servers: a document that changes nothing of the main file.
 const EMPTY: &str = "{}\n";
 const HEADER: &str = "# Written by the MCP Server Operator. Changes are overwritten.\n";
 
 /// The file for servers with their names, sorted by name.
-pub(crate) fn render(instance: &str, mut servers: Vec<(&Server, String)>) -> String {
+pub(crate) fn render(instance: &str, mut servers: Vec<(&Server, &str)>) -> String {
     if servers.is_empty() {
         return EMPTY.into();
     }
-    servers.sort_by(|(_, a), (_, b)| a.cmp(b));
+    servers.sort_unstable_by_key(|(_, name)| *name);
     let mut file = format!("{HEADER}mcp_servers:\n");
     for (server, name) in servers {
         // Writing into a String cannot fail.
-        let _ = write_server(&mut file, instance, server, &name);
+        let _ = write_server(&mut file, instance, server, name);
     }
     file
 }
@@ -34,30 +36,17 @@ fn write_server(
     server: &Server,
     name: &str,
 ) -> std::fmt::Result {
-    writeln!(file, "  {name}:")?;
-    let mut line = |key: &str, value: Value| writeln!(file, "    {key}: {value}");
-    line(
-        "server_id",
-        json!(format!("{instance}.{}.{}", server.namespace, server.name)),
-    )?;
-    line("url", json!(server.url))?;
-    line("transport", json!(server.transport))?;
-    line("description", json!(server.description))?;
+    writeln!(file, "  {}:", key(name))?;
+    let mut line = |key: &str, value: String| writeln!(file, "    {key}: {value}");
+    line("server_id", inline(&server_id(instance, server)))?;
+    line("url", inline(&server.url))?;
+    line("transport", inline(&server.transport))?;
+    line("description", inline(&server.description))?;
     if !server.access_groups.is_empty() {
-        line("access_groups", json!(server.access_groups))?;
+        line("access_groups", inline(&server.access_groups))?;
     }
     if !server.allowed_tools.is_empty() {
-        line("allowed_tools", json!(server.allowed_tools))?;
+        line("allowed_tools", inline(&server.allowed_tools))?;
     }
-    line("mcp_info", info(instance, server))
-}
-
-/// LiteLLM keeps this as it is and shows it to its users.
-fn info(instance: &str, server: &Server) -> Value {
-    let mut info =
-        json!({ "managed_by": instance, "namespace": server.namespace, "name": server.name });
-    if let Some((_, team)) = server.labels.iter().find(|(name, _)| name == "team") {
-        info["owner"] = json!(team);
-    }
-    info
+    line("mcp_info", inline(&Mark::new(instance, server)))
 }

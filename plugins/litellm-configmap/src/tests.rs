@@ -9,17 +9,8 @@ use super::*;
 
 fn server(namespace: &str, name: &str, created: &str) -> Server {
     Server {
-        namespace: namespace.into(),
-        name: name.into(),
-        uid: "1".into(),
         created: created.into(),
-        labels: vec![("team".into(), "platform".into())],
-        url: format!("http://mcp-{name}.{namespace}.svc.cluster.local:8080/mcp"),
-        transport: "http".into(),
-        description: format!("It's \"{name}\": a server"),
-        access_groups: vec![],
-        allowed_tools: vec![],
-        extra: vec![],
+        ..testing::registrable(namespace, name)
     }
 }
 
@@ -89,41 +80,6 @@ impl World {
         }
         panic!("does not settle");
     }
-}
-
-fn file(servers: &[Server]) -> String {
-    let mut world = World {
-        complete: true,
-        ..World::default()
-    };
-    world.settle(servers);
-    world.file.unwrap()
-}
-
-#[test]
-fn the_file_is_what_litellm_reads() {
-    let mut full = server("tools", "git-hub", "1");
-    full.access_groups = vec!["admins".into(), "developers".into()];
-    full.allowed_tools = vec!["add".into()];
-    let expected = r#"# Written by the MCP Server Operator. Changes are overwritten.
-mcp_servers:
-  tools_a:
-    server_id: "mcp-operator.tools.a"
-    url: "http://mcp-a.tools.svc.cluster.local:8080/mcp"
-    transport: "http"
-    description: "It's \"a\": a server"
-    mcp_info: {"managed_by":"mcp-operator","name":"a","namespace":"tools","owner":"platform"}
-  tools_git_hub:
-    server_id: "mcp-operator.tools.git-hub"
-    url: "http://mcp-git-hub.tools.svc.cluster.local:8080/mcp"
-    transport: "http"
-    description: "It's \"git-hub\": a server"
-    access_groups: ["admins","developers"]
-    allowed_tools: ["add"]
-    mcp_info: {"managed_by":"mcp-operator","name":"git-hub","namespace":"tools","owner":"platform"}
-"#;
-    assert_eq!(file(&[full, server("tools", "a", "2")]), expected);
-    assert_eq!(file(&[]), "{}\n", "LiteLLM does not start without the file");
 }
 
 #[test]
@@ -279,11 +235,5 @@ proptest! {
         let mut reordered = after;
         if shuffle { reordered.reverse(); }
         prop_assert!(world.plan(&reordered).steps.is_empty(), "the order of servers must not matter");
-    }
-
-    #[test]
-    fn names_are_what_litellm_and_providers_take(namespace in "[a-z0-9][-a-z0-9]{0,62}", name in "[a-z][-a-z0-9]{0,49}") {
-        let name = names::name(&server(&namespace, &name, "1"));
-        prop_assert!(name.len() <= 40 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'));
     }
 }

@@ -189,16 +189,17 @@ impl From<Operation> for crate::Operation {
 /// does not take the names of exports.
 #[macro_export]
 macro_rules! export {
-    ($plugin:ident: $($interface:ident)++) => {
+    ($plugin:ident: $first:ident $(+ $more:ident)*) => {
         #[cfg(target_arch = "wasm32")]
         const _: () = {
             type McpPlugin = $crate::Adapter<$plugin>;
             $crate::bindings::metadata::export_metadata!(McpPlugin with_types_in $crate::bindings::metadata);
-            $($crate::export!(@ $interface);)+
+            $crate::export!(@ $first);
+            $($crate::export!(@ $more);)*
         };
         #[cfg(not(target_arch = "wasm32"))]
         const _: () = {
-            const fn is_a<P: $crate::Plugin $(+ $crate::$interface)+>() {}
+            const fn is_a<P: $crate::$first $(+ $crate::$more)*>() {}
             is_a::<$plugin>();
         };
     };

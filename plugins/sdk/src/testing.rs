@@ -8,7 +8,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{Defaulter, DefaultingRequest, McpServer, Object, Stage, settings};
+use crate::{Defaulter, DefaultingRequest, McpServer, Object, Server, Stage, settings};
 
 /// A server of the given specification, with the defaults of the API filled in.
 ///
@@ -55,4 +55,21 @@ pub fn complete<P: Defaulter>(
     };
     P::complete(settings, &mut object, &request);
     object.value().clone()
+}
+
+/// A server as a registrar is told of it.
+pub fn registrable(namespace: &str, name: &str) -> Server {
+    Server {
+        namespace: namespace.into(),
+        name: name.into(),
+        uid: format!("uid of {namespace}/{name}"),
+        created: "2026-01-01T00:00:00Z".into(),
+        labels: vec![("team".into(), "platform".into())],
+        url: format!("http://mcp-{name}.{namespace}.svc.cluster.local:8080/mcp"),
+        transport: "http".into(),
+        description: format!("Auto-registered from MCPServer/{name}"),
+        access_groups: Vec::new(),
+        allowed_tools: Vec::new(),
+        extra: Vec::new(),
+    }
 }

@@ -1,0 +1,146 @@
+//! Files as LiteLLM gets them, in `tests/golden`: each is a configuration that a real proxy loads. After a change that is
+//! meant, `UPDATE_GOLDEN=1 cargo test` writes them anew.
+
+use std::path::Path;
+
+use litellm_identity::assign;
+use mcp_plugin_sdk::{Server, testing::registrable};
+
+use crate::render::render;
+
+fn check(case: &str, servers: &[Server]) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{case}.yaml"));
+    let assigned = assign(servers);
+    let named = assigned
+        .iter()
+        .filter_map(|assigned| Some((assigned.server, assigned.name.as_deref().ok()?)))
+        .collect();
+    let file = render("mcp-operator", named);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &file).unwrap();
+    }
+    assert_eq!(file, std::fs::read_to_string(&path).unwrap(), "{case}");
+}
+
+fn server(change: impl FnOnce(&mut Server)) -> Server {
+    let mut server = registrable("tools", "git-hub");
+    change(&mut server);
+    server
+}
+
+#[test]
+fn no_server() {
+    check("empty", &[]);
+}
+
+#[test]
+fn one_server() {
+    check("one", &[server(|_| ())]);
+}
+
+#[test]
+fn several_servers_are_sorted_by_name() {
+    let servers = [("tools", "slack"), ("litellm", "github"), ("tools", "jira")];
+    check(
+        "several",
+        &servers.map(|(namespace, name)| registrable(namespace, name)),
+    );
+}
+
+#[test]
+fn server_sent_events() {
+    let url = "http://mcp-git-hub.tools.svc.cluster.local:8080/sse";
+    check(
+        "sse",
+        &[server(|server| {
+            server.transport = "sse".into();
+            server.url = url.into();
+        })],
+    );
+}
+
+#[test]
+fn access_groups() {
+    check(
+        "access-groups",
+        &[server(|server| {
+            server.access_groups = vec!["litellm-admins".into(), "litellm-developers".into()];
+        })],
+    );
+}
+
+#[test]
+fn allowed_tools() {
+    check(
+        "allowed-tools",
+        &[server(|server| {
+            server.allowed_tools = vec!["create_issue".into(), "search-code".into()];
+        })],
+    );
+}
+
+#[test]
+fn no_team() {
+    check("no-team", &[server(|server| server.labels.clear())]);
+}
+
+/// Whatever a description holds, the file says the same and nothing more.
+#[test]
+fn descriptions() {
+    let descriptions = [
+        "",
+        "It's a \"server\": with # and {braces} & - more",
+        "two lines\n  evil: {url: http://evil}\n",
+        "Übersetzt 翻訳 🦀",
+        "unprintable \u{0}\u{7f}\u{85}\u{9f}\u{2028}\u{feff}\u{ffff} signs",
+        "see os.environ/HOME",
+        "yes",
+    ];
+    let servers: Vec<_> = (1..)
+        .zip(descriptions)
+        .map(|(number, description)| Server {
+            description: description.into(),
+            ..registrable("tools", &format!("s{number}"))
+        })
+        .collect();
+    check("descriptions", &servers);
+}
+
+/// `0x1_a` and `1_2` are numbers in YAML 1.1, and LiteLLM does not start with a number for a name.
+#[test]
+fn names_like_numbers() {
+    let servers = [("0x1", "a"), ("12", "e3"), ("0", "x1f")];
+    check(
+        "names-like-numbers",
+        &servers.map(|(namespace, name)| registrable(namespace, name)),
+    );
+}
+
+#[test]
+fn long_names() {
+    let servers = ["a", "b"].map(|end| {
+        registrable(
+            "a-rather-long-namespace",
+            &format!("{}{end}", "x".repeat(49)),
+        )
+    });
+    check("long-names", &servers);
+}
+
+#[test]
+fn collisions() {
+    let mut older = registrable("a-b", "c");
+    older.created = "2025-12-31T00:00:00Z".into();
+    check("collision", &[registrable("a", "b-c"), older]);
+}
+
+/// One that would keep LiteLLM from starting, or show its secrets, is left out.
+#[test]
+fn refused() {
+    let leak = server(|server| server.description = "os.environ/LITELLM_MASTER_KEY".into());
+    let stdio = Server {
+        transport: "stdio".into(),
+        ..registrable("tools", "stdio")
+    };
+    check("refused", &[leak, stdio, registrable("tools", "slack")]);
+}

@@ -1,0 +1,87 @@
+//! Values as YAML. JSON is YAML, so that no text needs a thought about quoting, but for a few signs.
+
+use std::io;
+
+use serde::Serialize;
+use serde_json::ser::Formatter;
+
+/// A value on one line.
+pub(crate) fn inline(value: &impl Serialize) -> String {
+    let mut bytes = Vec::new();
+    let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, Inline);
+    // Neither texts, lists and records of them, nor writing to memory can fail.
+    let _ = value.serialize(&mut serializer);
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
+/// A key. Those that begin with a digit could be numbers: `0x1_a` is 26 in YAML 1.1.
+pub(crate) fn key(name: &str) -> String {
+    if name.starts_with(|first: char| first.is_ascii_digit()) {
+        inline(&name)
+    } else {
+        name.to_owned()
+    }
+}
+
+/// Compact JSON in which signs that YAML does not take as they stand are escaped: with one of them the file cannot be
+/// read at all.
+struct Inline;
+
+impl Formatter for Inline {
+    fn write_string_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some((at, sign)) = rest.char_indices().find(|(_, sign)| is_special(*sign)) {
+            writer.write_all(&rest.as_bytes()[..at])?;
+            write!(writer, "\\u{:04x}", u32::from(sign))?;
+            rest = &rest[at + sign.len_utf8()..];
+        }
+        writer.write_all(rest.as_bytes())
+    }
+}
+
+/// Signs that YAML calls unprintable, line breaks that JSON does not know, and the byte order mark.
+fn is_special(sign: char) -> bool {
+    matches!(
+        sign,
+        '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(file: &str) -> BTreeMap<String, Vec<String>> {
+        serde_yaml_ng::from_str(file).unwrap()
+    }
+
+    #[test]
+    fn signs_that_break_a_file_are_escaped() {
+        assert_eq!(
+            inline(&"a\u{7f}b\u{2028}\u{feff}ü🦀"),
+            r#""a\u007fb\u2028\ufeffü🦀""#
+        );
+    }
+
+    #[test]
+    fn a_key_is_never_a_number() {
+        assert_eq!(key("0x1_a"), r#""0x1_a""#);
+        assert_eq!(key("tools_a"), "tools_a");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_as_it_was_written(text in "\\PC*|.*|[\\u{0}-\\u{ffff}]*") {
+            let file = format!("{}: {}\n", key("tools_a"), inline(&[&text]));
+            prop_assert_eq!(&read(&file)["tools_a"], &[text]);
+        }
+    }
+}

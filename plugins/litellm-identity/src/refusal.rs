@@ -1,0 +1,85 @@
+//! Why a server cannot be in LiteLLM before somebody changes something.
+
+use mcp_plugin_sdk::{Registration, RegistrationState, Server};
+
+/// LiteLLM puts the value of an environment variable of its own where a text of its configuration begins like this.
+const REFERENCE: &str = "os.environ/";
+
+/// Why a server cannot be in LiteLLM before somebody changes something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    reason: &'static str,
+    message: String,
+}
+
+impl Refusal {
+    /// A reason in CamelCase, and a sentence that says what to change.
+    pub fn new(reason: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            reason,
+            message: message.into(),
+        }
+    }
+
+    /// For the condition of the server.
+    pub fn registration(self, server: &Server) -> Registration {
+        Registration {
+            server: server.key(),
+            registered_name: String::new(),
+            state: RegistrationState::Refused,
+            reason: self.reason.into(),
+            message: self.message,
+        }
+    }
+
+    /// What LiteLLM must not be told about a server, since it would harm others: with one bad entry in its file no
+    /// LiteLLM starts any more, and a reference to its environment would show its secrets to everybody.
+    pub(crate) fn of(server: &Server) -> Option<Self> {
+        if !matches!(server.transport.as_str(), "http" | "sse") {
+            let message = format!(
+                "LiteLLM knows no transport {:?}: use http or sse",
+                server.transport
+            );
+            return Some(Self::new("TransportNotSupported", message));
+        }
+        if !(server.url.starts_with("http://") || server.url.starts_with("https://")) {
+            let message = format!("{:?} is no http:// or https:// URL", server.url);
+            return Some(Self::new("InvalidUrl", message));
+        }
+        let field = reference(server)?;
+        let message = format!(
+            "{field} must not begin with {REFERENCE}: LiteLLM would show the value of that environment variable"
+        );
+        Some(Self::new("EnvironmentReference", message))
+    }
+
+    pub(crate) fn collision(owner: &Server, name: &str) -> Self {
+        let message = format!(
+            "MCPServer {} is older and has the same name in LiteLLM, {name}: rename one of them",
+            owner.key()
+        );
+        Self::new("NameCollision", message)
+    }
+}
+
+/// The field with a reference to LiteLLM's environment, if there is one.
+fn reference(server: &Server) -> Option<&'static str> {
+    let is_reference = |text: &String| text.starts_with(REFERENCE);
+    let fields = [
+        (
+            "spec.litellm.description",
+            is_reference(&server.description),
+        ),
+        (
+            "spec.litellm.allowedUserGroups",
+            server.access_groups.iter().any(is_reference),
+        ),
+        (
+            "spec.litellm.allowedTools",
+            server.allowed_tools.iter().any(is_reference),
+        ),
+    ];
+    fields
+        .into_iter()
+        .find_map(|(field, found)| found.then_some(field))
+}
