@@ -21,8 +21,8 @@ pub struct Artifacts {
     pub operator: PathBuf,
     /// Folder with all plugins.
     pub plugins: PathBuf,
-    /// A plugin that does what its settings say: hostile, for tests.
-    pub fixture: PathBuf,
+    /// Folder with plugins that misbehave, for tests.
+    pub fixtures: PathBuf,
     /// The sample MCP server, a static program.
     pub server: PathBuf,
 }
@@ -47,9 +47,9 @@ impl Artifacts {
         let fixtures = build(
             cache,
             &mut progress,
-            "hostile plugin",
+            "hostile plugins",
             "plugins/fixtures",
-            &component,
+            &["--workspace", "--release", "--target", "wasm32-wasip2"],
         )?;
         let server = build(
             cache,
@@ -62,7 +62,7 @@ impl Artifacts {
         Ok(Self {
             operator: operator.join("debug/mcp-operator"),
             plugins: plugins.join(components),
-            fixture: fixtures.join(components).join("mcp_plugin_fixture.wasm"),
+            fixtures: fixtures.join(components),
             server: server.join(target).join("release/mcp-weather"),
         })
     }

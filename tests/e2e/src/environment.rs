@@ -13,7 +13,7 @@ const KUBECTL: &str = "MCP_TEST_KUBECTL";
 const KUBECONFIG: &str = "MCP_TEST_KUBECONFIG";
 const OPERATOR: &str = "MCP_TEST_OPERATOR";
 const PLUGINS: &str = "MCP_TEST_PLUGINS";
-const FIXTURE: &str = "MCP_TEST_FIXTURE";
+const FIXTURES: &str = "MCP_TEST_FIXTURES";
 const SERVER: &str = "MCP_TEST_SERVER";
 const LOGS: &str = "MCP_TEST_LOGS";
 
@@ -44,7 +44,7 @@ impl Environment {
             artifacts: Artifacts {
                 operator: path(OPERATOR)?,
                 plugins: path(PLUGINS)?,
-                fixture: path(FIXTURE)?,
+                fixtures: path(FIXTURES)?,
                 server: path(SERVER)?,
             },
             logs: path(LOGS)?,
@@ -58,7 +58,7 @@ impl Environment {
             .env(KUBECONFIG, self.kubectl.kubeconfig())
             .env(OPERATOR, &self.artifacts.operator)
             .env(PLUGINS, &self.artifacts.plugins)
-            .env(FIXTURE, &self.artifacts.fixture)
+            .env(FIXTURES, &self.artifacts.fixtures)
             .env(SERVER, &self.artifacts.server)
             .env(LOGS, &self.logs);
     }

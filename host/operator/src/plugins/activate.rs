@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use kube::{Client, ResourceExt};
-use mcp_operator_api::v1alpha1::{FailurePolicy, McpPlugin, McpPluginSpec, Mode};
+use mcp_operator_api::v1alpha1::{FailurePolicy, McpPlugin, McpPluginSpec, Mode, PluginSource};
 use mcp_operator_core::admission::PluginFailure;
 use mcp_operator_core::quantity::whole_units;
 use mcp_plugin_host::contract::{Description, Severity};
@@ -103,6 +103,17 @@ impl Rejection {
     }
 }
 
+impl Rejection {
+    /// About what a source holds.
+    fn of(source: &PluginSource, error: PluginError) -> Self {
+        let rejection = Self::from(error);
+        Self {
+            message: format!("{}: {}", source::describe(source), rejection.message),
+            ..rejection
+        }
+    }
+}
+
 impl From<PluginError> for Rejection {
     fn from(error: PluginError) -> Self {
         Self {
@@ -171,8 +182,9 @@ async fn activate(
     let limits = limits(spec)?;
     let matching = Matching::new(&spec.matches)
         .map_err(|message| Rejection::new("InvalidSelector", message))?;
-    let plugin = host.load(&name, bytes).await?;
-    let description = plugin.describe(&limits).await?;
+    let about_component = |error: PluginError| Rejection::of(&spec.source, error);
+    let plugin = host.load(&name, bytes).await.map_err(about_component)?;
+    let description = plugin.describe(&limits).await.map_err(about_component)?;
     refuse_unknown_context(&description)?;
     let settings = Value::Object(spec.settings.clone()).to_string();
     accept_settings(&plugin, &settings, &limits).await?;

@@ -40,6 +40,24 @@ impl SourceError {
     }
 }
 
+/// Where a component comes from, for errors about what is in it.
+pub(super) fn describe(source: &PluginSource) -> String {
+    match source {
+        PluginSource {
+            builtin: Some(name),
+            ..
+        } => format!("builtin {name}"),
+        PluginSource {
+            file: Some(path), ..
+        } => format!("file {path}"),
+        PluginSource {
+            config_map: Some(map),
+            ..
+        } => format!("ConfigMap {}/{}", map.namespace, map.name),
+        _ => "component".to_owned(),
+    }
+}
+
 /// Reads the component that a source names.
 pub(super) async fn read(
     client: &Client,

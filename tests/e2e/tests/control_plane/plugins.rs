@@ -78,6 +78,16 @@ fn what_is_no_plugin_is_refused_with_a_reason_and_hurts_nobody() -> Result<()> {
     let core_module = tempfile::NamedTempFile::new()?;
     std::fs::write(core_module.path(), b"\0asm\x01\0\0\0")?;
     world.config_map("core-module", core_module.path())?;
+    let empty_component = tempfile::NamedTempFile::new()?;
+    std::fs::write(empty_component.path(), b"\0asm\x0d\0\x01\0")?;
+    world.config_map("other-world", empty_component.path())?;
+    world.config_map(
+        "trapping",
+        &environment()
+            .artifacts
+            .fixtures
+            .join("trap_in_describe.wasm"),
+    )?;
     for (name, spec, reason, said) in [
         (
             "np-missing-map",
@@ -101,7 +111,19 @@ fn what_is_no_plugin_is_refused_with_a_reason_and_hurts_nobody() -> Result<()> {
             "np-core",
             from_map(&world, "core-module"),
             "NotAComponent",
-            "a core module; build for wasm32-wasip2",
+            "ConfigMap no-plugin/core-module: plugin np-core: not a WebAssembly component: a core module; build for wasm32-wasip2",
+        ),
+        (
+            "np-world",
+            from_map(&world, "other-world"),
+            "WrongWorld",
+            "ConfigMap no-plugin/other-world: plugin np-world: does not fit the plugin contract",
+        ),
+        (
+            "np-trap",
+            from_map(&world, "trapping"),
+            "Trapped",
+            "ConfigMap no-plugin/trapping: plugin np-trap: trapped in describe",
         ),
         (
             "np-oci",
@@ -140,6 +162,8 @@ fn what_is_no_plugin_is_refused_with_a_reason_and_hurts_nobody() -> Result<()> {
         "np-missing-file",
         "np-builtin",
         "np-core",
+        "np-world",
+        "np-trap",
         "np-oci",
         "np-digest",
         "np-settings",
@@ -164,7 +188,8 @@ fn a_plugin_that_loops_is_ended_and_its_policy_decides() -> Result<()> {
     let world = World::new("looping");
     let file = environment()
         .artifacts
-        .fixture
+        .fixtures
+        .join("mcp_plugin_fixture.wasm")
         .to_string_lossy()
         .into_owned();
     let looping = |policy: &str| {
