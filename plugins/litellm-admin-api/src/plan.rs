@@ -1,0 +1,186 @@
+//! The difference between what should be and what is, as requests.
+
+use std::collections::{HashMap, HashSet};
+
+use litellm_identity::{Assigned, Refusal, assign, server_id};
+use mcp_plugin_sdk::{
+    Action, HttpRequest, Plan, Registration, RegistrationState, Registry, Server, Step,
+};
+
+use crate::api;
+use crate::entry::{Listed, Wanted};
+use crate::listing;
+use crate::settings::Settings;
+
+/// What is missing, and how it stands.
+pub(crate) fn plan(settings: &Settings, registry: &Registry) -> Plan {
+    let assigned = assign(&registry.servers);
+    let listed = match listing::read(settings, registry) {
+        Ok(listed) => listed,
+        Err(obstacle) => {
+            let tell = |Assigned { server, name }: Assigned<'_>| match name {
+                Ok(_) => obstacle.registration(server),
+                Err(refusal) => refusal.registration(server),
+            };
+            return Plan {
+                steps: Vec::new(),
+                registrations: assigned.into_iter().map(tell).collect(),
+            };
+        }
+    };
+    Difference::new(settings, &registry.instance, &assigned, &listed).plan(&assigned)
+}
+
+/// What is listed, seen from what should be.
+struct Difference<'a> {
+    settings: &'a Settings,
+    instance: &'a str,
+    by_id: HashMap<&'a str, &'a Listed>,
+    /// Ours, and no longer wanted.
+    leaving: Vec<&'a Listed>,
+    /// Who has a name when those that leave are gone.
+    holders: HashMap<String, &'a str>,
+}
+
+impl<'a> Difference<'a> {
+    fn new(
+        settings: &'a Settings,
+        instance: &'a str,
+        assigned: &[Assigned<'_>],
+        listed: &'a [Listed],
+    ) -> Self {
+        let wanted: HashSet<String> = assigned
+            .iter()
+            .filter(|assigned| assigned.name.is_ok())
+            .map(|assigned| server_id(instance, assigned.server))
+            .collect();
+        let (leaving, staying): (Vec<_>, Vec<_>) = listed
+            .iter()
+            .partition(|entry| entry.is_ours(instance) && !wanted.contains(&entry.server_id));
+        let holders = staying
+            .iter()
+            .flat_map(|entry| entry.names().map(|name| (name, entry.server_id.as_str())));
+        Self {
+            settings,
+            instance,
+            by_id: listed
+                .iter()
+                .map(|entry| (entry.server_id.as_str(), entry))
+                .collect(),
+            leaving,
+            holders: holders.collect(),
+        }
+    }
+
+    /// Those that leave go first, since they may have names that others get.
+    fn plan(&self, assigned: &[Assigned<'_>]) -> Plan {
+        let mut steps: Vec<Step> = self
+            .leaving
+            .iter()
+            .map(|entry| step(api::delete(self.settings, &entry.server_id), entry.key()))
+            .collect();
+        let mut registrations = Vec::with_capacity(assigned.len());
+        for Assigned { server, name } in assigned {
+            let stands = match name {
+                Ok(name) => self.converge(server, name, &mut steps),
+                Err(refusal) => Err(refusal.clone()),
+            };
+            registrations.push(stands.unwrap_or_else(|refusal| refusal.registration(server)));
+        }
+        steps.truncate(self.settings.requests_per_pass);
+        Plan {
+            steps,
+            registrations,
+        }
+    }
+
+    fn converge(
+        &self,
+        server: &Server,
+        name: &str,
+        steps: &mut Vec<Step>,
+    ) -> Result<Registration, Refusal> {
+        let wanted = Wanted::new(self.instance, server, name);
+        let found = self.by_id.get(wanted.server_id.as_str());
+        if let Some(found) = found {
+            self.check_owner(found)?;
+            if found.is(&wanted) {
+                let message = format!("Registered with LiteLLM as {name}");
+                return Ok(registration(
+                    server,
+                    name,
+                    RegistrationState::Registered,
+                    "Registered",
+                    message,
+                ));
+            }
+        }
+        self.check_name(&wanted.server_id, name)?;
+        let request = match found {
+            Some(_) => api::update(self.settings, wanted.body()),
+            None => api::create(self.settings, wanted.body()),
+        };
+        steps.push(step(request, server.key()));
+        let message = format!("Being registered with LiteLLM as {name}");
+        Ok(registration(
+            server,
+            name,
+            RegistrationState::Pending,
+            "Registering",
+            message,
+        ))
+    }
+
+    fn check_owner(&self, found: &Listed) -> Result<(), Refusal> {
+        let id = &found.server_id;
+        if found.is_in_file() {
+            let message = format!(
+                "{id} is in LiteLLM's configuration file, which the admin API cannot change: remove it there and roll LiteLLM out"
+            );
+            return Err(Refusal::new("InConfigurationFile", message));
+        }
+        if !found.is_ours(self.instance) {
+            let message = format!(
+                "LiteLLM has an MCP server with the id {id} that is not of the operator {}: remove it",
+                self.instance
+            );
+            return Err(Refusal::new("IdTaken", message));
+        }
+        Ok(())
+    }
+
+    fn check_name(&self, server_id: &str, name: &str) -> Result<(), Refusal> {
+        match self.holders.get(&name.to_lowercase()) {
+            Some(holder) if *holder != server_id => Err(Refusal::new(
+                "NameCollision",
+                format!(
+                    "LiteLLM has another MCP server with the name {name}, id {holder}: rename one of them"
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn registration(
+    server: &Server,
+    name: &str,
+    state: RegistrationState,
+    reason: &str,
+    message: String,
+) -> Registration {
+    Registration {
+        server: server.key(),
+        registered_name: name.into(),
+        state,
+        reason: reason.into(),
+        message,
+    }
+}
+
+fn step(request: HttpRequest, server: String) -> Step {
+    Step {
+        action: Action::Send(request),
+        servers: vec![server],
+    }
+}

@@ -1,0 +1,45 @@
+//! `MCPPlugin.spec.settings`.
+
+use mcp_plugin_sdk::Finding;
+use serde::Deserialize;
+
+/// How LiteLLM is reached.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(crate) struct Settings {
+    /// Name of the connection in `MCPPlugin.spec.connections`.
+    pub(crate) connection: String,
+    /// Requests that change something, at most, in one pass. The next pass goes on from there.
+    pub(crate) requests_per_pass: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            connection: "litellm".into(),
+            requests_per_pass: 200,
+        }
+    }
+}
+
+impl Settings {
+    pub(crate) fn check(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        if self.connection.is_empty() {
+            findings.push(Finding::required(
+                "settings",
+                "connection",
+                "must name an entry of spec.connections",
+            ));
+        }
+        if self.requests_per_pass == 0 {
+            findings.push(Finding::invalid(
+                "settings",
+                "requestsPerPass",
+                self.requests_per_pass,
+                "must be at least 1",
+            ));
+        }
+        findings
+    }
+}
