@@ -23,8 +23,8 @@ pub(crate) fn restrict(object: &mut Value) {
         );
         set_default(
             container,
-            &["securityContext", "capabilities"],
-            json!({ "drop": ["ALL"] }),
+            &["securityContext", "capabilities", "drop"],
+            json!(["ALL"]),
         );
         set_default(container, &["securityContext", "runAsNonRoot"], json!(true));
         set_default(

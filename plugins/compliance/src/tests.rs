@@ -1,4 +1,5 @@
 use mcp_plugin_sdk::testing;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -119,4 +120,92 @@ fn each_default_can_be_switched_off() {
     assert_eq!(completed, deployment());
     let settings = testing::settings::<Settings>(json!({ "disabled": ["probe"] }));
     assert_eq!(settings.check()[0].field, "disabled[0]");
+}
+
+/// A value at a place, or nothing.
+fn maybe(values: &'static [&'static str]) -> impl Strategy<Value = Option<Value>> {
+    let value = prop::sample::select(values).prop_map(|text| serde_json::from_str(text).unwrap());
+    prop::option::of(value)
+}
+
+/// A Deployment about which anything may have been said already.
+fn any_deployment() -> impl Strategy<Value = Value> {
+    let pod = (
+        maybe(&[
+            "{}",
+            r#"{"runAsNonRoot":false}"#,
+            r#"{"seccompProfile":{"type":"Unconfined"}}"#,
+        ]),
+        maybe(&["true", "false"]),
+        maybe(&[
+            "[]",
+            r#"[{"name":"tmp","emptyDir":{}}]"#,
+            r#"[{"name":"data","emptyDir":{}}]"#,
+        ]),
+    );
+    let container = (
+        maybe(&[
+            "{}",
+            r#"{"readOnlyRootFilesystem":false}"#,
+            r#"{"capabilities":{"add":["NET_BIND_SERVICE"]}}"#,
+        ]),
+        maybe(&[
+            "[]",
+            r#"[{"name":"data","mountPath":"/tmp"}]"#,
+            r#"[{"name":"tmp","mountPath":"/tmp"}]"#,
+        ]),
+        maybe(&[r#"{"tcpSocket":{"port":1}}"#]),
+        maybe(&["[]", r#"[{"name":"http"}]"#, r#"[{"containerPort":1}]"#]),
+    );
+    (pod, container).prop_map(
+        |((security, token, volumes), (own, mounts, probe, ports))| {
+            let mut deployment = deployment();
+            let pod = &mut deployment["spec"]["template"]["spec"];
+            for (member, value) in [
+                ("securityContext", security),
+                ("automountServiceAccountToken", token),
+                ("volumes", volumes),
+            ] {
+                pod.as_object_mut()
+                    .unwrap()
+                    .extend(value.map(|value| (member.to_owned(), value)));
+            }
+            for (member, value) in [
+                ("securityContext", own),
+                ("volumeMounts", mounts),
+                ("livenessProbe", probe),
+                ("ports", ports),
+            ] {
+                let container = pod["containers"][0].as_object_mut().unwrap();
+                container.extend(value.map(|value| (member.to_owned(), value)));
+            }
+            deployment
+        },
+    )
+}
+
+/// Whether everything that is said in one document is said in another: members and items are only added.
+fn keeps(before: &Value, after: &Value) -> bool {
+    match (before, after) {
+        (Value::Object(before), Value::Object(after)) => before
+            .iter()
+            .all(|(name, value)| after.get(name).is_some_and(|after| keeps(value, after))),
+        (Value::Array(before), Value::Array(after)) => {
+            before.len() <= after.len()
+                && before
+                    .iter()
+                    .zip(after)
+                    .all(|(one, other)| keeps(one, other))
+        }
+        (before, after) => before == after,
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_deployment_is_completed_once_and_never_overruled(before in any_deployment()) {
+        let once = complete(json!({}), before.clone(), Stage::Reconcile);
+        prop_assert!(keeps(&before, &once), "{before} became {once}");
+        prop_assert_eq!(&complete(json!({}), once.clone(), Stage::Reconcile), &once);
+    }
 }

@@ -3,6 +3,16 @@
 //!
 //! The key is owned as a whole and always holds a valid document (`{}` when there is nothing): LiteLLM does not start
 //! without the file, and an `include` that holds `mcp_servers` replaces those of the main file.
+//!
+//! ```yaml
+//! # MCPPlugin.spec.settings, with what holds where nothing is said
+//! namespace: litellm
+//! configMap: litellm-mcp-servers
+//! key: mcp_servers.yaml
+//! workloads: [{kind: Deployment, namespace: litellm, name: litellm-proxy}]
+//! ```
+//!
+//! A ConfigMap holds 1 MiB, which is about 2,500 servers; `litellm-admin-api` has no such bound.
 
 mod plan;
 mod render;

@@ -11,6 +11,8 @@ use crate::render;
 use crate::settings::Settings;
 
 const FILE: &str = "file";
+/// Kubernetes takes no ConfigMap with more data.
+const LARGEST_FILE: usize = 1 << 20;
 
 /// The file, and every workload that reads it.
 pub(crate) fn observe(settings: &Settings) -> Vec<Read> {
@@ -75,6 +77,16 @@ fn next(settings: &Settings, registry: &Registry, file: &str) -> (Vec<Step>, Sta
         Some(Observed::ConfigKey(found)) if found.as_deref() == Some(file) => {
             rollouts(settings, registry, file)
         }
+        Some(Observed::ConfigKey(_)) if file.len() > LARGEST_FILE => (
+            Vec::new(),
+            Standing::pending(
+                "ConfigurationTooLarge",
+                format!(
+                    "{place} would need {} bytes and a ConfigMap holds {LARGEST_FILE}: use the plugin litellm-admin-api, or shorter descriptions",
+                    file.len()
+                ),
+            ),
+        ),
         Some(Observed::ConfigKey(_)) => {
             let write = Action::WriteConfigKey(ConfigKeyWrite {
                 key,

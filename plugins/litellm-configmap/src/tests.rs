@@ -186,6 +186,17 @@ fn what_cannot_be_read_is_not_overwritten() {
     assert!(plan.registrations[0].message.ends_with("forbidden"));
 }
 
+/// What is registered stays so: the file is not written.
+#[test]
+fn a_file_that_no_config_map_holds_is_not_written() {
+    let mut long = server("tools", "a", "1");
+    long.description = "x".repeat(1 << 20);
+    let plan = World::default().plan(&[long]);
+    assert!(plan.steps.is_empty());
+    assert_eq!(plan.registrations[0].state, RegistrationState::Pending);
+    assert_eq!(plan.registrations[0].reason, "ConfigurationTooLarge");
+}
+
 #[test]
 fn a_missing_litellm_says_what_to_do() {
     let servers = [server("tools", "a", "1")];
