@@ -47,22 +47,18 @@ impl<T: Validator> validator::Guest for Adapter<T> {
     fn validate(settings: String, request: validator::Request) -> Result<Vec<WitFinding>, Failure> {
         let settings = settings::usable::<T::Settings>(&settings)?;
         // Nothing is left of what is deleted that a rule could want otherwise.
-        let Some(object) = &request.object else {
+        let Some(object) = request.object else {
             return Ok(Vec::new());
         };
-        let server = settings::input("object", object)?;
+        let server = settings::input("object", &object)?;
         let request = Request {
             operation: request.operation.into(),
             stage: request.stage.into(),
             username: request.user.as_ref().map(|user| user.username.clone()),
             groups: request.user.map(|user| user.groups).unwrap_or_default(),
             dry_run: request.dry_run,
-            object: settings::input("object", object)?,
-            old_object: request
-                .old_object
-                .as_deref()
-                .map(|old| settings::input("old-object", old))
-                .transpose()?,
+            object,
+            old_object: request.old_object,
             context: by_name(request.context),
         };
         Ok(T::validate(&settings, &server, &request)

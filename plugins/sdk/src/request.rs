@@ -19,14 +19,23 @@ pub struct Request {
     pub groups: Vec<String>,
     /// Nothing will be stored.
     pub dry_run: bool,
-    /// The object as it was sent, also what [`McpServer`](crate::McpServer) does not know.
-    pub object: Value,
-    /// The object as it is stored, on update.
-    pub old_object: Option<Value>,
+    pub(crate) object: String,
+    pub(crate) old_object: Option<String>,
     pub(crate) context: BTreeMap<String, String>,
 }
 
 impl Request {
+    /// The object as it was sent, also what [`McpServer`](crate::McpServer) does not know. Read when it is asked for:
+    /// most rules need no more than the server.
+    pub fn object(&self) -> Value {
+        serde_json::from_str(&self.object).unwrap_or_default()
+    }
+
+    /// The object as it is stored, on update.
+    pub fn old_object(&self) -> Option<Value> {
+        serde_json::from_str(self.old_object.as_ref()?).ok()
+    }
+
     /// A value that [`Description::context`](crate::Description::context) asked for, if it could be had.
     pub fn context<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
         serde_json::from_str(self.context.get(name)?).ok()

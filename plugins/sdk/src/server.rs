@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use mcp_operator_api::v1alpha1::McpServerSpec;
 use serde::Deserialize;
 
-/// An MCPServer. What this version does not know is in [`Request::object`](crate::Request::object).
+/// An MCPServer. What this version does not know is in [`Request::object()`](crate::Request::object).
 #[derive(Clone, Debug, Deserialize)]
 pub struct McpServer {
     /// Name, labels.

@@ -81,39 +81,57 @@ fn load(runtime: &Runtime, results: &Path) -> Result<Plugins> {
     })
 }
 
-/// About the size of what teams write.
+/// What the API server sends for the example of the architecture: its defaults, and what `kubectl apply` notes.
 fn server() -> Value {
-    json!({
+    let mut server = json!({
         "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPServer",
         "metadata": {
-            "name": "github", "namespace": "litellm", "uid": "0c6ff1c0-9b5c-4a8f-8d2b-1f1f1f1f1f1f", "generation": 3,
+            "name": "github", "namespace": "litellm",
             "labels": { "mcp.litellm.ai/category": "vcs", "team": "platform-engineering" },
         },
         "spec": {
             "type": "external-saas", "transport": "sse", "replicas": 2,
-            "image": { "repository": "123456789012.dkr.ecr.us-east-1.amazonaws.com/mcp-github", "tag": "1.0.0" },
+            "image": { "repository": "123456789012.dkr.ecr.us-east-1.amazonaws.com/mcp-github", "tag": "1.0.0", "pullPolicy": "IfNotPresent" },
+            "podDisruptionBudget": { "minAvailable": 1 },
+            "affinity": { "podAntiAffinity": "preferred" },
             "resources": { "requests": { "cpu": "100m", "memory": "128Mi" }, "limits": { "cpu": "500m", "memory": "512Mi" } },
             "config": { "githubOrg": "your-organization", "maxSearchResults": 100, "logLevel": "info" },
             "secrets": [
-                { "name": "github-token", "awsSecretKey": "mcp/github/token" },
+                { "name": "github-token", "awsSecretKey": "mcp/github/token", "optional": false },
                 { "name": "github-app-id", "awsSecretKey": "mcp/github/app-id", "optional": true },
             ],
             "aws": { "iamRole": "arn:aws:iam::123456789012:role/mcp-github-role" },
             "observability": {
                 "metrics": { "enabled": true, "port": 8080, "path": "/metrics", "interval": "30s" },
-                "tracing": { "enabled": true, "jaegerEndpoint": "http://jaeger.monitoring:4318", "samplingRate": 1.0 },
+                "tracing": { "enabled": true, "jaegerEndpoint": "http://jaeger-all-in-one.monitoring.svc.cluster.local:4318", "samplingRate": 1.0 },
+                "healthProbes": {
+                    "liveness": { "path": "/health", "initialDelaySeconds": 10, "periodSeconds": 10 },
+                    "readiness": { "path": "/ready", "initialDelaySeconds": 5, "periodSeconds": 5 },
+                },
             },
             "litellm": { "autoRegister": true, "allowedUserGroups": ["litellm-developers", "litellm-admins"] },
         },
-    })
+    });
+    let applied = server.to_string();
+    let metadata = &mut server["metadata"];
+    metadata["annotations"] =
+        json!({ "kubectl.kubernetes.io/last-applied-configuration": applied });
+    metadata["uid"] = json!("0c6ff1c0-9b5c-4a8f-8d2b-1f1f1f1f1f1f");
+    metadata["generation"] = json!(1);
+    metadata["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
+    let spec = &mut server["spec"];
+    spec["port"] = json!(8080);
+    spec["terminationGracePeriodSeconds"] = json!(30);
+    spec["podDisruptionBudget"]["enabled"] = json!(true);
+    spec["affinity"]["zoneSpread"] = json!("preferred");
+    server
 }
 
-/// What the SDK does inside of the component, without one.
+/// The same without a component: the object is read, and the rules are asked.
 fn native(server: &str) {
     let typed: Option<McpServer> = serde_json::from_str(server).ok();
-    let mut request = mcp_plugin_sdk::Request::default();
-    request.object = serde_json::from_str(server).unwrap_or_default();
     if let Some(typed) = typed {
+        let request = mcp_plugin_sdk::Request::default();
         std::hint::black_box(Validation::validate(&Settings::default(), &typed, &request));
     }
 }
