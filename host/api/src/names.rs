@@ -13,6 +13,8 @@ pub const PLUGIN_KIND: &str = "MCPPlugin";
 pub mod field_managers {
     /// The controller of one MCPServer: its objects and its status.
     pub const SERVER: &str = "mcp-operator";
+    /// Keeps the number of pods where a HorizontalPodAutoscaler takes it over from the controller.
+    pub const AUTOSCALING: &str = "mcp-operator-autoscaling";
     /// The registration loop: gateway configuration and the condition `LiteLLMRegistered`.
     pub const REGISTRY: &str = "mcp-operator-registry";
     /// The plugin catalogue: status of MCPPlugins.

@@ -60,9 +60,10 @@ fn a_server_with_everything() {
         "podDisruptionBudget": { "maxUnavailable": "50%" },
         "observability": {
             "metrics": { "port": 9090 },
-            "tracing": { "enabled": true, "jaegerEndpoint": "http://jaeger:4318", "samplingRate": 0.5 },
+            "tracing": { "enabled": true, "jaegerEndpoint": "http://jaeger.monitoring.svc.cluster.local:4317", "samplingRate": 0.5 },
             "healthProbes": { "readiness": { "path": "/up" } },
         },
+        "networkPolicy": { "enabled": true, "egress": [{ "cidr": "10.0.0.0/8", "ports": [443] }, { "cidr": "192.0.2.0/24" }] },
     }))));
 }
 
@@ -97,6 +98,63 @@ fn a_budget_that_blocks_every_drain_is_not_made() {
         budget(json!({ "replicas": 1, "autoscaling": { "minReplicas": 2, "maxReplicas": 4 } }))
             .is_some()
     );
+}
+
+#[test]
+fn load_is_measured_as_the_user_says_and_by_cpu_otherwise() {
+    let metrics = |spec: Value| {
+        let objects = built(spec);
+        let metrics =
+            find(&objects, ManagedKind::HorizontalPodAutoscaler).unwrap()["spec"]["metrics"]
+                .clone();
+        let measured = |metric: &Value| {
+            (
+                metric["resource"]["name"].clone(),
+                metric["resource"]["target"]["averageUtilization"].clone(),
+            )
+        };
+        metrics
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(measured)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        metrics(json!({ "autoscaling": { "maxReplicas": 4 } })),
+        [(json!("cpu"), json!(80))]
+    );
+    assert_eq!(
+        metrics(
+            json!({ "autoscaling": { "maxReplicas": 4, "targetMemoryUtilizationPercentage": 70 } })
+        ),
+        [(json!("memory"), json!(70))]
+    );
+    assert_eq!(
+        find(&built(json!({})), ManagedKind::HorizontalPodAutoscaler),
+        None
+    );
+}
+
+#[test]
+fn a_network_policy_is_made_only_where_it_is_wanted() {
+    assert_eq!(
+        find(
+            &built(json!({ "networkPolicy": { "enabled": false } })),
+            ManagedKind::NetworkPolicy
+        ),
+        None
+    );
+    let objects = built(
+        json!({ "networkPolicy": { "enabled": true }, "observability": { "metrics": { "enabled": false } } }),
+    );
+    let spec = &find(&objects, ManagedKind::NetworkPolicy).unwrap()["spec"];
+    assert_eq!(
+        spec["ingress"].as_array().unwrap().len(),
+        1,
+        "nobody scrapes it"
+    );
+    assert_eq!(spec["egress"].as_array().unwrap().len(), 1, "names only");
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! The kinds of objects that an MCPServer becomes.
 
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::Resource;
 use kube::core::ApiResource;
@@ -21,8 +23,12 @@ pub enum ManagedKind {
     Service,
     /// How many pods may be away at a time.
     PodDisruptionBudget,
+    /// Who may reach the pods and what they may reach: before there are any.
+    NetworkPolicy,
     /// The pods.
     Deployment,
+    /// The number of pods, by load: it needs a Deployment to look at.
+    HorizontalPodAutoscaler,
 }
 
 impl ManagedKind {
@@ -38,6 +44,8 @@ impl ManagedKind {
             Self::ConfigMap => resource::<ConfigMap>(),
             Self::Service => resource::<Service>(),
             Self::PodDisruptionBudget => resource::<PodDisruptionBudget>(),
+            Self::NetworkPolicy => resource::<NetworkPolicy>(),
+            Self::HorizontalPodAutoscaler => resource::<HorizontalPodAutoscaler>(),
             Self::Deployment => resource::<Deployment>(),
         }
     }

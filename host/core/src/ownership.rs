@@ -20,6 +20,16 @@ pub fn would_change(desired: &Value, live: &Value, manager: &str) -> bool {
     !same(fields, &desired, live, false)
 }
 
+/// Whether `manager` has applied the member at `path`, whatever its value is.
+pub fn owns(live: &Value, manager: &str, path: &[&str]) -> bool {
+    let fields = applied_fields(live, manager, &live["apiVersion"]);
+    fields.is_some_and(|fields| {
+        path.iter()
+            .try_fold(fields, |fields, name| fields.get(format!("f:{name}")))
+            .is_some()
+    })
+}
+
 /// Takes away members that are `null`: they say nothing, but ownership would count them.
 pub fn without_nulls(value: &mut Value) {
     match value {

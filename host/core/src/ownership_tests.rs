@@ -133,3 +133,10 @@ fn zero_is_left_out_by_the_api_server() {
     wanted["spec"]["minReadySeconds"] = json!(1);
     assert!(changes(&wanted, &stored));
 }
+
+#[test]
+fn what_is_owned_is_found_by_its_path() {
+    assert!(owns(&live(), "mcp-operator", &["spec", "replicas"]));
+    assert!(!owns(&live(), "mcp-operator", &["spec", "paused"]));
+    assert!(!owns(&live(), "somebody-else", &["spec", "replicas"]));
+}

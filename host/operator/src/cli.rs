@@ -79,6 +79,24 @@ pub struct RunArguments {
     #[arg(long, env = "TRACING_ENDPOINT")]
     pub tracing_endpoint: Option<String>,
 
+    /// Namespaces of LiteLLM: NetworkPolicies let them in.
+    #[arg(
+        long,
+        env = "GATEWAY_NAMESPACES",
+        value_delimiter = ',',
+        default_value = "litellm"
+    )]
+    pub gateway_namespaces: Vec<String>,
+
+    /// Namespaces of Prometheus: NetworkPolicies let them in.
+    #[arg(
+        long,
+        env = "MONITORING_NAMESPACES",
+        value_delimiter = ',',
+        default_value = "monitoring"
+    )]
+    pub monitoring_namespaces: Vec<String>,
+
     /// MCPServers that are worked on at once.
     #[arg(long, env = "CONCURRENCY", default_value_t = 16)]
     pub concurrency: u16,
@@ -107,6 +125,8 @@ impl RunArguments {
             build: build::Settings {
                 cluster_domain: self.cluster_domain.clone(),
                 tracing_endpoint: self.tracing_endpoint.clone(),
+                gateway_namespaces: self.gateway_namespaces.clone(),
+                monitoring_namespaces: self.monitoring_namespaces.clone(),
             },
             instance: self.instance.clone(),
             concurrency: self.concurrency,

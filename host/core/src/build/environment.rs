@@ -60,15 +60,21 @@ fn config(server: &McpServer) -> impl Iterator<Item = EnvVar> {
     })
 }
 
-/// OpenTelemetry's names, and the two that the servers of LiteLLM's users read.
-fn tracing(server: &McpServer, settings: &Settings) -> impl Iterator<Item = EnvVar> {
+/// Where traces go, for a server that sends any.
+pub(super) fn tracing_endpoint(server: &McpServer, settings: &Settings) -> Option<String> {
     let tracing = &server.spec.observability.tracing;
     let endpoint = tracing
         .jaeger_endpoint
         .clone()
         .or_else(|| settings.tracing_endpoint.clone());
-    let variables = match endpoint {
-        Some(endpoint) if tracing.enabled => {
+    endpoint.filter(|_| tracing.enabled)
+}
+
+/// OpenTelemetry's names, and the two that the servers of LiteLLM's users read.
+fn tracing(server: &McpServer, settings: &Settings) -> impl Iterator<Item = EnvVar> {
+    let variables = match tracing_endpoint(server, settings) {
+        Some(endpoint) => {
+            let tracing = &server.spec.observability.tracing;
             let rate = tracing.sampling_rate.to_string();
             vec![
                 text("JAEGER_ENDPOINT", &endpoint),
@@ -80,7 +86,7 @@ fn tracing(server: &McpServer, settings: &Settings) -> impl Iterator<Item = EnvV
                 text("OTEL_TRACES_SAMPLER_ARG", &rate),
             ]
         }
-        _ => Vec::new(),
+        None => Vec::new(),
     };
     variables.into_iter()
 }

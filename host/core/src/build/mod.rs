@@ -8,7 +8,9 @@ mod config_map;
 mod container;
 mod deployment;
 mod environment;
+mod horizontal_pod_autoscaler;
 mod metadata;
+mod network_policy;
 mod pod_disruption_budget;
 mod service;
 mod service_account;
@@ -26,6 +28,10 @@ pub struct Settings {
     pub cluster_domain: String,
     /// OTLP endpoint for servers that trace and name none.
     pub tracing_endpoint: Option<String>,
+    /// Namespaces of gateways that call MCP servers: a NetworkPolicy lets them in.
+    pub gateway_namespaces: Vec<String>,
+    /// Namespaces that scrape metrics: a NetworkPolicy lets them in.
+    pub monitoring_namespaces: Vec<String>,
 }
 
 impl Default for Settings {
@@ -33,6 +39,8 @@ impl Default for Settings {
         Self {
             cluster_domain: "cluster.local".into(),
             tracing_endpoint: None,
+            gateway_namespaces: vec!["litellm".into()],
+            monitoring_namespaces: vec!["monitoring".into()],
         }
     }
 }
@@ -46,6 +54,8 @@ pub fn objects(server: &McpServer, settings: &Settings) -> Vec<Manifest> {
         config,
         Some(service::build(server)),
         pod_disruption_budget::build(server),
+        horizontal_pod_autoscaler::build(server),
+        network_policy::build(server, settings),
         Some(deployment),
     ]
     .into_iter()

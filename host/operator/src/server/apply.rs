@@ -9,6 +9,7 @@ use mcp_operator_api::names::field_managers;
 use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_core::manifest::{ManagedKind, Manifest};
 use mcp_operator_core::ownership;
+use serde_json::{Value, json};
 use tokio::time::timeout;
 use tracing::info;
 
@@ -54,6 +55,7 @@ async fn apply_one(
             if !ownership::would_change(&manifest.object, &live, field_managers::SERVER) {
                 return Ok(());
             }
+            hand_over_replicas(client, manifest, &live, &namespace).await?;
         }
         None => refuse_foreign(client, server, manifest, &namespace).await?,
     }
@@ -66,6 +68,40 @@ async fn apply_one(
     );
     live.written(manifest.kind, written);
     Ok(())
+}
+
+/// A HorizontalPodAutoscaler takes the number of pods over from us. If we just left the field out, the API server would
+/// set it to its default, one pod; so another manager holds it until the autoscaler writes it.
+async fn hand_over_replicas(
+    client: &Client,
+    manifest: &Manifest,
+    live: &Value,
+    namespace: &str,
+) -> Result<(), Error> {
+    let is_ours = ownership::owns(live, field_managers::SERVER, &["spec", "replicas"]);
+    if manifest.kind != ManagedKind::Deployment
+        || !is_ours
+        || !manifest.object["spec"]["replicas"].is_null()
+    {
+        return Ok(());
+    }
+    let held = json!({
+        "apiVersion": manifest.object["apiVersion"], "kind": manifest.object["kind"],
+        "metadata": { "name": manifest.name() }, "spec": { "replicas": live["spec"]["replicas"] },
+    });
+    let params = PatchParams::apply(field_managers::AUTOSCALING).force();
+    let written = api(client, manifest.kind, namespace)
+        .patch(manifest.name(), &params, &Patch::Apply(&held))
+        .await;
+    written.map(drop).map_err(|error| {
+        Error::api(
+            format!(
+                "hand over replicas of Deployment {namespace}/{}",
+                manifest.name()
+            ),
+            error,
+        )
+    })
 }
 
 async fn patch(

@@ -270,3 +270,88 @@ fn status_is_written_only_when_it_says_something_new() -> Result<()> {
     );
     Ok(())
 }
+
+/// An operator that leaves `replicas` out when an autoscaler comes scales to one pod (mcp-lifecycle-operator#372).
+#[test]
+fn lifecycle_operator_372_an_autoscaler_takes_the_number_of_pods_over() -> Result<()> {
+    let world = World::new("autoscaling");
+    let replicas =
+        || -> Result<Value> { Ok(world.get("deployment", "mcp-a")?["spec"]["replicas"].clone()) };
+    world.apply(&world.server("a", json!({ "replicas": 4 })))?;
+    world.deployed("a")?;
+    let scaled = json!({ "replicas": 4, "autoscaling": { "minReplicas": 2, "maxReplicas": 6 } });
+    world.apply(&world.server("a", scaled))?;
+    eventually("there is an autoscaler", SOON, || {
+        world.get("horizontalpodautoscaler", "mcp-a")
+    })?;
+    eventually("the number is not ours", SOON, || {
+        let managed = world.kubectl.json(&[
+            "get",
+            "deployment",
+            "mcp-a",
+            "--namespace",
+            &world.namespace,
+            "--show-managed-fields",
+        ])?;
+        let ours = managed["metadata"]["managedFields"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|entry| entry["manager"] == "mcp-operator");
+        ensure!(
+            ours.is_some_and(|entry| entry["fieldsV1"]["f:spec"]["f:replicas"].is_null()),
+            "{ours:?}"
+        );
+        Ok(())
+    })?;
+    assert_eq!(replicas()?, 4, "no pod is lost on the way");
+    world.kubectl.run(&[
+        "scale",
+        "deployment/mcp-a",
+        "--replicas=5",
+        "--namespace",
+        &world.namespace,
+    ])?;
+    holds_for("nobody fights", Duration::from_secs(2), || {
+        ensure!(replicas()? == 5);
+        Ok(())
+    })?;
+    world.apply(&world.server("a", json!({ "replicas": 3 })))?;
+    eventually("the autoscaler goes", SOON, || {
+        world.is_gone("horizontalpodautoscaler", "mcp-a")
+    })?;
+    eventually("the number is the user's again", SOON, || {
+        ensure!(replicas()? == 3);
+        Ok(())
+    })
+}
+
+#[test]
+fn a_network_policy_comes_and_goes() -> Result<()> {
+    let world = World::new("network-policy");
+    let policy = json!({ "networkPolicy": { "enabled": true, "egress": [{ "cidr": "10.0.0.0/8", "ports": [443] }] } });
+    world.apply(&world.server("a", policy))?;
+    let made = eventually("there is a policy", SOON, || {
+        world.get("networkpolicy", "mcp-a")
+    })?;
+    let from = &made["spec"]["ingress"][0]["from"][0]["namespaceSelector"]["matchLabels"];
+    assert_eq!(from["kubernetes.io/metadata.name"], "litellm");
+    world.deployed("a")?;
+    let version = made["metadata"]["resourceVersion"].clone();
+    world.kubectl.run(&[
+        "annotate",
+        "mcpserver",
+        "a",
+        "--namespace",
+        &world.namespace,
+        "look=again",
+    ])?;
+    holds_for("nothing is written", Duration::from_secs(1), || {
+        ensure!(world.get("networkpolicy", "mcp-a")?["metadata"]["resourceVersion"] == version);
+        Ok(())
+    })?;
+    world.apply(&world.server("a", json!({})))?;
+    eventually("the policy goes", SOON, || {
+        world.is_gone("networkpolicy", "mcp-a")
+    })
+}

@@ -1,0 +1,65 @@
+//! HorizontalPodAutoscaler: the number of pods, by load.
+
+use k8s_openapi::api::autoscaling::v2::{
+    CrossVersionObjectReference, HorizontalPodAutoscaler, HorizontalPodAutoscalerSpec, MetricSpec,
+    MetricTarget, ResourceMetricSource,
+};
+use kube::ResourceExt;
+use mcp_operator_api::v1alpha1::{Autoscaling, McpServer};
+
+use super::metadata::{child_name, object_meta};
+use crate::manifest::{ManagedKind, Manifest};
+
+/// Use of CPU to keep where nothing is said, in percent of the requests.
+const DEFAULT_CPU: i32 = 80;
+
+pub(super) fn build(server: &McpServer) -> Option<Manifest> {
+    let scaling = server.spec.autoscaling.as_ref()?;
+    let spec = HorizontalPodAutoscalerSpec {
+        min_replicas: Some(scaling.min_replicas),
+        max_replicas: scaling.max_replicas,
+        metrics: Some(metrics(scaling)),
+        scale_target_ref: CrossVersionObjectReference {
+            api_version: Some("apps/v1".into()),
+            kind: "Deployment".into(),
+            name: child_name(&server.name_any()),
+        },
+        ..HorizontalPodAutoscalerSpec::default()
+    };
+    let autoscaler = HorizontalPodAutoscaler {
+        metadata: object_meta(server),
+        spec: Some(spec),
+        status: None,
+    };
+    Some(Manifest::new(
+        ManagedKind::HorizontalPodAutoscaler,
+        autoscaler,
+    ))
+}
+
+fn metrics(scaling: &Autoscaling) -> Vec<MetricSpec> {
+    let memory = scaling.target_memory_utilization_percentage;
+    let cpu = scaling
+        .target_cpu_utilization_percentage
+        .or(memory.is_none().then_some(DEFAULT_CPU));
+    let resource = |name: &str, percentage: Option<i32>| {
+        let target = MetricTarget {
+            type_: "Utilization".into(),
+            average_utilization: Some(percentage?),
+            ..MetricTarget::default()
+        };
+        let resource = ResourceMetricSource {
+            name: name.into(),
+            target,
+        };
+        Some(MetricSpec {
+            type_: "Resource".into(),
+            resource: Some(resource),
+            ..MetricSpec::default()
+        })
+    };
+    [resource("cpu", cpu), resource("memory", memory)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
