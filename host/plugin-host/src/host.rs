@@ -13,6 +13,7 @@ use crate::error::{Fault, HostError, PluginError};
 use crate::exports::{self, Exports};
 use crate::guest::Guest;
 use crate::plugin::{Plugin, Program};
+use crate::running::Running;
 use crate::ticker::Ticker;
 use crate::{compile, engine, native};
 
@@ -28,13 +29,6 @@ struct Inner {
     pooling: Linker<Guest>,
     on_demand: Linker<Guest>,
     running: Arc<Running>,
-}
-
-/// What every call needs, and every plugin keeps alive.
-pub(crate) struct Running {
-    /// A permit for each slot of the pool. Without, a call too many would be an error and not a wait.
-    pub(crate) slots: Semaphore,
-    _ticker: Ticker,
 }
 
 impl Host {
@@ -53,11 +47,7 @@ impl Host {
             .map_err(refused)?;
         let on_demand = linker(&engine::on_demand().map_err(refused)?).map_err(refused)?;
         let ticker = Ticker::start(vec![pooling.engine().clone(), on_demand.engine().clone()])?;
-        let slots = Semaphore::new(config.concurrency as usize);
-        let running = Arc::new(Running {
-            slots,
-            _ticker: ticker,
-        });
+        let running = Arc::new(Running::new(config.concurrency, ticker));
         let compiling = Mutex::new(());
         Ok(Self(Arc::new(Inner {
             config,

@@ -47,6 +47,7 @@ mod host;
 mod limits;
 mod native;
 mod plugin;
+mod running;
 mod ticker;
 mod transcript;
 mod wasi;

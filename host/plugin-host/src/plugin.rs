@@ -14,8 +14,8 @@ use crate::contract::{
 use crate::error::{Fault, PluginError};
 use crate::exports::{Exports, Interfaces};
 use crate::guest::Guest;
-use crate::host::Running;
 use crate::limits::Limits;
+use crate::running::Running;
 
 /// What a component may use to show that it fits the contract: its limits are not known yet. Instances of large
 /// language runtimes begin with some 40 MiB.

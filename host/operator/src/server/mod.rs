@@ -5,6 +5,7 @@
 
 mod apply;
 mod backoff;
+mod context;
 mod controller;
 mod live;
 mod prune;
@@ -12,5 +13,6 @@ mod reconcile;
 mod servers;
 mod write_status;
 
-pub use controller::{Context, run};
+pub use context::Context;
+pub use controller::run;
 pub use servers::{Guarded, ServerRef, Servers};

@@ -19,7 +19,7 @@ use tracing::{error, warn};
 
 use super::apply::apply;
 use super::backoff::jitter;
-use super::controller::Context;
+use super::context::Context;
 use super::prune::prune;
 use super::write_status::write_status;
 use crate::error::Error;

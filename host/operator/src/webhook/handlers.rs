@@ -1,7 +1,5 @@
 //! One request: judged, or completed, by the plugins in force.
 
-use std::collections::BTreeMap;
-
 use kube::api::DynamicObject;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse, Operation as Verb};
 use mcp_operator_api::v1alpha1::{McpPluginSpec, McpServer};
@@ -10,7 +8,7 @@ use mcp_operator_core::build;
 use serde_json::Value;
 
 use super::review;
-use super::routes::State;
+use super::state::State;
 use crate::plugins::{Operation, Snapshot, Stage, Subject, User};
 
 /// Rules: every plugin that is for this server, all at once.
@@ -162,12 +160,4 @@ fn rendered(state: &State, object: &Value) -> Option<Value> {
             .map(|manifest| manifest.object)
             .collect(),
     )
-}
-
-/// Query parameters of a URL.
-pub(super) fn query(text: Option<&str>) -> BTreeMap<&str, &str> {
-    text.unwrap_or_default()
-        .split('&')
-        .filter_map(|pair| pair.split_once('='))
-        .collect()
 }

@@ -10,8 +10,10 @@ mod registration;
 mod review;
 mod routes;
 mod server;
+mod state;
 
 pub use identity::{Identity, Place};
 pub use registration::keep_registered;
-pub use routes::{State, router};
+pub use routes::router;
 pub use server::serve;
+pub use state::State;

@@ -1,5 +1,6 @@
 //! Paths, and what bounds a request: its size, its time, and how many there are at once.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,13 +12,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use kube::api::DynamicObject;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse};
-use mcp_operator_core::build;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use super::state::State;
 use super::{handlers, review};
-use crate::namespaces::Namespaces;
-use crate::plugins::Snapshots;
 
 /// The API server takes objects of 3 MiB, and an update carries two.
 const LARGEST_BODY: usize = 8 << 20;
@@ -27,17 +26,6 @@ const QUEUE: usize = 512;
 /// What the API server waits if it says nothing, and what an answer needs on its way.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 const MARGIN: Duration = Duration::from_millis(250);
-
-/// What requests are judged by.
-#[derive(Clone)]
-pub struct State {
-    /// The plugins in force.
-    pub snapshots: Snapshots,
-    /// Labels of namespaces.
-    pub namespaces: Namespaces,
-    /// How servers become objects.
-    pub build: build::Settings,
-}
 
 /// What bounds the load.
 struct Load {
@@ -119,13 +107,21 @@ async fn answer(
 
 /// The API server says how long it waits; an answer after that is none.
 fn time_to_answer(query: Option<&str>) -> Duration {
-    let parameters = handlers::query(query);
+    let parameters = parameters(query);
     let seconds = parameters
         .get("timeout")
         .and_then(|value| value.strip_suffix('s')?.parse().ok());
     seconds
         .map_or(DEFAULT_TIMEOUT, Duration::from_secs)
         .saturating_sub(MARGIN)
+}
+
+/// Query parameters of a URL.
+fn parameters(text: Option<&str>) -> BTreeMap<&str, &str> {
+    text.unwrap_or_default()
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .collect()
 }
 
 fn overloaded() -> Response {
