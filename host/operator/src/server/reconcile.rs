@@ -10,10 +10,11 @@ use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_core::admission::{Denial, decide};
 use mcp_operator_core::build;
 use mcp_operator_core::build::child_name;
+use mcp_operator_core::field::FieldError;
 use mcp_operator_core::manifest::{ManagedKind, Manifest};
 use mcp_operator_core::ownership::without_nulls;
 use mcp_operator_core::rollout::Rollout;
-use mcp_operator_core::status::{self, Failure, Pass, Verdict};
+use mcp_operator_core::status::{self, Pass, Verdict};
 use serde_json::Value;
 use tracing::{error, warn};
 
@@ -68,9 +69,13 @@ pub(super) async fn reconcile(
 /// Makes the objects what they should be.
 async fn converge(server: &McpServer, context: &Context) -> (Verdict, Result<(), Error>) {
     let plugins = context.snapshots.current();
-    let (server, verdict) = judge(server, context, &plugins).await; //      plugins
-    if !matches!(verdict, Verdict::Valid) {
-        return (verdict, Ok(()));
+    let (server, errors) = match judge(server, context, &plugins).await {
+        Ok(judged) => judged, //                                            plugins
+        // Nobody can say whether it is valid: what was made stays, and it is asked again.
+        Err(error) => return (Verdict::Unknown(error.failure()), Err(error)),
+    };
+    if !errors.is_empty() {
+        return (Verdict::Invalid(errors), Ok(()));
     }
     let result = async {
         let built = build::objects(&server, &context.settings.build); //    no client
@@ -78,34 +83,28 @@ async fn converge(server: &McpServer, context: &Context) -> (Verdict, Result<(),
         apply(&context.client, &context.live, &server, &wanted).await?; //  client
         prune(&context.client, &context.live, &server, &wanted).await //    client
     };
-    (verdict, result.await)
+    (Verdict::Valid, result.await)
 }
 
 /// The server as it would be admitted today, and what the rules say about it: both in case that the
 /// webhook was not there, or other plugins were in force.
-async fn judge(server: &McpServer, context: &Context, plugins: &Snapshot) -> (McpServer, Verdict) {
+async fn judge(
+    server: &McpServer,
+    context: &Context,
+    plugins: &Snapshot,
+) -> Result<(McpServer, Vec<FieldError>), Error> {
     let mut subject = context.subject(server, plugins);
-    match plugins.default_server(&subject).await {
-        Ok(defaulted) => subject.object = Some(defaulted.object),
-        Err(failures) => return (server.clone(), unknown(&Error::Plugins(failures))),
+    let defaulted = plugins
+        .default_server(&subject)
+        .await
+        .map_err(Error::Plugins)?;
+    let server = serde_json::from_value(defaulted.object.clone()).map_err(|_| Error::NotAServer)?;
+    subject.object = Some(defaulted.object);
+    match decide(&plugins.validate(&subject).await).denial {
+        None => Ok((server, Vec::new())),
+        Some(Denial::Invalid(errors)) => Ok((server, errors)),
+        Some(Denial::PluginFailed(failures)) => Err(Error::Plugins(failures)),
     }
-    let Some(Ok(server)) = subject
-        .object
-        .clone()
-        .map(serde_json::from_value::<McpServer>)
-    else {
-        return (server.clone(), unknown(&Error::NotAServer));
-    };
-    let verdict = match decide(&plugins.validate(&subject).await).denial {
-        None => Verdict::Valid,
-        Some(Denial::Invalid(errors)) => Verdict::Invalid(errors),
-        Some(Denial::PluginFailed(failures)) => unknown(&Error::Plugins(failures)),
-    };
-    (server, verdict)
-}
-
-fn unknown(error: &Error) -> Verdict {
-    Verdict::Unknown(error.failure())
 }
 
 /// The objects with what plugins add to them.
@@ -142,7 +141,10 @@ fn observe(server: &McpServer, context: &Context, verdict: Verdict, error: Optio
     let rollout = deployment
         .and_then(|object| serde_json::to_value(&*object).ok())
         .map(|object| Rollout::of(&object));
-    let failure: Option<Failure> = error.map(Error::failure);
+    // What a plugin failed at is in the verdict already.
+    let failure = error
+        .filter(|_| matches!(verdict, Verdict::Valid))
+        .map(Error::failure);
     Pass {
         verdict,
         failure,

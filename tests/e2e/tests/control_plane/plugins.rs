@@ -198,8 +198,13 @@ fn a_plugin_that_loops_is_ended_and_its_policy_decides() -> Result<()> {
             "limits": { "timeoutMilliseconds": 200 },
         })
     };
+    world.apply(&world.server("old", json!({})))?;
+    world.deployed("old")?;
     world.apply(&world.plugin("looping", looping("Fail")))?;
     world.plugin_is("looping", "True", "Standby")?;
+    // Nobody can say whether a server that was there is valid; what serves goes on serving.
+    world.condition("old", "SpecValid", "Unknown", "DeadlineExceeded")?;
+    world.condition("old", "DeploymentReady", "True", "")?;
     let refused = world.refused(&world.server("a", json!({})));
     assert!(
         refused.contains("plugin looping: validate took longer than 200ms"),
@@ -213,6 +218,7 @@ fn a_plugin_that_loops_is_ended_and_its_policy_decides() -> Result<()> {
     eventually("it is ignored", SOON, || {
         world.apply(&world.server("a", json!({}))).map(drop)
     })?;
+    world.condition("old", "SpecValid", "True", "Valid")?;
     world.kubectl.run(&["delete", "mcpplugin", "looping"])?;
     Ok(())
 }
