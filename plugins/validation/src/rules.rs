@@ -192,7 +192,7 @@ fn image() -> Path {
 #[cfg(test)]
 mod tests {
     use mcp_plugin_sdk::testing;
-    use mcp_plugin_sdk::{Request, Validator};
+    use mcp_plugin_sdk::{Finding, Request, Validator};
     use serde_json::{Value, json};
 
     use crate::Validation;
@@ -206,22 +206,14 @@ mod tests {
         })
     }
 
-    /// The findings as users read them, without the values.
+    /// The codes of what is found.
     fn findings(settings: Value, spec: Value) -> Vec<String> {
         let found = Validation::validate(
             &testing::settings(settings),
             &testing::server(spec),
             &Request::default(),
         );
-        found
-            .into_iter()
-            .map(|finding| {
-                format!(
-                    "{} {}: {}: {}",
-                    finding.code, finding.field, finding.error_type, finding.message
-                )
-            })
-            .collect()
+        found.into_iter().map(|finding| finding.code).collect()
     }
 
     fn with(change: impl FnOnce(&mut Value)) -> Value {
@@ -235,22 +227,61 @@ mod tests {
         assert!(findings(json!({}), good()).is_empty());
     }
 
-    /// The example of the architecture's error message, with a third error.
+    /// A finding in the words of `kubectl`.
+    fn in_words(finding: &Finding) -> String {
+        let kind = match finding.error_type {
+            "NotSupported" => "Unsupported",
+            other => other,
+        };
+        let value = finding.bad_value.as_ref();
+        let value = value.map(|value| format!(": {value}")).unwrap_or_default();
+        format!(
+            "{}: {kind} value{value}: {}",
+            finding.field, finding.message
+        )
+    }
+
+    /// The example of the architecture, with three more mistakes in the same manifest.
     #[test]
     fn all_errors_are_found_at_once() {
-        let spec = with(|spec| {
-            spec["image"]["tag"] = json!("latest");
-            spec["resources"] = json!({});
-            spec["secrets"] = json!([{ "name": "token" }, { "name": "app-id", "optional": true }]);
-        });
+        let server = testing::server(json!({
+            "image": { "repository": "docker.io/acme/mcp-github", "tag": "latest" },
+            "replicas": 0,
+            "secrets": [{ "name": "app-id", "optional": true }, { "name": "token" }, { "name": "key", "awsSecretKey": "" }],
+        }));
+        let found =
+            Validation::validate(&testing::settings(json!({})), &server, &Request::default());
         assert_eq!(
-            findings(json!({}), spec),
+            found.iter().map(in_words).collect::<Vec<_>>(),
             [
-                "image-tag spec.image.tag: Invalid: image tag must be specified and cannot be 'latest'",
-                "resource-limits spec.resources.limits: Required: CPU and memory limits must be defined (OPA requirement)",
-                "secret-key spec.secrets[0].awsSecretKey: Required: awsSecretKey is required for non-optional secrets",
+                r#"spec.image.repository: Invalid value: "docker.io/acme/mcp-github": image must be from approved registry (AWS ECR or allowlisted registry)"#,
+                r#"spec.image.tag: Invalid value: "latest": image tag must be specified and cannot be 'latest'"#,
+                "spec.resources.limits: Required value: CPU and memory limits must be defined (OPA requirement)",
+                "spec.replicas: Invalid value: 0: replicas must be at least 1",
+                "spec.secrets[1].awsSecretKey: Required value: awsSecretKey is required for non-optional secrets",
+                "spec.secrets[2].awsSecretKey: Required value: awsSecretKey is required for non-optional secrets",
             ]
         );
+        let codes: Vec<_> = found.iter().map(|finding| finding.code.as_str()).collect();
+        assert_eq!(
+            codes,
+            [
+                "image-registry",
+                "image-tag",
+                "resource-limits",
+                "replicas",
+                "secret-key",
+                "secret-key"
+            ]
+        );
+    }
+
+    #[test]
+    fn transports() {
+        for transport in ["sse", "http"] {
+            let spec = with(|spec| spec["transport"] = json!(transport));
+            assert!(findings(json!({}), spec).is_empty(), "{transport}");
+        }
     }
 
     #[test]
