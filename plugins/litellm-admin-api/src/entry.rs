@@ -12,7 +12,7 @@ const HASH: usize = 8;
 /// An entry as it should be: the whole body of a request.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Wanted<'a> {
-    pub(crate) server_id: String,
+    server_id: String,
     server_name: &'a str,
     alias: &'a str,
     url: &'a str,

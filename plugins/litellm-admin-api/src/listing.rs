@@ -94,13 +94,13 @@ pub(crate) fn read(settings: &Settings, registry: &Registry) -> Result<Vec<Liste
 fn check_status(settings: &Settings, response: &HttpResponse) -> Result<(), Obstacle> {
     let connection = &settings.connection;
     let status = response.status;
-    let detail = detail(&response.body);
     Err(match status {
         200 => return Ok(()),
+        // LiteLLM's own words are not repeated: they tell about the key.
         401 | 403 => Obstacle::refused(
             "AccessDenied",
             format!(
-                "LiteLLM refuses the credential of the connection {connection} (HTTP {status}: {detail}): use a key of a user with the role proxy_admin"
+                "LiteLLM refuses the credential of the connection {connection} (HTTP {status}): use a key of a user with the role proxy_admin"
             ),
         ),
         404 => Obstacle::refused(
@@ -111,7 +111,7 @@ fn check_status(settings: &Settings, response: &HttpResponse) -> Result<(), Obst
         ),
         _ => Obstacle::pending(
             "LiteLLMUnavailable",
-            format!("LiteLLM answers HTTP {status}: {detail}"),
+            format!("LiteLLM answers HTTP {status}: {}", detail(&response.body)),
         ),
     })
 }

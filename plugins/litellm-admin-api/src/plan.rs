@@ -77,6 +77,7 @@ impl<'a> Difference<'a> {
         let mut steps: Vec<Step> = self
             .leaving
             .iter()
+            .take(self.settings.requests_per_pass)
             .map(|entry| step(api::delete(self.settings, &entry.server_id), entry.key()))
             .collect();
         let mut registrations = Vec::with_capacity(assigned.len());
@@ -87,7 +88,6 @@ impl<'a> Difference<'a> {
             };
             registrations.push(stands.unwrap_or_else(|refusal| refusal.registration(server)));
         }
-        steps.truncate(self.settings.requests_per_pass);
         Plan {
             steps,
             registrations,
@@ -100,11 +100,11 @@ impl<'a> Difference<'a> {
         name: &str,
         steps: &mut Vec<Step>,
     ) -> Result<Registration, Refusal> {
-        let wanted = Wanted::new(self.instance, server, name);
-        let found = self.by_id.get(wanted.server_id.as_str());
+        let id = server_id(self.instance, server);
+        let found = self.by_id.get(id.as_str());
         if let Some(found) = found {
             self.check_owner(found)?;
-            if found.is(&wanted) {
+            if found.is(&Wanted::new(self.instance, server, name)) {
                 let message = format!("Registered with LiteLLM as {name}");
                 return Ok(registration(
                     server,
@@ -115,12 +115,15 @@ impl<'a> Difference<'a> {
                 ));
             }
         }
-        self.check_name(&wanted.server_id, name)?;
-        let request = match found {
-            Some(_) => api::update(self.settings, wanted.body()),
-            None => api::create(self.settings, wanted.body()),
-        };
-        steps.push(step(request, server.key()));
+        self.check_name(&id, name)?;
+        if steps.len() < self.settings.requests_per_pass {
+            let entry = Wanted::new(self.instance, server, name).body();
+            let request = match found {
+                Some(_) => api::update(self.settings, entry),
+                None => api::create(self.settings, entry),
+            };
+            steps.push(step(request, server.key()));
+        }
         let message = format!("Being registered with LiteLLM as {name}");
         Ok(registration(
             server,

@@ -3,6 +3,9 @@
 use mcp_plugin_sdk::Finding;
 use serde::Deserialize;
 
+/// More would not fit into the answer of one call.
+const MOST_REQUESTS: usize = 1000;
+
 /// How LiteLLM is reached.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -32,12 +35,12 @@ impl Settings {
                 "must name an entry of spec.connections",
             ));
         }
-        if self.requests_per_pass == 0 {
+        if !(1..=MOST_REQUESTS).contains(&self.requests_per_pass) {
             findings.push(Finding::invalid(
                 "settings",
                 "requestsPerPass",
                 self.requests_per_pass,
-                "must be at least 1",
+                format!("must be from 1 to {MOST_REQUESTS}"),
             ));
         }
         findings

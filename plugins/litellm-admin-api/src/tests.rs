@@ -191,13 +191,14 @@ fn answers_that_are_no_list() {
             body: body.into(),
         })
     };
-    let auth = r#"{"error":{"message":"Authentication Error","type":"auth_error","code":"401"}}"#;
+    let auth =
+        r#"{"error":{"message":"Received API Key = sk-...","type":"auth_error","code":"401"}}"#;
     for (observed, state, reason, says) in [
         (
             answer(401, auth),
             Refused,
             "AccessDenied",
-            "HTTP 401: Authentication Error",
+            "(HTTP 401): use a key",
         ),
         (answer(403, "no"), Refused, "AccessDenied", "proxy_admin"),
         (
@@ -243,6 +244,7 @@ fn answers_that_are_no_list() {
             "{}",
             registration.message
         );
+        assert!(!registration.message.contains("sk-"));
     }
 }
 
@@ -261,7 +263,8 @@ fn a_litellm_without_a_database_is_told_apart() {
 
 #[test]
 fn settings_are_judged() {
-    let settings = testing::settings::<Settings>(json!({ "connection": "", "requestsPerPass": 0 }));
+    let settings =
+        testing::settings::<Settings>(json!({ "connection": "", "requestsPerPass": 1001 }));
     let fields: Vec<_> = settings
         .check()
         .into_iter()

@@ -1,9 +1,8 @@
 //! The file that LiteLLM includes.
 
-use std::fmt::Write;
-
 use litellm_identity::{Mark, server_id};
 use mcp_plugin_sdk::Server;
+use serde::Serialize;
 
 use crate::yaml::{inline, key};
 
@@ -17,12 +16,12 @@ pub(crate) fn render(instance: &str, mut servers: Vec<(&Server, &str)>) -> Strin
         return EMPTY.into();
     }
     servers.sort_unstable_by_key(|(_, name)| *name);
-    let mut file = format!("{HEADER}mcp_servers:\n");
+    let mut file = format!("{HEADER}mcp_servers:\n").into_bytes();
     for (server, name) in servers {
-        // Writing into a String cannot fail.
-        let _ = write_server(&mut file, instance, server, name);
+        write_server(&mut file, instance, server, name);
     }
-    file
+    // It is made of texts alone.
+    String::from_utf8(file).unwrap_or_default()
 }
 
 /// Whether a file is one without servers.
@@ -30,23 +29,27 @@ pub(crate) fn is_empty(file: &str) -> bool {
     file == EMPTY
 }
 
-fn write_server(
-    file: &mut String,
-    instance: &str,
-    server: &Server,
-    name: &str,
-) -> std::fmt::Result {
-    writeln!(file, "  {}:", key(name))?;
-    let mut line = |key: &str, value: String| writeln!(file, "    {key}: {value}");
-    line("server_id", inline(&server_id(instance, server)))?;
-    line("url", inline(&server.url))?;
-    line("transport", inline(&server.transport))?;
-    line("description", inline(&server.description))?;
+fn write_server(file: &mut Vec<u8>, instance: &str, server: &Server, name: &str) {
+    file.extend_from_slice(b"  ");
+    key(file, name);
+    file.extend_from_slice(b":\n");
+    line(file, "server_id", &server_id(instance, server));
+    line(file, "url", &server.url);
+    line(file, "transport", &server.transport);
+    line(file, "description", &server.description);
     if !server.access_groups.is_empty() {
-        line("access_groups", inline(&server.access_groups))?;
+        line(file, "access_groups", &server.access_groups);
     }
     if !server.allowed_tools.is_empty() {
-        line("allowed_tools", inline(&server.allowed_tools))?;
+        line(file, "allowed_tools", &server.allowed_tools);
     }
-    line("mcp_info", inline(&Mark::new(instance, server)))
+    line(file, "mcp_info", &Mark::new(instance, server));
+}
+
+fn line(file: &mut Vec<u8>, key: &str, value: &impl Serialize) {
+    for part in ["    ", key, ": "] {
+        file.extend_from_slice(part.as_bytes());
+    }
+    inline(file, value);
+    file.push(b'\n');
 }

@@ -5,21 +5,19 @@ use std::io;
 use serde::Serialize;
 use serde_json::ser::Formatter;
 
-/// A value on one line.
-pub(crate) fn inline(value: &impl Serialize) -> String {
-    let mut bytes = Vec::new();
-    let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, Inline);
+/// Appends a value on one line.
+pub(crate) fn inline(file: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
+    let mut serializer = serde_json::Serializer::with_formatter(file, Inline);
     // Neither texts, lists and records of them, nor writing to memory can fail.
     let _ = value.serialize(&mut serializer);
-    String::from_utf8(bytes).unwrap_or_default()
 }
 
-/// A key. Those that begin with a digit could be numbers: `0x1_a` is 26 in YAML 1.1.
-pub(crate) fn key(name: &str) -> String {
+/// Appends a key. Those that begin with a digit could be numbers: `0x1_a` is 26 in YAML 1.1.
+pub(crate) fn key(file: &mut Vec<u8>, name: &str) {
     if name.starts_with(|first: char| first.is_ascii_digit()) {
-        inline(&name)
+        inline(file, name);
     } else {
-        name.to_owned()
+        file.extend_from_slice(name.as_bytes());
     }
 }
 
@@ -59,6 +57,12 @@ mod tests {
 
     use super::*;
 
+    fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut file = Vec::new();
+        write(&mut file);
+        String::from_utf8(file).unwrap()
+    }
+
     fn read(file: &str) -> BTreeMap<String, Vec<String>> {
         serde_yaml_ng::from_str(file).unwrap()
     }
@@ -66,21 +70,21 @@ mod tests {
     #[test]
     fn signs_that_break_a_file_are_escaped() {
         assert_eq!(
-            inline(&"a\u{7f}b\u{2028}\u{feff}ü🦀"),
+            written(|file| inline(file, "a\u{7f}b\u{2028}\u{feff}ü🦀")),
             r#""a\u007fb\u2028\ufeffü🦀""#
         );
     }
 
     #[test]
     fn a_key_is_never_a_number() {
-        assert_eq!(key("0x1_a"), r#""0x1_a""#);
-        assert_eq!(key("tools_a"), "tools_a");
+        assert_eq!(written(|file| key(file, "0x1_a")), r#""0x1_a""#);
+        assert_eq!(written(|file| key(file, "tools_a")), "tools_a");
     }
 
     proptest! {
         #[test]
         fn any_text_is_read_as_it_was_written(text in "\\PC*|.*|[\\u{0}-\\u{ffff}]*") {
-            let file = format!("{}: {}\n", key("tools_a"), inline(&[&text]));
+            let file = format!("tools_a: {}\n", written(|file| inline(file, &[&text])));
             prop_assert_eq!(&read(&file)["tools_a"], &[text]);
         }
     }
