@@ -1,7 +1,7 @@
 //! A real LiteLLM for a real node, and the official MCP client.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -101,21 +101,22 @@ impl LiteLlm {
         Ok(texts.join("\n"))
     }
 
-    /// Whether the proxy's own loader takes a file for `include`: the reason if it does not.
+    /// What the proxy's own loader makes of files for `include`: for each, the names of its servers, or as text the error
+    /// that the proxy would not start with.
     ///
     /// # Errors
     /// When the loader cannot be run.
-    pub fn check_include(&self, file: &Path) -> Result<Option<String>> {
-        let script = folder().join("check_include.py");
+    pub fn load(&self, files: &[PathBuf]) -> Result<Vec<Value>> {
         let mut command = Command::new(self.environment.join("bin/python"));
-        let output = command
-            .arg(script)
-            .arg(file)
-            .envs(OFFLINE)
-            .output()
-            .context("cannot run the proxy's Python")?;
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        Ok((!output.status.success()).then_some(said))
+        let said = capture(
+            command
+                .arg(folder().join("check_include.py"))
+                .args(files)
+                .envs(OFFLINE),
+        )?;
+        // The loader itself may print before.
+        let last = said.lines().last().unwrap_or_default();
+        serde_json::from_str(last).context("the loader printed no JSON")
     }
 
     fn client(&self, kubectl: &Kubectl, words: &[&str]) -> Result<Value> {

@@ -111,3 +111,27 @@ fn three_mistakes_are_told_in_one_answer() -> Result<()> {
     }
     Ok(())
 }
+
+/// LiteLLM does not start with a file that it does not understand: every form that we write goes through its own loader.
+#[test]
+fn litellm_itself_loads_every_golden_file() -> Result<()> {
+    let litellm = LiteLlm::install(&Cache::open()?)?;
+    let golden = repository().join("plugins/litellm-configmap/tests/golden");
+    let mut files = std::fs::read_dir(golden)?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<Vec<_>>>()?;
+    files.sort();
+    assert!(files.len() >= 12, "{files:?}");
+    for (file, loaded) in files.iter().zip(litellm.load(&files)?) {
+        let written = std::fs::read_to_string(file)?;
+        let servers = loaded
+            .as_array()
+            .unwrap_or_else(|| panic!("{}: {loaded}", file.display()));
+        let expected = written
+            .lines()
+            .filter(|line| line.trim_start().starts_with("server_id:"))
+            .count();
+        assert_eq!(servers.len(), expected, "{}: {loaded}", file.display());
+    }
+    Ok(())
+}

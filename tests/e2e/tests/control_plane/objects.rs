@@ -220,6 +220,18 @@ fn a_change_rolls_once_and_the_columns_follow() -> Result<()> {
         world.get("deployment", "mcp-a")?["metadata"]["generation"],
         2
     );
+    // The `scale` subresource, as tools and people use it.
+    world.kubectl.run(&[
+        "scale",
+        "mcpserver/a",
+        "--replicas=2",
+        "--namespace",
+        &world.namespace,
+    ])?;
+    eventually("two pods", SOON, || {
+        ensure!(world.get("mcpserver", "a")?["status"]["ready"] == "2/2");
+        Ok(())
+    })?;
     let table = world
         .kubectl
         .run(&["get", "llmcp", "--namespace", &world.namespace])?;
