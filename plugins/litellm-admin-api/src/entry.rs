@@ -1,13 +1,12 @@
 //! One MCP server in LiteLLM: as it should be, and as it is.
 
+use std::borrow::Cow;
+
 use litellm_identity::{Mark, server_id};
 use mcp_plugin_sdk::Server;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use sha2::{Digest, Sha256};
-
-/// Bytes of the hash that is kept: enough to tell versions of one entry apart.
-const HASH: usize = 8;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// An entry as it should be: the whole body of a request.
 #[derive(Clone, Debug, Serialize)]
@@ -46,8 +45,8 @@ impl<'a> Wanted<'a> {
                 spec_hash: String::new(),
             },
         };
-        let hash = Sha256::digest(wanted.body());
-        wanted.mcp_info.spec_hash = hex::encode(&hash[..HASH]);
+        // Nothing to keep secret or to trust: it tells versions of one entry apart, and is the same in every release.
+        wanted.mcp_info.spec_hash = format!("{:016x}", xxh3_64(wanted.body().as_bytes()));
         wanted
     }
 
@@ -59,23 +58,49 @@ impl<'a> Wanted<'a> {
 
 /// An entry as LiteLLM lists it. What is listed has more fields than what was sent, and other values in some.
 #[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Listed {
-    pub(crate) server_id: String,
-    #[serde(default)]
-    server_name: Option<String>,
-    #[serde(default)]
-    alias: Option<String>,
-    #[serde(default)]
-    url: Option<String>,
-    #[serde(default)]
-    transport: Option<String>,
+pub(crate) struct Listed<'a> {
+    #[serde(borrow)]
+    pub(crate) server_id: Cow<'a, str>,
+    #[serde(borrow, default)]
+    server_name: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    alias: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    url: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    transport: Option<Text<'a>>,
     #[serde(default)]
     is_config: Option<bool>,
-    #[serde(default)]
-    mcp_info: Value,
+    #[serde(borrow, default, rename = "mcp_info", deserialize_with = "mark")]
+    mark: ListedMark<'a>,
 }
 
-impl Listed {
+/// A text that is borrowed from the answer wherever that is possible, also inside an `Option`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// What we left in `mcp_info`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct ListedMark<'a> {
+    #[serde(borrow)]
+    managed_by: Cow<'a, str>,
+    #[serde(borrow)]
+    namespace: Cow<'a, str>,
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(borrow)]
+    spec_hash: Cow<'a, str>,
+}
+
+/// Others may keep anything in `mcp_info`: what does not look like a mark is none.
+fn mark<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<ListedMark<'a>, D::Error> {
+    let info = <&'a RawValue>::deserialize(deserializer)?;
+    Ok(serde_json::from_str(info.get()).unwrap_or_default())
+}
+
+impl Listed<'_> {
     /// Whether it comes from LiteLLM's configuration file, where the API cannot change it.
     pub(crate) fn is_in_file(&self) -> bool {
         self.is_config == Some(true)
@@ -86,15 +111,15 @@ impl Listed {
         let id = self.server_id.strip_prefix(instance);
         !self.is_in_file()
             && id.is_some_and(|rest| rest.starts_with('.'))
-            && self.mcp_info["managed_by"] == instance
+            && self.mark.managed_by == instance
     }
 
     /// Whether nothing has to be changed. Where a server is reached is compared too, in case that somebody edited it.
     pub(crate) fn is(&self, wanted: &Wanted<'_>) -> bool {
-        let same = |listed: &Option<String>, wanted: &str| {
-            listed.as_deref().is_none_or(|listed| listed == wanted)
+        let same = |listed: &Option<Text<'_>>, wanted: &str| {
+            listed.as_ref().is_none_or(|listed| listed.0 == wanted)
         };
-        self.mcp_info["spec_hash"] == wanted.mcp_info.spec_hash
+        self.mark.spec_hash == wanted.mcp_info.spec_hash
             && same(&self.server_name, wanted.server_name)
             && same(&self.url, wanted.url)
             && same(&self.transport, wanted.transport)
@@ -105,12 +130,11 @@ impl Listed {
         [&self.server_name, &self.alias]
             .into_iter()
             .flatten()
-            .map(|name| name.to_lowercase())
+            .map(|name| name.0.to_lowercase())
     }
 
     /// `namespace/name` of the MCPServer that it was made for.
     pub(crate) fn key(&self) -> String {
-        let part = |name: &str| self.mcp_info[name].as_str().unwrap_or_default();
-        format!("{}/{}", part("namespace"), part("name"))
+        format!("{}/{}", self.mark.namespace, self.mark.name)
     }
 }

@@ -68,7 +68,10 @@ impl Obstacle {
 }
 
 /// Everything that LiteLLM lists.
-pub(crate) fn read(settings: &Settings, registry: &Registry) -> Result<Vec<Listed>, Obstacle> {
+pub(crate) fn read<'a>(
+    settings: &Settings,
+    registry: &'a Registry,
+) -> Result<Vec<Listed<'a>>, Obstacle> {
     let response = match registry.observed(LIST) {
         Some(Observed::Http(response)) => response,
         Some(Observed::Unavailable(why)) => {

@@ -35,9 +35,9 @@ pub(crate) fn plan(settings: &Settings, registry: &Registry) -> Plan {
 struct Difference<'a> {
     settings: &'a Settings,
     instance: &'a str,
-    by_id: HashMap<&'a str, &'a Listed>,
+    by_id: HashMap<&'a str, &'a Listed<'a>>,
     /// Ours, and no longer wanted.
-    leaving: Vec<&'a Listed>,
+    leaving: Vec<&'a Listed<'a>>,
     /// Who has a name when those that leave are gone.
     holders: HashMap<String, &'a str>,
 }
@@ -47,25 +47,25 @@ impl<'a> Difference<'a> {
         settings: &'a Settings,
         instance: &'a str,
         assigned: &[Assigned<'_>],
-        listed: &'a [Listed],
+        listed: &'a [Listed<'a>],
     ) -> Self {
         let wanted: HashSet<String> = assigned
             .iter()
             .filter(|assigned| assigned.name.is_ok())
             .map(|assigned| server_id(instance, assigned.server))
             .collect();
-        let (leaving, staying): (Vec<_>, Vec<_>) = listed
-            .iter()
-            .partition(|entry| entry.is_ours(instance) && !wanted.contains(&entry.server_id));
+        let (leaving, staying): (Vec<_>, Vec<_>) = listed.iter().partition(|entry| {
+            entry.is_ours(instance) && !wanted.contains(entry.server_id.as_ref())
+        });
         let holders = staying
             .iter()
-            .flat_map(|entry| entry.names().map(|name| (name, entry.server_id.as_str())));
+            .flat_map(|entry| entry.names().map(|name| (name, entry.server_id.as_ref())));
         Self {
             settings,
             instance,
             by_id: listed
                 .iter()
-                .map(|entry| (entry.server_id.as_str(), entry))
+                .map(|entry| (entry.server_id.as_ref(), entry))
                 .collect(),
             leaving,
             holders: holders.collect(),
@@ -134,7 +134,7 @@ impl<'a> Difference<'a> {
         ))
     }
 
-    fn check_owner(&self, found: &Listed) -> Result<(), Refusal> {
+    fn check_owner(&self, found: &Listed<'_>) -> Result<(), Refusal> {
         let id = &found.server_id;
         if found.is_in_file() {
             let message = format!(
