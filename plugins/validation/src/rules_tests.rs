@@ -1,0 +1,203 @@
+use mcp_plugin_sdk::testing;
+use mcp_plugin_sdk::{Finding, Request, Validator};
+use serde_json::{Value, json};
+
+use crate::Validation;
+
+const ECR: &str = "123456789012.dkr.ecr.us-east-1.amazonaws.com/mcp-github";
+
+fn good() -> Value {
+    json!({
+        "image": { "repository": ECR, "tag": "1.0.0" },
+        "resources": { "limits": { "cpu": "500m", "memory": "512Mi" } },
+    })
+}
+
+/// The codes of what is found.
+fn findings(settings: Value, spec: Value) -> Vec<String> {
+    let found = Validation::validate(
+        &testing::settings(settings),
+        &testing::server(spec),
+        &Request::default(),
+    );
+    found.into_iter().map(|finding| finding.code).collect()
+}
+
+fn with(change: impl FnOnce(&mut Value)) -> Value {
+    let mut spec = good();
+    change(&mut spec);
+    spec
+}
+
+#[test]
+fn a_good_server_passes() {
+    assert!(findings(json!({}), good()).is_empty());
+}
+
+/// A finding in the words of `kubectl`.
+fn in_words(finding: &Finding) -> String {
+    let kind = match finding.error_type {
+        "NotSupported" => "Unsupported",
+        other => other,
+    };
+    let value = finding.bad_value.as_ref();
+    let value = value.map(|value| format!(": {value}")).unwrap_or_default();
+    format!(
+        "{}: {kind} value{value}: {}",
+        finding.field, finding.message
+    )
+}
+
+/// The example of the architecture, with three more mistakes in the same manifest.
+#[test]
+fn all_errors_are_found_at_once() {
+    let server = testing::server(json!({
+        "image": { "repository": "docker.io/acme/mcp-github", "tag": "latest" },
+        "replicas": 0,
+        "secrets": [{ "name": "app-id", "optional": true }, { "name": "token" }, { "name": "key", "awsSecretKey": "" }],
+    }));
+    let found = Validation::validate(&testing::settings(json!({})), &server, &Request::default());
+    assert_eq!(
+        found.iter().map(in_words).collect::<Vec<_>>(),
+        [
+            r#"spec.image.repository: Invalid value: "docker.io/acme/mcp-github": image must be from approved registry (AWS ECR or allowlisted registry)"#,
+            r#"spec.image.tag: Invalid value: "latest": image tag must be specified and cannot be 'latest'"#,
+            "spec.resources.limits: Required value: CPU and memory limits must be defined (OPA requirement)",
+            "spec.replicas: Invalid value: 0: replicas must be at least 1",
+            "spec.secrets[1].awsSecretKey: Required value: awsSecretKey is required for non-optional secrets",
+            "spec.secrets[2].awsSecretKey: Required value: awsSecretKey is required for non-optional secrets",
+        ]
+    );
+    let codes: Vec<_> = found.iter().map(|finding| finding.code.as_str()).collect();
+    assert_eq!(
+        codes,
+        [
+            "image-registry",
+            "image-tag",
+            "resource-limits",
+            "replicas",
+            "secret-key",
+            "secret-key"
+        ]
+    );
+}
+
+#[test]
+fn transports() {
+    for transport in ["sse", "http"] {
+        let spec = with(|spec| spec["transport"] = json!(transport));
+        assert!(findings(json!({}), spec).is_empty(), "{transport}");
+    }
+}
+
+#[test]
+fn registries() {
+    let passes = |settings: &Value, repository: &str| {
+        findings(
+            settings.clone(),
+            with(|spec| spec["image"]["repository"] = json!(repository)),
+        )
+        .is_empty()
+    };
+    let default = json!({});
+    for approved in [
+        ECR,
+        "ACCOUNT_ID.dkr.ecr.us-east-1.amazonaws.com/mcp",
+        "1.dkr.ecr.cn-north-1.amazonaws.com.cn/a/b",
+    ] {
+        assert!(passes(&default, approved), "{approved}");
+    }
+    for refused in [
+        "docker.io/library/nginx",
+        "nginx",
+        "1.dkr.ecr.us-east-1.amazonaws.com.evil.io/mcp",
+        "1.dkr.ecr.us-east-1.evil.amazonaws.com/mcp",
+        "evil.io/1.dkr.ecr.us-east-1.amazonaws.com/mcp",
+        "1.dkr.ecr.us-east-1.amazonaws.com",
+    ] {
+        assert!(!passes(&default, refused), "{refused}");
+    }
+    let ours = json!({ "allowedRegistries": ["ghcr.io/acme", "registry.acme.io/"], "ecr": { "enabled": false } });
+    assert!(passes(&ours, "ghcr.io/acme/mcp") && passes(&ours, "registry.acme.io/mcp"));
+    assert!(!passes(&ours, "ghcr.io/acme-evil/mcp") && !passes(&ours, ECR));
+    assert!(passes(&json!({ "allowedRegistries": ["*"] }), "nginx"));
+    let narrow = json!({ "ecr": { "accounts": ["123456789012"], "regions": ["eu-west-1"] } });
+    assert!(!passes(&narrow, ECR));
+    assert!(passes(
+        &narrow,
+        "123456789012.dkr.ecr.eu-west-1.amazonaws.com/mcp"
+    ));
+}
+
+#[test]
+fn tags() {
+    for (image, passes) in [
+        (json!({ "repository": ECR }), false),
+        (json!({ "repository": ECR, "tag": "" }), false),
+        (json!({ "repository": ECR, "tag": "latest" }), false),
+        (json!({ "repository": ECR, "tag": "1" }), true),
+        (
+            json!({ "repository": ECR, "digest": format!("sha256:{}", "0".repeat(64)) }),
+            true,
+        ),
+    ] {
+        assert_eq!(
+            findings(json!({}), with(|spec| spec["image"] = image.clone())).is_empty(),
+            passes,
+            "{image}"
+        );
+    }
+}
+
+#[test]
+fn limits_must_be_more_than_nothing() {
+    for limits in [
+        json!({}),
+        json!({ "cpu": "1" }),
+        json!({ "cpu": "0", "memory": "1Gi" }),
+    ] {
+        assert_eq!(
+            findings(json!({}), with(|spec| spec["resources"]["limits"] = limits)).len(),
+            1
+        );
+    }
+}
+
+#[test]
+fn pods() {
+    assert_eq!(
+        findings(json!({}), with(|spec| spec["replicas"] = json!(0))).len(),
+        1
+    );
+    let scaled = with(|spec| {
+        spec["replicas"] = json!(0);
+        spec["autoscaling"] = json!({ "maxReplicas": 3 });
+    });
+    assert!(findings(json!({}), scaled).is_empty());
+}
+
+#[test]
+fn a_rule_can_be_switched_off() {
+    let spec = with(|spec| spec["resources"] = json!({}));
+    assert!(findings(json!({ "disabledRules": ["resource-limits"] }), spec).is_empty());
+}
+
+#[test]
+fn settings_are_judged() {
+    let settings = testing::settings::<crate::Settings>(json!({
+        "allowedRegistries": ["https://ghcr.io", ""], "disabledRules": ["image-tags"],
+    }));
+    let fields: Vec<_> = settings
+        .check()
+        .into_iter()
+        .map(|finding| finding.field)
+        .collect();
+    assert_eq!(
+        fields,
+        [
+            "allowedRegistries[0]",
+            "allowedRegistries[1]",
+            "disabledRules[0]"
+        ]
+    );
+}
