@@ -117,7 +117,7 @@ fn image_tag(_: &Settings, server: &McpServer) -> Vec<Finding> {
     )]
 }
 
-/// The schema says so too; a rule says it where the schema is relaxed.
+/// The schema and the type of the field say so before: it stands here so that the list of rules is the whole list.
 fn transport(_: &Settings, server: &McpServer) -> Vec<Finding> {
     let transport = server.spec.transport.as_str();
     let supported = ["sse", "http"];
