@@ -41,7 +41,7 @@ impl Artifacts {
             &mut progress,
             "operator",
             "",
-            &["--package", "mcp-operator"],
+            &["--workspace", "--bin", "mcp-operator"],
         )?;
         let plugins = build(cache, &mut progress, "plugins", "plugins", &component)?;
         let fixtures = build(
