@@ -1,20 +1,23 @@
 //! What it costs to ask a plugin: native parse and rules beside the same rules in a component, each call in a fresh
 //! instance. `cargo xtask bench`; the budget for one plugin is 3 times native.
 
+use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use criterion::Criterion;
+use mcp_operator_api::v1alpha1;
 use mcp_plugin_host::contract::{DefaultingRequest, GroupVersionKind, Operation, Request, Stage};
 use mcp_plugin_host::{Compiler, Host, HostConfig, Limits, Plugin, compile};
-use mcp_plugin_sdk::{McpServer, Validator};
-use serde_json::{Value, json};
+use mcp_plugin_sdk::{McpServer, Metadata, Validator};
+use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 use validation::{Settings, Validation};
 
 const GROUP: &str = "ask-about-one-server";
 const NATIVE: &str = "native-parse-and-six-rules";
+const NATIVE_PLUGIN: &str = "plugin-code-without-component";
 const ONE: &str = "validation-plugin";
 const ALL: &str = "all-plugins";
 
@@ -36,21 +39,21 @@ fn run() -> Result<()> {
     let results = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("plugin_call");
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let plugins = load(&runtime, &results)?;
-    let server = server().to_string();
     let mut criterion = Criterion::default()
         .output_directory(&results)
         .configure_from_args();
     let mut group = criterion.benchmark_group(GROUP);
-    group.bench_function(NATIVE, |bencher| bencher.iter(|| native(&server)));
+    group.bench_function(NATIVE, |bencher| bencher.iter(native));
+    group.bench_function(NATIVE_PLUGIN, |bencher| bencher.iter(native_plugin));
     group.bench_function(ONE, |bencher| {
-        bencher.iter(|| runtime.block_on(validate(&plugins.validation, &server)));
+        bencher.iter(|| runtime.block_on(validate(&plugins.validation)));
     });
     group.bench_function(ALL, |bencher| {
         bencher.iter(|| {
             runtime.block_on(async {
-                defaults(&plugins.compliance, &server).await;
-                validate(&plugins.validation, &server).await;
-                validate(&plugins.team_label, &server).await;
+                defaults(&plugins.compliance).await;
+                validate(&plugins.validation).await;
+                validate(&plugins.team_label).await;
             });
         });
     });
@@ -81,62 +84,41 @@ fn load(runtime: &Runtime, results: &Path) -> Result<Plugins> {
     })
 }
 
-/// What the API server sends for the example of the architecture: its defaults, and what `kubectl apply` notes.
-fn server() -> Value {
-    let mut server = json!({
-        "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPServer",
-        "metadata": {
-            "name": "github", "namespace": "litellm",
-            "labels": { "mcp.litellm.ai/category": "vcs", "team": "platform-engineering" },
+/// The example of the architecture as a real API server sends it: with its defaults, what `kubectl apply` notes, and
+/// `managedFields`.
+const SERVER: &str = include_str!("mcpserver.json");
+
+/// The rules as a part of the operator, without a component: it reads its own type.
+fn native() {
+    let Ok(server) = serde_json::from_str::<v1alpha1::McpServer>(SERVER) else {
+        return;
+    };
+    let metadata = server.metadata;
+    let server = McpServer {
+        metadata: Metadata {
+            name: metadata.name.unwrap_or_default(),
+            namespace: metadata.namespace.unwrap_or_default(),
+            labels: metadata.labels.unwrap_or_default(),
+            annotations: metadata.annotations.unwrap_or_default(),
         },
-        "spec": {
-            "type": "external-saas", "transport": "sse", "replicas": 2,
-            "image": { "repository": "123456789012.dkr.ecr.us-east-1.amazonaws.com/mcp-github", "tag": "1.0.0", "pullPolicy": "IfNotPresent" },
-            "podDisruptionBudget": { "minAvailable": 1 },
-            "affinity": { "podAntiAffinity": "preferred" },
-            "resources": { "requests": { "cpu": "100m", "memory": "128Mi" }, "limits": { "cpu": "500m", "memory": "512Mi" } },
-            "config": { "githubOrg": "your-organization", "maxSearchResults": 100, "logLevel": "info" },
-            "secrets": [
-                { "name": "github-token", "awsSecretKey": "mcp/github/token", "optional": false },
-                { "name": "github-app-id", "awsSecretKey": "mcp/github/app-id", "optional": true },
-            ],
-            "aws": { "iamRole": "arn:aws:iam::123456789012:role/mcp-github-role" },
-            "observability": {
-                "metrics": { "enabled": true, "port": 8080, "path": "/metrics", "interval": "30s" },
-                "tracing": { "enabled": true, "jaegerEndpoint": "http://jaeger-all-in-one.monitoring.svc.cluster.local:4318", "samplingRate": 1.0 },
-                "healthProbes": {
-                    "liveness": { "path": "/health", "initialDelaySeconds": 10, "periodSeconds": 10 },
-                    "readiness": { "path": "/ready", "initialDelaySeconds": 5, "periodSeconds": 5 },
-                },
-            },
-            "litellm": { "autoRegister": true, "allowedUserGroups": ["litellm-developers", "litellm-admins"] },
-        },
-    });
-    let applied = server.to_string();
-    let metadata = &mut server["metadata"];
-    metadata["annotations"] =
-        json!({ "kubectl.kubernetes.io/last-applied-configuration": applied });
-    metadata["uid"] = json!("0c6ff1c0-9b5c-4a8f-8d2b-1f1f1f1f1f1f");
-    metadata["generation"] = json!(1);
-    metadata["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
-    let spec = &mut server["spec"];
-    spec["port"] = json!(8080);
-    spec["terminationGracePeriodSeconds"] = json!(30);
-    spec["podDisruptionBudget"]["enabled"] = json!(true);
-    spec["affinity"]["zoneSpread"] = json!("preferred");
-    server
+        spec: server.spec,
+    };
+    judge(&server);
 }
 
-/// The same without a component: the object is read, and the rules are asked.
-fn native(server: &str) {
-    let typed: Option<McpServer> = serde_json::from_str(server).ok();
-    if let Some(typed) = typed {
-        let request = mcp_plugin_sdk::Request::default();
-        std::hint::black_box(Validation::validate(&Settings::default(), &typed, &request));
+/// The plugin's own code, natively: it reads only what rules need.
+fn native_plugin() {
+    if let Ok(server) = serde_json::from_str(SERVER) {
+        judge(&server);
     }
 }
 
-async fn validate(plugin: &Plugin, server: &str) {
+fn judge(server: &McpServer) {
+    let request = mcp_plugin_sdk::Request::default();
+    black_box(Validation::validate(&Settings::default(), server, &request));
+}
+
+async fn validate(plugin: &Plugin) {
     let request = Request {
         operation: Operation::Create,
         stage: Stage::Admission,
@@ -149,11 +131,11 @@ async fn validate(plugin: &Plugin, server: &str) {
         namespace: Some("litellm"),
         user: None,
         dry_run: false,
-        object: Some(server),
+        object: Some(SERVER),
         old_object: None,
         context: &[],
     };
-    std::hint::black_box(
+    black_box(
         plugin
             .validate("{}", &request, &Limits::default())
             .await
@@ -161,14 +143,14 @@ async fn validate(plugin: &Plugin, server: &str) {
     );
 }
 
-async fn defaults(plugin: &Plugin, server: &str) {
+async fn defaults(plugin: &Plugin) {
     let request = DefaultingRequest {
         stage: Stage::Admission,
-        server,
-        objects: &[server],
+        server: SERVER,
+        objects: &[SERVER],
         context: &[],
     };
-    std::hint::black_box(
+    black_box(
         plugin
             .defaults("{}", &request, &Limits::default())
             .await
@@ -180,9 +162,9 @@ fn report(results: &Path) -> Result<()> {
     let native = median(results, NATIVE)?;
     println!(
         "\n| one MCPServer of {} bytes | median | ratio |\n|---|---|---|",
-        server().to_string().len()
+        SERVER.len()
     );
-    for name in [NATIVE, ONE, ALL] {
+    for name in [NATIVE, NATIVE_PLUGIN, ONE, ALL] {
         let time = median(results, name)?;
         println!(
             "| {name} | {:.1} \u{b5}s | {:.2} |",

@@ -58,6 +58,15 @@ fn the_schema_says_what_a_schema_can_say() {
     );
 }
 
+/// Plugins have a small stack, and readers of JSON call themselves for each level.
+#[test]
+fn a_configuration_may_be_as_deep_as_json_is_read() -> Result<()> {
+    let world = World::new("deep");
+    let deep = (0..110).fold(json!("bottom"), |inner, _| json!({ "a": inner }));
+    world.apply(&world.server("a", json!({ "config": { "deep": deep } })))?;
+    world.deployed("a").map(drop)
+}
+
 /// The example of the installation in the architecture states no limits.
 #[test]
 fn limits_are_required_unless_the_platform_gives_defaults() -> Result<()> {
