@@ -41,6 +41,8 @@ pub mod labels {
 pub mod annotations {
     /// On a pod template: hash of the ConfigMap that its containers read.
     pub const CONFIG_HASH: &str = "mcp.litellm.ai/config-hash";
+    /// On a pod template: keyed hash of the Secrets that its containers read.
+    pub const SECRET_HASH: &str = "mcp.litellm.ai/secret-hash";
     /// On the pod template of a gateway workload: what its pods were last replaced for.
     pub const ROLLED_TO: &str = "mcp.litellm.ai/rolled-to";
 }
@@ -55,6 +57,8 @@ pub mod conditions {
     pub const EXTERNAL_SECRET_SYNCED: &str = "ExternalSecretSynced";
     /// The ServiceMonitor exists.
     pub const SERVICE_MONITOR_CREATED: &str = "ServiceMonitorCreated";
+    /// There is a PodDisruptionBudget. Only said where one is wanted and withheld.
+    pub const DISRUPTION_BUDGET_CREATED: &str = "PodDisruptionBudgetCreated";
     /// The gateway serves this server's tools.
     pub const LITELLM_REGISTERED: &str = "LiteLLMRegistered";
     /// Summary: everything that this MCPServer asks for is there and serves.

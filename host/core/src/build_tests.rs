@@ -226,7 +226,7 @@ proptest! {
         config in prop::collection::btree_map("[a-zA-Z0-9_. -]{1,12}", "[ -~]{0,12}", 0..4),
         secrets in prop::collection::vec(("[-._a-zA-Z0-9]{1,20}", any::<bool>()), 0..3),
     ) {
-        let secrets: Vec<_> = secrets.iter().map(|(name, optional)| json!({ "name": name, "optional": optional })).collect();
+        let secrets: Vec<_> = secrets.iter().map(|(name, optional)| json!({ "name": name, "optional": optional, "awsSecretKey": "a/b" })).collect();
         let mut server = server(json!({ "config": config, "secrets": secrets }));
         server.metadata.name = Some(name);
         for manifest in objects(&server, &Settings::default()) {

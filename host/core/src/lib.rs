@@ -5,7 +5,8 @@
 //!
 //! - admission: [`field`] errors and plugin failures become a decision in [`admission`];
 //! - reconcile: [`build`] makes objects from an MCPServer, [`patch`] completes them by what plugins
-//!   say, [`ownership`] finds what must be written, [`status`] says how it stands;
+//!   say, [`rotation`] marks pods that must be replaced, [`ownership`] finds what must be written,
+//!   [`status`] says how it stands, from [`rollout`] and [`pods`];
 //! - registration: [`registry`] makes the list of servers that the gateway should know.
 //!
 //! [`retry`] says, for every kind of error, when to try again.
@@ -17,9 +18,12 @@ pub mod field;
 pub mod manifest;
 pub mod ownership;
 pub mod patch;
+pub mod pods;
 pub mod quantity;
 pub mod registration;
 pub mod registry;
 pub mod retry;
 pub mod rollout;
+pub mod rotation;
+mod statements;
 pub mod status;

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::Resource;
-use kube::core::ApiResource;
+use kube::core::{ApiResource, GroupVersionKind};
 use serde::Serialize;
 use serde_json::Value;
 use strum::{EnumIter, IntoStaticStr};
@@ -19,12 +19,16 @@ pub enum ManagedKind {
     ServiceAccount,
     /// Configuration that is not secret.
     ConfigMap,
+    /// What External Secrets makes the Secrets from, where its API is installed.
+    ExternalSecret,
     /// Address of the pods.
     Service,
     /// How many pods may be away at a time.
     PodDisruptionBudget,
     /// Who may reach the pods and what they may reach: before there are any.
     NetworkPolicy,
+    /// What tells Prometheus to scrape the pods, where the API of its operator is installed.
+    ServiceMonitor,
     /// The pods.
     Deployment,
     /// The number of pods, by load: it needs a Deployment to look at.
@@ -47,8 +51,24 @@ impl ManagedKind {
             Self::NetworkPolicy => resource::<NetworkPolicy>(),
             Self::HorizontalPodAutoscaler => resource::<HorizontalPodAutoscaler>(),
             Self::Deployment => resource::<Deployment>(),
+            Self::ExternalSecret => foreign("external-secrets.io", "v1", self.name()),
+            Self::ServiceMonitor => foreign("monitoring.coreos.com", "v1", self.name()),
         }
     }
+
+    /// Whether its API comes from somebody else, and may not be there, or not yet, or no longer.
+    pub fn is_optional(self) -> bool {
+        matches!(self, Self::ExternalSecret | Self::ServiceMonitor)
+    }
+
+    /// Whether no pod can start without it.
+    pub fn is_needed_by_pods(self) -> bool {
+        matches!(self, Self::ServiceAccount | Self::ConfigMap)
+    }
+}
+
+fn foreign(group: &str, version: &str, kind: &str) -> ApiResource {
+    ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind))
 }
 
 fn resource<K: Resource<DynamicType = ()>>() -> ApiResource {

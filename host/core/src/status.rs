@@ -4,14 +4,18 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{Resource, ResourceExt};
 use mcp_operator_api::names::conditions::{
-    DEPLOYMENT_READY, LITELLM_REGISTERED, READY, SPEC_VALID,
+    DEPLOYMENT_READY, EXTERNAL_SECRET_SYNCED, READY, SPEC_VALID,
 };
 use mcp_operator_api::v1alpha1::{Endpoints, McpServer, McpServerStatus, Phase};
+use serde_json::Value;
 
-use crate::build::{self, Settings};
-use crate::conditions::{self, Statement, Truth};
+use crate::build::{self, SecretObject, Settings};
+use crate::conditions;
 use crate::field::FieldError;
+use crate::manifest::ManagedKind;
+use crate::pods::Trouble;
 use crate::rollout::Rollout;
+use crate::statements;
 
 /// Reasons of `DeploymentReady` that [`phase`] tells apart.
 pub mod reasons {
@@ -34,6 +38,37 @@ pub struct Pass {
     pub failure: Option<Failure>,
     /// The Deployment as it is, if there is one.
     pub rollout: Option<Rollout>,
+    /// What keeps a pod from serving, in the words of the API.
+    pub trouble: Option<Trouble>,
+    /// What External Secrets was asked for.
+    pub external_secrets: Vec<(SecretObject, Presence)>,
+    /// The ServiceMonitor, where one is wanted.
+    pub service_monitor: Option<Presence>,
+}
+
+impl Pass {
+    /// A pass that saw nothing yet.
+    pub fn new(verdict: Verdict) -> Self {
+        Self {
+            verdict,
+            failure: None,
+            rollout: None,
+            trouble: None,
+            external_secrets: Vec::new(),
+            service_monitor: None,
+        }
+    }
+}
+
+/// Whether an object of an optional API is there.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Presence {
+    /// Its API is not installed in the cluster.
+    NotServed,
+    /// The API is there, the object is not.
+    Missing,
+    /// The object.
+    Present(Value),
 }
 
 /// What the rules say about a specification.
@@ -54,6 +89,8 @@ pub struct Failure {
     pub reason: String,
     /// Sentence for people: what, where and what helps.
     pub message: String,
+    /// Kind of the object that it happened to. None: the whole pass.
+    pub kind: Option<ManagedKind>,
 }
 
 /// The status that this pass leads to. Only what the controller owns is in it: the registration's
@@ -66,10 +103,8 @@ pub fn compute(
 ) -> McpServerStatus {
     let previous = server.status.clone().unwrap_or_default();
     let generation = server.meta().generation;
-    let registered = registration(server, &previous.conditions);
-    let (valid, deployed) = (spec_valid(&pass.verdict), deployment_ready(pass));
-    let ready = ready(&[&valid, &deployed], registered.as_ref());
-    let conditions: Vec<Condition> = [valid, deployed, ready]
+    let registered = statements::registration(server, &previous.conditions);
+    let conditions: Vec<Condition> = statements::all(server, pass, registered.as_ref())
         .iter()
         .map(|statement| statement.condition(&previous.conditions, generation, now))
         .collect();
@@ -114,113 +149,23 @@ pub fn phase(conditions: &[Condition], registered: Option<&Condition>) -> Phase 
         |kind: &str| conditions::find(conditions, kind).map(|condition| condition.status.as_str());
     let reason =
         conditions::find(conditions, DEPLOYMENT_READY).map(|condition| condition.reason.as_str());
+    let without_secrets = status(EXTERNAL_SECRET_SYNCED) == Some("False");
     match (status(SPEC_VALID), status(DEPLOYMENT_READY), reason) {
         (Some("True"), Some("True"), _) => {
             match registered.map(|condition| condition.status.as_str()) {
-                None | Some("True") => Phase::Ready,
-                Some("False") => Phase::Failed,
+                None | Some("True") if conditions::is_true(conditions, READY) => Phase::Ready,
+                None | Some("True" | "False") => Phase::Failed,
                 Some(_) => Phase::Creating,
             }
         }
         (Some("True"), _, Some(reasons::PROGRESSING)) => Phase::Updating,
-        (Some("True"), _, Some(reasons::UNAVAILABLE | reasons::NOT_CREATED)) => Phase::Creating,
+        (Some("True"), _, Some(reasons::UNAVAILABLE | reasons::NOT_CREATED))
+            if !without_secrets =>
+        {
+            Phase::Creating
+        }
         (Some("False"), _, _) | (Some("True"), Some(_), _) => Phase::Failed,
         _ => Phase::Pending,
-    }
-}
-
-fn spec_valid(verdict: &Verdict) -> Statement {
-    match verdict {
-        Verdict::Valid => Statement::new(
-            SPEC_VALID,
-            Truth::True,
-            "Valid",
-            "The specification passes all rules",
-        ),
-        Verdict::Invalid(errors) => {
-            let message: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            Statement::new(SPEC_VALID, Truth::False, "Invalid", message.join("; "))
-        }
-        Verdict::Unknown(failure) => Statement::new(
-            SPEC_VALID,
-            Truth::Unknown,
-            failure.reason.clone(),
-            failure.message.clone(),
-        ),
-    }
-}
-
-fn deployment_ready(pass: &Pass) -> Statement {
-    let no = |reason: &str, message: &str| {
-        Statement::new(DEPLOYMENT_READY, Truth::False, reason, message)
-    };
-    if let Some(failure) = &pass.failure {
-        return no(&failure.reason, &failure.message);
-    }
-    let Some(rollout) = &pass.rollout else {
-        return no(reasons::NOT_CREATED, "The Deployment has not been created");
-    };
-    if rollout.complete() {
-        return Statement::new(
-            DEPLOYMENT_READY,
-            Truth::True,
-            reasons::AVAILABLE,
-            rollout.message(),
-        );
-    }
-    match &rollout.stuck {
-        Some(stuck) => no(
-            &stuck.reason,
-            &format!("{}: {}", rollout.message(), stuck.message),
-        ),
-        None if rollout.available > 0 => no(reasons::PROGRESSING, &rollout.message()),
-        None => no(reasons::UNAVAILABLE, &rollout.message()),
-    }
-}
-
-/// The registration's condition, where a registration is wanted. Not there yet means unknown.
-fn registration(server: &McpServer, conditions: &[Condition]) -> Option<Condition> {
-    server.spec.litellm.auto_register.then(|| {
-        conditions::find(conditions, LITELLM_REGISTERED)
-            .cloned()
-            .unwrap_or_else(|| {
-                let waiting = Statement::new(
-                    LITELLM_REGISTERED,
-                    Truth::Unknown,
-                    "Waiting",
-                    "Not registered with LiteLLM yet",
-                );
-                waiting.condition(&[], None, Timestamp::UNIX_EPOCH)
-            })
-    })
-}
-
-/// The first thing that is missing gives the summary its reason.
-fn ready(statements: &[&Statement], registered: Option<&Condition>) -> Statement {
-    let missing = statements
-        .iter()
-        .find(|statement| statement.status != Truth::True);
-    if let Some(missing) = missing {
-        return Statement::new(
-            READY,
-            Truth::False,
-            missing.reason.clone(),
-            missing.message.clone(),
-        );
-    }
-    match registered.filter(|condition| condition.status != "True") {
-        Some(missing) => Statement::new(
-            READY,
-            Truth::False,
-            missing.reason.clone(),
-            missing.message.clone(),
-        ),
-        None => Statement::new(
-            READY,
-            Truth::True,
-            "Ready",
-            "Everything is there and serves",
-        ),
     }
 }
 

@@ -1,6 +1,10 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use mcp_operator_api::names::conditions::{
+    DISRUPTION_BUDGET_CREATED, LITELLM_REGISTERED, SERVICE_MONITOR_CREATED,
+};
 use proptest::prelude::*;
 use serde_json::json;
+use strum::IntoEnumIterator;
 
 use super::*;
 use crate::field::ErrorType;
@@ -32,9 +36,8 @@ fn rollout(available: i64, updated: i64, total: i64) -> Rollout {
 
 fn pass(rollout: Option<Rollout>) -> Pass {
     Pass {
-        verdict: Verdict::Valid,
-        failure: None,
         rollout,
+        ..Pass::new(Verdict::Valid)
     }
 }
 
@@ -111,9 +114,8 @@ fn what_is_wrong_stands_in_the_condition_and_in_the_summary() {
         code: "image-tag".into(),
     };
     let invalid = Pass {
-        verdict: Verdict::Invalid(vec![error]),
-        failure: None,
         rollout: Some(rollout(2, 2, 2)),
+        ..Pass::new(Verdict::Invalid(vec![error]))
     };
     let status = compute(&server(), &invalid, &Settings::default(), at(1));
     assert_eq!(status.phase, Some(Phase::Failed));
@@ -166,25 +168,198 @@ fn addresses_are_those_that_litellm_uses() {
     );
 }
 
+fn secret(name: &str, optional: bool) -> SecretObject {
+    SecretObject {
+        name: name.into(),
+        optional,
+        fetched: true,
+    }
+}
+
+fn external_secret(ready: &str, message: &str) -> Value {
+    json!({ "status": { "conditions": [{ "type": "Ready", "status": ready, "reason": "SecretSyncedError", "message": message }] } })
+}
+
+fn with_secrets(rollout: Rollout, presences: Vec<(SecretObject, Presence)>) -> McpServerStatus {
+    let pass = Pass {
+        external_secrets: presences,
+        ..pass(Some(rollout))
+    };
+    compute(
+        &registered(server(), "True"),
+        &pass,
+        &Settings::default(),
+        at(1),
+    )
+}
+
+fn said(status: &McpServerStatus, kind: &str) -> (String, String, String) {
+    let condition = conditions::find(&status.conditions, kind).unwrap().clone();
+    (condition.status, condition.reason, condition.message)
+}
+
+#[test]
+fn secrets_are_in_sync_only_if_external_secrets_says_so() {
+    for (presence, truth, reason) in [
+        (Presence::Missing, "False", "NotCreated"),
+        (Presence::NotServed, "False", "ApiNotInstalled"),
+        (Presence::Present(json!({})), "Unknown", "Waiting"),
+        (
+            Presence::Present(external_secret("False", "no such key")),
+            "False",
+            "SecretSyncedError",
+        ),
+        (
+            Presence::Present(external_secret("True", "")),
+            "True",
+            "SecretSynced",
+        ),
+    ] {
+        let status = with_secrets(
+            rollout(2, 2, 2),
+            vec![(secret("mcp-github-secrets", false), presence)],
+        );
+        let (status, said, _) = said(&status, EXTERNAL_SECRET_SYNCED);
+        assert_eq!((status.as_str(), said.as_str()), (truth, reason));
+    }
+    let status = with_secrets(rollout(2, 2, 2), vec![]);
+    assert!(
+        conditions::find(&status.conditions, EXTERNAL_SECRET_SYNCED).is_none(),
+        "nobody asked"
+    );
+}
+
+#[test]
+fn a_missing_secret_is_the_cause_where_no_pod_starts() {
+    let failing = |rollout| {
+        with_secrets(
+            rollout,
+            vec![(
+                secret("s", false),
+                Presence::Present(external_secret("False", "no such key")),
+            )],
+        )
+    };
+    let status = failing(rollout(0, 2, 2));
+    assert_eq!(said(&status, READY).2, "ExternalSecret s: no such key");
+    assert_eq!(status.phase, Some(Phase::Failed));
+    let status = failing(rollout(2, 2, 2));
+    assert_eq!(
+        status.phase,
+        Some(Phase::Ready),
+        "pods that serve have theirs"
+    );
+}
+
+#[test]
+fn an_optional_secret_is_only_mentioned() {
+    let missing = Presence::Present(external_secret("False", "no such key"));
+    let status = with_secrets(rollout(2, 2, 2), vec![(secret("s", true), missing)]);
+    let (status, _, message) = said(&status, EXTERNAL_SECRET_SYNCED);
+    assert_eq!(
+        (status.as_str(), message.as_str()),
+        (
+            "True",
+            "All required secrets are synced; optional: ExternalSecret s: no such key"
+        )
+    );
+}
+
+#[test]
+fn a_failure_stands_where_it_belongs() {
+    let failed = |kind| Pass {
+        failure: Some(Failure {
+            reason: "Forbidden".into(),
+            message: "may not".into(),
+            kind: Some(kind),
+        }),
+        service_monitor: Some(Presence::Missing),
+        ..pass(Some(rollout(2, 2, 2)))
+    };
+    let known = registered(server(), "True");
+    let judged = |kind| compute(&known, &failed(kind), &Settings::default(), at(1));
+    let status = judged(ManagedKind::ServiceMonitor);
+    assert_eq!(said(&status, SERVICE_MONITOR_CREATED).1, "Forbidden");
+    assert_eq!(status.phase, Some(Phase::Ready), "nothing else stops");
+    let status = judged(ManagedKind::PodDisruptionBudget);
+    assert!(conditions::is_true(&status.conditions, DEPLOYMENT_READY));
+    assert_eq!(
+        (said(&status, READY).1.as_str(), status.phase),
+        ("Forbidden", Some(Phase::Failed))
+    );
+    let status = judged(ManagedKind::Deployment);
+    assert_eq!(said(&status, DEPLOYMENT_READY).1, "Forbidden");
+}
+
+#[test]
+fn what_a_pod_suffers_from_is_told() {
+    let trouble = Trouble {
+        reason: "ImagePullBackOff".into(),
+        message: "pod a: not found".into(),
+    };
+    let suffering = Pass {
+        trouble: Some(trouble),
+        ..pass(Some(rollout(0, 2, 2)))
+    };
+    let status = compute(&server(), &suffering, &Settings::default(), at(1));
+    assert_eq!(said(&status, READY).1, "ImagePullBackOff");
+    assert!(said(&status, READY).2.ends_with("pod a: not found"));
+}
+
+#[test]
+fn a_withheld_disruption_budget_says_so() {
+    let mut single = server();
+    single.spec.replicas = 1;
+    let status = compute(&single, &pass(None), &Settings::default(), at(1));
+    assert_eq!(
+        said(&status, DISRUPTION_BUDGET_CREATED).1,
+        "WouldBlockDrains"
+    );
+}
+
 fn any_pass() -> impl Strategy<Value = Pass> {
     let rollouts =
         prop::option::of((0..3_i64, 0..3_i64, 0..3_i64).prop_map(|(a, u, t)| rollout(a, u, t)));
-    let failure = prop::option::of(Just(Failure {
+    let kinds = prop::option::of(prop::sample::select(
+        ManagedKind::iter().collect::<Vec<_>>(),
+    ));
+    let failure = prop::option::of(kinds.prop_map(|kind| Failure {
         reason: "Forbidden".into(),
         message: "no".into(),
+        kind,
+    }));
+    let presence = prop_oneof![
+        Just(Presence::NotServed),
+        Just(Presence::Missing),
+        Just(Presence::Present(json!({}))),
+        Just(Presence::Present(external_secret("True", "secret synced"))),
+        Just(Presence::Present(external_secret("False", "no such key"))),
+    ];
+    let trouble = prop::option::of(Just(Trouble {
+        reason: "ImagePullBackOff".into(),
+        message: "no such image".into(),
     }));
     let verdict = prop_oneof![
         Just(Verdict::Valid),
         Just(Verdict::Invalid(vec![])),
         Just(Verdict::Unknown(Failure {
             reason: "Trapped".into(),
-            message: "plugin".into()
+            message: "plugin".into(),
+            kind: None,
         })),
     ];
-    (verdict, failure, rollouts).prop_map(|(verdict, failure, rollout)| Pass {
-        verdict,
+    let seen = (rollouts, trouble, prop::option::of(presence));
+    (verdict, failure, seen).prop_map(|(verdict, failure, (rollout, trouble, presence))| Pass {
         failure,
         rollout,
+        trouble,
+        external_secrets: presence
+            .clone()
+            .map(|presence| (secret("a", false), presence))
+            .into_iter()
+            .collect(),
+        service_monitor: presence,
+        ..Pass::new(verdict)
     })
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use jiff::SignedDuration;
-use mcp_operator_core::build;
+use mcp_operator_core::build::{self, SecretStoreSettings};
 
 use crate::settings::Settings;
 use crate::webhook::Place;
@@ -97,6 +97,28 @@ pub struct RunArguments {
     )]
     pub monitoring_namespaces: Vec<String>,
 
+    /// Store of External Secrets for MCPServers that name none.
+    #[arg(long, env = "SECRET_STORE_NAME", default_value = "aws-secrets-manager")]
+    pub secret_store_name: String,
+
+    /// Kind of that store: `ClusterSecretStore` or `SecretStore`.
+    #[arg(long, env = "SECRET_STORE_KIND", default_value = "ClusterSecretStore")]
+    pub secret_store_kind: String,
+
+    /// How often the store is asked for secrets.
+    #[arg(long, env = "SECRET_REFRESH_INTERVAL", default_value = "1h")]
+    pub secret_refresh_interval: String,
+
+    /// Labels of ServiceMonitors, by which Prometheus finds them: `name=value`, separated by commas.
+    #[arg(
+        long,
+        env = "SERVICE_MONITOR_LABELS",
+        value_delimiter = ',',
+        default_value = "release=kube-prometheus",
+        value_parser = label
+    )]
+    pub service_monitor_labels: Vec<(String, String)>,
+
     /// MCPServers that are worked on at once.
     #[arg(long, env = "CONCURRENCY", default_value_t = 16)]
     pub concurrency: u16,
@@ -127,6 +149,12 @@ impl RunArguments {
                 tracing_endpoint: self.tracing_endpoint.clone(),
                 gateway_namespaces: self.gateway_namespaces.clone(),
                 monitoring_namespaces: self.monitoring_namespaces.clone(),
+                secret_store: SecretStoreSettings {
+                    name: self.secret_store_name.clone(),
+                    kind: self.secret_store_kind.clone(),
+                    refresh_interval: self.secret_refresh_interval.clone(),
+                },
+                service_monitor_labels: self.service_monitor_labels.iter().cloned().collect(),
             },
             instance: self.instance.clone(),
             concurrency: self.concurrency,
@@ -145,4 +173,10 @@ impl RunArguments {
             },
         }
     }
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    text.split_once('=')
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .ok_or_else(|| format!("{text} is not name=value"))
 }

@@ -39,6 +39,14 @@ pub enum Error {
         /// Name in the plan.
         name: String,
     },
+    /// Objects of a kind cannot be read, so none can be written without risk.
+    #[error("{kind} objects cannot be read: {message}")]
+    Unreadable {
+        /// The kind.
+        kind: &'static str,
+        /// What the API server says.
+        message: String,
+    },
     /// A call took too long.
     #[error("{action}: no answer within {seconds} s")]
     Timeout {
@@ -78,7 +86,7 @@ impl Error {
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::Api { source, .. } => api_class(source),
-            Self::ForeignObject { .. } => ErrorClass::External,
+            Self::ForeignObject { .. } | Self::Unreadable { .. } => ErrorClass::External,
             Self::Plugins(failures) if failures.iter().all(|failure| failure.guest) => {
                 ErrorClass::PluginGuest
             }
@@ -94,6 +102,7 @@ impl Error {
         match self {
             Self::Api { source, .. } => api_category(source),
             Self::ForeignObject { .. } => "ForeignObject",
+            Self::Unreadable { .. } => "Forbidden",
             Self::Plugins(failures) => failures
                 .first()
                 .map_or("PluginFailed", |failure| failure.category),
@@ -108,6 +117,7 @@ impl Error {
         Failure {
             reason: self.category().to_owned(),
             message: self.to_string(),
+            kind: None,
         }
     }
 }

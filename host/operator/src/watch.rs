@@ -7,6 +7,7 @@ use std::fmt::Debug;
 use std::hash::Hash;
 
 use futures::{Stream, StreamExt};
+use kube::core::Status;
 use kube::runtime::reflector::{Lookup, Store, store::Writer};
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as watch};
@@ -50,4 +51,15 @@ where
 {
     let writer = Writer::new(kind);
     (writer.as_reader(), writer)
+}
+
+/// What the API server answered, if it refused a watch.
+pub(crate) fn refusal(error: &watcher::Error) -> Option<&Status> {
+    let (watcher::Error::InitialListFailed(kube::Error::Api(status))
+    | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+    | watcher::Error::WatchError(status)) = error
+    else {
+        return None;
+    };
+    Some(status)
 }

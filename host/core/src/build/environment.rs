@@ -9,6 +9,7 @@ use mcp_operator_api::v1alpha1::{self as api, McpServer, Secret};
 
 use super::Settings;
 use super::config_map::{scalars, variable_name};
+use super::external_secret::secret_object_name;
 use super::metadata::child_name;
 
 /// All variables, sorted by name: an order that depends on nothing else never makes a new rollout.
@@ -28,18 +29,6 @@ pub(super) fn build(server: &McpServer, settings: &Settings) -> Vec<EnvVar> {
         variables.insert(variable.name.clone(), variable);
     }
     variables.into_values().collect()
-}
-
-/// Name of the Kubernetes Secret that holds a secret. External Secrets fails a whole ExternalSecret
-/// if one of its keys is missing, so each optional secret has one of its own.
-pub(super) fn secret_object_name(server: &McpServer, secret: &Secret) -> String {
-    let name = child_name(&server.name_any());
-    if secret.optional {
-        let suffix: String = secret.name.to_ascii_lowercase().replace(['_', '.'], "-");
-        format!("{name}-secrets-{}", suffix.trim_matches('-'))
-    } else {
-        format!("{name}-secrets")
-    }
 }
 
 fn config(server: &McpServer) -> impl Iterator<Item = EnvVar> {

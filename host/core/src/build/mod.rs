@@ -8,18 +8,24 @@ mod config_map;
 mod container;
 mod deployment;
 mod environment;
+mod external_secret;
 mod horizontal_pod_autoscaler;
 mod metadata;
 mod network_policy;
 mod pod_disruption_budget;
 mod service;
 mod service_account;
+mod service_monitor;
+
+use std::collections::BTreeMap;
 
 use mcp_operator_api::v1alpha1::McpServer;
 
 use crate::manifest::Manifest;
 
+pub use external_secret::{SecretObject, secret_objects};
 pub use metadata::{child_name, selector, service_url};
+pub use pod_disruption_budget::withheld as disruption_budget_withheld;
 
 /// What the operator's administrator decides for all servers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +38,31 @@ pub struct Settings {
     pub gateway_namespaces: Vec<String>,
     /// Namespaces that scrape metrics: a NetworkPolicy lets them in.
     pub monitoring_namespaces: Vec<String>,
+    /// Store of External Secrets for servers that name none.
+    pub secret_store: SecretStoreSettings,
+    /// Labels by which Prometheus finds ServiceMonitors.
+    pub service_monitor_labels: BTreeMap<String, String>,
+}
+
+/// Where secrets come from, if an MCPServer does not say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretStoreSettings {
+    /// Name of the store.
+    pub name: String,
+    /// `ClusterSecretStore` or `SecretStore`.
+    pub kind: String,
+    /// How often the store is asked: `1h`.
+    pub refresh_interval: String,
+}
+
+impl Default for SecretStoreSettings {
+    fn default() -> Self {
+        Self {
+            name: "aws-secrets-manager".into(),
+            kind: "ClusterSecretStore".into(),
+            refresh_interval: "1h".into(),
+        }
+    }
 }
 
 impl Default for Settings {
@@ -41,6 +72,8 @@ impl Default for Settings {
             tracing_endpoint: None,
             gateway_namespaces: vec!["litellm".into()],
             monitoring_namespaces: vec!["monitoring".into()],
+            secret_store: SecretStoreSettings::default(),
+            service_monitor_labels: BTreeMap::from([("release".into(), "kube-prometheus".into())]),
         }
     }
 }
@@ -56,10 +89,12 @@ pub fn objects(server: &McpServer, settings: &Settings) -> Vec<Manifest> {
         pod_disruption_budget::build(server),
         horizontal_pod_autoscaler::build(server),
         network_policy::build(server, settings),
+        service_monitor::build(server, settings),
         Some(deployment),
     ]
     .into_iter()
     .flatten()
+    .chain(external_secret::build(server, settings))
     .collect();
     objects.sort_by_key(|manifest| manifest.kind);
     objects

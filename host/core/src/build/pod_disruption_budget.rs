@@ -11,7 +11,7 @@ use crate::manifest::{ManagedKind, Manifest};
 /// None for a single pod of which at least one must stay: no node could ever be drained.
 pub(super) fn build(server: &McpServer) -> Option<Manifest> {
     let budget = &server.spec.pod_disruption_budget;
-    if !budget.enabled || blocks_every_drain(server) {
+    if !budget.enabled || withheld(server) {
         return None;
     }
     let min_available = match (&budget.min_available, &budget.max_unavailable) {
@@ -33,6 +33,11 @@ pub(super) fn build(server: &McpServer) -> Option<Manifest> {
         status: None,
     };
     Some(Manifest::new(ManagedKind::PodDisruptionBudget, budget))
+}
+
+/// Whether one is wanted that would let no pod go: it is not made.
+pub fn withheld(server: &McpServer) -> bool {
+    server.spec.pod_disruption_budget.enabled && blocks_every_drain(server)
 }
 
 /// Whether the budget would let no pod go, however healthy all are.

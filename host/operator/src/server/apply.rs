@@ -2,71 +2,139 @@
 
 use std::time::Duration;
 
-use futures::future::try_join_all;
+use futures::future::join_all;
 use kube::api::{DynamicObject, Patch, PatchParams};
+use kube::runtime::events::EventType;
 use kube::{Api, Client, ResourceExt};
 use mcp_operator_api::names::field_managers;
 use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_core::manifest::{ManagedKind, Manifest};
 use mcp_operator_core::ownership;
+use mcp_operator_core::status::Failure;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use tracing::info;
 
-use super::live::Live;
+use super::context::Context;
+use super::live::State;
+use super::write_status::tell;
 use crate::error::Error;
 
 /// Longest wait for one answer: the client itself would try again for minutes.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Makes the objects as they should be. What a pod needs to start comes first, all of it at the same
-/// time; the Deployment comes last.
+/// What stopped a pass.
+pub(super) struct Stopped {
+    /// Kind of the object that it happened to. None: all of them.
+    pub(super) kind: Option<ManagedKind>,
+    pub(super) error: Error,
+}
+
+impl Stopped {
+    /// As conditions tell it.
+    pub(super) fn failure(&self) -> Failure {
+        Failure {
+            kind: self.kind,
+            ..self.error.failure()
+        }
+    }
+}
+
+impl From<Error> for Stopped {
+    fn from(error: Error) -> Self {
+        Self { kind: None, error }
+    }
+}
+
+/// Makes the objects as they should be: all at the same time, the Deployment after them.
+///
+/// One that fails keeps the others from nothing, except that no pod is made without what it cannot start without.
 pub(super) async fn apply(
-    client: &Client,
-    live: &Live,
+    context: &Context,
     server: &McpServer,
     manifests: &[Manifest],
-) -> Result<(), Error> {
-    let (pods, needs): (Vec<_>, Vec<_>) = manifests
+) -> Result<(), Stopped> {
+    let served = manifests
         .iter()
-        .partition(|manifest| manifest.kind == ManagedKind::Deployment);
+        .filter(|manifest| context.live.state(manifest.kind) != State::NotServed);
+    let (pods, needs): (Vec<_>, Vec<_>) =
+        served.partition(|manifest| manifest.kind == ManagedKind::Deployment);
+    let mut failed = Vec::new();
     for stage in [needs, pods] {
-        try_join_all(
-            stage
-                .into_iter()
-                .map(|manifest| apply_one(client, live, server, manifest)),
-        )
-        .await?;
+        failed.extend(apply_all(context, server, stage).await);
+        if failed.iter().any(|(kind, _)| kind.is_needed_by_pods()) {
+            break;
+        }
     }
-    Ok(())
+    // What comes from somebody else's API is the last to be told.
+    failed.sort_by_key(|(kind, _)| (kind.is_optional(), !kind.is_needed_by_pods(), *kind));
+    failed.into_iter().next().map_or(Ok(()), |(kind, error)| {
+        Err(Stopped {
+            kind: Some(kind),
+            error,
+        })
+    })
+}
+
+async fn apply_all(
+    context: &Context,
+    server: &McpServer,
+    manifests: Vec<&Manifest>,
+) -> Vec<(ManagedKind, Error)> {
+    let applied = manifests.into_iter().map(|manifest| async {
+        apply_one(context, server, manifest)
+            .await
+            .map_err(|error| (manifest.kind, error))
+    });
+    join_all(applied)
+        .await
+        .into_iter()
+        .filter_map(Result::err)
+        .collect()
 }
 
 async fn apply_one(
-    client: &Client,
-    live: &Live,
+    context: &Context,
     server: &McpServer,
     manifest: &Manifest,
 ) -> Result<(), Error> {
+    let (client, live) = (&context.client, &context.live);
     let namespace = server.namespace().unwrap_or_default();
+    if let State::Forbidden(message) = live.state(manifest.kind) {
+        let kind = manifest.kind.name();
+        return Err(Error::Unreadable { kind, message });
+    }
+    let mut put_back = false;
     match live.get(manifest.kind, &namespace, manifest.name()) {
         Some(object) if !is_ours(&*object, server) => return Err(foreign(manifest, &namespace)),
         Some(object) => {
-            let live = serde_json::to_value(&*object).unwrap_or_default();
-            if !ownership::would_change(&manifest.object, &live, field_managers::SERVER) {
+            let object = serde_json::to_value(&*object).unwrap_or_default();
+            if !ownership::would_change(&manifest.object, &object, field_managers::SERVER) {
+                live.agreed(manifest, &namespace);
                 return Ok(());
             }
-            hand_over_replicas(client, manifest, &live, &namespace).await?;
+            put_back = live.had_agreed(manifest, &namespace);
+            hand_over_replicas(client, manifest, &object, &namespace).await?;
         }
         None => refuse_foreign(client, server, manifest, &namespace).await?,
     }
     let written = patch(client, manifest, &namespace).await?;
-    info!(
-        kind = manifest.kind.name(),
-        namespace,
-        name = manifest.name(),
-        "applied"
-    );
+    let (kind, name) = (manifest.kind.name(), manifest.name());
+    info!(kind, namespace, name, put_back, "applied");
     live.written(manifest.kind, written);
+    if put_back {
+        let note = format!(
+            "{kind} {name} was changed by somebody else in fields that the MCPServer decides about; they are as before again"
+        );
+        tell(
+            &context.recorder,
+            server,
+            EventType::Warning,
+            "PutBack",
+            note,
+        )
+        .await;
+    }
     Ok(())
 }
 

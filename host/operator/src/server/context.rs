@@ -5,11 +5,14 @@ use kube::runtime::events::Recorder;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use super::backoff::Backoff;
+use super::facts::{self, Facts};
 use super::live::Live;
 use super::servers::{ServerRef, Servers};
 use crate::namespaces::Namespaces;
 use crate::plugins::Snapshots;
 use crate::settings::Settings;
+use mcp_operator_core::pods::Trouble;
+use mcp_operator_core::rotation::Fingerprint;
 
 /// What a pass needs.
 pub struct Context {
@@ -19,6 +22,8 @@ pub struct Context {
     pub(super) namespaces: Namespaces,
     pub(super) recorder: Recorder,
     pub(super) live: Live,
+    pub(super) troubles: Facts<Trouble>,
+    pub(super) secrets: Facts<Fingerprint>,
     pub(super) backoff: Backoff,
     pub(super) servers: Servers,
 }
@@ -34,7 +39,9 @@ impl Context {
     ) -> (Self, UnboundedReceiver<ServerRef>) {
         let (wake, woken) = mpsc::unbounded_channel();
         let servers = Servers::watch(&client, wake.clone());
-        let live = Live::watch(&client, wake);
+        let live = Live::watch(&client, &wake);
+        let troubles = facts::troubles(&client, wake.clone());
+        let secrets = facts::secrets(&client, wake);
         let backoff = Backoff::default();
         (
             Self {
@@ -44,6 +51,8 @@ impl Context {
                 namespaces,
                 recorder,
                 live,
+                troubles,
+                secrets,
                 backoff,
                 servers,
             },

@@ -20,6 +20,9 @@ pub async fn run(
     shutdown: CancellationToken,
 ) {
     context.live.ready().await;
+    // Without them, pods would be replaced for Secrets that only have not been seen yet.
+    context.secrets.ready().await;
+    context.troubles.ready().await;
     let plugins_changed = stream::unfold(context.snapshots.clone(), |mut snapshots| async {
         snapshots.changed().await;
         Some(((), snapshots))
@@ -28,6 +31,7 @@ pub async fn run(
         .with_config(controller::Config::default().concurrency(context.settings.concurrency))
         .reconcile_on(stream::poll_fn(move |task| woken.poll_recv(task)))
         .reconcile_all_on(plugins_changed)
+        .reconcile_all_on(context.live.states_change())
         .graceful_shutdown_on(async move { shutdown.cancelled().await })
         .run(
             |server, context| async { Ok::<Action, Infallible>(reconcile(server, context).await) },

@@ -1,13 +1,16 @@
 //! The controller of MCPServers: from one resource to its objects and back to its status.
 //!
-//! [`reconcile`] is the list of steps; [`live`] knows what is there, [`apply`] and [`prune`] are the
-//! only writers of objects, [`write_status`] of the status.
+//! [`reconcile`] is the list of steps; [`live`] and [`facts`] know what is there, [`apply`] and [`prune`]
+//! are the only writers of objects, [`write_status`] of the status, for which [`observe`] looks.
 
+mod apis;
 mod apply;
 mod backoff;
 mod context;
 mod controller;
+mod facts;
 mod live;
+mod observe;
 mod prune;
 mod reconcile;
 mod servers;

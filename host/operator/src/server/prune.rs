@@ -4,13 +4,13 @@ use futures::future::try_join_all;
 use kube::api::{DeleteParams, Preconditions, PropagationPolicy};
 use kube::{Client, ResourceExt};
 use mcp_operator_api::v1alpha1::McpServer;
-use mcp_operator_core::build::child_name;
 use mcp_operator_core::manifest::{ManagedKind, Manifest};
 use strum::IntoEnumIterator;
 use tracing::info;
 
 use super::apply::{api, is_ours};
 use super::live::Live;
+use super::observe::reference;
 use crate::error::Error;
 
 /// Deletes what this server owns and does not want any more.
@@ -20,11 +20,19 @@ pub(super) async fn prune(
     server: &McpServer,
     wanted: &[Manifest],
 ) -> Result<(), Error> {
-    let unwanted =
-        ManagedKind::iter().filter(|kind| !wanted.iter().any(|manifest| manifest.kind == *kind));
-    try_join_all(unwanted.map(|kind| prune_one(client, live, server, kind)))
-        .await
-        .map(drop)
+    let unwanted = ManagedKind::iter().flat_map(|kind| {
+        let names = live.names_of(kind, &reference(server)).into_iter();
+        names
+            .filter(move |name| !is_wanted(wanted, kind, name))
+            .map(move |name| prune_one(client, live, server, kind, name))
+    });
+    try_join_all(unwanted).await.map(drop)
+}
+
+fn is_wanted(wanted: &[Manifest], kind: ManagedKind, name: &str) -> bool {
+    wanted
+        .iter()
+        .any(|manifest| manifest.kind == kind && manifest.name() == name)
 }
 
 async fn prune_one(
@@ -32,9 +40,9 @@ async fn prune_one(
     live: &Live,
     server: &McpServer,
     kind: ManagedKind,
+    name: String,
 ) -> Result<(), Error> {
     let namespace = server.namespace().unwrap_or_default();
-    let name = child_name(&server.name_any());
     let Some(object) = live
         .get(kind, &namespace, &name)
         .filter(|object| is_ours(&**object, server))

@@ -9,18 +9,18 @@ use kube::runtime::controller::Action;
 use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_core::admission::{Denial, decide};
 use mcp_operator_core::build;
-use mcp_operator_core::build::child_name;
 use mcp_operator_core::field::FieldError;
 use mcp_operator_core::manifest::{ManagedKind, Manifest};
 use mcp_operator_core::ownership::without_nulls;
-use mcp_operator_core::rollout::Rollout;
-use mcp_operator_core::status::{self, Pass, Verdict};
+use mcp_operator_core::rotation;
+use mcp_operator_core::status::{self, Verdict};
 use serde_json::Value;
 use tracing::{error, warn};
 
-use super::apply::apply;
+use super::apply::{Stopped, apply};
 use super::backoff::jitter;
 use super::context::Context;
+use super::observe::observe;
 use super::prune::prune;
 use super::write_status::write_status;
 use crate::error::Error;
@@ -48,7 +48,7 @@ pub(super) async fn reconcile(
         return Action::await_change();
     }
     let (verdict, result) = converge(server, &context).await; //             plugins and client
-    let pass = observe(server, &context, verdict, result.as_ref().err()); //  no client
+    let pass = observe(server, &context, verdict, result.as_ref().err()); // no client
     let written = write_status(
         &context.client,
         &context.recorder,
@@ -57,7 +57,7 @@ pub(super) async fn reconcile(
         &pass,
     )
     .await; // client
-    match result.and(written) {
+    match result.map_err(|stopped| stopped.error).and(written) {
         Ok(()) => {
             context.backoff.reset(&key);
             Action::requeue(HEARTBEAT.mul_f64(0.9 + jitter() / 5.0))
@@ -67,21 +67,22 @@ pub(super) async fn reconcile(
 }
 
 /// Makes the objects what they should be.
-async fn converge(server: &McpServer, context: &Context) -> (Verdict, Result<(), Error>) {
+async fn converge(server: &McpServer, context: &Context) -> (Verdict, Result<(), Stopped>) {
     let plugins = context.snapshots.current();
     let (server, errors) = match judge(server, context, &plugins).await {
         Ok(judged) => judged, //                                            plugins
         // Nobody can say whether it is valid: what was made stays, and it is asked again.
-        Err(error) => return (Verdict::Unknown(error.failure()), Err(error)),
+        Err(error) => return (Verdict::Unknown(error.failure()), Err(error.into())),
     };
     if !errors.is_empty() {
         return (Verdict::Invalid(errors), Ok(()));
     }
     let result = async {
         let built = build::objects(&server, &context.settings.build); //    no client
-        let wanted = complete(&server, context, &plugins, built).await?; // plugins
-        apply(&context.client, &context.live, &server, &wanted).await?; //  client
-        prune(&context.client, &context.live, &server, &wanted).await //    client
+        let mut wanted = complete(&server, context, &plugins, built).await?; // plugins
+        rotation::stamp(&mut wanted, context.secret_hash(&server).as_deref()); // no client
+        apply(context, &server, &wanted).await?; //                         client
+        Ok(prune(&context.client, &context.live, &server, &wanted).await?) // client
     };
     (Verdict::Valid, result.await)
 }
@@ -128,28 +129,6 @@ async fn complete(
         Manifest { kind, object }
     });
     Ok(manifests.collect())
-}
-
-/// What is there now, for the status.
-fn observe(server: &McpServer, context: &Context, verdict: Verdict, error: Option<&Error>) -> Pass {
-    let namespace = server.namespace().unwrap_or_default();
-    let deployment = context.live.get(
-        ManagedKind::Deployment,
-        &namespace,
-        &child_name(&server.name_any()),
-    );
-    let rollout = deployment
-        .and_then(|object| serde_json::to_value(&*object).ok())
-        .map(|object| Rollout::of(&object));
-    // What a plugin failed at is in the verdict already.
-    let failure = error
-        .filter(|_| matches!(verdict, Verdict::Valid))
-        .map(Error::failure);
-    Pass {
-        verdict,
-        failure,
-        rollout,
-    }
 }
 
 fn next_pass(key: &str, context: &Context, error: &Error) -> Action {

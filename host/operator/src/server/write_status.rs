@@ -42,12 +42,12 @@ pub(super) async fn write_status(
         })?,
     };
     info!(namespace, name, phase = ?status.phase, "status");
-    tell(recorder, server, &previous, &status).await;
+    tell_transition(recorder, server, &previous, &status).await;
     Ok(())
 }
 
-/// An event where the summary changed its reason. An event that cannot be written is no reason to stop.
-async fn tell(
+/// An event where the summary changed its reason.
+async fn tell_transition(
     recorder: &Recorder,
     server: &McpServer,
     previous: &McpServerStatus,
@@ -61,14 +61,33 @@ async fn tell(
     {
         return;
     }
+    let type_ = if status.phase == Some(Phase::Failed) {
+        EventType::Warning
+    } else {
+        EventType::Normal
+    };
+    tell(
+        recorder,
+        server,
+        type_,
+        &ready.reason,
+        ready.message.clone(),
+    )
+    .await;
+}
+
+/// An event about a server. One that cannot be written is no reason to stop.
+pub(super) async fn tell(
+    recorder: &Recorder,
+    server: &McpServer,
+    type_: EventType,
+    reason: &str,
+    note: String,
+) {
     let event = Event {
-        type_: if status.phase == Some(Phase::Failed) {
-            EventType::Warning
-        } else {
-            EventType::Normal
-        },
-        reason: ready.reason.clone(),
-        note: Some(ready.message.chars().take(1000).collect()),
+        type_,
+        reason: reason.to_owned(),
+        note: Some(note.chars().take(1000).collect()),
         action: "Reconcile".into(),
         secondary: None,
     };

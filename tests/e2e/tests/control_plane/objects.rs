@@ -138,6 +138,14 @@ fn what_is_ours_is_put_back_and_what_is_not_ours_stays() -> Result<()> {
         2,
         "the sidecar is not ours"
     );
+    eventually("it is told", SOON, || {
+        let events = world.events("PutBack")?;
+        ensure!(
+            events.contains("Deployment mcp-a was changed by somebody else"),
+            "{events}"
+        );
+        Ok(())
+    })?;
     let generation = &deployment["metadata"]["generation"];
     holds_for("nobody fights", Duration::from_secs(2), || {
         ensure!(world.get("deployment", "mcp-a")?["metadata"]["generation"] == *generation);
@@ -366,4 +374,34 @@ fn a_network_policy_comes_and_goes() -> Result<()> {
     eventually("the policy goes", SOON, || {
         world.is_gone("networkpolicy", "mcp-a")
     })
+}
+
+/// What keeps a pod from serving is told in the words of the API.
+#[test]
+fn a_pod_that_fits_nowhere_is_told() -> Result<()> {
+    let world = World::new("unschedulable");
+    let resources =
+        json!({ "requests": { "cpu": "100000" }, "limits": { "cpu": "100000", "memory": "64Mi" } });
+    world.apply(&world.server("a", json!({ "resources": resources })))?;
+    let condition = world.condition("a", "DeploymentReady", "False", "Unschedulable")?;
+    let message = condition["message"].as_str().unwrap_or_default();
+    ensure!(message.contains("Insufficient cpu"), "{message}");
+    ensure!(world.get("mcpserver", "a")?["status"]["phase"] == "Failed");
+    world.apply(&world.server("a", json!({})))?;
+    world.deployed("a").map(drop)
+}
+
+/// One pod of which one must stay: the budget would let no node be drained.
+#[test]
+fn a_budget_that_blocks_every_drain_is_withheld_and_says_so() -> Result<()> {
+    let world = World::new("single");
+    world.apply(&world.server("a", json!({ "replicas": 1 })))?;
+    world.condition(
+        "a",
+        "PodDisruptionBudgetCreated",
+        "False",
+        "WouldBlockDrains",
+    )?;
+    world.is_gone("poddisruptionbudget", "mcp-a")?;
+    world.condition("a", "Ready", "True", "Ready").map(drop)
 }

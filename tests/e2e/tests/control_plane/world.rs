@@ -105,6 +105,19 @@ impl World {
         })
     }
 
+    /// Messages of the events with a reason.
+    pub(crate) fn events(&self, reason: &str) -> Result<String> {
+        self.kubectl.run(&[
+            "get",
+            "events.events.k8s.io",
+            "--namespace",
+            &self.namespace,
+            "--field-selector",
+            &format!("reason={reason}"),
+            "--output=jsonpath={.items[*].note}",
+        ])
+    }
+
     /// Waits until a server's Deployment is complete.
     pub(crate) fn deployed(&self, server: &str) -> Result<Value> {
         self.condition(server, "DeploymentReady", "True", "")

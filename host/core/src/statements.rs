@@ -1,0 +1,265 @@
+//! What each condition of an MCPServer says.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use mcp_operator_api::names::conditions::{
+    DEPLOYMENT_READY, DISRUPTION_BUDGET_CREATED, EXTERNAL_SECRET_SYNCED, LITELLM_REGISTERED, READY,
+    SERVICE_MONITOR_CREATED, SPEC_VALID,
+};
+use mcp_operator_api::v1alpha1::McpServer;
+use serde_json::Value;
+
+use crate::build;
+use crate::conditions::{self, Statement, Truth};
+use crate::manifest::ManagedKind;
+use crate::status::{Failure, Pass, Presence, Verdict, reasons};
+
+/// All that the controller says: what is not asked for has no condition.
+pub(crate) fn all(
+    server: &McpServer,
+    pass: &Pass,
+    registered: Option<&Condition>,
+) -> Vec<Statement> {
+    let mut statements = vec![spec_valid(&pass.verdict), deployment_ready(pass)];
+    statements.extend(external_secret_synced(pass));
+    let needed = needed(&statements);
+    let ready = ready(&needed, pass, registered);
+    statements.extend(service_monitor_created(pass));
+    statements.extend(disruption_budget_withheld(server));
+    statements.push(ready);
+    statements
+}
+
+/// What must hold before a server is ready. Pods that serve have their secrets, wherever these come from.
+fn needed(statements: &[Statement]) -> Vec<&Statement> {
+    let is = |statement: &&Statement, kind| statement.kind == kind;
+    let serves = statements
+        .iter()
+        .any(|statement| statement.kind == DEPLOYMENT_READY && statement.status == Truth::True);
+    let valid = statements
+        .iter()
+        .filter(|statement| is(statement, SPEC_VALID));
+    // Without secrets no pod starts: that is the cause, and the Deployment only shows it.
+    let secrets = statements.iter().filter(|statement| {
+        is(statement, EXTERNAL_SECRET_SYNCED) && !serves && statement.status == Truth::False
+    });
+    let deployment = statements
+        .iter()
+        .filter(|statement| is(statement, DEPLOYMENT_READY));
+    valid.chain(secrets).chain(deployment).collect()
+}
+
+fn spec_valid(verdict: &Verdict) -> Statement {
+    match verdict {
+        Verdict::Valid => Statement::new(
+            SPEC_VALID,
+            Truth::True,
+            "Valid",
+            "The specification passes all rules",
+        ),
+        Verdict::Invalid(errors) => {
+            let message: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            Statement::new(SPEC_VALID, Truth::False, "Invalid", message.join("; "))
+        }
+        Verdict::Unknown(failure) => Statement::new(
+            SPEC_VALID,
+            Truth::Unknown,
+            failure.reason.clone(),
+            failure.message.clone(),
+        ),
+    }
+}
+
+fn deployment_ready(pass: &Pass) -> Statement {
+    let no = |reason: &str, message: &str| {
+        Statement::new(DEPLOYMENT_READY, Truth::False, reason, message)
+    };
+    if let Some(failure) = failure_of(pass, |kind| {
+        kind.is_needed_by_pods() || kind == ManagedKind::Deployment
+    }) {
+        return no(&failure.reason, &failure.message);
+    }
+    let Some(rollout) = &pass.rollout else {
+        return no(reasons::NOT_CREATED, "The Deployment has not been created");
+    };
+    if rollout.complete() {
+        return Statement::new(
+            DEPLOYMENT_READY,
+            Truth::True,
+            reasons::AVAILABLE,
+            rollout.message(),
+        );
+    }
+    let because = |what: &str| format!("{}: {what}", rollout.message());
+    match (&rollout.stuck, &pass.trouble) {
+        // That the deadline has passed says less than what the pods say.
+        (Some(stuck), trouble) if trouble.is_none() || stuck.reason == "FailedCreate" => {
+            no(&stuck.reason, &because(&stuck.message))
+        }
+        (_, Some(trouble)) => no(&trouble.reason, &because(&trouble.message)),
+        (_, None) if rollout.available > 0 => no(reasons::PROGRESSING, &rollout.message()),
+        (_, None) => no(reasons::UNAVAILABLE, &rollout.message()),
+    }
+}
+
+/// What stopped the pass, if it concerns one of these kinds, or all of them.
+fn failure_of(pass: &Pass, concerns: impl Fn(ManagedKind) -> bool) -> Option<&Failure> {
+    pass.failure
+        .as_ref()
+        .filter(|failure| failure.kind.is_none_or(concerns))
+}
+
+/// Only what External Secrets says. Optional secrets that are not there keep nothing from being in sync.
+fn external_secret_synced(pass: &Pass) -> Option<Statement> {
+    let say = |truth, reason: &str, message: String| {
+        Some(Statement::new(
+            EXTERNAL_SECRET_SYNCED,
+            truth,
+            reason,
+            message,
+        ))
+    };
+    if pass.external_secrets.is_empty() {
+        return None;
+    }
+    let failed = |kind| kind == ManagedKind::ExternalSecret;
+    if let Some(failure) = failure_of(pass, failed).filter(|failure| failure.kind.is_some()) {
+        return say(Truth::False, &failure.reason, failure.message.clone());
+    }
+    let mut notes = Vec::new();
+    for (secret, presence) in &pass.external_secrets {
+        let (truth, reason, message) = synced(&secret.name, presence);
+        match truth {
+            Truth::True => {}
+            _ if secret.optional => notes.push(message),
+            _ => return say(truth, &reason, message),
+        }
+    }
+    if notes.is_empty() {
+        say(Truth::True, "SecretSynced", "All secrets are synced".into())
+    } else {
+        let message = format!(
+            "All required secrets are synced; optional: {}",
+            notes.join("; ")
+        );
+        say(Truth::True, "SecretSynced", message)
+    }
+}
+
+fn synced(name: &str, presence: &Presence) -> (Truth, String, String) {
+    let object = match presence {
+        Presence::NotServed => {
+            let message = format!(
+                "External Secrets (external-secrets.io/v1) is not installed: install it, or create Secret {name} yourself"
+            );
+            return (Truth::False, "ApiNotInstalled".into(), message);
+        }
+        Presence::Missing => {
+            let message = format!("ExternalSecret {name} has not been created");
+            return (Truth::False, reasons::NOT_CREATED.into(), message);
+        }
+        Presence::Present(object) => object,
+    };
+    let conditions = object["status"]["conditions"].as_array();
+    let ready = conditions
+        .into_iter()
+        .flatten()
+        .find(|condition| condition["type"] == "Ready");
+    let text =
+        |condition: &Value, name: &str| condition[name].as_str().unwrap_or_default().to_owned();
+    match ready {
+        Some(ready) if ready["status"] == "True" => {
+            (Truth::True, text(ready, "reason"), text(ready, "message"))
+        }
+        Some(ready) if ready["status"] == "False" => {
+            let message = format!("ExternalSecret {name}: {}", text(ready, "message"));
+            (Truth::False, text(ready, "reason"), message)
+        }
+        _ => {
+            let message = format!("ExternalSecret {name}: External Secrets has not answered yet");
+            (Truth::Unknown, "Waiting".into(), message)
+        }
+    }
+}
+
+fn service_monitor_created(pass: &Pass) -> Option<Statement> {
+    let say = |truth, reason: &str, message: &str| {
+        Some(Statement::new(
+            SERVICE_MONITOR_CREATED,
+            truth,
+            reason,
+            message,
+        ))
+    };
+    let presence = pass.service_monitor.as_ref()?;
+    let failed = |kind| kind == ManagedKind::ServiceMonitor;
+    if let Some(failure) = failure_of(pass, failed).filter(|failure| failure.kind.is_some()) {
+        return say(Truth::False, &failure.reason, &failure.message);
+    }
+    match presence {
+        Presence::Present(_) => say(Truth::True, "Created", "Prometheus scrapes the pods"),
+        Presence::Missing => say(
+            Truth::False,
+            reasons::NOT_CREATED,
+            "The ServiceMonitor has not been created",
+        ),
+        Presence::NotServed => say(
+            Truth::False,
+            "ApiNotInstalled",
+            "The Prometheus operator (monitoring.coreos.com/v1) is not installed: install it, or set spec.observability.metrics.enabled to false",
+        ),
+    }
+}
+
+fn disruption_budget_withheld(server: &McpServer) -> Option<Statement> {
+    build::disruption_budget_withheld(server).then(|| {
+        Statement::new(
+            DISRUPTION_BUDGET_CREATED,
+            Truth::False,
+            "WouldBlockDrains",
+            "No PodDisruptionBudget: it would let no pod go, and no node could be drained. Set more replicas, a lower minAvailable, or podDisruptionBudget.enabled to false",
+        )
+    })
+}
+
+/// The registration's condition, where a registration is wanted. Not there yet means unknown.
+pub(crate) fn registration(server: &McpServer, conditions: &[Condition]) -> Option<Condition> {
+    server.spec.litellm.auto_register.then(|| {
+        conditions::find(conditions, LITELLM_REGISTERED)
+            .cloned()
+            .unwrap_or_else(|| {
+                let waiting = Statement::new(
+                    LITELLM_REGISTERED,
+                    Truth::Unknown,
+                    "Waiting",
+                    "Not registered with LiteLLM yet",
+                );
+                waiting.condition(&[], None, Timestamp::UNIX_EPOCH)
+            })
+    })
+}
+
+/// The first thing that is missing gives the summary its reason.
+fn ready(needed: &[&Statement], pass: &Pass, registered: Option<&Condition>) -> Statement {
+    let no = |reason: &str, message: &str| Statement::new(READY, Truth::False, reason, message);
+    if let Some(missing) = needed
+        .iter()
+        .find(|statement| statement.status != Truth::True)
+    {
+        return no(&missing.reason, &missing.message);
+    }
+    // An optional API that fails has a condition of its own; everything else was asked for.
+    let asked_for = |kind: ManagedKind| !kind.is_optional();
+    if let Some(failure) = failure_of(pass, asked_for) {
+        return no(&failure.reason, &failure.message);
+    }
+    match registered.filter(|condition| condition.status != "True") {
+        Some(missing) => no(&missing.reason, &missing.message),
+        None => Statement::new(
+            READY,
+            Truth::True,
+            "Ready",
+            "Everything is there and serves",
+        ),
+    }
+}

@@ -1,0 +1,100 @@
+//! The objects that are there: one watch for each kind, filtered by our label, kept small.
+
+mod kind;
+mod written;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use futures::StreamExt;
+use futures::future::join_all;
+use futures::stream::{BoxStream, SelectAll};
+use kube::Client;
+use kube::api::DynamicObject;
+use mcp_operator_core::manifest::{ManagedKind, Manifest};
+use strum::IntoEnumIterator;
+use tokio::sync::mpsc;
+
+use self::kind::Kind;
+pub(super) use self::kind::State;
+use super::servers::ServerRef;
+
+/// The objects that are there, of all servers.
+pub(super) struct Live {
+    kinds: HashMap<ManagedKind, Kind>,
+}
+
+impl Live {
+    /// Starts the watches. The owner of every object that changes is sent to `owners`.
+    pub(super) fn watch(client: &Client, owners: &mpsc::UnboundedSender<ServerRef>) -> Self {
+        let kinds = ManagedKind::iter()
+            .map(|kind| (kind, Kind::watch(client, kind, owners.clone())))
+            .collect();
+        Self { kinds }
+    }
+
+    /// Waits until it is known of every kind what is there, or why that cannot be known.
+    pub(super) async fn ready(&self) {
+        let known = self.kinds.values().map(|kind| async {
+            let mut states = kind.states();
+            // The sender lives as long as the program.
+            let _ = states.wait_for(|state| *state != State::Starting).await;
+        });
+        join_all(known).await;
+    }
+
+    /// Something whenever a kind becomes readable, or is no longer.
+    pub(super) fn states_change(&self) -> BoxStream<'static, ()> {
+        let changes = self.kinds.values().map(|kind| {
+            futures::stream::unfold(kind.states(), |mut states| async {
+                states.changed().await.ok()?;
+                Some(((), states))
+            })
+            .boxed()
+        });
+        changes.collect::<SelectAll<_>>().boxed()
+    }
+
+    /// What is known about a kind.
+    pub(super) fn state(&self, kind: ManagedKind) -> State {
+        self.kinds.get(&kind).map_or(State::Starting, Kind::state)
+    }
+
+    /// An object as it is; nothing if it is not there or does not carry our label.
+    pub(super) fn get(
+        &self,
+        kind: ManagedKind,
+        namespace: &str,
+        name: &str,
+    ) -> Option<Arc<DynamicObject>> {
+        self.kinds.get(&kind)?.get(namespace, name)
+    }
+
+    /// Names of the objects of a kind that a server owned lately; some may be gone.
+    pub(super) fn names_of(&self, kind: ManagedKind, server: &ServerRef) -> BTreeSet<String> {
+        self.kinds
+            .get(&kind)
+            .map(|kind| kind.names_of(server))
+            .unwrap_or_default()
+    }
+
+    /// Notes that an object is as this manifest says.
+    pub(super) fn agreed(&self, manifest: &Manifest, namespace: &str) {
+        if let Some(kind) = self.kinds.get(&manifest.kind) {
+            kind.written.agreed(namespace, manifest);
+        }
+    }
+
+    /// Whether the object was once as this very manifest says: then somebody else has changed it.
+    pub(super) fn had_agreed(&self, manifest: &Manifest, namespace: &str) -> bool {
+        let kind = self.kinds.get(&manifest.kind);
+        kind.is_some_and(|kind| kind.written.had_agreed(namespace, manifest))
+    }
+
+    /// Notes what the API server answered to a write.
+    pub(super) fn written(&self, kind: ManagedKind, object: DynamicObject) {
+        if let Some(known) = self.kinds.get(&kind) {
+            known.wrote(kind, object);
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! What the API server answered to our own writes.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use kube::ResourceExt;
+use kube::api::DynamicObject;
+use kube::runtime::watcher::Event;
+use mcp_operator_core::manifest::Manifest;
+
+/// Namespace and name.
+type Key = (String, String);
+
+/// What is remembered of our own writes, beside what the watch shows.
+#[derive(Default)]
+pub(super) struct Written {
+    /// Answers that the watch has not shown yet. Without them, a pass that comes too early would write the same thing
+    /// again.
+    answers: Mutex<HashMap<Key, Arc<DynamicObject>>>,
+    /// By which manifest an object was last as it should be.
+    agreed: Mutex<HashMap<Key, u64>>,
+}
+
+impl Written {
+    pub(super) fn insert(&self, object: DynamicObject) {
+        lock(&self.answers).insert(key(&object), Arc::new(object));
+    }
+
+    pub(super) fn newer(&self, namespace: &str, name: &str) -> Option<Arc<DynamicObject>> {
+        lock(&self.answers)
+            .get(&(namespace.to_owned(), name.to_owned()))
+            .cloned()
+    }
+
+    pub(super) fn agreed(&self, namespace: &str, manifest: &Manifest) {
+        let key = (namespace.to_owned(), manifest.name().to_owned());
+        lock(&self.agreed).insert(key, hash(manifest));
+    }
+
+    pub(super) fn had_agreed(&self, namespace: &str, manifest: &Manifest) -> bool {
+        let key = (namespace.to_owned(), manifest.name().to_owned());
+        lock(&self.agreed).get(&key) == Some(&hash(manifest))
+    }
+
+    /// Forgets what the watch has caught up with.
+    pub(super) fn seen(&self, event: &Event<DynamicObject>) {
+        match event {
+            Event::Apply(object) | Event::InitApply(object) => {
+                let mut answers = lock(&self.answers);
+                if answers
+                    .get(&key(object))
+                    .is_some_and(|answer| version(answer) <= version(object))
+                {
+                    answers.remove(&key(object));
+                }
+            }
+            Event::Delete(object) => {
+                lock(&self.answers).remove(&key(object));
+                lock(&self.agreed).remove(&key(object));
+            }
+            // After a new list the store is as new as anything that was written before it.
+            Event::InitDone => lock(&self.answers).clear(),
+            Event::Init => {}
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn key(object: &DynamicObject) -> Key {
+    (object.namespace().unwrap_or_default(), object.name_any())
+}
+
+fn version(object: &DynamicObject) -> Option<u64> {
+    object.resource_version()?.parse().ok()
+}
+
+fn hash(manifest: &Manifest) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    manifest.object.hash(&mut hasher);
+    hasher.finish()
+}

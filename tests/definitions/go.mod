@@ -1,0 +1,9 @@
+module definitions
+
+go 1.26.0
+
+// Not built: their folders hold the custom resource definitions that tests install.
+require (
+	github.com/external-secrets/external-secrets v1.3.2
+	github.com/prometheus-operator/prometheus-operator v0.85.0
+)
