@@ -8,6 +8,7 @@
 //!   say, [`ownership`] finds what must be written, [`status`] says how it stands;
 //! - registration: [`registry`] makes the list of servers that the gateway should know.
 //!
+//! [`schema`] is what the API server itself does with an object, for those who have none.
 //! [`retry`] says, for every kind of error, when to try again.
 
 pub mod admission;
@@ -22,4 +23,6 @@ pub mod registration;
 pub mod registry;
 pub mod retry;
 pub mod rollout;
+pub mod schema;
 pub mod status;
+pub mod yaml;
