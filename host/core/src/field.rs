@@ -10,6 +10,8 @@ use serde_json::Value;
 pub enum ErrorType {
     /// The value is not acceptable.
     Invalid,
+    /// The value is of another type than the schema says.
+    TypeInvalid,
     /// A value is missing.
     Required,
     /// The value is not one of a fixed set.
@@ -45,6 +47,7 @@ impl ErrorType {
     pub fn cause_reason(self) -> &'static str {
         match self {
             Self::Invalid => "FieldValueInvalid",
+            Self::TypeInvalid => "FieldValueTypeInvalid",
             Self::Required => "FieldValueRequired",
             Self::NotSupported => "FieldValueNotSupported",
             Self::Forbidden => "FieldValueForbidden",
@@ -57,7 +60,7 @@ impl ErrorType {
 
     fn label(self) -> &'static str {
         match self {
-            Self::Invalid => "Invalid value",
+            Self::Invalid | Self::TypeInvalid => "Invalid value",
             Self::Required => "Required value",
             Self::NotSupported => "Unsupported value",
             Self::Forbidden => "Forbidden",
@@ -91,12 +94,16 @@ pub struct FieldError {
 impl FieldError {
     /// The error without its path: `Invalid value: "latest": image tag must be ...`.
     pub fn body(&self) -> String {
-        let label = self.error_type.label();
-        match &self.bad_value {
-            Some(value) if self.error_type.shows_value() => {
-                format!("{label}: {value}: {}", self.message)
-            }
-            _ => format!("{label}: {}", self.message),
+        let mut body = self.error_type.label().to_owned();
+        if let Some(value) = &self.bad_value
+            && self.error_type.shows_value()
+        {
+            body = format!("{body}: {value}");
+        }
+        if self.message.is_empty() {
+            body
+        } else {
+            format!("{body}: {}", self.message)
         }
     }
 

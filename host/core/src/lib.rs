@@ -9,6 +9,7 @@
 //!   [`status`] says how it stands, from [`rollout`] and [`pods`];
 //! - registration: [`registry`] makes the list of servers that the gateway should know.
 //!
+//! [`schema`] is what the API server itself does with an object, for those who have none.
 //! [`retry`] says, for every kind of error, when to try again.
 
 pub mod admission;
@@ -25,5 +26,7 @@ pub mod registry;
 pub mod retry;
 pub mod rollout;
 pub mod rotation;
+pub mod schema;
 mod statements;
 pub mod status;
+pub mod yaml;

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use jiff::SignedDuration;
 use mcp_operator_core::build::{self, SecretStoreSettings};
 
+use crate::offline::ManifestArguments;
 use crate::settings::Settings;
 use crate::webhook::Place;
 
@@ -25,6 +26,12 @@ pub struct Arguments {
 pub enum Command {
     /// Run the operator.
     Run(Box<RunArguments>),
+    /// Print the objects that the operator would apply for MCPServers, without a cluster.
+    #[command(after_long_help = crate::offline::RENDER_HELP)]
+    Render(Box<ManifestArguments>),
+    /// Say what admission would say about MCPServers, without a cluster.
+    #[command(after_long_help = crate::offline::CHECK_HELP)]
+    Check(Box<ManifestArguments>),
     /// Print the custom resource definitions.
     Crd {
         /// Only this one: `mcpservers` or `mcpplugins`.
@@ -39,13 +46,9 @@ pub enum Command {
 /// Options of `run`.
 #[derive(Clone, Debug, Args)]
 pub struct RunArguments {
-    /// Folder with the plugins that `spec.source.builtin` names.
-    #[arg(long, env = "BUILTIN_PLUGINS", default_value = "/plugins")]
-    pub builtin_plugins: PathBuf,
-
-    /// Folder for compiled plugins; only the operator's user may write into it.
-    #[arg(long, env = "CACHE_DIR", default_value = "/var/cache/mcp-operator")]
-    pub cache_dir: PathBuf,
+    /// Plugins.
+    #[command(flatten)]
+    pub plugins: PluginArguments,
 
     /// Address on which the admission webhook listens.
     #[arg(long, env = "WEBHOOK_BIND", default_value = "0.0.0.0:9443")]
@@ -71,6 +74,46 @@ pub struct RunArguments {
     #[arg(long, env = "INSTANCE", default_value = "mcp-operator")]
     pub instance: String,
 
+    /// What goes into objects.
+    #[command(flatten)]
+    pub build: BuildArguments,
+
+    /// MCPServers that are worked on at once.
+    #[arg(long, env = "CONCURRENCY", default_value_t = 16)]
+    pub concurrency: u16,
+
+    /// Milliseconds for which changes of registrations are collected.
+    #[arg(long, env = "REGISTRY_DEBOUNCE_MILLISECONDS", default_value_t = 1000)]
+    pub registry_debounce_milliseconds: u64,
+
+    /// Seconds that a registered server may be without a serving pod before it is taken out of LiteLLM.
+    #[arg(long, env = "REGISTRY_GRACE_SECONDS", default_value_t = 300)]
+    pub registry_grace_seconds: u32,
+
+    /// Write logs as JSON.
+    #[arg(long, env = "LOG_JSON")]
+    pub log_json: bool,
+}
+
+/// Options about plugins.
+#[derive(Clone, Debug, Args)]
+pub struct PluginArguments {
+    /// Folder with the plugins that `spec.source.builtin` names.
+    #[arg(long, env = "BUILTIN_PLUGINS", default_value = "/plugins")]
+    pub builtin_plugins: PathBuf,
+
+    /// Folder for compiled plugins; only the operator's user may write into it.
+    #[arg(long, env = "CACHE_DIR", default_value = "/var/cache/mcp-operator")]
+    pub cache_dir: PathBuf,
+
+    /// Largest plugin that is accepted, in MiB. 8 serve Rust, Go and JavaScript; one written in Python needs 20.
+    #[arg(long, env = "PLUGIN_SIZE_LIMIT_MIB", default_value_t = 8)]
+    pub plugin_size_limit_mib: usize,
+}
+
+/// Options about what goes into objects.
+#[derive(Clone, Debug, Args)]
+pub struct BuildArguments {
     /// DNS domain of the cluster.
     #[arg(long, env = "CLUSTER_DOMAIN", default_value = "cluster.local")]
     pub cluster_domain: String,
@@ -118,44 +161,31 @@ pub struct RunArguments {
         value_parser = label
     )]
     pub service_monitor_labels: Vec<(String, String)>,
+}
 
-    /// MCPServers that are worked on at once.
-    #[arg(long, env = "CONCURRENCY", default_value_t = 16)]
-    pub concurrency: u16,
-
-    /// Milliseconds for which changes of registrations are collected.
-    #[arg(long, env = "REGISTRY_DEBOUNCE_MILLISECONDS", default_value_t = 1000)]
-    pub registry_debounce_milliseconds: u64,
-
-    /// Seconds that a registered server may be without a serving pod before it is taken out of LiteLLM.
-    #[arg(long, env = "REGISTRY_GRACE_SECONDS", default_value_t = 300)]
-    pub registry_grace_seconds: u32,
-
-    /// Largest plugin that is accepted, in MiB. 8 serve Rust, Go and JavaScript; one written in Python needs 20.
-    #[arg(long, env = "PLUGIN_SIZE_LIMIT_MIB", default_value_t = 8)]
-    pub plugin_size_limit_mib: usize,
-
-    /// Write logs as JSON.
-    #[arg(long, env = "LOG_JSON")]
-    pub log_json: bool,
+impl BuildArguments {
+    /// As the program uses them.
+    pub fn settings(&self) -> build::Settings {
+        build::Settings {
+            cluster_domain: self.cluster_domain.clone(),
+            tracing_endpoint: self.tracing_endpoint.clone(),
+            gateway_namespaces: self.gateway_namespaces.clone(),
+            monitoring_namespaces: self.monitoring_namespaces.clone(),
+            secret_store: SecretStoreSettings {
+                name: self.secret_store_name.clone(),
+                kind: self.secret_store_kind.clone(),
+                refresh_interval: self.secret_refresh_interval.clone(),
+            },
+            service_monitor_labels: self.service_monitor_labels.iter().cloned().collect(),
+        }
+    }
 }
 
 impl RunArguments {
     /// As the program uses them.
     pub fn settings(&self) -> Settings {
         Settings {
-            build: build::Settings {
-                cluster_domain: self.cluster_domain.clone(),
-                tracing_endpoint: self.tracing_endpoint.clone(),
-                gateway_namespaces: self.gateway_namespaces.clone(),
-                monitoring_namespaces: self.monitoring_namespaces.clone(),
-                secret_store: SecretStoreSettings {
-                    name: self.secret_store_name.clone(),
-                    kind: self.secret_store_kind.clone(),
-                    refresh_interval: self.secret_refresh_interval.clone(),
-                },
-                service_monitor_labels: self.service_monitor_labels.iter().cloned().collect(),
-            },
+            build: self.build.settings(),
             instance: self.instance.clone(),
             concurrency: self.concurrency,
             registry_debounce: Duration::from_millis(self.registry_debounce_milliseconds),

@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
+use hyper::header::{HeaderValue, USER_AGENT};
 use kube::{Client, Config};
 use mcp_operator_api::names::{API_VERSION, PLUGIN_KIND, SERVER_KIND};
 use tokio::time::{Instant, sleep, timeout};
+
+/// What the operator calls itself.
+const AGENT: &str = concat!("mcp-operator/", env!("CARGO_PKG_VERSION"));
 
 /// How long the API server may take for the first answer.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -18,9 +22,13 @@ const JUST_INSTALLED: Duration = Duration::from_secs(5);
 /// # Errors
 /// One sentence: there is no cluster, it does not answer, or the custom resources are not installed.
 pub(crate) async fn connect() -> Result<Client> {
-    let config = Config::infer().await.map_err(|error| {
+    let mut config = Config::infer().await.map_err(|error| {
         anyhow!("no cluster: neither is this a pod with a service account, nor is there a usable kubeconfig (KUBECONFIG): {error}")
     })?;
+    // In audit logs and in the API server's metrics, its requests can be told from those of others.
+    config
+        .headers
+        .push((USER_AGENT, HeaderValue::from_static(AGENT)));
     let url = config.cluster_url.to_string();
     let client = Client::try_from(config).context("the kubeconfig cannot be used")?;
     let missing = timeout(PATIENCE, missing_kinds(&client, &url)).await;

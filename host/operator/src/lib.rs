@@ -7,6 +7,7 @@ pub mod crd;
 mod error;
 mod health;
 mod namespaces;
+pub mod offline;
 pub mod plugins;
 pub mod registry;
 pub mod run;

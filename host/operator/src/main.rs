@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use mcp_operator::cli::{Arguments, Command};
+use mcp_operator::offline::{self, Outcome};
 use mcp_operator::{crd, run, telemetry};
 
 fn main() -> ExitCode {
@@ -11,6 +12,8 @@ fn main() -> ExitCode {
         Command::CompileComponent => return mcp_plugin_host::compile::child_main(),
         Command::Crd { plural } => crd::yaml(plural.as_deref()).map(|yaml| print!("{yaml}")),
         Command::Run(arguments) => operate(*arguments),
+        Command::Render(arguments) => return answer(offline::render(*arguments)),
+        Command::Check(arguments) => return answer(offline::check(*arguments)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -25,4 +28,18 @@ fn operate(arguments: mcp_operator::cli::RunArguments) -> anyhow::Result<()> {
     telemetry::init(arguments.log_json);
     telemetry::install_crypto();
     tokio::runtime::Runtime::new()?.block_on(run::run(arguments))
+}
+
+/// Offline commands have an exit code for what could not be answered.
+fn answer(command: impl Future<Output = anyhow::Result<Outcome>>) -> ExitCode {
+    let outcome = tokio::runtime::Runtime::new()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(command));
+    match outcome {
+        Ok(outcome) => outcome.into(),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            Outcome::Unanswered.into()
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Namespace;
-use kube::core::PartialObjectMeta;
+use kube::core::{PartialObjectMeta, PartialObjectMetaExt};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt};
@@ -25,6 +25,16 @@ impl Namespaces {
             watch::reflected("Namespace", api, watcher::Config::default(), writer, trim)
                 .for_each(|_| async {}),
         );
+        Self(store)
+    }
+
+    /// Namespaces that were given, instead of watched.
+    pub(crate) fn fixed(namespaces: Vec<Namespace>) -> Self {
+        let (store, mut writer) = watch::store(());
+        for namespace in namespaces {
+            let namespace = namespace.metadata.into_response_partial();
+            writer.apply_watcher_event(&watcher::Event::Apply(namespace));
+        }
         Self(store)
     }
 

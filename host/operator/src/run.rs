@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use crate::cli::RunArguments;
+use crate::cli::{PluginArguments, RunArguments};
 use crate::namespaces::Namespaces;
 use crate::plugins::{Catalogue, CatalogueOptions};
 use crate::webhook::{self, Identity};
@@ -24,10 +24,10 @@ pub async fn run(arguments: RunArguments) -> Result<()> {
     let shutdown = on_signal()?;
     let client = cluster::connect().await?;
     let settings = arguments.settings();
-    let host = plugin_host(&arguments)?;
+    let host = plugin_host(&arguments.plugins)?;
 
     let options = CatalogueOptions {
-        builtin: arguments.builtin_plugins.clone(),
+        builtin: arguments.plugins.builtin_plugins.clone(),
     };
     let (catalogue, snapshots, mut plugins_ready) = Catalogue::new(client.clone(), host, options);
     let catalogue = tokio::spawn(catalogue.run());
@@ -91,7 +91,8 @@ pub async fn run(arguments: RunArguments) -> Result<()> {
     }
 }
 
-fn plugin_host(arguments: &RunArguments) -> Result<Host> {
+/// What runs plugins. This program compiles them, in a child process.
+pub(crate) fn plugin_host(arguments: &PluginArguments) -> Result<Host> {
     let this = std::env::current_exe().context("this program has no path")?;
     let compiler = Compiler::new(this, ["compile-component"]);
     let mut config = HostConfig::new(&arguments.cache_dir, compiler);

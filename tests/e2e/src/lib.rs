@@ -3,12 +3,14 @@
 //! The tests need a cluster: `cargo xtask test` starts it, and tells them by [`Environment`].
 
 mod artifacts;
+mod audit;
 mod environment;
 mod install;
 mod operator;
 mod wait;
 
 pub use artifacts::Artifacts;
+pub use audit::{AuditLog, Request, creations};
 pub use environment::Environment;
 pub use install::{install_definitions, install_into_node, install_plugins};
 pub use operator::Operator;

@@ -24,6 +24,14 @@ impl Operator {
     /// # Errors
     /// When it does not become ready, with the end of its log.
     pub fn start(environment: &Environment, name: &str) -> Result<Self> {
+        Self::start_as(environment, name, environment.kubectl.kubeconfig())
+    }
+
+    /// The same, as whoever this kubeconfig is for.
+    ///
+    /// # Errors
+    /// As [`Operator::start`].
+    pub fn start_as(environment: &Environment, name: &str, kubeconfig: &Path) -> Result<Self> {
         let (webhook, health) = (free_port()?, free_port()?);
         let cache = environment.logs.join("components");
         let prepare = |command: &mut std::process::Command| {
@@ -46,7 +54,7 @@ impl Operator {
                     "--registry-grace-seconds",
                     "5",
                 ])
-                .env("KUBECONFIG", environment.kubectl.kubeconfig());
+                .env("KUBECONFIG", kubeconfig);
         };
         let log = environment.logs.join(format!("operator-{name}.log"));
         let mut process = Process::start(&environment.artifacts.operator, prepare, &log)?;

@@ -6,6 +6,8 @@
 mod admission;
 #[path = "control_plane/objects.rs"]
 mod objects;
+#[path = "control_plane/offline.rs"]
+mod offline;
 #[path = "control_plane/optional.rs"]
 mod optional;
 #[path = "control_plane/plugins.rs"]

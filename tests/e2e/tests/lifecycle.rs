@@ -140,13 +140,9 @@ fn a_restart_writes_nothing_and_catches_up() -> Result<()> {
     kubectl.run(&["delete", "service", "mcp-a", "--namespace=life"])?;
     kubectl.run(&["delete", "mcpserver", "b", "--namespace=life"])?;
     let _operator = Operator::start(&environment, "lifecycle-at-last")?;
-    kubectl.run(&[
-        "wait",
-        "--for=jsonpath={.spec.clusterIP}",
-        "service/mcp-a",
-        "--namespace=life",
-        "--timeout=30s",
-    ])?;
+    eventually("the lost object is back", SOON, || {
+        kubectl.run(&["get", "service", "mcp-a", "--namespace=life"])
+    })?;
     eventually("what belonged to the deleted server is gone", SOON, || {
         let left = kubectl.run(&[
             "get",

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::metadata::object_meta;
 use crate::manifest::{ManagedKind, Manifest};
+use crate::yaml;
 
 /// Key of the whole configuration, and name of the file in the container.
 pub(super) const FILE: &str = "config.yaml";
@@ -22,7 +23,7 @@ pub(super) fn build(server: &McpServer) -> Option<Manifest> {
     if config.is_empty() {
         return None;
     }
-    let file = serde_yaml_ng::to_string(config).unwrap_or_default();
+    let file = yaml::to_string(&Value::Object(config.clone()));
     let mut data: BTreeMap<String, String> = scalars(server).collect();
     data.insert(FILE.into(), file);
     let map = ConfigMap {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use kube::{Client, ResourceExt};
+use kube::ResourceExt;
 use mcp_operator_api::v1alpha1::{FailurePolicy, McpPlugin, McpPluginSpec, Mode, PluginSource};
 use mcp_operator_core::admission::PluginFailure;
 use mcp_operator_core::quantity::whole_units;
@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::convert;
 use super::matching::Matching;
-use super::source;
+use super::source::{self, ConfigMaps};
 use super::subject::{CONTEXT, Subject};
 
 /// A plugin in force: a component that was described and has accepted its settings.
@@ -141,13 +141,13 @@ pub(super) enum Attempt {
 
 /// Reads the component, and everything else unless it is what was tried before.
 pub(super) async fn attempt(
-    client: &Client,
+    maps: &ConfigMaps,
     host: &Host,
     builtin: &Path,
     plugin: &McpPlugin,
     tried: Option<&Version>,
 ) -> Attempt {
-    let bytes = match source::read(client, builtin, &plugin.spec.source).await {
+    let bytes = match source::read(maps, builtin, &plugin.spec.source).await {
         Ok(bytes) => bytes,
         Err(error) => {
             let rejection = Rejection {

@@ -26,6 +26,7 @@ use tracing::{info, warn};
 
 use super::activate::{ActivePlugin, Attempt, Rejection, Version, attempt};
 use super::snapshot::{Snapshot, Snapshots};
+use super::source::ConfigMaps;
 use super::status;
 use crate::watch::{reflected, store};
 
@@ -225,14 +226,14 @@ impl Keeper {
             return;
         }
         entry.trying = true;
-        let (client, host, builtin) = (
-            self.catalogue.client.clone(),
+        let (maps, host, builtin) = (
+            ConfigMaps::Cluster(self.catalogue.client.clone()),
             self.catalogue.host.clone(),
             self.catalogue.options.builtin.clone(),
         );
         let (name, tried) = (name.to_owned(), entry.tried.clone());
         self.trying.spawn(async move {
-            let result = attempt(&client, &host, &builtin, &plugin, tried.as_ref()).await;
+            let result = attempt(&maps, &host, &builtin, &plugin, tried.as_ref()).await;
             (name, result)
         });
     }

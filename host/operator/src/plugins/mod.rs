@@ -2,12 +2,14 @@
 //!
 //! [`Catalogue`] watches MCPPlugins and makes each of them an [`ActivePlugin`]: [`source`] has the bytes, [`activate`]
 //! everything that is checked before. All of them together are a [`Snapshot`], one immutable value that a request takes
-//! once; [`evaluate`] asks its plugins. [`convert`] alone knows the types of both sides of the contract.
+//! once; [`evaluate`] asks its plugins. [`given`] does the same once, with
+//! plugins from files. [`convert`] alone knows the types of both sides of the contract.
 
 mod activate;
 mod catalogue;
 mod convert;
 mod evaluate;
+mod given;
 mod matching;
 mod registrar;
 mod snapshot;
@@ -18,6 +20,7 @@ mod subject;
 pub use activate::{ActivePlugin, Rejection};
 pub use catalogue::{Catalogue, CatalogueOptions};
 pub use evaluate::Defaulted;
+pub(crate) use given::activate_all;
 pub use mcp_plugin_host::contract::{Operation, Stage};
 pub use snapshot::{Snapshot, Snapshots};
 pub use subject::{NamespaceFacts, Subject, User};

@@ -61,6 +61,11 @@ impl Snapshots {
         (sender, Self(receiver))
     }
 
+    /// Plugins that never change.
+    pub(super) fn fixed(snapshot: Snapshot) -> Self {
+        Self(watch::channel(Arc::new(snapshot)).1)
+    }
+
     /// What is in force now.
     pub fn current(&self) -> Arc<Snapshot> {
         self.0.borrow().clone()

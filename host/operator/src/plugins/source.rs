@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::{Api, Client};
+use kube::{Api, Client, ResourceExt};
 use mcp_operator_api::v1alpha1::{ConfigMapSource, PluginSource};
 use thiserror::Error;
 
@@ -14,7 +14,7 @@ pub(super) enum SourceError {
     #[error("spec.source.{0} is not supported by this version: use builtin, file or configMap")]
     NotSupported(&'static str),
     /// There is no such plugin in the operator's image.
-    #[error("there is no builtin plugin {name}; there are: {known}")]
+    #[error("there is no builtin plugin {name}; there are{known}")]
     NoSuchBuiltin { name: String, known: String },
     /// A file cannot be read.
     #[error("spec.source.file {path}: {reason}")]
@@ -58,9 +58,44 @@ pub(super) fn describe(source: &PluginSource) -> String {
     }
 }
 
+/// Where ConfigMaps are.
+#[derive(Clone)]
+pub(super) enum ConfigMaps {
+    /// In a cluster.
+    Cluster(Client),
+    /// Here, and nowhere else.
+    Given(Vec<ConfigMap>),
+}
+
+impl ConfigMaps {
+    async fn find(&self, namespace: &str, name: &str) -> Result<Option<ConfigMap>, kube::Error> {
+        match self {
+            Self::Cluster(client) => {
+                Api::namespaced(client.clone(), namespace)
+                    .get_opt(name)
+                    .await
+            }
+            Self::Given(maps) => Ok(maps
+                .iter()
+                .find(|map| map.name_any() == name && map.namespace().as_deref() == Some(namespace))
+                .cloned()),
+        }
+    }
+
+    fn how_to_make(&self, source: &ConfigMapSource) -> String {
+        match self {
+            Self::Cluster(_) => format!(
+                "does not exist: create it with `kubectl create configmap {} --namespace {} --from-file=plugin.wasm`",
+                source.name, source.namespace
+            ),
+            Self::Given(_) => "is not among the manifests of the plugins".into(),
+        }
+    }
+}
+
 /// Reads the component that a source names.
 pub(super) async fn read(
-    client: &Client,
+    maps: &ConfigMaps,
     builtin: &Path,
     source: &PluginSource,
 ) -> Result<Vec<u8>, SourceError> {
@@ -75,7 +110,7 @@ pub(super) async fn read(
         PluginSource {
             config_map: Some(named),
             ..
-        } => read_config_map(client, named).await,
+        } => read_config_map(maps, named).await,
         PluginSource { url: Some(_), .. } => Err(SourceError::NotSupported("url")),
         _ => Err(SourceError::NotSupported("oci")),
     }
@@ -93,7 +128,10 @@ async fn read_builtin(folder: &Path, name: &str) -> Result<Vec<u8>, SourceError>
     }
     Err(SourceError::NoSuchBuiltin {
         name: name.into(),
-        known: builtins(folder).join(", "),
+        known: match builtins(folder) {
+            none if none.is_empty() => format!(" none in {}", folder.display()),
+            known => format!(": {}", known.join(", ")),
+        },
     })
 }
 
@@ -129,19 +167,15 @@ async fn read_file(path: &str) -> Result<Vec<u8>, SourceError> {
 }
 
 async fn read_config_map(
-    client: &Client,
+    maps: &ConfigMaps,
     source: &ConfigMapSource,
 ) -> Result<Vec<u8>, SourceError> {
     let name = format!("{}/{}", source.namespace, source.name);
-    let api: Api<ConfigMap> = Api::namespaced(client.clone(), &source.namespace);
-    match api.get_opt(&source.name).await {
+    match maps.find(&source.namespace, &source.name).await {
         Ok(Some(map)) => component(map, source.key.as_deref())
             .map_err(|reason| SourceError::ConfigMap { name, reason }),
         Ok(None) => {
-            let reason = format!(
-                "does not exist: create it with `kubectl create configmap {} --namespace {} --from-file=plugin.wasm`",
-                source.name, source.namespace
-            );
+            let reason = maps.how_to_make(source);
             Err(SourceError::ConfigMap { name, reason })
         }
         Err(error) => Err(SourceError::Unreadable {

@@ -18,4 +18,5 @@ mod write_status;
 
 pub use context::Context;
 pub use controller::run;
+pub(crate) use reconcile::{Basis, complete, judge};
 pub use servers::{Guarded, ServerRef, Servers};

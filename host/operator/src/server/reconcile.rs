@@ -24,6 +24,7 @@ use super::observe::observe;
 use super::prune::prune;
 use super::write_status::write_status;
 use crate::error::Error;
+use crate::namespaces::Namespaces;
 use crate::plugins::{Operation, Snapshot, Stage, Subject};
 
 /// A pass without any event in between: watches can miss what they do not know of.
@@ -69,7 +70,8 @@ pub(super) async fn reconcile(
 /// Makes the objects what they should be.
 async fn converge(server: &McpServer, context: &Context) -> (Verdict, Result<(), Stopped>) {
     let plugins = context.snapshots.current();
-    let (server, errors) = match judge(server, context, &plugins).await {
+    let basis = context.basis();
+    let (server, errors) = match judge(server, &basis, &plugins).await {
         Ok(judged) => judged, //                                            plugins
         // Nobody can say whether it is valid: what was made stays, and it is asked again.
         Err(error) => return (Verdict::Unknown(error.failure()), Err(error.into())),
@@ -79,7 +81,7 @@ async fn converge(server: &McpServer, context: &Context) -> (Verdict, Result<(),
     }
     let result = async {
         let built = build::objects(&server, &context.settings.build); //    no client
-        let mut wanted = complete(&server, context, &plugins, built).await?; // plugins
+        let mut wanted = complete(&server, &basis, &plugins, built).await?; // plugins
         rotation::stamp(&mut wanted, context.secret_hash(&server).as_deref()); // no client
         apply(context, &server, &wanted).await?; //                         client
         Ok(prune(&context.client, &context.live, &server, &wanted).await?) // client
@@ -89,12 +91,12 @@ async fn converge(server: &McpServer, context: &Context) -> (Verdict, Result<(),
 
 /// The server as it would be admitted today, and what the rules say about it: both in case that the
 /// webhook was not there, or other plugins were in force.
-async fn judge(
+pub(crate) async fn judge(
     server: &McpServer,
-    context: &Context,
+    basis: &Basis<'_>,
     plugins: &Snapshot,
 ) -> Result<(McpServer, Vec<FieldError>), Error> {
-    let mut subject = context.subject(server, plugins);
+    let mut subject = basis.subject(server, plugins);
     let defaulted = plugins
         .default_server(&subject)
         .await
@@ -109,9 +111,9 @@ async fn judge(
 }
 
 /// The objects with what plugins add to them.
-async fn complete(
+pub(crate) async fn complete(
     server: &McpServer,
-    context: &Context,
+    basis: &Basis<'_>,
     plugins: &Snapshot,
     built: Vec<Manifest>,
 ) -> Result<Vec<Manifest>, Error> {
@@ -119,7 +121,7 @@ async fn complete(
         .into_iter()
         .map(|manifest| (manifest.kind, manifest.object))
         .unzip();
-    let subject = context.subject(server, plugins);
+    let subject = basis.subject(server, plugins);
     let completed = plugins
         .default_objects(&subject, objects)
         .await
@@ -138,11 +140,26 @@ fn next_pass(key: &str, context: &Context, error: &Error) -> Action {
     next.map_or_else(Action::await_change, Action::requeue)
 }
 
+/// What goes into objects besides the MCPServer.
+pub(crate) struct Basis<'a> {
+    pub(crate) build: &'a build::Settings,
+    pub(crate) namespaces: &'a Namespaces,
+}
+
 impl Context {
+    fn basis(&self) -> Basis<'_> {
+        Basis {
+            build: &self.settings.build,
+            namespaces: &self.namespaces,
+        }
+    }
+}
+
+impl Basis<'_> {
     /// What plugins are asked about.
     fn subject(&self, server: &McpServer, plugins: &Snapshot) -> Subject {
         let rendered = plugins.wants_rendered().then(|| {
-            let objects = build::objects(server, &self.settings.build);
+            let objects = build::objects(server, self.build);
             objects
                 .into_iter()
                 .map(|manifest| manifest.object)

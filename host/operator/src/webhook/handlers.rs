@@ -12,7 +12,7 @@ use super::state::State;
 use crate::plugins::{Operation, Snapshot, Stage, Subject, User};
 
 /// Rules: every plugin that is for this server, all at once.
-pub(super) async fn validate(
+pub(crate) async fn validate(
     state: &State,
     request: &AdmissionRequest<DynamicObject>,
 ) -> AdmissionResponse {
@@ -25,7 +25,7 @@ pub(super) async fn validate(
 }
 
 /// Defaults: plugins one after the other, the difference as a patch.
-pub(super) async fn mutate(
+pub(crate) async fn mutate(
     state: &State,
     request: &AdmissionRequest<DynamicObject>,
 ) -> AdmissionResponse {

@@ -12,8 +12,10 @@ mod routes;
 mod server;
 mod state;
 
+pub(crate) use handlers::{mutate, validate};
 pub use identity::{Identity, Place};
 pub use registration::keep_registered;
+pub(crate) use review::{invalid, parse};
 pub use routes::router;
 pub use server::serve;
 pub use state::State;

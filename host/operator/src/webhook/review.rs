@@ -14,7 +14,7 @@ const LONGEST_ANNOTATION: usize = 4096;
 const LONGEST_WARNING: usize = 512;
 
 /// Reads an AdmissionReview. The error says what is wrong with it.
-pub(super) fn parse(body: &[u8]) -> Result<AdmissionRequest<DynamicObject>, String> {
+pub(crate) fn parse(body: &[u8]) -> Result<AdmissionRequest<DynamicObject>, String> {
     let review: AdmissionReview<DynamicObject> = serde_json::from_slice(body)
         .map_err(|error| format!("the body is no AdmissionReview: {error}"))?;
     review
@@ -92,7 +92,7 @@ fn refuse(response: &mut AdmissionResponse, status: Status) {
 }
 
 /// As apimachinery's `NewInvalid` makes it: kubectl shows the causes, other clients the message.
-fn invalid(request: &AdmissionRequest<Object>, errors: &[FieldError]) -> Status {
+pub(crate) fn invalid(request: &AdmissionRequest<Object>, errors: &[FieldError]) -> Status {
     let (kind, name) = (&request.kind, name(request));
     let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
     let all = if let [only] = texts.as_slice() {

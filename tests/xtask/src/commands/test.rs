@@ -78,6 +78,8 @@ fn on_control_plane(cache: &Cache, artifacts: &Artifacts) -> Result<()> {
         "control_plane",
         "--test",
         "lifecycle",
+        "--test",
+        "faults",
     ];
     cargo("", &tests, |command| environment.tell(command))
 }

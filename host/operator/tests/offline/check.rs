@@ -1,0 +1,237 @@
+//! What admission would say, and exit codes.
+
+use std::path::Path;
+
+use crate::support::{Printed, bare, finish, run, run_with, scratch};
+
+const SERVER: &str = "apiVersion: mcp.litellm.ai/v1alpha1
+kind: MCPServer
+metadata: {name: a, labels: {team: x}}
+spec:
+  image: {repository: 123456789012.dkr.ecr.us-east-1.amazonaws.com/a, tag: 1.0.0}
+  resources: {limits: {cpu: 1, memory: 64Mi}}
+";
+const LATEST: &str =
+    "spec.image.tag: Invalid value: \"latest\": image tag must be specified and cannot be 'latest'";
+const LIMITS: &str = "spec.resources.limits: Required value: CPU and memory limits must be defined (OPA requirement)";
+
+fn sample(file: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/samples");
+    path.join(file).to_str().unwrap().to_owned()
+}
+
+fn check(text: &str) -> Printed {
+    run_with(&["check", "-f", "-"], text)
+}
+
+/// An MCPPlugin in a file.
+fn policy(spec: &str) -> tempfile::NamedTempFile {
+    let text = format!(
+        "apiVersion: mcp.litellm.ai/v1alpha1\nkind: MCPPlugin\nmetadata: {{name: p}}\nspec: {spec}\n"
+    );
+    let file = tempfile::NamedTempFile::with_suffix(".yaml").unwrap();
+    std::fs::write(file.path(), text).unwrap();
+    file
+}
+
+fn check_by(policy: &tempfile::NamedTempFile, text: &str) -> Printed {
+    let plugins = policy.path().to_str().unwrap();
+    run_with(&["check", "-f", "-", "--plugins", plugins], text)
+}
+
+fn printed(out: &str, err: &str, code: i32) -> Printed {
+    Printed {
+        out: out.into(),
+        err: err.into(),
+        code: Some(code),
+    }
+}
+
+#[test]
+fn what_is_in_order_is_admitted() {
+    let admitted = printed("mcpserver.mcp.litellm.ai/a admitted\n", "", 0);
+    assert_eq!(check(SERVER), admitted);
+    assert_eq!(check(SERVER), admitted, "and again");
+}
+
+#[test]
+fn a_denial_reads_as_kubectl_prints_it() {
+    let expected = format!(
+        "The MCPServer \"github\" is invalid: \n* {LATEST}\n* {LIMITS}\n* spec.secrets[0].awsSecretKey: Required value: awsSecretKey is required for non-optional secrets\n"
+    );
+    let denied = run(&["check", "-f", &sample("denied.yaml")]);
+    assert_eq!(denied, printed("", &expected, 1));
+}
+
+/// The policy that is installed gives no default limits.
+#[test]
+fn the_installed_policy_is_the_default() {
+    let file = "servers/install.yaml";
+    let expected = format!("The MCPServer \"github\" is invalid: {LIMITS}\n");
+    assert_eq!(run(&["check", "-f", file]), printed("", &expected, 1));
+    let admitted = run(&["check", "-f", file, "--plugins", "plugins.yaml"]);
+    assert_eq!(admitted.code, Some(0));
+}
+
+#[test]
+fn the_schema_and_its_rules_deny_in_the_words_of_the_api_server() {
+    let wrong = SERVER.replace("spec:", "spec:\n  port: 0\n  path: mcp");
+    let expected = "The MCPServer \"a\" is invalid: \n* spec.port: Invalid value: 0: spec.port in body should be greater than or equal to 1\n* spec.path: Invalid value: must begin with '/'\n";
+    assert_eq!(check(&wrong), printed("", expected, 1));
+}
+
+#[test]
+fn a_field_that_does_not_exist_cannot_be_judged() {
+    let wrong = SERVER.replace("spec:", "spec:\n  replica: 2");
+    let expected = "Error from server (BadRequest): error when creating \"STDIN\": MCPServer in version \"v1alpha1\" cannot be handled as a MCPServer: strict decoding error: unknown field \"spec.replica\"\n";
+    assert_eq!(check(&wrong), printed("", expected, 2));
+}
+
+#[test]
+fn what_cannot_be_answered_is_told_in_one_sentence() {
+    let other_kind = "error: STDIN: no matches for kind";
+    for (text, expected) in [
+        ("a: [".to_owned(), "error: STDIN: ".to_owned()),
+        (
+            String::new(),
+            "error: there is no MCPServer in what was given".into(),
+        ),
+        (
+            SERVER.replace("v1alpha1", "v1"),
+            format!("{other_kind} \"MCPServer\" in version \"mcp.litellm.ai/v1\""),
+        ),
+        (
+            SERVER.replace("MCPServer", "MCPserver"),
+            format!("{other_kind} \"MCPserver\""),
+        ),
+        (
+            SERVER.replace("name: a, ", ""),
+            "error: STDIN: an MCPServer has no metadata.name".into(),
+        ),
+        (
+            SERVER.replace("team: x", "team: 1"),
+            "error: STDIN: MCPServer a: ".into(),
+        ),
+    ] {
+        let printed = check(&text);
+        assert!(printed.err.starts_with(&expected), "{}", printed.err);
+        let (lines, code) = (printed.err.lines().count(), printed.code);
+        assert_eq!((lines, code), (1, Some(2)), "{}", printed.err);
+    }
+    let expected = "error: nowhere.yaml cannot be read: No such file or directory (os error 2)\n";
+    assert_eq!(
+        run(&["check", "-f", "nowhere.yaml"]),
+        printed("", expected, 2)
+    );
+}
+
+#[test]
+fn without_components_it_is_told_where_they_were_sought() {
+    let server = sample("weather.yaml");
+    let mut command = bare(&["check", "-f", &server]);
+    command.arg("--cache-dir").arg(scratch().join("components"));
+    command.arg("--builtin-plugins").arg("servers");
+    let printed = finish(command, "");
+    assert_eq!(
+        (printed.err.as_str(), printed.code),
+        (
+            "error: plugin validation: there is no builtin plugin validation; there are none in servers\n",
+            Some(2)
+        )
+    );
+}
+
+#[test]
+fn a_plugin_that_cannot_be_used_is_told_in_one_answer() {
+    for (spec, expected) in [
+        (
+            "{source: {builtin: validations}}",
+            "plugin p: there is no builtin plugin validations; there are: compliance, litellm-configmap, ",
+        ),
+        (
+            "{source: {builtin: validation}, settings: {registries: []}}",
+            "plugin p: spec.settings",
+        ),
+        (
+            "{source: {configMap: {namespace: x, name: y}}}",
+            "plugin p: ConfigMap x/y: is not among the manifests of the plugins",
+        ),
+        (
+            "{source: {builtin: validation}, mode: deny}",
+            ": The MCPPlugin \"p\" is invalid: \n* spec.mode: Unsupported value: \"deny\"",
+        ),
+        (
+            "{source: {builtin: validation}, moed: warn}",
+            "strict decoding error: unknown field \"spec.moed\"",
+        ),
+        (
+            "{source: {}}",
+            ": The MCPPlugin \"p\" is invalid: spec.source: Invalid value: exactly one of",
+        ),
+    ] {
+        let printed = check_by(&policy(spec), SERVER);
+        assert!(printed.err.starts_with("error: "), "{}", printed.err);
+        assert!(printed.err.contains(expected), "{}", printed.err);
+        assert_eq!((printed.out.as_str(), printed.code), ("", Some(2)));
+    }
+}
+
+/// A component in a ConfigMap among the manifests, as `kubectl create configmap --from-file` makes it.
+#[test]
+fn a_component_may_be_in_a_config_map() {
+    let policy = policy(
+        "{source: {configMap: {namespace: x, name: y}}}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {namespace: x, name: y}\nbinaryData: {plugin.wasm: AGFzbQ==}",
+    );
+    let printed = check_by(&policy, SERVER);
+    assert!(
+        printed.err.starts_with("error: plugin p: ConfigMap x/y: "),
+        "{}",
+        printed.err
+    );
+    assert!(printed.err.contains("component"), "{}", printed.err);
+}
+
+#[test]
+fn several_manifests_are_judged_and_the_worst_counts() {
+    let denied = SERVER
+        .replace("1.0.0", "latest")
+        .replace("name: a", "name: b");
+    let other = "apiVersion: v1\nkind: Service\nmetadata: {name: s}\n";
+    let expected = format!(
+        "STDIN: Service s skipped: not an MCPServer\nThe MCPServer \"b\" is invalid: {LATEST}\n"
+    );
+    assert_eq!(
+        check(&format!("{denied}---\n{other}---\n{SERVER}")),
+        printed("mcpserver.mcp.litellm.ai/a admitted\n", &expected, 1)
+    );
+}
+
+#[test]
+fn a_rule_in_mode_warn_warns_as_kubectl_shows_it() {
+    let policy = policy("{source: {builtin: require-team-label}, mode: warn}");
+    let printed = check_by(&policy, &SERVER.replace(", labels: {team: x}", ""));
+    assert_eq!(
+        printed.err,
+        "Warning: metadata.labels[team]: Required value: say which team owns this server, for example `team: payments` (p/team-label)\n"
+    );
+    assert_eq!(printed.code, Some(0));
+}
+
+/// Labels of a namespace are those of a Namespace among the manifests, and its name.
+#[test]
+fn plugins_are_for_the_namespaces_that_they_select() {
+    let server = SERVER.replace(", labels: {team: x}", "");
+    let namespace =
+        "apiVersion: v1\nkind: Namespace\nmetadata: {name: default, labels: {env: prod}}\n";
+    let selecting = |labels: &str| {
+        policy(&format!(
+            "{{source: {{builtin: require-team-label}}, match: {{namespaceSelector: {{matchLabels: {labels}}}}}}}"
+        ))
+    };
+    let by_label = selecting("{env: prod}");
+    assert_eq!(check_by(&by_label, &server).code, Some(0));
+    let both = format!("{namespace}---\n{server}");
+    assert_eq!(check_by(&by_label, &both).code, Some(1));
+    let by_name = selecting("{kubernetes.io/metadata.name: default}");
+    assert_eq!(check_by(&by_name, &server).code, Some(1));
+}

@@ -1,0 +1,101 @@
+//! What the operator asked of an API server, as its audit log says.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+/// How the operator calls itself.
+const AGENT: &str = "mcp-operator/";
+/// Verbs that change something.
+const WRITES: [&str; 5] = ["create", "update", "patch", "delete", "deletecollection"];
+
+/// One request of the operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// `get`, `list`, `watch`, `create`, `patch`, ...
+    pub verb: String,
+    /// `deployments`, `mcpservers/status`, ...
+    pub resource: String,
+    /// `namespace/name`.
+    pub object: String,
+    /// HTTP status of the answer.
+    pub code: u64,
+}
+
+impl Request {
+    /// Whether it was meant to change something.
+    pub fn is_write(&self) -> bool {
+        WRITES.contains(&self.verb.as_str())
+    }
+}
+
+/// Reads on in an audit log.
+#[derive(Debug)]
+pub struct AuditLog {
+    path: PathBuf,
+    read: u64,
+}
+
+impl AuditLog {
+    /// From its beginning.
+    pub fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            read: 0,
+        }
+    }
+
+    /// The operator's requests since the last call.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn requests(&mut self) -> Result<Vec<Request>> {
+        let name = self.path.display();
+        let mut file = File::open(&self.path).with_context(|| format!("cannot open {name}"))?;
+        file.seek(SeekFrom::Start(self.read))?;
+        let mut reader = BufReader::new(file);
+        let mut requests = Vec::new();
+        let mut line = String::new();
+        // A line that is being written has no end yet: it is read the next time.
+        while reader.read_line(&mut line)? > 0 && line.ends_with('\n') {
+            self.read += line.len() as u64;
+            let event = serde_json::from_str(&line).with_context(|| format!("in {name}"))?;
+            requests.extend(request(&event));
+            line.clear();
+        }
+        Ok(requests)
+    }
+}
+
+fn request(event: &Value) -> Option<Request> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    if !text(&event["userAgent"]).starts_with(AGENT) {
+        return None;
+    }
+    let object = &event["objectRef"];
+    let subresource = object["subresource"].as_str();
+    let resource = text(&object["resource"]);
+    Some(Request {
+        verb: text(&event["verb"]),
+        resource: subresource.map_or(resource.clone(), |name| format!("{resource}/{name}")),
+        object: format!("{}/{}", text(&object["namespace"]), text(&object["name"])),
+        code: event["responseStatus"]["code"].as_u64().unwrap_or_default(),
+    })
+}
+
+/// How often each object was created.
+pub fn creations(requests: &[Request]) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for request in requests {
+        // Server-side apply answers 201 if there was nothing before.
+        if request.is_write() && request.code == 201 && !request.resource.contains('/') {
+            let object = format!("{} {}", request.resource, request.object);
+            *counts.entry(object).or_default() += 1;
+        }
+    }
+    counts
+}

@@ -1,0 +1,11 @@
+//! What the operator survives, on control planes that the tests break.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+#[path = "faults/outages.rs"]
+mod outages;
+#[path = "faults/permissions.rs"]
+mod permissions;
+#[path = "faults/quiet.rs"]
+mod quiet;
+#[path = "faults/world.rs"]
+mod world;
