@@ -89,6 +89,11 @@ impl Operator {
         self.process.kill();
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Its log file.
     pub fn log(&self) -> &Path {
         self.process.log()

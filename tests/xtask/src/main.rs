@@ -18,8 +18,8 @@ struct Arguments {
 enum Command {
     /// Show the main job on a real cluster on this machine.
     Demo(commands::demo::Arguments),
-    /// Measure what plugins cost, and print ratios.
-    Bench,
+    /// Measure what plugins or the controller cost, and print ratios.
+    Bench(commands::bench::Arguments),
     /// Run every test there is.
     Test(commands::test::Arguments),
     /// Build what clusters need into the cache, and nothing else.
@@ -38,7 +38,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Demo(arguments) => commands::demo::run(&arguments),
-        Command::Bench => commands::bench::run(),
+        Command::Bench(arguments) => commands::bench::run(&arguments),
         Command::Test(arguments) => commands::test::run(&arguments),
         Command::Build(arguments) => commands::build::run(&arguments),
         Command::Up(arguments) => commands::up::run(&arguments),

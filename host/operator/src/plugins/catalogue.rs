@@ -11,15 +11,13 @@ use std::time::Duration;
 use futures::{Stream, StreamExt};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::{Patch, PatchParams};
 use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::reflector::Store;
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, ResourceExt};
-use mcp_operator_api::names::{API_VERSION, PLUGIN_KIND, field_managers};
+use mcp_operator_api::names::PLUGIN_KIND;
 use mcp_operator_api::v1alpha1::{McpPlugin, McpPluginStatus};
 use mcp_plugin_host::Host;
-use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tracing::{info, warn};
@@ -28,6 +26,7 @@ use super::activate::{ActivePlugin, Attempt, Rejection, Version, attempt};
 use super::snapshot::{Snapshot, Snapshots};
 use super::source::ConfigMaps;
 use super::status;
+use super::write_status::{Told, write_statuses};
 use crate::watch::{reflected, store};
 
 /// How often files are looked at, and what failed for reasons of ours is tried again.
@@ -86,12 +85,15 @@ impl Catalogue {
             |_| {},
         );
         let (maps, changed_maps) = mpsc::unbounded_channel();
+        let (statuses, told) = mpsc::unbounded_channel();
+        tokio::spawn(write_statuses(self.client.clone(), told));
         Keeper {
             catalogue: self,
             plugins,
             entries: BTreeMap::new(),
             watched: BTreeMap::new(),
             maps,
+            statuses,
             trying: JoinSet::new(),
             listed: false,
         }
@@ -107,6 +109,7 @@ struct Keeper {
     entries: BTreeMap<String, Entry>,
     watched: BTreeMap<MapName, AbortHandle>,
     maps: mpsc::UnboundedSender<MapName>,
+    statuses: mpsc::UnboundedSender<Told>,
     trying: JoinSet<(String, Attempt)>,
     listed: bool,
 }
@@ -122,6 +125,8 @@ struct Entry {
     again: bool,
     /// It was tried at least once.
     settled: bool,
+    /// The status that was written last: the watch may not have shown it yet.
+    told: Option<McpPluginStatus>,
 }
 
 impl Keeper {
@@ -278,7 +283,8 @@ impl Keeper {
     }
 
     /// Makes what is in force known, and writes what changed into the statuses.
-    fn publish(&self) {
+    fn publish(&mut self) {
+        let all_tried = self.all_tried();
         let snapshot = Snapshot::new(
             self.entries
                 .values()
@@ -293,9 +299,13 @@ impl Keeper {
         });
         for guarded in self.plugins.state() {
             let Ok(plugin) = &guarded.0 else { continue };
-            let Some(entry) = self.entries.get(&plugin.name_any()) else {
+            let Some(entry) = self.entries.get_mut(&plugin.name_any()) else {
                 continue;
             };
+            // At the start, what an earlier run wrote is truer than that some are still being loaded.
+            if !all_tried && plugin.status.is_some() {
+                continue;
+            }
             let new = status::status(
                 plugin,
                 entry.active.as_deref(),
@@ -303,18 +313,20 @@ impl Keeper {
                 registrar.as_deref(),
                 Timestamp::now(),
             );
-            if status::differs(&new, plugin.status.as_ref()) {
-                tokio::spawn(write_status(
-                    self.catalogue.client.clone(),
-                    plugin.name_any(),
-                    new,
-                ));
+            if status::differs(&new, entry.told.as_ref().or(plugin.status.as_ref())) {
+                entry.told = Some(new.clone());
+                // The receiver is gone only when the program ends.
+                let _ = self.statuses.send((plugin.name_any(), new));
             }
         }
     }
 
+    fn all_tried(&self) -> bool {
+        self.listed && self.entries.values().all(|entry| entry.settled)
+    }
+
     fn tell_ready(&self) {
-        let all = self.listed && self.entries.values().all(|entry| entry.settled);
+        let all = self.all_tried();
         self.catalogue
             .ready
             .send_if_modified(|ready| all && !std::mem::replace(ready, true));
@@ -365,13 +377,4 @@ async fn watch_map(client: Client, name: MapName, changed: mpsc::UnboundedSender
             futures::future::ready(())
         })
         .await;
-}
-
-async fn write_status(client: Client, name: String, status: McpPluginStatus) {
-    let api: Api<McpPlugin> = Api::all(client);
-    let body = json!({ "apiVersion": API_VERSION, "kind": PLUGIN_KIND, "metadata": { "name": name }, "status": status });
-    let params = PatchParams::apply(field_managers::PLUGINS).force();
-    if let Err(error) = api.patch_status(&name, &params, &Patch::Apply(&body)).await {
-        warn!(plugin = name, %error, "status of MCPPlugin not written");
-    }
 }

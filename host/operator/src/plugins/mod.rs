@@ -16,6 +16,7 @@ mod snapshot;
 mod source;
 mod status;
 mod subject;
+mod write_status;
 
 pub use activate::{ActivePlugin, Rejection};
 pub use catalogue::{Catalogue, CatalogueOptions};

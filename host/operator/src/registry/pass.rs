@@ -7,6 +7,7 @@ use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_core::conditions::{Statement, Truth};
 use mcp_operator_core::registration::{Observed, Plan, Registration, State, Step};
 use mcp_operator_core::registry::{self, Desired};
+use mcp_operator_core::retry::ErrorClass;
 use mcp_operator_core::status::key;
 use tracing::{info, warn};
 
@@ -31,6 +32,8 @@ pub(super) struct Registry {
 pub(super) struct Standing {
     /// Nothing is going on that would need another look soon.
     pub(super) settled: bool,
+    /// Why it could not be settled, if something failed.
+    pub(super) failed: Option<ErrorClass>,
     /// When a grace period ends.
     pub(super) look_again: Option<Timestamp>,
 }
@@ -73,25 +76,28 @@ impl Registry {
             let settled = self.tell(&servers, &statements).await;
             return Standing {
                 settled,
+                failed: None,
                 look_again: desired.look_again,
             };
         };
-        let settled = match self.converge(registrar, &desired).await {
+        let (settled, failed) = match self.converge(registrar, &desired).await {
             Ok(outcome) => {
                 let statements =
                     Statements::of_plan(&desired, &outcome.plan, outcome.failed.as_ref());
                 let told = self.tell(&servers, &statements).await;
-                outcome.is_settled() && told
+                let failed = outcome.failed.map(|failed| failed.error.class());
+                (outcome.settled && told, failed)
             }
             Err(error) => {
                 warn!(category = error.category(), %error, "registration failed");
                 let statements = Statements::of_all(&desired, error.category(), &error.to_string());
                 self.tell(&servers, &statements).await;
-                false
+                (false, Some(error.class()))
             }
         };
         Standing {
             settled,
+            failed,
             look_again: desired.look_again,
         }
     }
@@ -135,9 +141,9 @@ impl Registry {
             info!(step = %step.action, "registration");
         }
         Ok(Outcome {
+            settled: plan.steps.is_empty() && !plan.is_pending() && !passing,
             plan,
             failed,
-            passing,
         })
     }
 
@@ -151,14 +157,8 @@ impl Registry {
 struct Outcome {
     plan: Plan,
     failed: Option<FailedStep>,
-    /// Something that was observed will change by itself.
-    passing: bool,
-}
-
-impl Outcome {
-    fn is_settled(&self) -> bool {
-        self.plan.steps.is_empty() && !self.plan.is_pending() && !self.passing
-    }
+    /// Nothing had to be done, and nothing that was observed will change by itself.
+    settled: bool,
 }
 
 /// A step that could not be carried out.

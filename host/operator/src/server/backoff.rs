@@ -7,7 +7,7 @@ use std::time::Duration;
 use mcp_operator_core::retry::{ErrorClass, retry_after};
 
 /// A number from 0.0 to 1.0 that differs from call to call: spreads what would come together.
-pub(super) fn jitter() -> f64 {
+pub(crate) fn jitter() -> f64 {
     f64::from(jiff::Timestamp::now().subsec_nanosecond().unsigned_abs() % 1000) / 1000.0
 }
 

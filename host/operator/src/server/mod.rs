@@ -16,6 +16,7 @@ mod reconcile;
 mod servers;
 mod write_status;
 
+pub(crate) use backoff::jitter;
 pub use context::Context;
 pub use controller::run;
 pub(crate) use reconcile::{Basis, complete, judge};

@@ -30,9 +30,11 @@ fn nothing_is_written_where_nothing_changes_nor_after_a_restart() -> Result<()> 
 fn nothing_is_written(world: &mut World, when: &str) -> Result<()> {
     sleep(Duration::from_secs(15));
     let requests = world.audit.requests()?;
+    // In these tests the operator listens elsewhere each time: that must be written.
+    let must = |request: &&Request| request.resource.ends_with("webhookconfigurations");
     let writes: Vec<&Request> = requests
         .iter()
-        .filter(|request| request.is_write())
+        .filter(|request| request.is_write() && !must(request))
         .collect();
     ensure!(writes.is_empty(), "{when}: {writes:?}");
     Ok(())

@@ -34,7 +34,10 @@ impl World {
         let cluster = ControlPlane::start(&Cache::open()?, options)?;
         install_definitions(cluster.kubectl())?;
         install_plugins(cluster.kubectl())?;
-        cluster.kubectl().run(&["create", "namespace", NAMESPACE])?;
+        // The second is where the registrar writes to.
+        for namespace in [NAMESPACE, "litellm"] {
+            cluster.kubectl().run(&["create", "namespace", namespace])?;
+        }
         let environment = Environment {
             kubectl: cluster.kubectl().clone(),
             ..Environment::open()?

@@ -3,18 +3,52 @@
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use mcp_cluster::{Cache, ensure_rust_targets, handle_signals, repository};
-use mcp_e2e::Artifacts;
+use mcp_cluster::{
+    Cache, Kubectl, control_plane_tools, ensure_rust_targets, handle_signals, repository,
+};
+use mcp_e2e::{Artifacts, Environment};
 
-pub(crate) fn run() -> Result<()> {
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// What is measured.
+    #[arg(value_enum, default_value = "plugin")]
+    what: What,
+    /// More, for longer: takes most of an hour.
+    #[arg(long)]
+    full: bool,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum What {
+    /// A call of a plugin, beside native code.
+    Plugin,
+    /// The controller, beside a client that just applies the same objects.
+    Controller,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     handle_signals()?;
     ensure_rust_targets()?;
-    let artifacts = Artifacts::build(&Cache::open()?)?;
+    let cache = Cache::open()?;
+    let (bench, artifacts) = match arguments.what {
+        What::Plugin => ("plugin_call", Artifacts::build(&cache)?),
+        What::Controller => ("controller", Artifacts::build_optimised(&cache)?),
+    };
+    let tools = control_plane_tools(&cache)?;
+    let environment = Environment {
+        // The bench starts a control plane of its own.
+        kubectl: Kubectl::new(tools.path("kubectl"), cache.root().join("none")),
+        artifacts,
+        logs: cache.folder("logs/bench")?,
+    };
     let mut command = Command::new("cargo");
     command
         .current_dir(repository())
-        .args(["bench", "--package", "mcp-bench"])
-        .env("MCP_TEST_PLUGINS", &artifacts.plugins);
+        .args(["bench", "--package", "mcp-bench", "--bench", bench]);
+    if arguments.full {
+        command.args(["--", "--full"]);
+    }
+    environment.tell(&mut command);
     let status = command.status().context("cannot run cargo")?;
     ensure!(status.success(), "`cargo bench` failed ({status})");
     Ok(())
