@@ -41,6 +41,8 @@ impl Rig {
         let cluster = ControlPlane::start(&Cache::open()?, options)?;
         install_definitions(cluster.kubectl())?;
         install_plugins(cluster.kubectl())?;
+        // Where the registrar writes to: a step that fails would be tried again and again.
+        cluster.kubectl().run(&["create", "namespace", "litellm"])?;
         let environment = Environment {
             kubectl: cluster.kubectl().clone(),
             ..Environment::open()?
@@ -184,7 +186,8 @@ pub(crate) fn server(namespace: &str, name: &str) -> Value {
         "spec": {
             "image": { "repository": "docker.io/local/mcp-weather", "tag": "1.0.0" },
             "config": { "logLevel": "info" },
-            "resources": { "limits": { "cpu": "500m", "memory": "64Mi" } },
+            // Small: all of them must fit on the simulated node.
+            "resources": { "limits": { "cpu": "10m", "memory": "64Mi" } },
             "litellm": { "autoRegister": false },
         },
     })
