@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use futures::future::try_join_all;
+use futures::future::join_all;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
 use mcp_operator_api::v1alpha1::McpPlugin;
@@ -22,12 +22,14 @@ pub(crate) async fn activate_all(
     plugins: &[McpPlugin],
 ) -> Result<Snapshots, String> {
     let maps = ConfigMaps::Given(maps);
-    let activated = try_join_all(
+    let activated = join_all(
         plugins
             .iter()
             .map(|plugin| activate_one(host, builtin, &maps, plugin)),
     );
-    let active = activated.await?.into_iter().flatten().collect();
+    // Of several that fail, the first by order is told: every time the same.
+    let active: Vec<Option<_>> = activated.await.into_iter().collect::<Result<_, String>>()?;
+    let active = active.into_iter().flatten().collect();
     Ok(Snapshots::fixed(Snapshot::new(active)))
 }
 

@@ -5,10 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::StreamExt;
 use kube::api::DynamicObject;
-use kube::core::ApiResource;
 use kube::runtime::WatchStreamExt;
-use kube::runtime::reflector::store::Writer;
-use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, ResourceExt};
 use mcp_operator_api::names::{self, labels};
@@ -19,6 +17,7 @@ use tracing::warn;
 
 use super::super::apis::watch_served;
 use super::super::servers::ServerRef;
+use super::objects::Objects;
 use super::written::Written;
 use crate::watch as watches;
 
@@ -36,8 +35,7 @@ pub(in super::super) enum State {
 }
 
 pub(super) struct Kind {
-    resource: ApiResource,
-    store: Store<DynamicObject>,
+    objects: Arc<Objects>,
     pub(super) written: Arc<Written>,
     owned: Arc<Owned>,
     state: watch::Receiver<State>,
@@ -54,13 +52,13 @@ impl Kind {
         owners: mpsc::UnboundedSender<ServerRef>,
     ) -> Self {
         let resource = kind.api_resource();
-        let (store, writer) = watches::store(resource.clone());
+        let objects = Arc::new(Objects::default());
         let (tell, state) = watch::channel(State::Starting);
         let (written, owned) = (Arc::new(Written::default()), Arc::new(Owned::default()));
         let follower = Follower {
             kind,
             api: Api::all_with(client.clone(), &resource),
-            writer,
+            objects: objects.clone(),
             written: written.clone(),
             owned: owned.clone(),
             owners,
@@ -69,8 +67,7 @@ impl Kind {
         let served = kind.is_optional().then(|| watch_served(client, kind));
         tokio::spawn(follower.run(served));
         Self {
-            resource,
-            store,
+            objects,
             written,
             owned,
             state,
@@ -86,10 +83,9 @@ impl Kind {
     }
 
     pub(super) fn get(&self, namespace: &str, name: &str) -> Option<Arc<DynamicObject>> {
-        let reference = ObjectRef::new_with(name, self.resource.clone()).within(namespace);
         self.written
             .newer(namespace, name)
-            .or_else(|| self.store.get(&reference))
+            .or_else(|| self.objects.get(namespace, name).map(Arc::new))
     }
 
     pub(super) fn names_of(&self, server: &ServerRef) -> BTreeSet<String> {
@@ -133,7 +129,7 @@ impl Owned {
 struct Follower {
     kind: ManagedKind,
     api: Api<DynamicObject>,
-    writer: Writer<DynamicObject>,
+    objects: Arc<Objects>,
     written: Arc<Written>,
     owned: Arc<Owned>,
     owners: mpsc::UnboundedSender<ServerRef>,
@@ -182,7 +178,7 @@ impl Follower {
     }
 
     fn take(&mut self, event: &Event<DynamicObject>) {
-        self.writer.apply_watcher_event(event);
+        self.objects.take(event);
         self.written.seen(event);
         if let Event::Apply(object) | Event::Delete(object) | Event::InitApply(object) = event
             && let Some(owner) = owner(object)
@@ -202,7 +198,7 @@ impl Follower {
     /// Everything of a kind is gone together with its API.
     fn forget(&mut self) {
         for event in [Event::Init, Event::InitDone] {
-            self.writer.apply_watcher_event(&event);
+            self.objects.take(&event);
             self.written.seen(&event);
         }
         self.turn(State::NotServed);

@@ -1,6 +1,7 @@
 //! The objects that are there: one watch for each kind, filtered by our label, kept small.
 
 mod kind;
+mod objects;
 mod written;
 
 use std::collections::{BTreeSet, HashMap};

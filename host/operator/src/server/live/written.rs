@@ -2,15 +2,14 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use kube::ResourceExt;
 use kube::api::DynamicObject;
 use kube::runtime::watcher::Event;
 use mcp_operator_core::manifest::Manifest;
 
-/// Namespace and name.
-type Key = (String, String);
+use super::objects::{Key, key, lock};
 
 /// What is remembered of our own writes, beside what the watch shows.
 #[derive(Default)]
@@ -64,14 +63,6 @@ impl Written {
             Event::Init => {}
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn key(object: &DynamicObject) -> Key {
-    (object.namespace().unwrap_or_default(), object.name_any())
 }
 
 fn version(object: &DynamicObject) -> Option<u64> {
