@@ -135,3 +135,57 @@ fn litellm_itself_loads_every_golden_file() -> Result<()> {
     }
     Ok(())
 }
+
+/// Where a pod does not serve, the status says why in the words of the kubelet.
+#[test]
+fn a_pod_that_cannot_run_is_told() -> Result<()> {
+    let environment = Environment::open()?;
+    let kubectl = &environment.kubectl;
+    kubectl.run(&["create", "namespace", "broken"])?;
+    let server = |name: &str, tag: &str, port: &str| {
+        json!({
+            "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPServer",
+            "metadata": { "name": name, "namespace": "broken" },
+            "spec": {
+                "image": { "repository": "docker.io/local/mcp-weather", "tag": tag }, "replicas": 1,
+                "env": [{ "name": "PORT", "value": port }],
+                "resources": { "limits": { "cpu": "100m", "memory": "64Mi" } }, "litellm": { "autoRegister": false },
+            },
+        })
+    };
+    // The second does not understand its port.
+    for (server, reason, message) in [
+        (
+            server("no-image", "9.9.9", "8080"),
+            "ImagePullBackOff",
+            "cannot pull image docker.io/local/mcp-weather:9.9.9",
+        ),
+        (
+            server("crashing", "1.0.0", "none"),
+            "CrashLoopBackOff",
+            "ended with exit code",
+        ),
+    ] {
+        kubectl.apply(&server.to_string())?;
+        let name = server["metadata"]["name"].as_str().unwrap();
+        eventually(reason, Duration::from_mins(1), || {
+            let server = kubectl.json(&["get", "mcpserver", name, "--namespace=broken"])?;
+            let conditions = server["status"]["conditions"]
+                .as_array()
+                .cloned()
+                .unwrap_or_default();
+            let told = conditions.iter().any(|condition| {
+                condition["type"] == "Ready"
+                    && condition["reason"] == reason
+                    && condition["message"].to_string().contains(message)
+            });
+            ensure!(
+                told && server["status"]["phase"] == "Failed",
+                "{}",
+                server["status"]
+            );
+            Ok(())
+        })?;
+    }
+    kubectl.run(&["delete", "namespace", "broken"]).map(drop)
+}

@@ -2,7 +2,7 @@
 //!
 //! [`documents`] reads manifests and [`world`] puts together what judges them. [`admission`] is the API server: it
 //! decodes, fills in defaults and judges by the [`definition`], and asks the operator's own webhook in between.
-//! [`render`] goes on with the operator's own reconcile, up to the step where it would write. [`kubectl`] words what is
+//! [`mod@render`] goes on with the operator's own reconcile, up to the step where it would write. [`kubectl`] words what is
 //! said. There is no rule, default or object here that the running operator does not have.
 
 mod admission;
