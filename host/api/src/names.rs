@@ -61,6 +61,8 @@ pub mod conditions {
     pub const DISRUPTION_BUDGET_CREATED: &str = "PodDisruptionBudgetCreated";
     /// The gateway serves this server's tools.
     pub const LITELLM_REGISTERED: &str = "LiteLLMRegistered";
+    /// On an MCPPlugin with a registrar: whether it registers MCPServers now.
+    pub const REGISTRAR: &str = "Registrar";
     /// Summary: everything that this MCPServer asks for is there and serves.
     pub const READY: &str = "Ready";
 }

@@ -29,4 +29,6 @@ pub mod rotation;
 pub mod schema;
 mod statements;
 pub mod status;
+pub mod steps;
+pub mod succession;
 pub mod yaml;

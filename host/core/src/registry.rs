@@ -11,7 +11,7 @@ use crate::conditions::{self, Statement, Truth};
 use crate::status::reasons;
 
 /// A server that the gateway should know.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Entry {
     /// Namespace of the MCPServer.
     pub namespace: String,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 /// What kind of error it is: decides whether and when to try again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
@@ -46,6 +48,22 @@ pub fn retry_after(class: ErrorClass, attempt: u32, jitter: f64) -> Option<Durat
     Some(pause.mul_f64(0.75 + jitter.clamp(0.0, 1.0) / 2.0))
 }
 
+/// No service is waited for longer than this, whatever it asks for.
+const LONGEST_WAIT: Duration = Duration::from_mins(10);
+
+/// How long an HTTP service wants to be left alone: its header `Retry-After`, seconds or a date.
+pub fn retry_after_header(value: &str, now: Timestamp) -> Option<Duration> {
+    let value = value.trim();
+    let wait = if let Ok(seconds) = value.parse() {
+        Duration::from_secs(seconds)
+    } else {
+        let parser = jiff::fmt::rfc2822::DateTimeParser::new();
+        let at = parser.parse_timestamp(value).ok()?;
+        Duration::try_from(at.duration_since(now)).unwrap_or_default()
+    };
+    Some(wait.min(LONGEST_WAIT))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -65,6 +83,17 @@ mod tests {
         assert_eq!(pauses[0], Duration::from_millis(500));
         assert!(pauses.windows(2).all(|pair| pair[0] <= pair[1]));
         assert_eq!(pauses.last(), Some(&SLOWEST));
+    }
+
+    #[test]
+    fn a_service_says_when_it_wants_to_be_asked_again() {
+        let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let wait = |value| retry_after_header(value, now).map(|wait| wait.as_secs());
+        assert_eq!(wait("7"), Some(7));
+        assert_eq!(wait("Thu, 01 Jan 2026 00:01:00 GMT"), Some(60));
+        assert_eq!(wait("Wed, 31 Dec 2025 00:01:00 GMT"), Some(0));
+        assert_eq!(wait("86400"), Some(600));
+        assert_eq!(wait("soon"), None);
     }
 
     proptest! {

@@ -82,9 +82,17 @@ pub struct RunArguments {
     #[arg(long, env = "CONCURRENCY", default_value_t = 16)]
     pub concurrency: u16,
 
-    /// Milliseconds for which changes of registrations are collected.
-    #[arg(long, env = "REGISTRY_DEBOUNCE_MILLISECONDS", default_value_t = 1000)]
+    /// Milliseconds without a change after which changes of registrations are carried out.
+    #[arg(long, env = "REGISTRY_DEBOUNCE_MILLISECONDS", default_value_t = 2000)]
     pub registry_debounce_milliseconds: u64,
+
+    /// Seconds for which changes are collected at most, while more of them come.
+    #[arg(long, env = "REGISTRY_DEBOUNCE_LONGEST_SECONDS", default_value_t = 60)]
+    pub registry_debounce_longest_seconds: u32,
+
+    /// Seconds between two looks at LiteLLM when nothing changes.
+    #[arg(long, env = "REGISTRY_RESYNC_SECONDS", default_value_t = 60)]
+    pub registry_resync_seconds: u32,
 
     /// Seconds that a registered server may be without a serving pod before it is taken out of LiteLLM.
     #[arg(long, env = "REGISTRY_GRACE_SECONDS", default_value_t = 300)]
@@ -189,6 +197,10 @@ impl RunArguments {
             instance: self.instance.clone(),
             concurrency: self.concurrency,
             registry_debounce: Duration::from_millis(self.registry_debounce_milliseconds),
+            registry_debounce_longest: Duration::from_secs(
+                self.registry_debounce_longest_seconds.into(),
+            ),
+            registry_resync: Duration::from_secs(self.registry_resync_seconds.max(1).into()),
             registry_grace: SignedDuration::from_secs(i64::from(self.registry_grace_seconds)),
         }
     }

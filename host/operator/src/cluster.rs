@@ -9,7 +9,7 @@ use mcp_operator_api::names::{API_VERSION, PLUGIN_KIND, SERVER_KIND};
 use tokio::time::{Instant, sleep, timeout};
 
 /// What the operator calls itself.
-const AGENT: &str = concat!("mcp-operator/", env!("CARGO_PKG_VERSION"));
+pub(crate) const AGENT: &str = concat!("mcp-operator/", env!("CARGO_PKG_VERSION"));
 
 /// How long the API server may take for the first answer.
 const PATIENCE: Duration = Duration::from_secs(15);

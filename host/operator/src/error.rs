@@ -1,10 +1,14 @@
 //! Errors of everything that talks to the API server: a class that decides about trying again, and a
 //! category, one word that is used alike in conditions, events, metrics and logs.
 
+use std::time::Duration;
+
 use mcp_operator_core::admission::PluginFailure;
 use mcp_operator_core::retry::ErrorClass;
 use mcp_operator_core::status::Failure;
 use thiserror::Error;
+
+use crate::connections::ExchangeError;
 
 /// Something that stopped a pass.
 #[derive(Debug, Error)]
@@ -33,11 +37,18 @@ pub enum Error {
     /// What plugins made of an MCPServer is none.
     #[error("plugins changed the MCPServer into something that cannot be read")]
     NotAServer,
-    /// A plan names a connection that the MCPPlugin does not declare.
-    #[error("the registrar's MCPPlugin declares no connection {name}: add it to spec.connections")]
-    NoConnection {
-        /// Name in the plan.
-        name: String,
+    /// A request that a registrar planned was not sent, or not answered as it should be.
+    #[error(transparent)]
+    Exchange(#[from] ExchangeError),
+    /// The operator's own notes about registrars are none.
+    #[error(
+        "{place} cannot be read ({why}): delete it; what a replaced registrar has left behind then stays"
+    )]
+    UnreadableRecord {
+        /// Where they are.
+        place: String,
+        /// Why they cannot be read.
+        why: String,
     },
     /// Objects of a kind cannot be read, so none can be written without risk.
     #[error("{kind} objects cannot be read: {message}")]
@@ -86,13 +97,15 @@ impl Error {
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::Api { source, .. } => api_class(source),
-            Self::ForeignObject { .. } | Self::Unreadable { .. } => ErrorClass::External,
+            Self::ForeignObject { .. }
+            | Self::Unreadable { .. }
+            | Self::UnreadableRecord { .. } => ErrorClass::External,
             Self::Plugins(failures) if failures.iter().all(|failure| failure.guest) => {
                 ErrorClass::PluginGuest
             }
             Self::Plugins(_) => ErrorClass::PluginHost,
             Self::NotAServer => ErrorClass::PluginGuest,
-            Self::NoConnection { .. } => ErrorClass::Terminal,
+            Self::Exchange(error) => error.class(),
             Self::Timeout { .. } => ErrorClass::Transient,
         }
     }
@@ -107,8 +120,22 @@ impl Error {
                 .first()
                 .map_or("PluginFailed", |failure| failure.category),
             Self::NotAServer => "PatchRefused",
-            Self::NoConnection { .. } => "NoConnection",
+            Self::UnreadableRecord { .. } => "UnreadableRecord",
+            Self::Exchange(error) => error.category(),
             Self::Timeout { .. } => "Timeout",
+        }
+    }
+
+    /// Whether other requests over the same connection would fare no better now.
+    pub fn is_of_connection(&self) -> bool {
+        matches!(self, Self::Exchange(error) if error.is_of_connection())
+    }
+
+    /// When the service that refused something wants to be asked again.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Exchange(error) => error.retry_after(),
+            _ => None,
         }
     }
 

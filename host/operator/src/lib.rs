@@ -3,9 +3,11 @@
 
 pub mod cli;
 mod cluster;
+pub mod connections;
 pub mod crd;
 mod error;
 mod health;
+mod named_watches;
 mod namespaces;
 pub mod offline;
 pub mod plugins;

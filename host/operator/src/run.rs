@@ -13,6 +13,7 @@ use tracing::info;
 use crate::cli::{PluginArguments, RunArguments};
 use crate::namespaces::Namespaces;
 use crate::plugins::{Catalogue, CatalogueOptions};
+use crate::registry::Tools;
 use crate::webhook::{self, Identity};
 use crate::{cluster, health, registry, server};
 
@@ -28,6 +29,13 @@ pub async fn run(arguments: RunArguments) -> Result<()> {
 
     let options = CatalogueOptions {
         builtin: arguments.plugins.builtin_plugins.clone(),
+    };
+    let tools = Tools {
+        client: client.clone(),
+        settings: settings.clone(),
+        host: host.clone(),
+        builtin: options.builtin.clone(),
+        namespace: arguments.namespace.clone(),
     };
     let (catalogue, snapshots, mut plugins_ready) = Catalogue::new(client.clone(), host, options);
     let catalogue = tokio::spawn(catalogue.run());
@@ -59,19 +67,19 @@ pub async fn run(arguments: RunArguments) -> Result<()> {
 
     let recorder = Recorder::new(client.clone(), Reporter::from("mcp-operator"));
     let (context, woken) = server::Context::watch(
-        client.clone(),
-        settings.clone(),
+        client,
+        settings,
         snapshots.clone(),
         namespaces,
-        recorder,
+        recorder.clone(),
     );
     let servers = context.servers().clone();
     let controller = tokio::spawn(server::run(Arc::new(context), woken, shutdown.clone()));
     let registry = tokio::spawn(registry::run(
-        client,
-        settings,
+        tools,
         snapshots,
         servers,
+        recorder,
         shutdown.clone(),
     ));
 

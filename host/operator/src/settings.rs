@@ -16,6 +16,10 @@ pub struct Settings {
     pub concurrency: u16,
     /// How long changes of the registry are collected before they are carried out.
     pub registry_debounce: Duration,
+    /// How long they are collected at most, while more of them come.
+    pub registry_debounce_longest: Duration,
+    /// How often the gateway is looked at without any change: somebody may have changed it, or it may have lost its data.
+    pub registry_resync: Duration,
     /// How long a registered server may be without a serving pod before it leaves the registry.
     pub registry_grace: SignedDuration,
 }
@@ -26,7 +30,9 @@ impl Default for Settings {
             build: build::Settings::default(),
             instance: "mcp-operator".into(),
             concurrency: 16,
-            registry_debounce: Duration::from_secs(1),
+            registry_debounce: Duration::from_secs(2),
+            registry_debounce_longest: Duration::from_mins(1),
+            registry_resync: Duration::from_mins(1),
             registry_grace: SignedDuration::from_mins(5),
         }
     }

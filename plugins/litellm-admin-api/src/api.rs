@@ -1,12 +1,10 @@
 //! Requests of LiteLLM's admin API.
 
+use litellm_identity::SERVERS;
 use mcp_plugin_sdk::HttpRequest;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::settings::Settings;
-
-/// The collection of MCP servers.
-pub(crate) const SERVERS: &str = "/v1/mcp/server";
 
 /// What may stand in a segment of a path as it is.
 const UNRESERVED: AsciiSet = NON_ALPHANUMERIC

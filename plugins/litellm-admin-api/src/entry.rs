@@ -1,11 +1,8 @@
-//! One MCP server in LiteLLM: as it should be, and as it is.
+//! One MCP server as LiteLLM should have it.
 
-use std::borrow::Cow;
-
-use litellm_identity::{Mark, server_id};
+use litellm_identity::{Listed, Mark, server_id};
 use mcp_plugin_sdk::Server;
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::value::RawValue;
+use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// An entry as it should be: the whole body of a request.
@@ -56,85 +53,8 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// An entry as LiteLLM lists it. What is listed has more fields than what was sent, and other values in some.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Listed<'a> {
-    #[serde(borrow)]
-    pub(crate) server_id: Cow<'a, str>,
-    #[serde(borrow, default)]
-    server_name: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    alias: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    url: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    transport: Option<Text<'a>>,
-    #[serde(default)]
-    is_config: Option<bool>,
-    #[serde(borrow, default, rename = "mcp_info", deserialize_with = "mark")]
-    mark: ListedMark<'a>,
-}
-
-/// A text that is borrowed from the answer wherever that is possible, also inside an `Option`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-/// What we left in `mcp_info`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct ListedMark<'a> {
-    #[serde(borrow)]
-    managed_by: Cow<'a, str>,
-    #[serde(borrow)]
-    namespace: Cow<'a, str>,
-    #[serde(borrow)]
-    name: Cow<'a, str>,
-    #[serde(borrow)]
-    spec_hash: Cow<'a, str>,
-}
-
-/// Others may keep anything in `mcp_info`: what does not look like a mark is none.
-fn mark<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<ListedMark<'a>, D::Error> {
-    let info = <&'a RawValue>::deserialize(deserializer)?;
-    Ok(serde_json::from_str(info.get()).unwrap_or_default())
-}
-
-impl Listed<'_> {
-    /// Whether it comes from LiteLLM's configuration file, where the API cannot change it.
-    pub(crate) fn is_in_file(&self) -> bool {
-        self.is_config == Some(true)
-    }
-
-    /// Whether this installation made it.
-    pub(crate) fn is_ours(&self, instance: &str) -> bool {
-        let id = self.server_id.strip_prefix(instance);
-        !self.is_in_file()
-            && id.is_some_and(|rest| rest.starts_with('.'))
-            && self.mark.managed_by == instance
-    }
-
-    /// Whether nothing has to be changed. Where a server is reached is compared too, in case that somebody edited it.
-    pub(crate) fn is(&self, wanted: &Wanted<'_>) -> bool {
-        let same = |listed: &Option<Text<'_>>, wanted: &str| {
-            listed.as_ref().is_none_or(|listed| listed.0 == wanted)
-        };
-        self.mark.spec_hash == wanted.mcp_info.spec_hash
-            && same(&self.server_name, wanted.server_name)
-            && same(&self.url, wanted.url)
-            && same(&self.transport, wanted.transport)
-    }
-
-    /// Names that nobody else can have, as LiteLLM compares them.
-    pub(crate) fn names(&self) -> impl Iterator<Item = String> {
-        [&self.server_name, &self.alias]
-            .into_iter()
-            .flatten()
-            .map(|name| name.0.to_lowercase())
-    }
-
-    /// `namespace/name` of the MCPServer that it was made for.
-    pub(crate) fn key(&self) -> String {
-        format!("{}/{}", self.mark.namespace, self.mark.name)
-    }
+/// Whether nothing has to be changed. Where a server is reached is compared too, in case that somebody edited it.
+pub(crate) fn is_up_to_date(listed: &Listed<'_>, wanted: &Wanted<'_>) -> bool {
+    listed.spec_hash() == wanted.mcp_info.spec_hash
+        && listed.has(wanted.server_name, wanted.url, wanted.transport)
 }

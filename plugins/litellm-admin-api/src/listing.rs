@@ -1,16 +1,19 @@
 //! What LiteLLM knows, or why it cannot be asked.
 
+use std::collections::HashSet;
+
+use litellm_identity::{HEALTH, Listed, SERVERS, unhealthy};
 use mcp_plugin_sdk::{
     HttpResponse, Observed, Read, ReadSource, Registration, RegistrationState, Registry, Server,
 };
 use serde_json::Value;
 
-use crate::api::{SERVERS, get};
-use crate::entry::Listed;
+use crate::api::get;
 use crate::settings::Settings;
 
 const LIST: &str = "list";
 const DATABASE: &str = "database";
+const HEALTHY: &str = "health";
 /// Asking for one entry needs the database, listing does not. No server can have this name: it has hyphens.
 const NOBODY: &str = "/v1/mcp/server/mcp-operator-asks-for-nobody";
 /// What LiteLLM answers then.
@@ -20,12 +23,13 @@ const EXCERPT: usize = 200;
 
 /// The list, and whether there is a database to change it in.
 pub(crate) fn observe(settings: &Settings) -> Vec<Read> {
-    [(LIST, SERVERS), (DATABASE, NOBODY)]
-        .map(|(id, path)| Read {
-            id: id.into(),
-            source: ReadSource::Http(get(settings, path)),
-        })
-        .into()
+    let always = [(LIST, SERVERS), (DATABASE, NOBODY)].into_iter();
+    let wanted = always.chain(settings.verify_health.then_some((HEALTHY, HEALTH)));
+    let read = |(id, path): (&str, &str)| Read {
+        id: id.into(),
+        source: ReadSource::Http(get(settings, path)),
+    };
+    wanted.map(read).collect()
 }
 
 /// Why nothing can be registered now.
@@ -92,6 +96,14 @@ pub(crate) fn read<'a>(
         );
         Obstacle::pending("UnreadableAnswer", message)
     })
+}
+
+/// Ids of the servers that LiteLLM cannot reach, if somebody wants to know.
+pub(crate) fn unreachable(registry: &Registry) -> HashSet<String> {
+    match registry.observed(HEALTHY) {
+        Some(Observed::Http(response)) if response.status == 200 => unhealthy(&response.body),
+        _ => HashSet::new(),
+    }
 }
 
 fn check_status(settings: &Settings, response: &HttpResponse) -> Result<(), Obstacle> {

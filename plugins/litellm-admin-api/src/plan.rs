@@ -2,13 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use litellm_identity::{Assigned, Refusal, assign, server_id};
+use litellm_identity::{Assigned, Listed, Refusal, assign, server_id};
 use mcp_plugin_sdk::{
     Action, HttpRequest, Plan, Registration, RegistrationState, Registry, Server, Step,
 };
 
 use crate::api;
-use crate::entry::{Listed, Wanted};
+use crate::entry::{Wanted, is_up_to_date};
 use crate::listing;
 use crate::settings::Settings;
 
@@ -28,7 +28,15 @@ pub(crate) fn plan(settings: &Settings, registry: &Registry) -> Plan {
             };
         }
     };
-    Difference::new(settings, &registry.instance, &assigned, &listed).plan(&assigned)
+    let unreachable = listing::unreachable(registry);
+    Difference::new(
+        settings,
+        &registry.instance,
+        &assigned,
+        &listed,
+        unreachable,
+    )
+    .plan(&assigned)
 }
 
 /// What is listed, seen from what should be.
@@ -40,6 +48,8 @@ struct Difference<'a> {
     leaving: Vec<&'a Listed<'a>>,
     /// Who has a name when those that leave are gone.
     holders: HashMap<String, &'a str>,
+    /// Ids of servers that LiteLLM cannot reach.
+    unreachable: HashSet<String>,
 }
 
 impl<'a> Difference<'a> {
@@ -48,6 +58,7 @@ impl<'a> Difference<'a> {
         instance: &'a str,
         assigned: &[Assigned<'_>],
         listed: &'a [Listed<'a>],
+        unreachable: HashSet<String>,
     ) -> Self {
         let wanted: HashSet<String> = assigned
             .iter()
@@ -69,10 +80,12 @@ impl<'a> Difference<'a> {
                 .collect(),
             leaving,
             holders: holders.collect(),
+            unreachable,
         }
     }
 
-    /// Those that leave go first, since they may have names that others get.
+    /// Those that leave go first, since they may have names that others get; after them, requests of one kind follow each
+    /// other, so that they can be sent at the same time.
     fn plan(&self, assigned: &[Assigned<'_>]) -> Plan {
         let mut steps: Vec<Step> = self
             .leaving
@@ -88,6 +101,7 @@ impl<'a> Difference<'a> {
             };
             registrations.push(stands.unwrap_or_else(|refusal| refusal.registration(server)));
         }
+        steps.sort_by_key(order);
         Plan {
             steps,
             registrations,
@@ -103,8 +117,23 @@ impl<'a> Difference<'a> {
         let id = server_id(self.instance, server);
         let found = self.by_id.get(id.as_str());
         if let Some(found) = found {
+            if found.is_in_file() && found.is_marked(self.instance) {
+                let message = format!(
+                    "{id} is still in LiteLLM's configuration file, which the admin API cannot change: waiting for LiteLLM to be rolled out without it"
+                );
+                return Ok(registration(
+                    server,
+                    "",
+                    RegistrationState::Pending,
+                    "LeavingConfigurationFile",
+                    message,
+                ));
+            }
             self.check_owner(found)?;
-            if found.is(&Wanted::new(self.instance, server, name)) {
+            if is_up_to_date(found, &Wanted::new(self.instance, server, name)) {
+                if self.unreachable.contains(&id) {
+                    return Err(Refusal::unhealthy(name, &server.url));
+                }
                 let message = format!("Registered with LiteLLM as {name}");
                 return Ok(registration(
                     server,
@@ -154,14 +183,18 @@ impl<'a> Difference<'a> {
 
     fn check_name(&self, server_id: &str, name: &str) -> Result<(), Refusal> {
         match self.holders.get(&name.to_lowercase()) {
-            Some(holder) if *holder != server_id => Err(Refusal::new(
-                "NameCollision",
-                format!(
-                    "LiteLLM has another MCP server with the name {name}, id {holder}: rename one of them"
-                ),
-            )),
+            Some(holder) if *holder != server_id => Err(Refusal::taken(name, holder)),
             _ => Ok(()),
         }
+    }
+}
+
+/// `DELETE`, then `PUT`, then `POST`.
+fn order(step: &Step) -> u8 {
+    match &step.action {
+        Action::Send(request) if request.method == "DELETE" => 0,
+        Action::Send(request) if request.method == "PUT" => 1,
+        _ => 2,
     }
 }
 

@@ -14,6 +14,9 @@ pub(crate) struct Settings {
     pub(crate) connection: String,
     /// Requests that change something, at most, in one pass. The next pass goes on from there.
     pub(crate) requests_per_pass: usize,
+    /// Say of a server that it is not registered when LiteLLM cannot reach it. For that LiteLLM tries all its servers in
+    /// each pass.
+    pub(crate) verify_health: bool,
 }
 
 impl Default for Settings {
@@ -21,6 +24,7 @@ impl Default for Settings {
         Self {
             connection: "litellm".into(),
             requests_per_pass: 200,
+            verify_health: false,
         }
     }
 }

@@ -1,6 +1,6 @@
 use mcp_plugin_sdk::RegistrationState::{self, Pending, Refused};
 use mcp_plugin_sdk::testing::{self, registrable};
-use mcp_plugin_sdk::{HttpResponse, Observed, Server};
+use mcp_plugin_sdk::{HttpResponse, Observation, Observed, Server};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -149,6 +149,54 @@ fn what_is_taken_is_refused() {
         assert_eq!(plan.registrations[0].reason, reason);
         assert!(requests(&mut world).is_empty());
     }
+}
+
+/// After a swap from the other strategy: LiteLLM knows the entry until its pods are replaced.
+#[test]
+fn an_entry_of_ours_in_the_file_is_waited_for() {
+    let mut in_file = foreign("y", true);
+    in_file["server_id"] = json!("mcp-operator.a.b");
+    in_file["mcp_info"]["managed_by"] = json!("mcp-operator");
+    let mut world = World {
+        entries: vec![in_file],
+        ..World::default()
+    };
+    let plan = world.settle(&[registrable("a", "b")]);
+    assert_eq!(plan.registrations[0].state, Pending);
+    assert_eq!(plan.registrations[0].reason, "LeavingConfigurationFile");
+    world.entries.clear();
+    let plan = world.settle(&[registrable("a", "b")]);
+    assert_eq!(plan.registrations[0].reason, "Registered");
+}
+
+#[test]
+fn on_request_it_says_what_litellm_cannot_reach() {
+    let servers = [registrable("a", "a"), registrable("a", "b")];
+    let mut world = World::default();
+    world.settle(&servers);
+    let settings = testing::settings::<Settings>(json!({ "verifyHealth": true }));
+    let reads = LiteLlmAdminApi::observe(&settings);
+    assert_eq!(reads.len(), 3);
+    let mut registry = world.registry(&servers);
+    let body = json!([
+        { "server_id": "mcp-operator.a.a", "status": "unhealthy" },
+        { "server_id": "mcp-operator.a.b", "status": "unknown" },
+    ]);
+    registry.observations.push(Observation {
+        id: reads[2].id.clone(),
+        state: Observed::Http(HttpResponse {
+            status: 200,
+            headers: Vec::new(),
+            body: body.to_string(),
+        }),
+    });
+    let plan = LiteLlmAdminApi::plan(&settings, &registry);
+    let reasons: Vec<&str> = plan
+        .registrations
+        .iter()
+        .map(|registration| registration.reason.as_str())
+        .collect();
+    assert_eq!(reasons, ["Unhealthy", "Registered"]);
 }
 
 #[test]

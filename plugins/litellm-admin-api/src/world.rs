@@ -6,7 +6,7 @@ use mcp_plugin_sdk::{
 use serde_json::{Value, json};
 
 use super::*;
-use crate::api::SERVERS;
+use litellm_identity::SERVERS;
 
 pub(crate) const INSTANCE: &str = "mcp-operator";
 

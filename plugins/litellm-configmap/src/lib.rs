@@ -10,13 +10,19 @@
 //! configMap: litellm-mcp-servers
 //! key: mcp_servers.yaml
 //! workloads: [{kind: Deployment, namespace: litellm, name: litellm-proxy}]
+//! # not without being asked: say of a server that it is registered only when LiteLLM lists it, and with `health`, only
+//! # when LiteLLM reaches it; refuse names that others have there
+//! verify: {connection: litellm, health: false}
 //! ```
+//!
+//! The ConfigMap may be one that others write too: only the key is ours.
 //!
 //! A ConfigMap holds 1 MiB, which is about 2,500 servers; `litellm-admin-api` has no such bound.
 
 mod plan;
 mod render;
 mod settings;
+mod verify;
 mod yaml;
 
 use mcp_plugin_sdk::{Plan, Read, Registry, prelude::*};

@@ -1,6 +1,6 @@
 //! First the file, then the rollout, then it is registered. Each pass does the next thing that is missing.
 
-use litellm_identity::{Assigned, assign};
+use litellm_identity::{Assigned, Refusal, assign};
 use mcp_plugin_sdk::{
     Action, ConfigKeyWrite, Observed, Plan, Read, ReadSource, Registration, RegistrationState,
     Registry, Roll, Step, Workload, WorkloadState,
@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::render;
 use crate::settings::Settings;
+use crate::verify::{self, Proxy};
 
 const FILE: &str = "file";
 /// Kubernetes takes no ConfigMap with more data.
@@ -24,7 +25,10 @@ pub(crate) fn observe(settings: &Settings) -> Vec<Read> {
         id: read_id(&workload),
         source: ReadSource::Workload(workload),
     });
-    std::iter::once(file).chain(workloads).collect()
+    std::iter::once(file)
+        .chain(workloads)
+        .chain(verify::observe(settings))
+        .collect()
 }
 
 fn read_id(workload: &Workload) -> String {
@@ -33,16 +37,20 @@ fn read_id(workload: &Workload) -> String {
 
 /// What is missing, and how it stands.
 pub(crate) fn plan(settings: &Settings, registry: &Registry) -> Plan {
-    let assigned = assign(&registry.servers);
+    let proxy = verify::look(settings, registry);
+    let mut assigned = assign(&registry.servers);
+    if let Proxy::Known(known) = &proxy {
+        known.refuse_taken(&mut assigned);
+    }
     let named = assigned
         .iter()
         .filter_map(|assigned| Some((assigned.server, assigned.name.as_deref().ok()?)))
         .collect();
     let file = render::render(&registry.instance, named);
-    let (steps, standing) = next(settings, registry, &file);
+    let (steps, standing) = next(settings, registry, &proxy, &file);
     let registrations = assigned
         .into_iter()
-        .map(|assigned| registration(assigned, &standing))
+        .map(|assigned| registration(assigned, &standing, &proxy))
         .collect();
     Plan {
         steps,
@@ -67,7 +75,12 @@ impl Standing {
     }
 }
 
-fn next(settings: &Settings, registry: &Registry, file: &str) -> (Vec<Step>, Standing) {
+fn next(
+    settings: &Settings,
+    registry: &Registry,
+    proxy: &Proxy<'_>,
+    file: &str,
+) -> (Vec<Step>, Standing) {
     let key = settings.config_key();
     let place = format!(
         "key {} of ConfigMap {}/{}",
@@ -77,6 +90,11 @@ fn next(settings: &Settings, registry: &Registry, file: &str) -> (Vec<Step>, Sta
         Some(Observed::ConfigKey(found)) if found.as_deref() == Some(file) => {
             rollouts(settings, registry, file)
         }
+        // Without knowing who else has a name, nothing is changed: the next answer would change it back.
+        Some(Observed::ConfigKey(Some(_))) if let Proxy::Unknown(why) = proxy => (
+            Vec::new(),
+            Standing::pending("VerificationUnavailable", why.clone()),
+        ),
         Some(Observed::ConfigKey(_)) if file.len() > LARGEST_FILE => (
             Vec::new(),
             Standing::pending(
@@ -169,7 +187,28 @@ fn knows(state: &WorkloadState, value: &str, file: &str) -> bool {
     }
 }
 
-fn registration(Assigned { server, name }: Assigned<'_>, standing: &Standing) -> Registration {
+fn registration(
+    Assigned { server, name }: Assigned<'_>,
+    standing: &Standing,
+    proxy: &Proxy<'_>,
+) -> Registration {
+    let verified = match (standing.state, proxy) {
+        (RegistrationState::Registered, Proxy::Unknown(why)) => {
+            Some(Standing::pending("VerificationUnavailable", why.clone()))
+        }
+        (RegistrationState::Registered, Proxy::Known(known)) if !known.lists(server) => {
+            let message = "LiteLLM was rolled out and does not list it: is the file in the `include` of its configuration?";
+            Some(Standing::pending("NotListed", message))
+        }
+        _ => None,
+    };
+    let standing = verified.as_ref().unwrap_or(standing);
+    let name = match (name, proxy) {
+        (Ok(name), Proxy::Known(known)) if known.cannot_reach(server) => {
+            Err(Refusal::unhealthy(&name, &server.url))
+        }
+        (name, _) => name,
+    };
     match name {
         Ok(name) => Registration {
             server: server.key(),
@@ -192,6 +231,6 @@ fn for_all(action: Action) -> Step {
     }
 }
 
-fn hash(file: &str) -> String {
+pub(crate) fn hash(file: &str) -> String {
     hex::encode(Sha256::digest(file))
 }

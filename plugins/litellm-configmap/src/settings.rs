@@ -15,6 +15,19 @@ pub(crate) struct Settings {
     pub(crate) key: String,
     /// Workloads that read it: their pods are replaced when it changed. None: somebody else does that.
     pub(crate) workloads: Vec<WorkloadSetting>,
+    /// Ask LiteLLM itself.
+    pub(crate) verify: Option<Verify>,
+}
+
+/// How LiteLLM is asked whether it knows the servers.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Verify {
+    /// Name of the connection in `MCPPlugin.spec.connections`.
+    pub(crate) connection: String,
+    /// Also whether it reaches them: for that it tries all its servers in each pass.
+    #[serde(default)]
+    pub(crate) health: bool,
 }
 
 /// A workload that reads the file.
@@ -46,6 +59,7 @@ impl Default for Settings {
                 namespace: litellm,
                 name: "litellm-proxy".into(),
             }],
+            verify: None,
         }
     }
 }
@@ -75,7 +89,14 @@ impl Settings {
             ("configMap", &self.config_map),
             ("key", &self.key),
         ];
-        let empty = empty.into_iter().filter(|(_, value)| value.is_empty());
+        let connection = self
+            .verify
+            .as_ref()
+            .map(|verify| ("verify.connection", &verify.connection));
+        let empty = empty
+            .into_iter()
+            .chain(connection)
+            .filter(|(_, value)| value.is_empty());
         let empty =
             empty.map(|(field, _)| Finding::required("settings", field, "must not be empty"));
         let kinds = self

@@ -53,6 +53,20 @@ impl Refusal {
         Some(Self::new("EnvironmentReference", message))
     }
 
+    /// Somebody else has the name in LiteLLM.
+    pub fn taken(name: &str, holder: &str) -> Self {
+        let message = format!(
+            "LiteLLM has another MCP server with the name {name}, id {holder}: rename one of them"
+        );
+        Self::new("NameCollision", message)
+    }
+
+    /// LiteLLM knows the server and cannot reach it.
+    pub fn unhealthy(name: &str, url: &str) -> Self {
+        let message = format!("LiteLLM knows it as {name} and cannot reach {url}");
+        Self::new("Unhealthy", message)
+    }
+
     pub(crate) fn collision(owner: &Server, name: &str) -> Self {
         let message = format!(
             "MCPServer {} is older and has the same name in LiteLLM, {name}: rename one of them",

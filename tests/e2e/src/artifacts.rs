@@ -89,7 +89,12 @@ impl Artifacts {
     pub fn images(&self, folder: &Path) -> Result<[PathBuf; 2]> {
         let (operator, server) = (folder.join("operator.tar"), folder.join("mcp-weather.tar"));
         let mut image = Image::new(OPERATOR_IMAGE).program("mcp-operator", &self.operator)?;
-        for plugin in ["validation", "compliance", "litellm_configmap"] {
+        for plugin in [
+            "validation",
+            "compliance",
+            "litellm_configmap",
+            "litellm_admin_api",
+        ] {
             let file = format!("{plugin}.wasm");
             image = image.file(&format!("plugins/{file}"), &self.plugins.join(&file))?;
         }

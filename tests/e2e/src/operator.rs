@@ -32,6 +32,29 @@ impl Operator {
     /// # Errors
     /// As [`Operator::start`].
     pub fn start_as(environment: &Environment, name: &str, kubeconfig: &Path) -> Result<Self> {
+        let impatient = [
+            "--registry-debounce-milliseconds",
+            "200",
+            "--registry-grace-seconds",
+            "5",
+        ];
+        Self::start_with(environment, name, kubeconfig, &impatient)
+    }
+
+    /// The same, with the patience that it has by itself.
+    ///
+    /// # Errors
+    /// As [`Operator::start`].
+    pub fn start_as_shipped(environment: &Environment, name: &str) -> Result<Self> {
+        Self::start_with(environment, name, environment.kubectl.kubeconfig(), &[])
+    }
+
+    fn start_with(
+        environment: &Environment,
+        name: &str,
+        kubeconfig: &Path,
+        options: &[&str],
+    ) -> Result<Self> {
         let (webhook, health) = (free_port()?, free_port()?);
         let cache = environment.logs.join("components");
         let prepare = |command: &mut std::process::Command| {
@@ -48,12 +71,7 @@ impl Operator {
                     &format!("127.0.0.1:{webhook}"),
                 ])
                 .args(["--health-bind", &format!("127.0.0.1:{health}")])
-                .args([
-                    "--registry-debounce-milliseconds",
-                    "200",
-                    "--registry-grace-seconds",
-                    "5",
-                ])
+                .args(options)
                 .env("KUBECONFIG", kubeconfig);
         };
         let log = environment.logs.join(format!("operator-{name}.log"));

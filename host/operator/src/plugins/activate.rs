@@ -16,6 +16,7 @@ use super::convert;
 use super::matching::Matching;
 use super::source::{self, ConfigMaps};
 use super::subject::{CONTEXT, Subject};
+use crate::connections::Connections;
 
 /// A plugin in force: a component that was described and has accepted its settings.
 pub struct ActivePlugin {
@@ -26,8 +27,10 @@ pub struct ActivePlugin {
     pub(super) failure_policy: FailurePolicy,
     pub(super) limits: Limits,
     pub(super) description: Description,
+    pub(super) connections: Connections,
     priority: i32,
     matching: Matching,
+    version: Version,
     fingerprint: String,
 }
 
@@ -57,7 +60,18 @@ impl ActivePlugin {
         &self.description
     }
 
-    pub(super) fn fingerprint(&self) -> &str {
+    /// Services that its plans may name.
+    pub fn connections(&self) -> &Connections {
+        &self.connections
+    }
+
+    /// The specification that it was put into force by, as JSON.
+    pub fn spec(&self) -> &str {
+        &self.version.spec
+    }
+
+    /// Changes whenever the plugin could behave otherwise.
+    pub fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
 
@@ -180,6 +194,8 @@ async fn activate(
     refuse_unsupported(spec)?;
     refuse_other_digest(spec, &version.digest)?;
     let limits = limits(spec)?;
+    let connections = Connections::new(&spec.connections)
+        .map_err(|message| Rejection::new("InvalidConnection", message))?;
     let matching = Matching::new(&spec.matches)
         .map_err(|message| Rejection::new("InvalidSelector", message))?;
     let about_component = |error: PluginError| Rejection::of(&spec.source, error);
@@ -197,8 +213,10 @@ async fn activate(
         failure_policy: spec.failure_policy,
         limits,
         description,
+        connections,
         priority: spec.priority,
         matching,
+        version: version.clone(),
         fingerprint,
     })
 }

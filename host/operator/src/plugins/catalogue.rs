@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures::{Stream, StreamExt};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::core::DeserializeGuard;
 use kube::runtime::reflector::Store;
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, ResourceExt};
@@ -19,7 +19,7 @@ use mcp_operator_api::names::PLUGIN_KIND;
 use mcp_operator_api::v1alpha1::{McpPlugin, McpPluginStatus};
 use mcp_plugin_host::Host;
 use tokio::sync::{mpsc, watch};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use super::activate::{ActivePlugin, Attempt, Rejection, Version, attempt};
@@ -27,6 +27,7 @@ use super::snapshot::{Snapshot, Snapshots};
 use super::source::ConfigMaps;
 use super::status;
 use super::write_status::{Told, write_statuses};
+use crate::named_watches::{Named, NamedWatches};
 use crate::watch::{reflected, store};
 
 /// How often files are looked at, and what failed for reasons of ours is tried again.
@@ -49,8 +50,6 @@ pub struct Catalogue {
 }
 
 type Guarded = DeserializeGuard<McpPlugin>;
-/// Namespace and name of a ConfigMap.
-type MapName = (String, String);
 
 impl Catalogue {
     /// A catalogue, the snapshots that it will publish, and whether all plugins that were there at the start were tried.
@@ -85,13 +84,13 @@ impl Catalogue {
             |_| {},
         );
         let (maps, changed_maps) = mpsc::unbounded_channel();
+        let maps = NamedWatches::new(self.client.clone(), "ConfigMap of a plugin", maps);
         let (statuses, told) = mpsc::unbounded_channel();
         tokio::spawn(write_statuses(self.client.clone(), told));
         Keeper {
             catalogue: self,
             plugins,
             entries: BTreeMap::new(),
-            watched: BTreeMap::new(),
             maps,
             statuses,
             trying: JoinSet::new(),
@@ -107,8 +106,7 @@ struct Keeper {
     catalogue: Catalogue,
     plugins: Store<Guarded>,
     entries: BTreeMap<String, Entry>,
-    watched: BTreeMap<MapName, AbortHandle>,
-    maps: mpsc::UnboundedSender<MapName>,
+    maps: NamedWatches,
     statuses: mpsc::UnboundedSender<Told>,
     trying: JoinSet<(String, Attempt)>,
     listed: bool,
@@ -133,7 +131,7 @@ impl Keeper {
     async fn run(
         mut self,
         events: impl Stream<Item = Event<Guarded>>,
-        mut changed_maps: mpsc::UnboundedReceiver<MapName>,
+        mut changed_maps: mpsc::UnboundedReceiver<Named>,
     ) {
         let mut events = std::pin::pin!(events);
         let mut clock = tokio::time::interval(LOOK_AGAIN);
@@ -335,46 +333,19 @@ impl Keeper {
     /// Each ConfigMap that is named has a watch of its own: all ConfigMaps of a cluster would be too many.
     fn watch_maps(&mut self) {
         let plugins = self.plugins.state();
-        let wanted: BTreeSet<MapName> = plugins
+        let wanted: BTreeSet<Named> = plugins
             .iter()
             .filter_map(|guarded| map_of(guarded.0.as_ref().ok()?))
             .collect();
-        self.watched.retain(|name, watch| {
-            let keep = wanted.contains(name);
-            if !keep {
-                watch.abort();
-            }
-            keep
-        });
-        for name in wanted {
-            let (client, changed) = (self.catalogue.client.clone(), self.maps.clone());
-            self.watched
-                .entry(name.clone())
-                .or_insert_with(|| tokio::spawn(watch_map(client, name, changed)).abort_handle());
-        }
+        self.maps.keep::<ConfigMap>(&wanted);
     }
 }
 
-fn map_of(plugin: &McpPlugin) -> Option<MapName> {
+fn map_of(plugin: &McpPlugin) -> Option<Named> {
     plugin
         .spec
         .source
         .config_map
         .as_ref()
         .map(|map| (map.namespace.clone(), map.name.clone()))
-}
-
-async fn watch_map(client: Client, name: MapName, changed: mpsc::UnboundedSender<MapName>) {
-    let api: Api<PartialObjectMeta<ConfigMap>> = Api::namespaced(client, &name.0);
-    let one = watcher::Config::default().fields(&format!("metadata.name={}", name.1));
-    let (_, writer) = store::<PartialObjectMeta<ConfigMap>>(());
-    reflected("ConfigMap of a plugin", api, one, writer, |_| {})
-        .for_each(|event| {
-            if matches!(event, Event::Apply(_) | Event::Delete(_) | Event::InitDone) {
-                // The receiver is gone only when the program ends.
-                let _ = changed.send(name.clone());
-            }
-            futures::future::ready(())
-        })
-        .await;
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::ResourceExt;
-use mcp_operator_api::v1alpha1::McpPlugin;
+use kube::{Client, ResourceExt};
+use mcp_operator_api::v1alpha1::{McpPlugin, McpPluginSpec};
 use mcp_plugin_host::Host;
 
 use super::activate::{ActivePlugin, Attempt, attempt};
@@ -46,4 +46,19 @@ async fn activate_one(
         }
         Attempt::Unchanged => Ok(None),
     }
+}
+
+/// Tries a plugin by a specification that was kept, although its MCPPlugin may be gone.
+pub(crate) async fn activate_again(
+    client: &Client,
+    host: &Host,
+    builtin: &Path,
+    name: &str,
+    spec: &str,
+) -> Result<Arc<ActivePlugin>, String> {
+    let spec: McpPluginSpec = serde_json::from_str(spec).map_err(|error| error.to_string())?;
+    let plugin = McpPlugin::new(name, spec);
+    let maps = ConfigMaps::Cluster(client.clone());
+    let activated = activate_one(host, builtin, &maps, &plugin).await?;
+    activated.ok_or_else(|| format!("plugin {name} cannot be put into force"))
 }

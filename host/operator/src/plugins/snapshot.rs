@@ -40,9 +40,14 @@ impl Snapshot {
 
     /// The registrar in force: the first by priority.
     pub fn registrar(&self) -> Option<&Arc<ActivePlugin>> {
+        self.registrars().next()
+    }
+
+    /// All registrars, by priority.
+    pub fn registrars(&self) -> impl Iterator<Item = &Arc<ActivePlugin>> {
         self.plugins
             .iter()
-            .find(|plugin| plugin.interfaces().registrar)
+            .filter(|plugin| plugin.interfaces().registrar)
     }
 
     /// Changes whenever the plugins could behave otherwise.

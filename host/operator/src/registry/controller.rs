@@ -1,70 +1,128 @@
 //! When the registry is looked at: after a change, collected for a moment; while something is going
 //! on; and from time to time.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use kube::Client;
+use k8s_openapi::api::core::v1::Secret;
+use kube::runtime::events::Recorder;
 use mcp_operator_core::retry::retry_after;
-use tokio::time::{sleep, timeout};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use super::Tools;
 use super::pass::{Registry, Standing};
+use super::plugin_conditions::PluginConditions;
+use super::record::Records;
+use super::succession::Succession;
+use crate::named_watches::NamedWatches;
 use crate::plugins::Snapshots;
 use crate::server::{Servers, jitter};
-use crate::settings::Settings;
 
 /// While a rollout is on its way.
 const WATCHFUL: Duration = Duration::from_secs(2);
-/// Without any event: somebody may have changed the gateway's side.
-const HEARTBEAT: Duration = Duration::from_mins(5);
+/// While one is on its way that does not get on.
+const PATIENT: Duration = Duration::from_secs(20);
+/// Looks until a rollout is thought not to get on: two minutes.
+const WATCHFUL_LOOKS: u32 = 60;
 
 /// Keeps the gateway in step with the MCPServers until `shutdown`.
 pub async fn run(
-    client: Client,
-    settings: Settings,
+    tools: Tools,
     snapshots: Snapshots,
     servers: Servers,
+    recorder: Recorder,
     shutdown: CancellationToken,
 ) {
-    let work = async {
-        servers.ready().await;
-        let registry = Registry::new(client, settings.clone(), snapshots.clone(), servers.clone());
-        let mut plugins = snapshots.clone();
-        let mut failures = 0;
-        loop {
-            let standing = registry.pass().await;
-            failures = if standing.failed.is_some() {
-                failures + 1
-            } else {
-                0
-            };
-            let pause = pause(&standing, failures);
-            debug!(?pause, ?standing, "registry");
-            let change = async {
-                tokio::select! {
-                    () = servers.changed() => {}
-                    () = plugins.changed() => {}
-                }
-            };
-            if timeout(pause, change).await.is_ok() {
-                sleep(settings.registry_debounce).await;
-            }
-        }
-    };
     tokio::select! {
-        () = work => warn!("the registry's loop ended"),
+        () = work(tools, snapshots, servers, recorder) => warn!("the registry's loop ended"),
         () = shutdown.cancelled() => {}
     }
 }
 
-/// `failures`: how many passes in a row have failed.
-fn pause(standing: &Standing, failures: u32) -> Duration {
+async fn work(tools: Tools, mut snapshots: Snapshots, servers: Servers, recorder: Recorder) {
+    servers.ready().await;
+    let client = tools.client.clone();
+    let (debounce, longest) = (
+        tools.settings.registry_debounce,
+        tools.settings.registry_debounce_longest,
+    );
+    let resync = tools.settings.registry_resync;
+    let (tell, mut rotated) = mpsc::unbounded_channel();
+    let mut secrets = NamedWatches::new(client.clone(), "Secret of a connection", tell);
+    let mut registry = Registry {
+        succession: Succession::new(Records::new(client.clone(), &tools.namespace)),
+        plugin_conditions: PluginConditions::new(client, recorder),
+        tools,
+        snapshots: snapshots.clone(),
+        servers: servers.clone(),
+    };
+    let (mut failures, mut looks) = (0, 0);
+    loop {
+        let standing = registry.pass().await;
+        failures = if standing.failed.is_some() {
+            failures + 1
+        } else {
+            0
+        };
+        looks = if standing.settled { 0 } else { looks + 1 };
+        let pause = pause(&standing, failures, looks, resync);
+        debug!(?pause, ?standing, "registry");
+        secrets.keep::<Secret>(&secrets_of(&snapshots));
+        // Whatever happens meanwhile: who asked to be left alone is left alone.
+        sleep(standing.leave_alone.unwrap_or_default()).await;
+        let change = async {
+            tokio::select! {
+                () = servers.changed() => {}
+                () = snapshots.changed() => {}
+                _ = rotated.recv() => {}
+            }
+        };
+        if timeout(pause, change).await.is_ok() {
+            settle(&registry, &servers, debounce, longest).await;
+        }
+    }
+}
+
+/// Waits until what should be registered has not changed for `debounce`, but no longer than `longest`: a burst of new
+/// servers is one change, and one rollout.
+async fn settle(registry: &Registry, servers: &Servers, debounce: Duration, longest: Duration) {
+    let began = Instant::now();
+    let (mut wanted, mut since) = (registry.wanted(), began);
+    loop {
+        let quiet = (since + debounce).min(began + longest);
+        tokio::select! {
+            () = sleep_until(quiet) => return,
+            () = servers.changed() => {}
+        }
+        // Events come by the hundred, and each look goes over all servers.
+        sleep(debounce / 5).await;
+        let now = registry.wanted();
+        if now != wanted {
+            (wanted, since) = (now, Instant::now());
+        }
+    }
+}
+
+/// The Secrets that registrars need.
+fn secrets_of(snapshots: &Snapshots) -> BTreeSet<(String, String)> {
+    let plugins = snapshots.current();
+    plugins
+        .registrars()
+        .flat_map(|plugin| plugin.connections().secrets())
+        .collect()
+}
+
+/// `failures` and `looks`: how many passes in a row have failed, or did not settle.
+fn pause(standing: &Standing, failures: u32, looks: u32, resync: Duration) -> Duration {
     let pause = match standing.failed {
-        Some(class) => retry_after(class, failures, jitter()).unwrap_or(HEARTBEAT),
-        None if standing.settled => HEARTBEAT,
-        None => WATCHFUL,
+        Some(class) => retry_after(class, failures, jitter()).unwrap_or(resync),
+        None if standing.settled => resync,
+        None if looks <= WATCHFUL_LOOKS => WATCHFUL,
+        None => PATIENT,
     };
     let until = |at: Timestamp| {
         Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default()
@@ -81,17 +139,20 @@ mod tests {
 
     #[test]
     fn what_fails_is_tried_again_by_the_class_of_its_error() {
-        let after = |failed, failures| {
+        let resync = Duration::from_mins(1);
+        let after = |failed, failures, looks| {
             let standing = Standing {
-                settled: false,
                 failed,
-                look_again: None,
+                ..Standing::default()
             };
-            pause(&standing, failures)
+            pause(&standing, failures, looks, resync)
         };
-        assert_eq!(after(None, 0), WATCHFUL);
-        assert_eq!(after(Some(ErrorClass::Terminal), 1), HEARTBEAT);
-        assert!(after(Some(ErrorClass::External), 1) > Duration::from_secs(20));
-        assert!(after(Some(ErrorClass::Transient), 1) < after(Some(ErrorClass::Transient), 9));
+        assert_eq!(after(None, 0, 1), WATCHFUL);
+        assert_eq!(after(None, 0, 61), PATIENT);
+        assert_eq!(after(Some(ErrorClass::Terminal), 1, 1), resync);
+        assert!(after(Some(ErrorClass::External), 1, 1) > Duration::from_secs(20));
+        assert!(
+            after(Some(ErrorClass::Transient), 1, 1) < after(Some(ErrorClass::Transient), 9, 9)
+        );
     }
 }

@@ -1,39 +1,90 @@
 //! Carries out the steps of a plan.
 
+use futures::future::ready;
+use futures::{StreamExt, stream};
+use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
 use mcp_operator_api::names::annotations::ROLLED_TO;
-use mcp_operator_api::names::{field_managers, labels};
-use mcp_operator_core::registration::{Action, ConfigKeyWrite, Roll};
+use mcp_operator_api::names::field_managers;
+use mcp_operator_core::registration::{
+    Action, ConfigKeyWrite, HttpRequest, HttpResponse, Roll, Step,
+};
+use mcp_operator_core::retry::retry_after_header;
+use mcp_operator_core::steps::{Failures, waves};
 use serde_json::json;
+use tracing::{info, warn};
 
+use crate::connections::{ExchangeError, Purpose, Session};
 use crate::error::Error;
 
-/// Carries out one step.
-pub(super) async fn execute(client: &Client, action: &Action) -> Result<(), Error> {
+/// Requests that go on at the same time.
+const CONCURRENCY: usize = 8;
+/// Characters of an answer that are repeated in an error.
+const EXCERPT: usize = 200;
+
+/// A step that was not carried out, and why: it failed, or it builds on one that did.
+pub(super) struct FailedStep {
+    pub(super) step: Step,
+    pub(super) error: Error,
+}
+
+/// Carries out what can be. What builds on a failed step is left to the next plan.
+pub(super) async fn carry_out(
+    client: &Client,
+    session: &Session<'_>,
+    steps: &[Step],
+) -> Vec<FailedStep> {
+    let mut failures = Failures::default();
+    let mut failed = Vec::new();
+    for wave in waves(steps) {
+        let mut attempts = Vec::with_capacity(wave.len());
+        for step in wave {
+            if !failures.spoil(step) {
+                attempts.push(attempt(client, session, step));
+            }
+        }
+        let results = stream::iter(attempts).buffer_unordered(CONCURRENCY);
+        let failed_here: Vec<FailedStep> = results.filter_map(ready).collect().await;
+        for FailedStep { step, error } in &failed_here {
+            failures.add(step, error.is_of_connection());
+        }
+        failed.extend(failed_here);
+    }
+    failed
+}
+
+/// Carries out one step, and returns it if it failed.
+async fn attempt(client: &Client, session: &Session<'_>, step: &Step) -> Option<FailedStep> {
+    let Err(error) = execute(client, session, &step.action).await else {
+        info!(step = %step.action, "registration");
+        return None;
+    };
+    warn!(step = %step.action, category = error.category(), %error, "a step of the registration failed");
+    Some(FailedStep {
+        step: step.clone(),
+        error,
+    })
+}
+
+async fn execute(client: &Client, session: &Session<'_>, action: &Action) -> Result<(), Error> {
     match action {
         Action::WriteConfigKey(write) => write_config_key(client, write).await,
         Action::Roll(roll) => replace_pods(client, roll).await,
-        Action::Send(request) => Err(Error::NoConnection {
-            name: request.connection.clone(),
-        }),
+        Action::Send(request) => send(session, request).await,
     }
 }
 
-/// Server-side apply owns keys of a ConfigMap one by one: the others are not touched.
+/// Server-side apply owns keys of a ConfigMap one by one: the others, and labels of whoever made it, are not touched.
 async fn write_config_key(client: &Client, write: &ConfigKeyWrite) -> Result<(), Error> {
     let key = &write.key;
     let data = match &write.content {
         Some(content) => json!({ &key.key: content }),
         None => json!({}),
     };
-    let map = json!({
-        "apiVersion": "v1", "kind": "ConfigMap",
-        "metadata": { "name": key.name, "labels": { labels::MANAGED_BY: "mcp-operator-registry" } },
-        "data": data,
-    });
+    let map = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": key.name }, "data": data });
     let api: Api<ConfigMap> = Api::namespaced(client.clone(), &key.namespace);
     let params = PatchParams::apply(field_managers::REGISTRY).force();
     let written = api.patch(&key.name, &params, &Patch::Apply(&map)).await;
@@ -63,4 +114,40 @@ async fn replace_pods(client: &Client, roll: &Roll) -> Result<(), Error> {
             error,
         )
     })
+}
+
+async fn send(session: &Session<'_>, request: &HttpRequest) -> Result<(), Error> {
+    let answer = session.send(request, Purpose::Change).await?;
+    match answer.status {
+        200..300 => Ok(()),
+        // What should not be there is not there.
+        404 | 410 if request.method == "DELETE" => Ok(()),
+        status => Err(ExchangeError::Status {
+            connection: request.connection.clone(),
+            request: format!("{} {}", request.method, request.path),
+            status,
+            said: said(&answer),
+            retry_after: retry_after(&answer),
+        }
+        .into()),
+    }
+}
+
+/// The beginning of an answer. Services tell about the credential where they refuse it, so that is not repeated.
+fn said(answer: &HttpResponse) -> String {
+    match answer.status {
+        401 | 403 => String::new(),
+        _ => answer.body.chars().take(EXCERPT).collect(),
+    }
+}
+
+/// When a service that cannot answer now wants to be asked again.
+pub(super) fn retry_after(answer: &HttpResponse) -> Option<std::time::Duration> {
+    let header = answer
+        .headers
+        .iter()
+        .find(|(name, _)| name == "retry-after");
+    header
+        .filter(|_| matches!(answer.status, 429 | 503))
+        .and_then(|(_, value)| retry_after_header(value, Timestamp::now()))
 }

@@ -1,34 +1,38 @@
 //! One pass: from all MCPServers to the gateway.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
 use jiff::Timestamp;
-use kube::Client;
-use mcp_operator_api::names::conditions::LITELLM_REGISTERED;
 use mcp_operator_api::v1alpha1::McpServer;
-use mcp_operator_core::conditions::{Statement, Truth};
-use mcp_operator_core::registration::{Observed, Plan, Registration, State, Step};
+use mcp_operator_core::registration::Observed;
 use mcp_operator_core::registry::{self, Desired};
 use mcp_operator_core::retry::ErrorClass;
-use mcp_operator_core::status::key;
-use tracing::{info, warn};
+use tracing::warn;
 
-use super::execute::execute;
-use super::read::read;
+use super::Tools;
+use super::consult::consult;
+use super::execute::carry_out;
+use super::plugin_conditions::PluginConditions;
+use super::statements::Statements;
+use super::succession::{Succession, Turn};
 use super::write_conditions::write_conditions;
 use crate::error::Error;
 use crate::plugins::{ActivePlugin, Snapshots};
-use crate::server::Servers;
-use crate::settings::Settings;
+use crate::server::{Guarded, Servers};
 
-/// Everything that a pass needs.
+/// Everything that a pass needs, and what one leaves to the next.
 pub(super) struct Registry {
-    client: Client,
-    settings: Settings,
-    snapshots: Snapshots,
-    servers: Servers,
+    pub(super) tools: Tools,
+    pub(super) snapshots: Snapshots,
+    pub(super) servers: Servers,
+    pub(super) succession: Succession,
+    pub(super) plugin_conditions: PluginConditions,
 }
 
 /// How it stands after a pass.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Standing {
     /// Nothing is going on that would need another look soon.
     pub(super) settled: bool,
@@ -36,203 +40,152 @@ pub(super) struct Standing {
     pub(super) failed: Option<ErrorClass>,
     /// When a grace period ends.
     pub(super) look_again: Option<Timestamp>,
+    /// How long a service asked to be left alone.
+    pub(super) leave_alone: Option<Duration>,
 }
 
 impl Registry {
-    pub(super) fn new(
-        client: Client,
-        settings: Settings,
-        snapshots: Snapshots,
-        servers: Servers,
-    ) -> Self {
-        Self {
-            client,
-            settings,
-            snapshots,
-            servers,
-        }
+    /// Changes whenever something else should be registered.
+    pub(super) fn wanted(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        let desired = self.desired(&readable(&self.servers.all()));
+        desired.entries.hash(&mut hasher);
+        hasher.finish()
     }
 
     /// One pass. Errors end in the conditions and in the log; the next pass tries again.
-    pub(super) async fn pass(&self) -> Standing {
+    pub(super) async fn pass(&mut self) -> Standing {
         let guarded = self.servers.all();
-        let servers: Vec<&McpServer> = guarded
-            .iter()
-            .filter_map(|guarded| guarded.0.as_ref().ok())
-            .collect();
-        let desired = registry::desired(
-            servers.iter().copied(),
-            &self.settings.build,
-            self.settings.registry_grace,
-            Timestamp::now(),
-        );
-        let plugins = self.snapshots.current();
-        let Some(registrar) = plugins.registrar() else {
-            let statements = Statements::of_all(
-                &desired,
-                "NoRegistrar",
-                "No MCPPlugin with a registrar is in force",
-            );
-            let settled = self.tell(&servers, &statements).await;
-            return Standing {
-                settled,
-                failed: None,
-                look_again: desired.look_again,
-            };
-        };
-        let (settled, failed) = match self.converge(registrar, &desired).await {
-            Ok(outcome) => {
-                let statements =
-                    Statements::of_plan(&desired, &outcome.plan, outcome.failed.as_ref());
-                let told = self.tell(&servers, &statements).await;
-                let failed = outcome.failed.map(|failed| failed.error.class());
-                (outcome.settled && told, failed)
-            }
-            Err(error) => {
-                warn!(category = error.category(), %error, "registration failed");
-                let statements = Statements::of_all(&desired, error.category(), &error.to_string());
-                self.tell(&servers, &statements).await;
-                (false, Some(error.class()))
-            }
-        };
-        Standing {
-            settled,
-            failed,
-            look_again: desired.look_again,
-        }
-    }
-
-    /// Observes, plans, and carries out what is planned.
-    async fn converge(
-        &self,
-        registrar: &ActivePlugin,
-        desired: &Desired,
-    ) -> Result<Outcome, Error> {
-        let failed = |failure| Error::Plugins(vec![failure]);
-        let reads = registrar.observe().await.map_err(failed)?;
-        let observations = read(&self.client, &reads).await;
-        for observation in &observations {
-            if let Observed::Unavailable(why) = &observation.state {
-                warn!(
-                    read = observation.id,
-                    error = why,
-                    "the registrar's read failed"
-                );
-            }
-        }
-        let plan = registrar
-            .plan(&self.settings.instance, &desired.entries, &observations)
-            .await
-            .map_err(failed)?;
-        let passing = observations
-            .iter()
-            .any(|observation| observation.state.is_passing());
-        let mut failed = None;
-        for step in &plan.steps {
-            if let Err(error) = execute(&self.client, &step.action).await {
-                warn!(category = error.category(), %error, "a step of the registration failed");
-                failed = Some(FailedStep {
-                    step: step.clone(),
-                    error,
-                });
-                // Steps build on each other: what comes after a failed one would not be what was planned.
-                break;
-            }
-            info!(step = %step.action, "registration");
-        }
-        Ok(Outcome {
-            settled: plan.steps.is_empty() && !plan.is_pending() && !passing,
-            plan,
-            failed,
+        let servers = readable(&guarded);
+        let desired = self.desired(&servers);
+        let (statements, mut standing) = self.converge(&desired).await.unwrap_or_else(|error| {
+            warn!(category = error.category(), %error, "registration failed");
+            let statements = Statements::of_all(&desired, error.category(), &error.to_string());
+            (statements, failed(&error))
+        });
+        standing.settled &= write_conditions(&self.tools.client, &servers, |server| {
+            statements.about(server)
         })
+        .await;
+        standing.look_again = desired.look_again;
+        standing
     }
 
-    /// Writes the conditions; whether all could be written.
-    async fn tell(&self, servers: &[&McpServer], statements: &Statements) -> bool {
-        write_conditions(&self.client, servers, |server| statements.about(server)).await
-    }
-}
-
-/// What a pass came to.
-struct Outcome {
-    plan: Plan,
-    failed: Option<FailedStep>,
-    /// Nothing had to be done, and nothing that was observed will change by itself.
-    settled: bool,
-}
-
-/// A step that could not be carried out.
-pub(super) struct FailedStep {
-    step: Step,
-    error: Error,
-}
-
-/// What the conditions should say.
-struct Statements {
-    /// By `namespace/name`.
-    registrations: std::collections::HashMap<String, Registration>,
-}
-
-impl Statements {
-    /// The same for all servers that should be registered.
-    fn of_all(desired: &Desired, reason: &str, message: &str) -> Self {
-        let pending = |server: String| {
-            let registration = Registration {
-                server: server.clone(),
-                registered_name: String::new(),
-                state: State::Pending,
-                reason: reason.to_owned(),
-                message: message.to_owned(),
-            };
-            (server, registration)
-        };
-        Self {
-            registrations: desired.keys().map(pending).collect(),
-        }
+    fn desired(&self, servers: &[&McpServer]) -> Desired {
+        let settings = &self.tools.settings;
+        let grace = settings.registry_grace;
+        registry::desired(
+            servers.iter().copied(),
+            &settings.build,
+            grace,
+            Timestamp::now(),
+        )
     }
 
-    fn of_plan(desired: &Desired, plan: &Plan, failed: Option<&FailedStep>) -> Self {
-        let mut statements = Self::of_all(
-            desired,
-            "NotPlanned",
-            "The registrar said nothing about this server",
-        );
-        for registration in &plan.registrations {
-            // What a registrar says about servers that nobody asked about is not listened to.
-            if let Some(known) = statements.registrations.get_mut(&registration.server) {
-                known.clone_from(registration);
+    /// Finds out whose turn it is, and lets that one register.
+    async fn converge(&mut self, desired: &Desired) -> Result<(Statements, Standing), Error> {
+        let plugins = self.snapshots.current();
+        let turn = self
+            .succession
+            .turn(&self.tools, &plugins, &desired.entries)
+            .await?;
+        let told = self.plugin_conditions.tell(&plugins, &turn).await;
+        let (statements, mut standing) = match &turn {
+            Turn::Nobody => {
+                let message = "No MCPPlugin with a registrar is in force";
+                (
+                    Statements::of_all(desired, "NoRegistrar", message),
+                    settled(),
+                )
             }
-        }
-        if let Some(FailedStep { step, error }) = failed {
-            for registration in statements.registrations.values_mut() {
-                if step.servers.is_empty() || step.servers.contains(&registration.server) {
-                    registration.state = State::Pending;
-                    error.category().clone_into(&mut registration.reason);
-                    registration.message = error.to_string();
-                }
+            Turn::Between {
+                coming,
+                leaving,
+                message,
+            } => {
+                let message = format!(
+                    "{} registers when {leaving} has left: {message}",
+                    coming.name()
+                );
+                let statements = Statements::of_all(desired, "RegistrarChanging", &message);
+                (statements.whatever_was_before(), Standing::default())
             }
-        }
-        statements
+            Turn::Of {
+                registrar,
+                waiting,
+                stuck,
+            } => {
+                let (statements, standing) = register(&self.tools, registrar, desired).await?;
+                let unfinished = waiting.is_some() || stuck.is_some();
+                // Somebody else must mend what keeps another one from coming or going.
+                let failed = standing
+                    .failed
+                    .or(unfinished.then_some(ErrorClass::External));
+                (statements, Standing { failed, ..standing })
+            }
+        };
+        standing.settled &= told;
+        Ok((statements, standing))
     }
+}
 
-    /// The condition of one server, and the name that the gateway knows it by; nothing if there is
-    /// nothing to say.
-    fn about(&self, server: &McpServer) -> Option<(Statement, String)> {
-        let Some(registration) = self.registrations.get(&key(server)) else {
-            return registry::not_wanted(server).map(|statement| (statement, String::new()));
-        };
-        let truth = match registration.state {
-            State::Registered => Truth::True,
-            State::Pending if registry::still_registered(server) => return None,
-            State::Pending => Truth::Unknown,
-            State::Refused => Truth::False,
-        };
-        let statement = Statement::new(
-            LITELLM_REGISTERED,
-            truth,
-            registration.reason.clone(),
-            registration.message.clone(),
-        );
-        Some((statement, registration.registered_name.clone()))
+fn readable(guarded: &[Arc<Guarded>]) -> Vec<&McpServer> {
+    let servers = guarded.iter().filter_map(|guarded| guarded.0.as_ref().ok());
+    servers.collect()
+}
+
+/// Observes, plans, and carries out what is planned.
+async fn register(
+    tools: &Tools,
+    registrar: &ActivePlugin,
+    desired: &Desired,
+) -> Result<(Statements, Standing), Error> {
+    let advice = consult(tools, registrar, &desired.entries).await?;
+    let failed = carry_out(&tools.client, &advice.session, &advice.plan.steps).await;
+    let passing = |state: &Observed| state.is_passing();
+    let is_passing = advice
+        .observations
+        .iter()
+        .any(|observation| passing(&observation.state));
+    let asked = failed
+        .iter()
+        .filter_map(|failed| failed.error.retry_after());
+    let standing = Standing {
+        settled: advice.plan.steps.is_empty() && !advice.plan.is_pending() && !is_passing,
+        failed: failed
+            .iter()
+            .map(|failed| failed.error.class())
+            .min_by_key(|class| patience(*class)),
+        look_again: None,
+        leave_alone: asked.chain(advice.retry_after()).max(),
+    };
+    Ok((
+        Statements::of_plan(desired, &advice.plan, &failed),
+        standing,
+    ))
+}
+
+/// Of several classes of errors, the one that is tried again first decides.
+fn patience(class: ErrorClass) -> u8 {
+    match class {
+        ErrorClass::Conflict => 0,
+        ErrorClass::Transient | ErrorClass::PluginGuest | ErrorClass::PluginHost => 1,
+        ErrorClass::External => 2,
+        ErrorClass::Terminal => 3,
+    }
+}
+
+fn settled() -> Standing {
+    Standing {
+        settled: true,
+        ..Standing::default()
+    }
+}
+
+fn failed(error: &Error) -> Standing {
+    Standing {
+        failed: Some(error.class()),
+        leave_alone: error.retry_after(),
+        ..Standing::default()
     }
 }

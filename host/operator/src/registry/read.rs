@@ -10,19 +10,27 @@ use mcp_operator_core::registration::{
 };
 use mcp_operator_core::rollout::Rollout;
 
+use crate::connections::{Purpose, Session};
+
 /// Reads everything, at the same time.
-pub(super) async fn read(client: &Client, reads: &[Read]) -> Vec<Observation> {
-    join_all(reads.iter().map(|read| read_one(client, read))).await
+pub(super) async fn read(
+    client: &Client,
+    session: &Session<'_>,
+    reads: &[Read],
+) -> Vec<Observation> {
+    join_all(reads.iter().map(|read| read_one(client, session, read))).await
 }
 
-async fn read_one(client: &Client, read: &Read) -> Observation {
+async fn read_one(client: &Client, session: &Session<'_>, read: &Read) -> Observation {
     let state = match &read.source {
         Source::ConfigKey(key) => config_key(client, key).await.map(Observed::ConfigKey),
         Source::Workload(named) => workload(client, named).await.map(Observed::Workload),
-        Source::Http(request) => Err(format!(
-            "connection {} is not available",
-            request.connection
-        )),
+        Source::Http(request) => {
+            let answer = session.send(request, Purpose::Read).await;
+            answer
+                .map(Observed::Http)
+                .map_err(|error| error.to_string())
+        }
     };
     Observation {
         id: read.id.clone(),

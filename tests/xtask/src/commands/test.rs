@@ -79,6 +79,8 @@ fn on_control_plane(cache: &Cache, artifacts: &Artifacts) -> Result<()> {
         "--test",
         "lifecycle",
         "--test",
+        "registration",
+        "--test",
         "faults",
     ];
     cargo("", &tests, |command| environment.tell(command))

@@ -1,0 +1,12 @@
+//! Which registrar registers, and how one takes over from another: against a real API server, with simulated pods. What
+//! LiteLLM does with it is tested on a real node.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+#[path = "registration/burst.rs"]
+mod burst;
+#[path = "registration/sharing.rs"]
+mod sharing;
+#[path = "registration/succession.rs"]
+mod succession;
+#[path = "registration/world.rs"]
+mod world;

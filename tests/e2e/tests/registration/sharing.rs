@@ -1,0 +1,84 @@
+//! One key of a ConfigMap that others write too.
+
+use anyhow::{Result, ensure};
+use mcp_e2e::{Operator, eventually};
+use serde_json::json;
+
+use crate::world::{SOON, World};
+
+#[test]
+fn of_a_config_map_of_others_only_the_key_is_touched() -> Result<()> {
+    let world = World::start("sharing")?;
+    let theirs = json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {
+            "name": "litellm-config", "namespace": "litellm",
+            "labels": { "app.kubernetes.io/managed-by": "Helm" }, "annotations": { "a": "b" },
+        },
+        "data": { "config.yaml": "include: [mcp.yaml]\n" },
+    });
+    world.kubectl().apply(&theirs.to_string())?;
+    let patch =
+        json!({ "spec": { "settings": { "configMap": "litellm-config", "key": "mcp.yaml" } } })
+            .to_string();
+    world.kubectl().run(&[
+        "patch",
+        "mcpplugin",
+        "litellm-configmap",
+        "--type=merge",
+        "--patch",
+        &patch,
+    ])?;
+    let _operator = Operator::start(&world.environment, "sharing")?;
+    world.apply_servers(&["a".into()])?;
+    world.registered("a", "Registered")?;
+    let key = |key: &str| world.key("litellm", "litellm-config", key);
+    ensure!(key("mcp.yaml")?.contains("servers_a:"));
+
+    // They change theirs, and ours stays; somebody changes ours, and it comes back.
+    let mut changed = theirs.clone();
+    changed["data"]["config.yaml"] = json!("include: [mcp.yaml] # changed\n");
+    world.kubectl().apply(&changed.to_string())?;
+    let break_it = json!({ "data": { "mcp.yaml": "{}" } }).to_string();
+    world.kubectl().run(&[
+        "patch",
+        "configmap",
+        "litellm-config",
+        "--namespace=litellm",
+        "--type=merge",
+        "--patch",
+        &break_it,
+    ])?;
+    world.apply_servers(&["b".into()])?;
+    world.registered("b", "Registered")?;
+    eventually("ours is whole again", SOON, || {
+        let ours = key("mcp.yaml")?;
+        ensure!(
+            ours.contains("servers_a:") && ours.contains("servers_b:"),
+            "{ours}"
+        );
+        Ok(())
+    })?;
+    let found = world.kubectl().json(&[
+        "get",
+        "configmap",
+        "litellm-config",
+        "--namespace=litellm",
+        "--show-managed-fields",
+    ])?;
+    assert_eq!(found["data"]["config.yaml"], changed["data"]["config.yaml"]);
+    assert_eq!(found["metadata"]["labels"], theirs["metadata"]["labels"]);
+    assert_eq!(found["metadata"]["annotations"]["a"], "b");
+    let managed = found["metadata"]["managedFields"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    let ours = managed
+        .iter()
+        .find(|entry| entry["manager"] == "mcp-operator-registry");
+    assert_eq!(
+        ours.map(|entry| entry["fieldsV1"].clone()),
+        Some(json!({ "f:data": { "f:mcp.yaml": {} } }))
+    );
+    Ok(())
+}

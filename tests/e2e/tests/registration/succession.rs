@@ -1,0 +1,234 @@
+//! One registrar takes over from another, and the one before leaves nothing behind.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use mcp_e2e::{Operator, eventually, holds_for};
+use serde_json::{Value, json};
+
+use crate::world::{NAMESPACE, SOON, World};
+
+fn names() -> Vec<String> {
+    ["a", "b"].map(str::to_owned).into()
+}
+
+/// All servers are in the registrar's list, and nowhere else.
+fn own_list_only(world: &World) -> Result<()> {
+    for name in names() {
+        world.registered(&name, "Listed")?;
+    }
+    let list = world.key(NAMESPACE, "gateway", "servers.json")?;
+    ensure!(
+        list.contains("servers/a") && list.contains("servers/b"),
+        "{list}"
+    );
+    let left = world.file()?;
+    ensure!(left == "{}\n", "{left}");
+    Ok(())
+}
+
+/// All servers are in LiteLLM's file, and nowhere else.
+fn file_only(world: &World) -> Result<()> {
+    for name in names() {
+        world.registered(&name, "Registered")?;
+    }
+    let file = world.file()?;
+    ensure!(
+        file.contains("servers_a:") && file.contains("servers_b:"),
+        "{file}"
+    );
+    let left = world
+        .key(NAMESPACE, "gateway", "servers.json")
+        .unwrap_or_default();
+    ensure!(left.is_empty(), "{left}");
+    Ok(())
+}
+
+fn rollouts(world: &World) -> Result<i64> {
+    let found =
+        world
+            .kubectl()
+            .json(&["get", "deployment", "litellm-proxy", "--namespace=litellm"])?;
+    Ok(found["metadata"]["generation"].as_i64().unwrap_or_default())
+}
+
+#[test]
+fn a_strategy_of_ones_own_takes_over_and_back_and_nothing_is_left_behind() -> Result<()> {
+    let mut world = World::start("succession")?;
+    let _operator = Operator::start(&world.environment, "succession")?;
+    world.apply_servers(&names())?;
+    file_only(&world)?;
+    world.registrar_is("litellm-configmap", "True", "InForce")?;
+
+    let mut own = world.own_registrar()?;
+    own["priority"] = json!(10);
+    world.apply_plugin("own", &own)?;
+    own_list_only(&world)?;
+    world.registrar_is("own", "True", "InForce")?;
+    let message = world.registrar_is("litellm-configmap", "False", "Standby")?;
+    assert_eq!(message, "MCPServers are registered by own");
+    // Nobody is told to come before the other has left: LiteLLM was rolled to forget.
+    let events = world
+        .kubectl()
+        .run(&["get", "events", "--output=jsonpath={.items[*].reason}"])?;
+    for reason in [
+        "RegistrarTakingOver",
+        "RegistrarLeaving",
+        "RegistrarInForce",
+    ] {
+        assert!(events.contains(reason), "{reason} in {events}");
+    }
+
+    world.kubectl().run(&["delete", "mcpplugin", "own"])?;
+    file_only(&world)?;
+
+    // And again changes nothing.
+    let before = rollouts(&world)?;
+    std::thread::sleep(Duration::from_secs(3));
+    world.audit.requests()?;
+    holds_for("quiet", Duration::from_secs(5), || {
+        ensure!(rollouts(&world)? == before);
+        Ok(())
+    })?;
+    let requests = world.audit.requests()?;
+    let writes: Vec<_> = requests
+        .iter()
+        .filter(|request| request.is_write())
+        .collect();
+    assert!(writes.is_empty(), "{writes:?}");
+    Ok(())
+}
+
+/// The MCPPlugin itself says something else, and nobody was there to see it.
+#[test]
+fn a_swap_while_the_operator_was_down_leaves_nothing_behind() -> Result<()> {
+    let world = World::start("succession-down")?;
+    let mut operator = Operator::start(&world.environment, "succession-down")?;
+    world.apply_servers(&names())?;
+    file_only(&world)?;
+    operator.kill();
+    let mut patch = world.own_registrar()?;
+    patch["source"]["builtin"] = Value::Null;
+    let patch = json!({ "spec": patch }).to_string();
+    world.kubectl().run(&[
+        "patch",
+        "mcpplugin",
+        "litellm-configmap",
+        "--type=merge",
+        "--patch",
+        &patch,
+    ])?;
+    let mut operator = Operator::start(&world.environment, "succession-again")?;
+    own_list_only(&world)?;
+
+    // Killed again, in the middle of the way back.
+    let back = json!({ "spec": { "source": { "builtin": "litellm-configmap", "configMap": null }, "settings": null } });
+    world.kubectl().run(&[
+        "patch",
+        "mcpplugin",
+        "litellm-configmap",
+        "--type=merge",
+        "--patch",
+        &back.to_string(),
+    ])?;
+    eventually("the way back has begun", SOON, || {
+        let record = world.key(
+            "mcp-operator-system",
+            "mcp-operator-registry",
+            "registrars.json",
+        )?;
+        ensure!(
+            record.contains(r#""builtin":"litellm-configmap""#),
+            "{record}"
+        );
+        Ok(())
+    })?;
+    operator.kill();
+    let _operator = Operator::start(&world.environment, "succession-at-last")?;
+    file_only(&world)
+}
+
+#[test]
+fn nobody_takes_over_who_could_not_register() -> Result<()> {
+    let world = World::start("succession-waits")?;
+    let _operator = Operator::start(&world.environment, "succession-waits")?;
+    world.apply_servers(&names())?;
+    file_only(&world)?;
+    let mut api = json!({
+        "source": { "builtin": "litellm-admin-api" }, "priority": 10,
+        "connections": [{
+            "name": "litellm", "baseUrl": "http://127.0.0.1:9",
+            "auth": { "secretKeyRef": { "namespace": "litellm", "name": "litellm-mcp-operator", "key": "token" } },
+        }],
+    });
+    world.apply_plugin("api", &api)?;
+    let message = world.registrar_is("api", "Unknown", "TakingOver")?;
+    assert_eq!(
+        message,
+        "Waits, and litellm-configmap registers meanwhile: connection litellm: there is no Secret \
+         litellm/litellm-mcp-operator: create it, or correct spec.connections"
+    );
+    // A Secret that comes is noticed; the message never holds what is in it.
+    let secret = [
+        "create",
+        "secret",
+        "generic",
+        "litellm-mcp-operator",
+        "--namespace=litellm",
+        "--from-literal=token=sk-hidden",
+    ];
+    world.kubectl().run(&secret)?;
+    eventually("the connection is tried", SOON, || {
+        let message = world.registrar_is("api", "Unknown", "TakingOver")?;
+        ensure!(
+            message.contains("http://127.0.0.1:9/ cannot be reached"),
+            "{message}"
+        );
+        ensure!(!message.contains("sk-hidden"), "{message}");
+        Ok(())
+    })?;
+    world.apply_servers(&["c".into()])?;
+    world.registered("c", "Registered")?;
+    ensure!(world.file()?.contains("servers_c:"));
+
+    // What cannot be a connection at all is told on the MCPPlugin, before anybody is asked.
+    api["connections"][0]["baseUrl"] = json!("http://name:word@127.0.0.1:9");
+    world.apply_plugin("api", &api)?;
+    eventually("it is refused", SOON, || {
+        let found = world.kubectl().json(&["get", "mcpplugin", "api"])?;
+        let ready = crate::world::condition(&found, "Ready");
+        ensure!(ready["reason"] == "InvalidConnection", "{ready}");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_file_that_moves_leaves_its_old_place_empty() -> Result<()> {
+    let world = World::start("succession-moves")?;
+    let _operator = Operator::start(&world.environment, "succession-moves")?;
+    world.apply_servers(&names())?;
+    file_only(&world)?;
+    let patch = json!({ "spec": { "settings": { "configMap": "elsewhere" } } }).to_string();
+    world.kubectl().run(&[
+        "patch",
+        "mcpplugin",
+        "litellm-configmap",
+        "--type=merge",
+        "--patch",
+        &patch,
+    ])?;
+    eventually("the new file is written", SOON, || {
+        let file = world.key("litellm", "elsewhere", "mcp_servers.yaml")?;
+        ensure!(
+            file.contains("servers_a:") && file.contains("servers_b:"),
+            "{file}"
+        );
+        let left = world.file()?;
+        ensure!(left == "{}\n", "{left}");
+        Ok(())
+    })?;
+    for name in names() {
+        world.registered(&name, "Registered")?;
+    }
+    Ok(())
+}

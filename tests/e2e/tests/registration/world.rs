@@ -1,0 +1,168 @@
+//! A control plane with a simulated LiteLLM.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use mcp_cluster::{Cache, ControlPlane, ControlPlaneOptions, Kubectl};
+use mcp_e2e::{AuditLog, Environment, eventually, install_definitions, install_plugins};
+use serde_json::{Value, json};
+
+/// Several rollouts of simulated pods, on a machine that may be busy.
+pub(crate) const SOON: Duration = Duration::from_mins(2);
+/// Namespace of the MCPServers.
+pub(crate) const NAMESPACE: &str = "servers";
+
+/// A control plane of a test's own.
+pub(crate) struct World {
+    pub(crate) environment: Environment,
+    pub(crate) audit: AuditLog,
+    _cluster: ControlPlane,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl World {
+    /// Starts one, with everything installed but without an operator. One test at a time: each needs the machine.
+    pub(crate) fn start(name: &str) -> Result<Self> {
+        static TURN: Mutex<()> = Mutex::new(());
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let options = ControlPlaneOptions {
+            name: format!("test-{name}"),
+            audit: true,
+            ..ControlPlaneOptions::default()
+        };
+        let cluster = ControlPlane::start(&Cache::open()?, options)?;
+        install_definitions(cluster.kubectl())?;
+        install_plugins(cluster.kubectl())?;
+        for namespace in [NAMESPACE, "litellm"] {
+            cluster.kubectl().run(&["create", "namespace", namespace])?;
+        }
+        let environment = Environment {
+            kubectl: cluster.kubectl().clone(),
+            ..Environment::open()?
+        };
+        let world = Self {
+            audit: AuditLog::new(&cluster.audit_log().context("no audit log")?),
+            environment,
+            _cluster: cluster,
+            _turn: turn,
+        };
+        world.kubectl().apply(&litellm().to_string())?;
+        Ok(world)
+    }
+
+    pub(crate) fn kubectl(&self) -> &Kubectl {
+        &self.environment.kubectl
+    }
+
+    /// Applies servers of these names.
+    pub(crate) fn apply_servers(&self, names: &[String]) -> Result<()> {
+        let items: Vec<Value> = names.iter().map(|name| server(name)).collect();
+        let list = json!({ "apiVersion": "v1", "kind": "List", "items": items });
+        self.kubectl().apply(&list.to_string()).map(drop)
+    }
+
+    /// Applies an MCPPlugin.
+    pub(crate) fn apply_plugin(&self, name: &str, spec: &Value) -> Result<()> {
+        let plugin = json!({
+            "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPPlugin", "metadata": { "name": name }, "spec": spec,
+        });
+        self.kubectl().apply(&plugin.to_string()).map(drop)
+    }
+
+    /// The registrar of somebody's own, in a ConfigMap; its source and settings.
+    pub(crate) fn own_registrar(&self) -> Result<Value> {
+        let file = self.environment.artifacts.plugins.join("plain_list.wasm");
+        let from = format!("--from-file=plugin.wasm={}", file.display());
+        self.kubectl().run(&[
+            "create",
+            "configmap",
+            "plain-list",
+            "--namespace",
+            NAMESPACE,
+            &from,
+        ])?;
+        Ok(json!({
+            "source": { "configMap": { "namespace": NAMESPACE, "name": "plain-list" } },
+            "settings": { "namespace": NAMESPACE, "name": "gateway" },
+        }))
+    }
+
+    /// Content of a ConfigMap's key; empty if there is none.
+    pub(crate) fn key(&self, namespace: &str, map: &str, key: &str) -> Result<String> {
+        let map = self
+            .kubectl()
+            .json(&["get", "configmap", map, "--namespace", namespace])?;
+        Ok(map["data"][key].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// What LiteLLM would include.
+    pub(crate) fn file(&self) -> Result<String> {
+        self.key("litellm", "litellm-mcp-servers", "mcp_servers.yaml")
+    }
+
+    /// Waits until `LiteLLMRegistered` of a server is True for this reason.
+    pub(crate) fn registered(&self, server: &str, reason: &str) -> Result<()> {
+        let what = format!("{server} is registered: {reason}");
+        eventually(&what, SOON, || {
+            let found =
+                self.kubectl()
+                    .json(&["get", "mcpserver", server, "--namespace", NAMESPACE])?;
+            let condition = condition(&found, "LiteLLMRegistered");
+            ensure!(
+                condition["status"] == "True" && condition["reason"] == reason,
+                "{}",
+                found["status"]
+            );
+            Ok(())
+        })
+    }
+
+    /// Waits until an MCPPlugin says this about itself as a registrar, and returns the message.
+    pub(crate) fn registrar_is(&self, plugin: &str, status: &str, reason: &str) -> Result<String> {
+        eventually(&format!("{plugin} is {reason}"), SOON, || {
+            let found = self.kubectl().json(&["get", "mcpplugin", plugin])?;
+            let condition = condition(&found, "Registrar");
+            ensure!(
+                condition["status"] == status && condition["reason"] == reason,
+                "{}",
+                found["status"]
+            );
+            Ok(condition["message"].as_str().unwrap_or_default().to_owned())
+        })
+    }
+}
+
+/// A condition of an object; null if it has none.
+pub(crate) fn condition(object: &Value, kind: &str) -> Value {
+    let conditions = object["status"]["conditions"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    let found = conditions
+        .into_iter()
+        .find(|condition| condition["type"] == kind);
+    found.unwrap_or_default()
+}
+
+fn server(name: &str) -> Value {
+    json!({
+        "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPServer",
+        "metadata": { "name": name, "namespace": NAMESPACE },
+        "spec": {
+            "image": { "repository": "docker.io/local/mcp-weather", "tag": "1.0.0" }, "replicas": 1,
+            "resources": { "requests": { "cpu": "1m", "memory": "1Mi" }, "limits": { "cpu": "500m", "memory": "64Mi" } },
+        },
+    })
+}
+
+fn litellm() -> Value {
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "litellm-proxy", "namespace": "litellm" },
+        "spec": {
+            "replicas": 2,
+            "selector": { "matchLabels": { "app": "litellm" } },
+            "template": { "metadata": { "labels": { "app": "litellm" } }, "spec": { "containers": [{ "name": "a", "image": "a" }] } },
+        },
+    })
+}
