@@ -14,6 +14,7 @@ pub mod image;
 mod interrupt;
 mod kubectl;
 mod litellm;
+mod litellm_database;
 mod machine;
 mod namespaces;
 mod node_files;
@@ -36,7 +37,11 @@ pub use definitions::Definitions;
 pub use interrupt::{check_interrupted, handle_signals, interrupted};
 pub use kubectl::Kubectl;
 pub use litellm::{LiteLlm, rolled_out};
-pub use machine::{ensure_node_packages, ensure_python, ensure_rust_targets, static_target};
+pub use litellm_database::LiteLlmDatabase;
+pub use machine::{
+    ensure_database_packages, ensure_node_packages, ensure_python, ensure_rust_targets,
+    static_target,
+};
 pub use ports::free_port;
 pub use process::Process;
 pub use progress::Progress;

@@ -1,7 +1,7 @@
 //! A real LiteLLM for a real node, and the official MCP client.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -64,6 +64,16 @@ impl LiteLlm {
         Ok(Self { environment })
     }
 
+    pub(crate) fn environment(&self) -> &Path {
+        &self.environment
+    }
+
+    /// `PATH` with its programs before those of the machine.
+    pub(crate) fn path(&self) -> String {
+        let path = std::env::var("PATH").unwrap_or_default();
+        format!("{}:{path}", self.environment.join("bin").display())
+    }
+
     /// Deploys the proxy into a cluster and waits until it serves.
     ///
     /// # Errors
@@ -119,15 +129,33 @@ impl LiteLlm {
         serde_json::from_str(last).context("the loader printed no JSON")
     }
 
+    /// One request to the admin API, as its administrator or with another key: the status code and the answer.
+    ///
+    /// # Errors
+    /// When the proxy does not answer.
+    pub fn admin(
+        &self,
+        kubectl: &Kubectl,
+        key: Option<&str>,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<(u64, Value)> {
+        let mut command = Command::new(self.environment.join("bin/python"));
+        command
+            .arg(folder().join("admin_api.py"))
+            .args([address(kubectl)?.as_str(), key.unwrap_or(KEY), method, path])
+            .args(body.map(Value::to_string));
+        let said: Value =
+            serde_json::from_str(&capture(&mut command)?).context("the answer is no JSON")?;
+        Ok((
+            said["status"].as_u64().unwrap_or_default(),
+            said["body"].clone(),
+        ))
+    }
+
     fn client(&self, kubectl: &Kubectl, words: &[&str]) -> Result<Value> {
-        let address = kubectl.run(&[
-            "get",
-            "service",
-            "litellm-proxy",
-            "--namespace=litellm",
-            "--output=jsonpath={.spec.clusterIP}",
-        ])?;
-        let url = format!("http://{address}:4000/mcp");
+        let url = format!("{}/mcp", address(kubectl)?);
         let script = folder().join("mcp_client.py");
         let mut command = Command::new(self.environment.join("bin/python"));
         let said = capture(
@@ -165,6 +193,18 @@ pub fn rolled_out(kubectl: &Kubectl) -> Result<()> {
             &timeout,
         ])
         .map(drop)
+}
+
+/// Base URL of the proxy, as the machine reaches it.
+fn address(kubectl: &Kubectl) -> Result<String> {
+    let address = kubectl.run(&[
+        "get",
+        "service",
+        "litellm-proxy",
+        "--namespace=litellm",
+        "--output=jsonpath={.spec.clusterIP}",
+    ])?;
+    Ok(format!("http://{address}:4000"))
 }
 
 fn folder() -> PathBuf {

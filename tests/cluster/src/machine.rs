@@ -119,6 +119,38 @@ pub fn ensure_node_packages() -> Result<()> {
             "a real node needs root, for namespaces and cgroups; run it with sudo or use the simulated nodes"
         );
     }
+    install(missing_packages)
+}
+
+/// What LiteLLM's database needs: Postgres, and Node.js for its client's query engine.
+///
+/// # Errors
+/// When something is missing and cannot be installed.
+pub fn ensure_database_packages() -> Result<()> {
+    if find_program("npm").is_none() {
+        bail!("`npm` is not on PATH: install Node.js 18 or newer");
+    }
+    install(|| {
+        if postgres_folder().is_some() {
+            Vec::new()
+        } else {
+            vec!["postgresql"]
+        }
+    })
+}
+
+/// The folder with Postgres' programs, of the newest version that is installed.
+pub(crate) fn postgres_folder() -> Option<PathBuf> {
+    // Debian keeps them apart, since several versions may be installed.
+    let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
+    let folders = versions.flatten().map(|version| version.path().join("bin"));
+    folders
+        .filter(|folder| folder.join("initdb").is_file())
+        .max()
+}
+
+/// Installs Debian packages until none is missing.
+fn install(missing_packages: impl Fn() -> Vec<&'static str>) -> Result<()> {
     let missing = missing_packages();
     if missing.is_empty() {
         return Ok(());

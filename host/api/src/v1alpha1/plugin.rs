@@ -124,7 +124,7 @@ fn default_priority() -> i32 {
 #[serde(rename_all = "camelCase")]
 pub struct PluginSource {
     /// Name of a plugin that comes with the operator: `validation`, `compliance`,
-    /// `litellm-configmap`.
+    /// `litellm-configmap`, `litellm-admin-api`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "crd",

@@ -1,0 +1,85 @@
+//! Servers come, change and go, by the admin API.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use mcp_e2e::eventually;
+use serde_json::{Value, json};
+
+use crate::world::{PATIENCE, World};
+
+pub(crate) fn created_updated_deleted(world: &World) -> Result<()> {
+    world.step("a server comes, changes and goes");
+    let before = world.rollouts()?;
+    world.apply_server("c", "It adds")?;
+    world.server_is("c", "True", "Registered")?;
+    world.call("c")?;
+    let others = versions(world, &["a", "b"])?;
+    world.apply_server("c", "It adds numbers")?;
+    eventually("the description is in LiteLLM", PATIENCE, || {
+        let entries = world.entries()?;
+        let found = entries
+            .iter()
+            .any(|entry| entry["description"] == "It adds numbers");
+        ensure!(found, "{entries:?}");
+        Ok(())
+    })?;
+    world.server_is("c", "True", "Registered")?;
+    ensure!(
+        versions(world, &["a", "b"])? == others,
+        "only what changed is sent"
+    );
+    // And again changes nothing.
+    let all = versions(world, &["a", "b", "c"])?;
+    sleep(Duration::from_secs(5));
+    ensure!(
+        versions(world, &["a", "b", "c"])? == all,
+        "nothing is sent where nothing changed"
+    );
+    world.delete_server("c")?;
+    world.lists(&["a", "b"], false)?;
+    ensure!(
+        world.rollouts()? == before,
+        "the admin API needs no rollout"
+    );
+    Ok(())
+}
+
+/// When LiteLLM was last told about servers.
+fn versions(world: &World, names: &[&str]) -> Result<Vec<Value>> {
+    let entries = world.entries()?;
+    let version = |name: &&str| {
+        let id = format!("mcp-operator.tenants.{name}");
+        let found = entries
+            .iter()
+            .find(|entry| entry["server_id"] == id.as_str());
+        found.map_or(Value::Null, |entry| entry["updated_at"].clone())
+    };
+    Ok(names.iter().map(version).collect())
+}
+
+pub(crate) fn entries_of_others_stay(world: &World) -> Result<()> {
+    world.step("somebody else has a name");
+    let theirs = json!({
+        "server_id": "theirs", "server_name": "tenants_taken", "url": "http://elsewhere.test/mcp", "transport": "http",
+    });
+    let (status, said) = world.admin("POST", "/v1/mcp/server", Some(&theirs))?;
+    ensure!(status == 201, "{status} {said}");
+    world.apply_server("taken", "It adds")?;
+    let message = world.server_is("taken", "False", "NameCollision")?;
+    ensure!(
+        message.contains("id theirs: rename one of them"),
+        "{message}"
+    );
+    world.delete_server("taken")?;
+    let (status, _) = world.admin("GET", "/v1/mcp/server", None)?;
+    ensure!(status == 200);
+    ensure!(
+        world.listed()?.contains(&("theirs".into(), false)),
+        "theirs is gone"
+    );
+    let (status, _) = world.admin("DELETE", "/v1/mcp/server/theirs", None)?;
+    ensure!(status == 202);
+    world.lists(&["a", "b"], false)
+}

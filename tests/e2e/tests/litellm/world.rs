@@ -1,0 +1,274 @@
+//! A real node with a real LiteLLM, and what can be seen there.
+
+use std::cell::RefCell;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use mcp_cluster::{Cache, Kubectl, LiteLlm, LiteLlmDatabase};
+use mcp_e2e::{Environment, eventually};
+use serde_json::{Value, json};
+
+/// A rollout of LiteLLM, on a machine that may be busy; the operator looks at LiteLLM every minute.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(5);
+const NAMESPACE: &str = "tenants";
+const SERVERS: &str = "/v1/mcp/server";
+
+/// A real node with a real LiteLLM.
+pub(crate) struct World {
+    environment: Environment,
+    pub(crate) litellm: LiteLlm,
+    pub(crate) database: LiteLlmDatabase,
+    began: Instant,
+    /// Keys that the operator was given.
+    keys: RefCell<Vec<String>>,
+}
+
+impl World {
+    pub(crate) fn open() -> Result<Self> {
+        let cache = Cache::open()?;
+        let litellm = LiteLlm::install(&cache)?;
+        let world = Self {
+            environment: Environment::open()?,
+            database: LiteLlmDatabase::install(&cache, &litellm)?,
+            litellm,
+            began: Instant::now(),
+            keys: RefCell::default(),
+        };
+        world.kubectl().run(&["create", "namespace", NAMESPACE])?;
+        Ok(world)
+    }
+
+    pub(crate) fn kubectl(&self) -> &Kubectl {
+        &self.environment.kubectl
+    }
+
+    /// Says where the story is.
+    pub(crate) fn step(&self, what: &str) {
+        eprintln!("{:>4} s  {what}", self.began.elapsed().as_secs());
+    }
+
+    pub(crate) fn apply_server(&self, name: &str, description: &str) -> Result<()> {
+        let server = json!({
+            "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPServer",
+            "metadata": { "name": name, "namespace": NAMESPACE },
+            "spec": {
+                "image": { "repository": "docker.io/local/mcp-weather", "tag": "1.0.0" }, "transport": "http", "replicas": 1,
+                "config": { "greeting": "hello" },
+                "resources": { "requests": { "cpu": "10m", "memory": "16Mi" }, "limits": { "cpu": "500m", "memory": "64Mi" } },
+                "litellm": { "description": description },
+            },
+        });
+        self.kubectl().apply(&server.to_string()).map(drop)
+    }
+
+    pub(crate) fn delete_server(&self, name: &str) -> Result<()> {
+        self.kubectl()
+            .run(&["delete", "mcpserver", name, "--namespace", NAMESPACE])
+            .map(drop)
+    }
+
+    /// Waits until `LiteLLMRegistered` of a server is this, and returns its message.
+    pub(crate) fn server_is(&self, name: &str, status: &str, reason: &str) -> Result<String> {
+        let what = format!("{name} is {reason}");
+        self.condition(
+            &what,
+            "LiteLLMRegistered",
+            status,
+            reason,
+            &["mcpserver", name, "--namespace", NAMESPACE],
+        )
+    }
+
+    /// Waits until `Registrar` of an MCPPlugin is this, and returns its message.
+    pub(crate) fn registrar_is(&self, name: &str, status: &str, reason: &str) -> Result<String> {
+        self.condition(
+            &format!("{name} is {reason}"),
+            "Registrar",
+            status,
+            reason,
+            &["mcpplugin", name],
+        )
+    }
+
+    fn condition(
+        &self,
+        what: &str,
+        kind: &str,
+        status: &str,
+        reason: &str,
+        object: &[&str],
+    ) -> Result<String> {
+        eventually(what, PATIENCE, || {
+            let found = self.kubectl().json(&[&["get"], object].concat())?;
+            let conditions = found["status"]["conditions"]
+                .as_array()
+                .cloned()
+                .unwrap_or_default();
+            let found = conditions
+                .iter()
+                .find(|condition| condition["type"] == kind);
+            let found = found.with_context(|| format!("no {kind} in {conditions:?}"))?;
+            ensure!(
+                found["status"] == status && found["reason"] == reason,
+                "{found}"
+            );
+            Ok(found["message"].as_str().unwrap_or_default().to_owned())
+        })
+    }
+
+    /// What LiteLLM lists: each server's id, and whether it comes from the file; sorted.
+    pub(crate) fn listed(&self) -> Result<Vec<(String, bool)>> {
+        let entries = self.entries()?;
+        let entry = |entry: &Value| {
+            let id = entry["server_id"].as_str().unwrap_or_default().to_owned();
+            (id, entry["is_config"] == true)
+        };
+        let mut listed: Vec<_> = entries.iter().map(entry).collect();
+        listed.sort();
+        Ok(listed)
+    }
+
+    pub(crate) fn entries(&self) -> Result<Vec<Value>> {
+        let (status, body) = self.admin("GET", SERVERS, None)?;
+        ensure!(status == 200, "{status} {body}");
+        Ok(body.as_array().cloned().unwrap_or_default())
+    }
+
+    /// Waits until LiteLLM lists exactly these servers of ours, all from the file or none.
+    pub(crate) fn lists(&self, names: &[&str], from_file: bool) -> Result<()> {
+        let mut wanted: Vec<_> = names
+            .iter()
+            .map(|name| (format!("mcp-operator.{NAMESPACE}.{name}"), from_file))
+            .collect();
+        wanted.sort();
+        eventually(&format!("LiteLLM lists {names:?}"), PATIENCE, || {
+            let listed = self.listed()?;
+            ensure!(listed == wanted, "{listed:?}");
+            Ok(())
+        })
+    }
+
+    /// Calls a tool of a server through LiteLLM.
+    pub(crate) fn call(&self, name: &str) -> Result<()> {
+        let tool = format!("{NAMESPACE}_{name}-add");
+        let said = self
+            .litellm
+            .call(self.kubectl(), &tool, &json!({ "a": 40, "b": 2 }))?;
+        ensure!(said == "42", "{said}");
+        Ok(())
+    }
+
+    /// The administrator's request.
+    pub(crate) fn admin(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<(u64, Value)> {
+        self.litellm.admin(self.kubectl(), None, method, path, body)
+    }
+
+    /// What the file holds that LiteLLM includes.
+    pub(crate) fn file(&self) -> Result<String> {
+        let map = self.kubectl().json(&[
+            "get",
+            "configmap",
+            "litellm-mcp-servers",
+            "--namespace=litellm",
+        ])?;
+        Ok(map["data"]["mcp_servers.yaml"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned())
+    }
+
+    /// How often LiteLLM was rolled.
+    pub(crate) fn rollouts(&self) -> Result<i64> {
+        let found =
+            self.kubectl()
+                .json(&["get", "deployment", "litellm-proxy", "--namespace=litellm"])?;
+        Ok(found["metadata"]["generation"].as_i64().unwrap_or_default())
+    }
+
+    /// Gives the operator a key for LiteLLM.
+    pub(crate) fn give_key(&self, key: &str) -> Result<()> {
+        self.keys.borrow_mut().push(key.to_owned());
+        let secret = json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "litellm-mcp-operator", "namespace": "litellm" },
+            "stringData": { "token": key },
+        });
+        self.kubectl().apply(&secret.to_string()).map(drop)
+    }
+
+    /// The key that the operator uses now.
+    pub(crate) fn last_key(&self) -> String {
+        self.keys.borrow().last().cloned().unwrap_or_default()
+    }
+
+    /// Name of the operator's pod.
+    pub(crate) fn operator_pod(&self) -> Result<String> {
+        self.kubectl().run(&[
+            "get",
+            "pods",
+            "--namespace=mcp-operator-system",
+            "--output=jsonpath={.items[*].metadata.name} {.items[*].status.containerStatuses[*].restartCount}",
+        ])
+    }
+
+    /// Makes a key as the README says: it may use nothing but the list of MCP servers.
+    pub(crate) fn make_key(&self) -> Result<String> {
+        let user = json!({ "user_id": "mcp-operator", "user_role": "proxy_admin" });
+        // Again for the same user is an error that does not matter.
+        self.admin("POST", "/user/new", Some(&user))?;
+        let key = json!({ "user_id": "mcp-operator", "allowed_routes": [SERVERS, format!("{SERVERS}/*")] });
+        let (status, made) = self.admin("POST", "/key/generate", Some(&key))?;
+        ensure!(status == 200, "{status} {made}");
+        let key = made["key"].as_str().context("no key")?.to_owned();
+        let (refused, _) =
+            self.litellm
+                .admin(self.kubectl(), Some(&key), "GET", "/key/list", None)?;
+        ensure!(
+            refused == 403,
+            "the key may do more than it should: {refused}"
+        );
+        Ok(key)
+    }
+
+    /// Searches for every key that the operator ever had, everywhere where it could have told it.
+    pub(crate) fn no_secret_was_told(&self) -> Result<()> {
+        self.step("no key was told anywhere");
+        let everything = [
+            self.kubectl().run(&[
+                "logs",
+                "deployment/mcp-operator",
+                "--namespace=mcp-operator-system",
+                "--tail=-1",
+            ])?,
+            self.kubectl()
+                .run(&["get", "events", "--all-namespaces", "--output=json"])?,
+            self.kubectl().run(&[
+                "get",
+                "mcpservers,mcpplugins,configmaps",
+                "--all-namespaces",
+                "--output=json",
+            ])?,
+        ];
+        ensure!(
+            everything[0].contains("registration"),
+            "the log says nothing: {}",
+            everything[0]
+        );
+        let keys = self.keys.borrow();
+        ensure!(keys.len() >= 3, "{} keys", keys.len());
+        for key in keys.iter() {
+            let found = everything
+                .iter()
+                .position(|text| text.contains(key.as_str()));
+            ensure!(
+                found.is_none(),
+                "a key is in {found:?} of logs, events and objects"
+            );
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,30 @@
+"""LiteLLM's database, from outside.
+
+database.py URL migrate     creates the database and all of LiteLLM's tables, by its own migrations
+database.py URL run SQL     carries out a statement
+"""
+
+import pathlib
+import sys
+
+import psycopg
+
+
+def run(url, statement):
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement)
+
+
+def migrate(url):
+    import litellm_proxy_extras
+
+    server, name = url.rsplit("/", 1)
+    run(f"{server}/postgres", f"create database {name}")
+    folder = pathlib.Path(litellm_proxy_extras.__file__).parent / "migrations"
+    with psycopg.connect(url, autocommit=True) as connection:
+        for file in sorted(folder.glob("*/migration.sql")):
+            connection.execute(file.read_bytes())
+
+
+url, verb, *words = sys.argv[1:]
+{"migrate": migrate, "run": run}[verb](url, *words)
