@@ -107,7 +107,7 @@ fn on_node(cache: &Cache, artifacts: &Artifacts, asked_for: bool) -> Result<()> 
         logs: cache.folder("logs/node")?,
     };
     // In this order: the second gives LiteLLM a database.
-    for tests in ["litellm"] {
+    for tests in ["real_node", "litellm"] {
         let arguments = ["test", "--package", "mcp-e2e", "--test", tests];
         cargo("", &arguments, |command| environment.tell(command))?;
     }
