@@ -1,6 +1,6 @@
 //! One MCP server as LiteLLM should have it.
 
-use litellm_identity::{Listed, Mark, server_id};
+use litellm_identity::{Listed, Mark, server_id, source_url};
 use mcp_plugin_sdk::Server;
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
@@ -17,6 +17,7 @@ pub(crate) struct Wanted<'a> {
     mcp_access_groups: &'a [String],
     allowed_tools: &'a [String],
     mcp_info: Info<'a>,
+    source_url: String,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -41,9 +42,12 @@ impl<'a> Wanted<'a> {
                 mark: Mark::new(instance, server),
                 spec_hash: String::new(),
             },
+            source_url: String::new(),
         };
         // Nothing to keep secret or to trust: it tells versions of one entry apart, and is the same in every release.
-        wanted.mcp_info.spec_hash = format!("{:016x}", xxh3_64(wanted.body().as_bytes()));
+        let hash = format!("{:016x}", xxh3_64(wanted.body().as_bytes()));
+        wanted.source_url = source_url(instance, server, &hash);
+        wanted.mcp_info.spec_hash = hash;
         wanted
     }
 

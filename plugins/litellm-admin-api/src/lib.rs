@@ -2,9 +2,9 @@
 //! needs a database for it.
 //!
 //! Each pass lists what LiteLLM knows and sends one request for each server that is missing, changed, or ours and no
-//! longer wanted. What is ours is known by its id (`<instance>.<namespace>.<name>`) together with `managed_by` in its
-//! `mcp_info`; nothing else is ever changed, neither entries of people nor those of LiteLLM's configuration file. Whether
-//! an entry is up to date is told by `spec_hash` in its `mcp_info`.
+//! longer wanted. What is ours is known by its id (`<instance>.<namespace>.<name>`) together with the operator's name in
+//! its `source_url` or `mcp_info`; nothing else is ever changed, neither entries of people nor those of LiteLLM's
+//! configuration file. Whether an entry is up to date is told by a hash in both.
 //!
 //! ```yaml
 //! source: {builtin: litellm-admin-api}
@@ -15,7 +15,8 @@
 //! ```
 //!
 //! The token is that of a user with the role `proxy_admin`; a key that is limited to the routes `/v1/mcp/server` and
-//! `/v1/mcp/server/*` is enough.
+//! `/v1/mcp/server/*` is enough. To such a key LiteLLM shows neither `mcp_info` nor URLs: what somebody changed in an
+//! entry is then not noticed before the MCPServer changes.
 
 mod api;
 mod entry;

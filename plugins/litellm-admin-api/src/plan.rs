@@ -91,7 +91,10 @@ impl<'a> Difference<'a> {
             .leaving
             .iter()
             .take(self.settings.requests_per_pass)
-            .map(|entry| step(api::delete(self.settings, &entry.server_id), entry.key()))
+            .map(|entry| {
+                let server = entry.key(self.instance).unwrap_or_default();
+                step(api::delete(self.settings, &entry.server_id), server)
+            })
             .collect();
         let mut registrations = Vec::with_capacity(assigned.len());
         for Assigned { server, name } in assigned {
@@ -117,9 +120,9 @@ impl<'a> Difference<'a> {
         let id = server_id(self.instance, server);
         let found = self.by_id.get(id.as_str());
         if let Some(found) = found {
-            if found.is_in_file() && found.is_marked(self.instance) {
+            if found.is_in_file() {
                 let message = format!(
-                    "{id} is still in LiteLLM's configuration file, which the admin API cannot change: waiting for LiteLLM to be rolled out without it"
+                    "{id} is still in LiteLLM's configuration file, which the admin API cannot change: waiting for LiteLLM to be rolled out without it, or for you to remove it there"
                 );
                 return Ok(registration(
                     server,
@@ -165,12 +168,6 @@ impl<'a> Difference<'a> {
 
     fn check_owner(&self, found: &Listed<'_>) -> Result<(), Refusal> {
         let id = &found.server_id;
-        if found.is_in_file() {
-            let message = format!(
-                "{id} is in LiteLLM's configuration file, which the admin API cannot change: remove it there and roll LiteLLM out"
-            );
-            return Err(Refusal::new("InConfigurationFile", message));
-        }
         if !found.is_ours(self.instance) {
             let message = format!(
                 "LiteLLM has an MCP server with the id {id} that is not of the operator {}: remove it",

@@ -49,6 +49,7 @@ fn an_entry_says_everything_that_litellm_keeps() {
                 "managed_by": "mcp-operator", "namespace": "tools", "name": "git-hub", "owner": "platform",
                 "spec_hash": world.entries[0]["mcp_info"]["spec_hash"],
             },
+            "source_url": world.entries[0]["source_url"],
             "is_config": false,
         })]
     );
@@ -128,8 +129,6 @@ fn entries_of_others_are_not_touched() {
 fn what_is_taken_is_refused() {
     let mut id_taken = foreign("x", false);
     id_taken["server_id"] = json!("mcp-operator.a.b");
-    let mut in_file = foreign("y", true);
-    in_file["server_id"] = json!("mcp-operator.a.b");
     let mut alias = foreign("z", false);
     alias["alias"] = json!("A_b");
     for (entry, reason) in [
@@ -138,7 +137,6 @@ fn what_is_taken_is_refused() {
         (foreign("a_b", true), "NameCollision"),
         (alias, "NameCollision"),
         (id_taken, "IdTaken"),
-        (in_file, "InConfigurationFile"),
     ] {
         let mut world = World {
             entries: vec![entry],

@@ -80,7 +80,7 @@ pub(crate) fn look<'a>(settings: &Settings, registry: &'a Registry) -> Proxy<'a>
 impl<'a> Known<'a> {
     fn new(registry: &'a Registry, listed: &[Listed<'_>]) -> Self {
         let instance = registry.instance.as_str();
-        let others = listed.iter().filter(|entry| !entry.is_marked(instance));
+        let others = listed.iter().filter(|entry| !entry.has_our_id(instance));
         let unhealthy = match registry.observed(HEALTHY) {
             Some(Observed::Http(answer)) if answer.status == 200 => unhealthy(&answer.body),
             _ => HashSet::new(),

@@ -8,7 +8,7 @@ mod name;
 mod refusal;
 
 pub use listed::{HEALTH, Listed, SERVERS, unhealthy};
-pub use mark::{Mark, server_id};
+pub use mark::{Mark, server_id, source_url};
 pub use name::{Assigned, assign};
 pub use refusal::Refusal;
 

@@ -6,6 +6,8 @@ use std::collections::HashSet;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use crate::mark::{key_of, read_source};
+
 /// Path of the list.
 pub const SERVERS: &str = "/v1/mcp/server";
 /// Path of their health. LiteLLM tries all of them for the answer.
@@ -29,6 +31,8 @@ pub struct Listed<'a> {
     is_config: Option<bool>,
     #[serde(borrow, default, rename = "mcp_info", deserialize_with = "mark")]
     mark: ListedMark<'a>,
+    #[serde(borrow, default)]
+    source_url: Option<Text<'a>>,
 }
 
 /// A text that is borrowed from the answer wherever that is possible, also inside an `Option`.
@@ -42,10 +46,6 @@ struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 struct ListedMark<'a> {
     #[serde(borrow)]
     managed_by: Cow<'a, str>,
-    #[serde(borrow)]
-    namespace: Cow<'a, str>,
-    #[serde(borrow)]
-    name: Cow<'a, str>,
     #[serde(borrow)]
     spec_hash: Cow<'a, str>,
 }
@@ -64,12 +64,20 @@ impl Listed<'_> {
 
     /// Whether this installation made it through the API.
     pub fn is_ours(&self, instance: &str) -> bool {
-        !self.is_in_file() && self.is_marked(instance)
+        let owner = self
+            .source()
+            .map_or(&*self.mark.managed_by, |(owner, _)| owner);
+        !self.is_in_file() && self.has_our_id(instance) && owner == instance
     }
 
     /// Hash of what was sent for it.
     pub fn spec_hash(&self) -> &str {
-        &self.mark.spec_hash
+        self.source().map_or(&self.mark.spec_hash, |(_, hash)| hash)
+    }
+
+    /// To a key that is limited to some routes, LiteLLM does not show `mcp_info`.
+    fn source(&self) -> Option<(&str, &str)> {
+        read_source(&self.source_url.as_ref()?.0)
     }
 
     /// Whether it has this name and is reached so, as far as LiteLLM says.
@@ -80,10 +88,9 @@ impl Listed<'_> {
         same(&self.server_name, name) && same(&self.url, url) && same(&self.transport, transport)
     }
 
-    /// Whether this installation made it, be it in LiteLLM's configuration file.
-    pub fn is_marked(&self, instance: &str) -> bool {
-        let id = self.server_id.strip_prefix(instance);
-        id.is_some_and(|rest| rest.starts_with('.')) && self.mark.managed_by == instance
+    /// Whether this installation gave it its id, be it in LiteLLM's configuration file.
+    pub fn has_our_id(&self, instance: &str) -> bool {
+        key_of(instance, &self.server_id).is_some()
     }
 
     /// Names that nobody else can have, as LiteLLM compares them.
@@ -94,9 +101,9 @@ impl Listed<'_> {
             .map(|name| name.0.to_lowercase())
     }
 
-    /// `namespace/name` of the MCPServer that it was made for.
-    pub fn key(&self) -> String {
-        format!("{}/{}", self.mark.namespace, self.mark.name)
+    /// `namespace/name` of the MCPServer that this installation made it for.
+    pub fn key(&self, instance: &str) -> Option<String> {
+        key_of(instance, &self.server_id)
     }
 }
 
@@ -115,3 +122,7 @@ pub fn unhealthy(answer: &str) -> HashSet<String> {
         .filter(|health| health.status == "unhealthy");
     failing.map(|health| health.server_id).collect()
 }
+
+#[cfg(test)]
+#[path = "listed_tests.rs"]
+mod tests;

@@ -11,6 +11,38 @@ pub fn server_id(instance: &str, server: &Server) -> String {
     format!("{instance}.{}.{}", server.namespace, server.name)
 }
 
+/// `namespace/name` of the server that has this id.
+pub(crate) fn key_of(instance: &str, server_id: &str) -> Option<String> {
+    let rest = server_id.strip_prefix(instance)?.strip_prefix('.')?;
+    let (namespace, name) = rest.split_once('.')?;
+    Some(format!("{namespace}/{name}"))
+}
+
+/// LiteLLM's `source_url` of an entry, where it comes from: the MCPServer in its API, whose it is, and the hash of what
+/// was sent for it.
+///
+/// LiteLLM shows this to every key that may list. `mcp_info`, which people read, it shows only to keys that may do
+/// everything.
+pub fn source_url(instance: &str, server: &Server, spec_hash: &str) -> String {
+    let Server {
+        namespace, name, ..
+    } = server;
+    format!(
+        "kubernetes:///apis/mcp.litellm.ai/v1alpha1/namespaces/{namespace}/mcpservers/{name}{OWNER}{instance}{HASH}{spec_hash}"
+    )
+}
+
+const OWNER: &str = "?managed-by=";
+const HASH: &str = "&spec=";
+
+/// Whose it is, and the hash.
+pub(crate) fn read_source(source_url: &str) -> Option<(&str, &str)> {
+    let (_, mark) = source_url
+        .strip_prefix("kubernetes:///")?
+        .split_once(OWNER)?;
+    mark.rsplit_once(HASH)
+}
+
 /// The part of LiteLLM's `mcp_info` that says whose an entry is. LiteLLM keeps it as it is and shows it to its users.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Mark<'a> {

@@ -17,8 +17,6 @@ use crate::progress::Progress;
 use crate::real_node::RealNode;
 use crate::template::fill;
 
-/// The key of the proxy's administrator.
-const KEY: &str = "sk-test-master";
 /// Image that runs programs of the machine.
 const HOST_IMAGE: &str = "docker.io/local/host:1";
 /// The proxy imports half of PyPI at its start.
@@ -31,6 +29,9 @@ pub struct LiteLlm {
 }
 
 impl LiteLlm {
+    /// The key of the proxy's administrator.
+    pub const KEY: &'static str = "sk-test-master";
+
     /// Installs them into the cache, unless that was done.
     ///
     /// # Errors
@@ -87,7 +88,7 @@ impl LiteLlm {
         node.kubectl().apply(&fill(
             "litellm.yaml",
             &template,
-            &[("VENV", &venv), ("KEY", KEY)],
+            &[("VENV", &venv), ("KEY", Self::KEY)],
         )?)?;
         rolled_out(node.kubectl())
     }
@@ -144,7 +145,12 @@ impl LiteLlm {
         let mut command = Command::new(self.environment.join("bin/python"));
         command
             .arg(folder().join("admin_api.py"))
-            .args([address(kubectl)?.as_str(), key.unwrap_or(KEY), method, path])
+            .args([
+                address(kubectl)?.as_str(),
+                key.unwrap_or(Self::KEY),
+                method,
+                path,
+            ])
             .args(body.map(Value::to_string));
         let said: Value =
             serde_json::from_str(&capture(&mut command)?).context("the answer is no JSON")?;
@@ -161,7 +167,7 @@ impl LiteLlm {
         let said = capture(
             command
                 .arg(script)
-                .args([url.as_str(), KEY])
+                .args([url.as_str(), Self::KEY])
                 .args(words)
                 .env("NO_PROXY", "*"),
         )?;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
-use mcp_cluster::repository;
+use mcp_cluster::{LiteLlm, repository};
 
 use crate::world::World;
 
@@ -22,7 +22,7 @@ pub(crate) fn by_the_file(world: &World) -> Result<()> {
 /// LiteLLM lists without a database, and refuses every change: nobody must lose a server by that.
 pub(crate) fn not_without_a_database(world: &World) -> Result<()> {
     world.step("the admin API is wanted, and LiteLLM has no database");
-    world.give_key("sk-test-master")?;
+    world.give_key(LiteLlm::KEY)?;
     let registrar = repository().join("deploy/overlays/litellm-admin-api/registrar.yaml");
     world
         .kubectl()
@@ -41,7 +41,6 @@ pub(crate) fn not_without_a_database(world: &World) -> Result<()> {
 pub(crate) fn to_the_admin_api(world: &World) -> Result<()> {
     world.step("LiteLLM gets a database, and the operator a key of its own");
     world.database.deploy(world.kubectl())?;
-    // Without more to do: as soon as LiteLLM answers, the administrator's own key would do.
     world.give_key(&world.make_key()?)?;
     let began = Instant::now();
     world.registrar_is("litellm-admin-api", "True", "InForce")?;

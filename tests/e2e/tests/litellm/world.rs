@@ -165,7 +165,10 @@ impl World {
         path: &str,
         body: Option<&Value>,
     ) -> Result<(u64, Value)> {
-        self.litellm.admin(self.kubectl(), None, method, path, body)
+        // Where its pods are just being replaced, a connection may find nobody.
+        eventually("LiteLLM answers", PATIENCE, || {
+            self.litellm.admin(self.kubectl(), None, method, path, body)
+        })
     }
 
     /// What the file holds that LiteLLM includes.

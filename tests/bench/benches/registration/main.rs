@@ -1,0 +1,34 @@
+//! What registration costs: `cargo xtask bench registration`.
+//!
+//! A plan for 10,000 servers, through the plugins; and how often the cluster and LiteLLM are asked for a burst of 1,000.
+
+mod burst;
+#[path = "../controller/machine.rs"]
+mod machine;
+mod plan;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use mcp_plugin_host::compile;
+
+fn main() -> ExitCode {
+    // The host calls this program to compile components.
+    if std::env::args().any(|argument| argument == "compile-component") {
+        return compile::child_main();
+    }
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    println!("{}", machine::facts());
+    plan::measure()?;
+    burst::by_the_file()?;
+    burst::by_the_admin_api()
+}
