@@ -87,7 +87,7 @@ pub struct RunArguments {
     pub registry_debounce_milliseconds: u64,
 
     /// Seconds for which changes are collected at most, while more of them come.
-    #[arg(long, env = "REGISTRY_DEBOUNCE_LONGEST_SECONDS", default_value_t = 60)]
+    #[arg(long, env = "REGISTRY_DEBOUNCE_LONGEST_SECONDS", default_value_t = 180)]
     pub registry_debounce_longest_seconds: u32,
 
     /// Seconds between two looks at LiteLLM when nothing changes.

@@ -31,7 +31,7 @@ impl Default for Settings {
             instance: "mcp-operator".into(),
             concurrency: 16,
             registry_debounce: Duration::from_secs(2),
-            registry_debounce_longest: Duration::from_mins(1),
+            registry_debounce_longest: Duration::from_mins(3),
             registry_resync: Duration::from_mins(1),
             registry_grace: SignedDuration::from_mins(5),
         }

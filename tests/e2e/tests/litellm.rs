@@ -28,5 +28,6 @@ fn servers_stay_registered_through_swaps_and_outages() -> Result<()> {
     world.no_secret_was_told()?;
     outages::the_operator_is_down(&world)?;
     swap::back_to_the_file(&world)?;
+    swap::as_litellm_says_itself(&world)?;
     world.no_secret_was_told()
 }

@@ -240,6 +240,22 @@ mod tests {
         assert!(headers(&[("x-trace".into(), "1".into())]).is_ok());
     }
 
+    /// As LiteLLM does where it refuses a key.
+    #[test]
+    fn a_credential_that_is_repeated_is_not_passed_on() {
+        let mut answer = HttpResponse {
+            status: 401,
+            headers: vec![("x-you-said".into(), "Bearer sk-secret".into())],
+            body: r#"{"error":"Received API Key = sk-secret, sk-secret"}"#.into(),
+        };
+        redact(&mut answer, "sk-secret");
+        assert_eq!(answer.headers[0].1, "Bearer [redacted]");
+        assert_eq!(
+            answer.body,
+            r#"{"error":"Received API Key = [redacted], [redacted]"}"#
+        );
+    }
+
     proptest! {
         #[test]
         fn no_path_leads_elsewhere(path in "/?[-a-z0-9./%\\\\@:?#\\PC]{0,40}") {

@@ -21,6 +21,17 @@ pub(super) struct Advice<'a> {
 }
 
 impl Advice<'_> {
+    /// Whether something could not be read that may be readable later.
+    pub(super) fn is_unanswered(&self) -> bool {
+        self.observations
+            .iter()
+            .any(|observation| match &observation.state {
+                Observed::Unavailable(_) => true,
+                Observed::Http(answer) => matches!(answer.status, 408 | 425 | 429 | 502..=504),
+                Observed::ConfigKey(_) | Observed::Workload(_) => false,
+            })
+    }
+
     /// How long a service asked to be left alone.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         let asked = self

@@ -151,3 +151,29 @@ pub(super) fn retry_after(answer: &HttpResponse) -> Option<std::time::Duration> 
         .filter(|_| matches!(answer.status, 429 | 503))
         .and_then(|(_, value)| retry_after_header(value, Timestamp::now()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16) -> HttpResponse {
+        HttpResponse {
+            status,
+            headers: vec![("retry-after".into(), "7".into())],
+            body: "x".repeat(1000),
+        }
+    }
+
+    #[test]
+    fn only_who_is_overloaded_is_left_alone() {
+        let wait = |status| retry_after(&answer(status)).map(|wait| wait.as_secs());
+        assert_eq!((wait(429), wait(503)), (Some(7), Some(7)));
+        assert_eq!((wait(200), wait(500)), (None, None));
+    }
+
+    #[test]
+    fn an_answer_about_the_key_is_not_repeated() {
+        assert_eq!(said(&answer(500)).len(), EXCERPT);
+        assert_eq!(said(&answer(401)) + &said(&answer(403)), "");
+    }
+}

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use mcp_operator_api::v1alpha1::McpServer;
-use mcp_operator_core::registration::Observed;
 use mcp_operator_core::registry::{self, Desired};
 use mcp_operator_core::retry::ErrorClass;
 use tracing::warn;
@@ -142,19 +141,16 @@ async fn register(
 ) -> Result<(Statements, Standing), Error> {
     let advice = consult(tools, registrar, &desired.entries).await?;
     let failed = carry_out(&tools.client, &advice.session, &advice.plan.steps).await;
-    let passing = |state: &Observed| state.is_passing();
-    let is_passing = advice
-        .observations
-        .iter()
-        .any(|observation| passing(&observation.state));
+    let is_passing = advice.observations.iter().any(|it| it.state.is_passing());
+    let unanswered = advice.is_unanswered().then_some(ErrorClass::Transient);
+    let classes = failed.iter().map(|failed| failed.error.class());
     let asked = failed
         .iter()
         .filter_map(|failed| failed.error.retry_after());
     let standing = Standing {
         settled: advice.plan.steps.is_empty() && !advice.plan.is_pending() && !is_passing,
-        failed: failed
-            .iter()
-            .map(|failed| failed.error.class())
+        failed: classes
+            .chain(unanswered)
             .min_by_key(|class| patience(*class)),
         look_again: None,
         leave_alone: asked.chain(advice.retry_after()).max(),

@@ -1,9 +1,8 @@
 //! From one strategy to the other and back.
 
-use std::time::Instant;
-
 use anyhow::{Result, ensure};
 use mcp_cluster::{LiteLlm, repository};
+use serde_json::json;
 
 use crate::world::World;
 
@@ -42,16 +41,13 @@ pub(crate) fn to_the_admin_api(world: &World) -> Result<()> {
     world.step("LiteLLM gets a database, and the operator a key of its own");
     world.database.deploy(world.kubectl())?;
     world.give_key(&world.make_key()?)?;
-    let began = Instant::now();
-    world.registrar_is("litellm-admin-api", "True", "InForce")?;
-    for name in ["a", "b"] {
-        world.server_is(name, "True", "Registered")?;
-    }
-    world.lists(&["a", "b"], false)?;
-    world.step(&format!(
-        "the admin API has taken over, {} s after the key",
-        began.elapsed().as_secs()
-    ));
+    world.while_calling("a", || {
+        world.registrar_is("litellm-admin-api", "True", "InForce")?;
+        for name in ["a", "b"] {
+            world.server_is(name, "True", "Registered")?;
+        }
+        world.lists(&["a", "b"], false)
+    })?;
     ensure!(world.file()? == "{}\n", "{}", world.file()?);
     world.registrar_is("litellm-configmap", "False", "Standby")?;
     world.call("a")?;
@@ -64,14 +60,53 @@ pub(crate) fn back_to_the_file(world: &World) -> Result<()> {
     world
         .kubectl()
         .run(&["delete", "mcpplugin", "litellm-admin-api"])?;
-    world.registrar_is("litellm-configmap", "True", "InForce")?;
-    world.lists(&["a", "b"], true)?;
-    for name in ["a", "b"] {
-        world.server_is(name, "True", "Registered")?;
-        world.call(name)?;
-    }
+    world.while_calling("a", || {
+        world.registrar_is("litellm-configmap", "True", "InForce")?;
+        world.lists(&["a", "b"], true)?;
+        for name in ["a", "b"] {
+            world.server_is(name, "True", "Registered")?;
+            world.call(name)?;
+        }
+        Ok(())
+    })?;
     ensure!(world.rollouts()? == before + 1, "one rollout is enough");
     // What comes from the file is listed whether or not there is something else by the same id in the database.
     let statement = r#"do $$ begin if exists (select from "LiteLLM_MCPServerTable") then raise 'left behind'; end if; end $$"#;
     world.database.run(world.kubectl(), statement)
+}
+
+/// On request, registered is only what LiteLLM lists and reaches; names that others have there are refused.
+pub(crate) fn as_litellm_says_itself(world: &World) -> Result<()> {
+    world.step("LiteLLM itself is asked");
+    let patch = json!({ "spec": {
+        "settings": { "verify": { "connection": "litellm", "health": true } },
+        "connections": [{
+            "name": "litellm", "baseUrl": "http://litellm-proxy.litellm.svc:4000",
+            "auth": { "secretKeyRef": { "namespace": "litellm", "name": "litellm-mcp-operator", "key": "token" } },
+        }],
+    }});
+    let patch = patch.to_string();
+    world.kubectl().run(&[
+        "patch",
+        "mcpplugin",
+        "litellm-configmap",
+        "--type=merge",
+        "--patch",
+        &patch,
+    ])?;
+    let theirs = json!({
+        "server_id": "theirs", "server_name": "tenants_taken", "url": "http://elsewhere.test/mcp", "transport": "http",
+    });
+    let (status, said) = world.admin("POST", "/v1/mcp/server", Some(&theirs))?;
+    ensure!(status == 201, "{status} {said}");
+    world.apply_server("taken", "It adds")?;
+    world.apply_server_at("lost", "It adds", "/nowhere")?;
+    world.server_is("taken", "False", "NameCollision")?;
+    let message = world.server_is("lost", "False", "Unhealthy")?;
+    ensure!(message.contains("/nowhere"), "{message}");
+    for name in ["a", "b"] {
+        world.server_is(name, "True", "Registered")?;
+    }
+    ensure!(!world.file()?.contains("tenants_taken:"));
+    Ok(())
 }

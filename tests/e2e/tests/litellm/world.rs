@@ -1,9 +1,10 @@
 //! A real node with a real LiteLLM, and what can be seen there.
 
 use std::cell::RefCell;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use mcp_cluster::{Cache, Kubectl, LiteLlm, LiteLlmDatabase};
 use mcp_e2e::{Environment, eventually};
 use serde_json::{Value, json};
@@ -48,11 +49,16 @@ impl World {
     }
 
     pub(crate) fn apply_server(&self, name: &str, description: &str) -> Result<()> {
+        self.apply_server_at(name, description, "/mcp")
+    }
+
+    /// The same, at this path; the server itself knows only `/mcp`.
+    pub(crate) fn apply_server_at(&self, name: &str, description: &str, path: &str) -> Result<()> {
         let server = json!({
             "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPServer",
             "metadata": { "name": name, "namespace": NAMESPACE },
             "spec": {
-                "image": { "repository": "docker.io/local/mcp-weather", "tag": "1.0.0" }, "transport": "http", "replicas": 1,
+                "image": { "repository": "docker.io/local/mcp-weather", "tag": "1.0.0" }, "transport": "http", "path": path, "replicas": 1,
                 "config": { "greeting": "hello" },
                 "resources": { "requests": { "cpu": "10m", "memory": "16Mi" }, "limits": { "cpu": "500m", "memory": "64Mi" } },
                 "litellm": { "description": description },
@@ -150,11 +156,36 @@ impl World {
 
     /// Calls a tool of a server through LiteLLM.
     pub(crate) fn call(&self, name: &str) -> Result<()> {
-        let tool = format!("{NAMESPACE}_{name}-add");
-        let said = self
-            .litellm
-            .call(self.kubectl(), &tool, &json!({ "a": 40, "b": 2 }))?;
-        ensure!(said == "42", "{said}");
+        call(&self.litellm, self.kubectl(), name)
+    }
+
+    /// Calls a tool again and again while something happens, and says how long it could not be called.
+    pub(crate) fn while_calling(
+        &self,
+        name: &str,
+        what: impl FnOnce() -> Result<()>,
+    ) -> Result<()> {
+        let done = AtomicBool::new(false);
+        let (litellm, kubectl) = (&self.litellm, self.kubectl());
+        let longest = std::thread::scope(|scope| {
+            let caller = scope.spawn(|| {
+                let (mut last, mut longest) = (Instant::now(), Duration::ZERO);
+                while !done.load(Ordering::Relaxed) {
+                    if call(litellm, kubectl, name).is_ok() {
+                        longest = longest.max(last.elapsed());
+                        last = Instant::now();
+                    }
+                }
+                longest.max(last.elapsed())
+            });
+            let result = what();
+            done.store(true, Ordering::Relaxed);
+            result.map(|()| caller.join())
+        })?;
+        let longest = longest.map_err(|_| anyhow!("calling panicked"))?.as_secs();
+        self.step(&format!(
+            "{name} was called all the time; the longest pause between two answers was {longest} s"
+        ));
         Ok(())
     }
 
@@ -274,4 +305,11 @@ impl World {
         }
         Ok(())
     }
+}
+
+fn call(litellm: &LiteLlm, kubectl: &Kubectl, name: &str) -> Result<()> {
+    let tool = format!("{NAMESPACE}_{name}-add");
+    let said = litellm.call(kubectl, &tool, &json!({ "a": 40, "b": 2 }))?;
+    ensure!(said == "42", "{said}");
+    Ok(())
 }

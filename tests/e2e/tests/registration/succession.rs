@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use mcp_cluster::repository;
 use mcp_e2e::{Operator, eventually, holds_for};
 use serde_json::{Value, json};
 
@@ -154,6 +155,17 @@ fn nobody_takes_over_who_could_not_register() -> Result<()> {
     let _operator = Operator::start(&world.environment, "succession-waits")?;
     world.apply_servers(&names())?;
     file_only(&world)?;
+    let overlay = repository().join("deploy/overlays/litellm-admin-api");
+    let overlay = overlay.to_string_lossy();
+    let dry_run = [
+        "apply",
+        "--server-side",
+        "--force-conflicts",
+        "--dry-run=server",
+        "--kustomize",
+        &overlay,
+    ];
+    world.kubectl().run(&dry_run)?;
     let mut api = json!({
         "source": { "builtin": "litellm-admin-api" }, "priority": 10,
         "connections": [{
