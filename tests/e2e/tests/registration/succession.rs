@@ -156,14 +156,16 @@ fn nobody_takes_over_who_could_not_register() -> Result<()> {
     world.apply_servers(&names())?;
     file_only(&world)?;
     let overlay = repository().join("deploy/overlays/litellm-admin-api");
-    let overlay = overlay.to_string_lossy();
+    world
+        .kubectl()
+        .run(&["kustomize", &overlay.to_string_lossy()])?;
+    let registrar = overlay.join("registrar.yaml");
     let dry_run = [
         "apply",
         "--server-side",
-        "--force-conflicts",
         "--dry-run=server",
-        "--kustomize",
-        &overlay,
+        "--filename",
+        &registrar.to_string_lossy(),
     ];
     world.kubectl().run(&dry_run)?;
     let mut api = json!({
