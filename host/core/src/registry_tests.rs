@@ -94,6 +94,18 @@ fn a_server_without_pods_leaves_after_the_grace_period_and_stays_out() {
     assert!(names(&[server("a", vec![down, left])], 1301).is_empty());
 }
 
+/// Whoever cannot know how long a server is without pods keeps it.
+#[test]
+fn a_clock_that_steps_back_takes_no_server_out() {
+    let down = condition(DEPLOYMENT_READY, "False", reasons::UNAVAILABLE, 1_000_000);
+    let known = condition(LITELLM_REGISTERED, "True", "Registered", 0);
+    let servers = [server("a", vec![down, known])];
+    for now in [-5_000_000, 0, 999_999] {
+        assert_eq!(names(&servers, now), ["a"]);
+    }
+    assert!(names(&servers, 1_000_300).is_empty());
+}
+
 #[test]
 fn opted_out_and_deleted_servers_leave_at_once() {
     let mut out = server("a", vec![ready()]);
