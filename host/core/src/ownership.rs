@@ -10,14 +10,34 @@ use serde_json::{Map, Value};
 
 use crate::quantity;
 
-/// Whether a server-side apply of `desired` by `manager` would change `live`.
-pub fn would_change(desired: &Value, live: &Value, manager: &str) -> bool {
-    let Some(fields) = applied_fields(live, manager, &desired["apiVersion"]) else {
-        return true;
-    };
-    let mut desired = desired.clone();
-    remove_identity(&mut desired);
-    !same(fields, &desired, live, false)
+/// One field that an apply would change.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Difference {
+    /// Field path, as Kubernetes writes it: `.spec.template.spec.containers[name=server].image`. Empty: everything.
+    pub path: String,
+    /// What is there instead; null if there is nothing.
+    pub live: Value,
+}
+
+/// The fields that a server-side apply of `desired` by `manager` would change in `live`; none if it would change nothing.
+pub fn differences(desired: &Value, live: &Value, manager: &str) -> Vec<Difference> {
+    let mut found = Vec::new();
+    match applied_fields(live, manager, &desired["apiVersion"]) {
+        Some(fields) => {
+            let mut desired = desired.clone();
+            remove_identity(&mut desired);
+            let comparison = Comparison {
+                path: None,
+                quantities: false,
+            };
+            comparison.compare(fields, &desired, live, &mut found);
+        }
+        None => found.push(Difference {
+            path: String::new(),
+            live: Value::Null,
+        }),
+    }
+    found
 }
 
 /// Whether `manager` has applied the member at `path`, whatever its value is.
@@ -67,67 +87,140 @@ fn remove_identity(object: &mut Value) {
     }
 }
 
-/// Compares along the tree of owned fields: `f:name` is a member, `k:{..}` an item of a list that is
-/// a map by these keys, `v:..` an item of a set, and an empty node a value owned as a whole.
-fn same(fields: &Value, desired: &Value, live: &Value, quantities: bool) -> bool {
-    let Some(fields) = fields.as_object().filter(|fields| !fields.is_empty()) else {
-        return covers(live, desired, quantities);
-    };
-    match desired {
-        Value::Object(members) => same_members(fields, members, live, quantities),
-        Value::Array(items) => same_items(fields, items, live, quantities),
-        _ => false,
+/// Where a comparison is. It goes along the tree of owned fields: `f:name` is a member, `k:{..}` an item of a list that
+/// is a map by these keys, `v:..` an item of a set, and an empty node a value owned as a whole.
+#[derive(Clone, Copy)]
+struct Comparison<'a> {
+    path: Option<&'a Step<'a>>,
+    quantities: bool,
+}
+
+/// A step on the way to a field, and the steps before it. Written out only where there is a difference.
+struct Step<'a> {
+    before: Option<&'a Step<'a>>,
+    name: &'a str,
+}
+
+impl Step<'_> {
+    fn write(&self, path: &mut String) {
+        if let Some(before) = self.before {
+            before.write(path);
+        }
+        match self.name.split_at_checked(2) {
+            Some(("k:" | "v:", keys)) => path.push_str(&index(keys)),
+            Some(("f:", name)) => path.extend([".", name]),
+            _ => path.extend([".", self.name]),
+        }
     }
 }
 
-fn same_members(
-    fields: &Map<String, Value>,
-    members: &Map<String, Value>,
-    live: &Value,
-    quantities: bool,
-) -> bool {
-    let owned = fields.keys().filter(|key| *key != ".").count();
-    owned == members.len()
-        && members.iter().all(|(name, member)| {
-            let quantities = quantities || matches!(name.as_str(), "limits" | "requests");
-            fields
-                .get(&format!("f:{name}"))
-                .is_some_and(|fields| same(fields, member, &live[name], quantities))
-        })
+/// Keys of a list's item, as a path shows them.
+fn index(keys: &str) -> String {
+    let Ok(Value::Object(keys)) = serde_json::from_str(keys) else {
+        return format!("[{keys}]");
+    };
+    let text = |value: &Value| {
+        value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned)
+    };
+    let keys: Vec<String> = keys
+        .iter()
+        .map(|(name, value)| format!("{name}={}", text(value)))
+        .collect();
+    format!("[{}]", keys.join(","))
 }
 
-fn same_items(
-    fields: &Map<String, Value>,
-    items: &[Value],
-    live: &Value,
-    quantities: bool,
-) -> bool {
-    let owned: Vec<_> = fields.iter().filter(|(key, _)| *key != ".").collect();
-    owned.len() == items.len()
-        && owned
-            .into_iter()
-            .all(|(key, fields)| match key.split_at_checked(2) {
-                Some(("k:", keys)) => {
-                    let Ok(keys) = serde_json::from_str::<Map<String, Value>>(keys) else {
-                        return false;
-                    };
-                    let (item, live) = (
-                        find(items, &keys),
-                        find(live.as_array().map_or(&[], Vec::as_slice), &keys),
-                    );
-                    item.is_some_and(|item| {
-                        live.is_some_and(|live| same(fields, item, live, quantities))
-                    })
+impl Comparison<'_> {
+    fn compare(&self, fields: &Value, desired: &Value, live: &Value, found: &mut Vec<Difference>) {
+        let owned = fields.as_object().filter(|fields| !fields.is_empty());
+        match (owned, desired) {
+            (None, _) if covers(live, desired, self.quantities) => {}
+            (Some(owned), Value::Object(members)) => self.members(owned, members, live, found),
+            (Some(owned), Value::Array(items)) => self.items(owned, items, live, found),
+            _ => self.differs(live, found),
+        }
+    }
+
+    fn members(
+        &self,
+        owned: &Map<String, Value>,
+        members: &Map<String, Value>,
+        live: &Value,
+        found: &mut Vec<Difference>,
+    ) {
+        for (name, member) in members {
+            let quantities = matches!(name.as_str(), "limits" | "requests");
+            self.enter(name, quantities, |inner| {
+                match owned.get(&format!("f:{name}")) {
+                    Some(fields) => inner.compare(fields, member, &live[name], found),
+                    None => inner.differs(&live[name], found),
                 }
-                Some(("v:", value)) => {
-                    let Ok(value) = serde_json::from_str::<Value>(value) else {
-                        return false;
-                    };
-                    items.contains(&value)
-                        && live.as_array().is_some_and(|live| live.contains(&value))
+            });
+        }
+        // What is ours and no longer wanted would go.
+        for field in owned.keys().filter(|key| *key != ".") {
+            let name = field.strip_prefix("f:").unwrap_or(field);
+            if !members.contains_key(name) {
+                self.enter(field, false, |inner| inner.differs(&live[name], found));
+            }
+        }
+    }
+
+    fn items(
+        &self,
+        owned: &Map<String, Value>,
+        items: &[Value],
+        live: &Value,
+        found: &mut Vec<Difference>,
+    ) {
+        let owned: Vec<_> = owned.iter().filter(|(key, _)| *key != ".").collect();
+        if owned.len() != items.len() {
+            return self.differs(live, found);
+        }
+        for (key, fields) in owned {
+            self.enter(key, false, |inner| {
+                let there = live.as_array().map_or(&[][..], Vec::as_slice);
+                match (item(items, key), item(there, key)) {
+                    (Some(wanted), Some(live)) => inner.compare(fields, wanted, live, found),
+                    (_, live) => inner.differs(live.unwrap_or(&Value::Null), found),
                 }
-                _ => false,
-            })
+            });
+        }
+    }
+
+    fn enter(&self, name: &str, quantities: bool, look: impl FnOnce(Comparison<'_>)) {
+        let step = Step {
+            before: self.path,
+            name,
+        };
+        look(Comparison {
+            path: Some(&step),
+            quantities: self.quantities || quantities,
+        });
+    }
+
+    fn differs(&self, live: &Value, found: &mut Vec<Difference>) {
+        let mut path = String::new();
+        if let Some(step) = self.path {
+            step.write(&mut path);
+        }
+        found.push(Difference {
+            path,
+            live: live.clone(),
+        });
+    }
+}
+
+/// The item of a list that a key of ownership names.
+fn item<'a>(items: &'a [Value], key: &str) -> Option<&'a Value> {
+    let (kind, key) = key.split_at_checked(2)?;
+    let key: Value = serde_json::from_str(key).ok()?;
+    match (kind, &key) {
+        ("k:", Value::Object(keys)) => find(items, keys),
+        ("v:", value) => items.iter().find(|item| *item == value),
+        _ => None,
+    }
 }
 
 fn find<'a>(items: &'a [Value], keys: &Map<String, Value>) -> Option<&'a Value> {

@@ -56,7 +56,12 @@ fn live() -> Value {
 }
 
 fn changes(desired: &Value, live: &Value) -> bool {
-    would_change(desired, live, "mcp-operator")
+    !differences(desired, live, "mcp-operator").is_empty()
+}
+
+fn paths(desired: &Value, live: &Value) -> Vec<String> {
+    let found = differences(desired, live, "mcp-operator");
+    found.into_iter().map(|found| found.path).collect()
 }
 
 #[test]
@@ -69,7 +74,7 @@ fn what_was_never_applied_changes() {
     let mut unknown = live();
     unknown["metadata"]["managedFields"] = json!([]);
     assert!(changes(&desired(), &unknown));
-    assert!(would_change(&desired(), &live(), "somebody-else"));
+    assert!(!differences(&desired(), &live(), "somebody-else").is_empty());
 }
 
 #[test]
@@ -139,4 +144,23 @@ fn what_is_owned_is_found_by_its_path() {
     assert!(owns(&live(), "mcp-operator", &["spec", "replicas"]));
     assert!(!owns(&live(), "mcp-operator", &["spec", "paused"]));
     assert!(!owns(&live(), "somebody-else", &["spec", "replicas"]));
+}
+
+#[test]
+fn every_difference_is_named_by_its_path() {
+    let mut wanted = desired();
+    wanted["metadata"]["labels"] = json!({ "team": "x" });
+    wanted["spec"]["template"]["spec"]["containers"][0]["image"] = json!("acme:2");
+    wanted["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]["cpu"] = json!("1");
+    assert_eq!(
+        paths(&wanted, &live()),
+        [
+            ".metadata.labels.team",
+            ".metadata.labels.app",
+            ".spec.template.spec.containers[name=server].image",
+            ".spec.template.spec.containers[name=server].resources.limits.cpu",
+        ]
+    );
+    let found = differences(&wanted, &live(), "mcp-operator");
+    assert_eq!(found[2].live, "acme:1");
 }

@@ -82,6 +82,11 @@ pub struct RunArguments {
     #[arg(long, env = "CONCURRENCY", default_value_t = 16)]
     pub concurrency: u16,
 
+    /// Seconds of silence after which a connection to the API server is given up, and made anew. Below a minute, watches
+    /// without events are among them: the API server says something at least that often.
+    #[arg(long, env = "API_SILENCE_SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..))]
+    pub api_silence_seconds: u32,
+
     /// Milliseconds without a change after which changes of registrations are carried out.
     #[arg(long, env = "REGISTRY_DEBOUNCE_MILLISECONDS", default_value_t = 2000)]
     pub registry_debounce_milliseconds: u64,

@@ -17,14 +17,18 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// How long definitions may take from their installation until they are served.
 const JUST_INSTALLED: Duration = Duration::from_secs(5);
 
-/// A client for the cluster of the kubeconfig, or of the pod.
+/// A client for the cluster of the kubeconfig, or of the pod, which gives up connections after so much silence: a link
+/// that a firewall has forgotten never ends by itself.
 ///
 /// # Errors
 /// One sentence: there is no cluster, it does not answer, or the custom resources are not installed.
-pub(crate) async fn connect() -> Result<Client> {
+pub(crate) async fn connect(silence: Duration) -> Result<Client> {
     let mut config = Config::infer().await.map_err(|error| {
         anyhow!("no cluster: neither is this a pod with a service account, nor is there a usable kubeconfig (KUBECONFIG): {error}")
     })?;
+    config.read_timeout = Some(silence);
+    // Otherwise the time that a connection was not needed would count.
+    config.reset_reader_on_write = true;
     // In audit logs and in the API server's metrics, its requests can be told from those of others.
     config
         .headers

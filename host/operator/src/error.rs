@@ -31,6 +31,16 @@ pub enum Error {
         /// `namespace/name`.
         name: String,
     },
+    /// An object of a deleted MCPServer with the same name is still there.
+    #[error(
+        "{kind} {name} belongs to a deleted MCPServer of the same name: the operator waits until the cluster has removed it"
+    )]
+    LeftBehind {
+        /// Kind of the object.
+        kind: &'static str,
+        /// `namespace/name`.
+        name: String,
+    },
     /// Plugins that must complete the objects failed.
     #[error("{}", joined(.0))]
     Plugins(Vec<PluginFailure>),
@@ -106,7 +116,7 @@ impl Error {
             Self::Plugins(_) => ErrorClass::PluginHost,
             Self::NotAServer => ErrorClass::PluginGuest,
             Self::Exchange(error) => error.class(),
-            Self::Timeout { .. } => ErrorClass::Transient,
+            Self::LeftBehind { .. } | Self::Timeout { .. } => ErrorClass::Transient,
         }
     }
 
@@ -115,6 +125,7 @@ impl Error {
         match self {
             Self::Api { source, .. } => api_category(source),
             Self::ForeignObject { .. } => "ForeignObject",
+            Self::LeftBehind { .. } => "LeftBehind",
             Self::Unreadable { .. } => "Forbidden",
             Self::Plugins(failures) => failures
                 .first()
@@ -124,6 +135,11 @@ impl Error {
             Self::Exchange(error) => error.category(),
             Self::Timeout { .. } => "Timeout",
         }
+    }
+
+    /// Whether the API server says that an object is not as the request takes it to be.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Api { source, .. } if code(source) == Some(409))
     }
 
     /// Whether other requests over the same connection would fare no better now.

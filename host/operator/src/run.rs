@@ -1,6 +1,7 @@
 //! `mcp-operator run`: the wiring, and nothing else.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use kube::runtime::events::{Recorder, Reporter};
@@ -23,7 +24,8 @@ use crate::{cluster, health, registry, server};
 /// When something that the operator needs is not there, or one of its parts ends.
 pub async fn run(arguments: RunArguments) -> Result<()> {
     let shutdown = on_signal()?;
-    let client = cluster::connect().await?;
+    let client =
+        cluster::connect(Duration::from_secs(arguments.api_silence_seconds.into())).await?;
     let settings = arguments.settings();
     let host = plugin_host(&arguments.plugins)?;
 

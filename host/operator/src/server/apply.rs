@@ -1,27 +1,21 @@
 //! Writes objects: only what differs, by server-side apply.
 
-use std::time::Duration;
-
 use futures::future::join_all;
-use kube::api::{DynamicObject, Patch, PatchParams};
+use kube::ResourceExt;
 use kube::runtime::events::EventType;
-use kube::{Api, Client, ResourceExt};
 use mcp_operator_api::names::field_managers;
 use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_core::manifest::{ManagedKind, Manifest};
-use mcp_operator_core::ownership;
+use mcp_operator_core::ownership::{Difference, differences};
 use mcp_operator_core::status::Failure;
-use serde_json::{Value, json};
-use tokio::time::timeout;
 use tracing::info;
 
 use super::context::Context;
+use super::create::{create, foreign, is_ours};
 use super::live::State;
+use super::patch::{hand_over_replicas, patch};
 use super::write_status::tell;
 use crate::error::Error;
-
-/// Longest wait for one answer: the client itself would try again for minutes.
-const PATIENCE: Duration = Duration::from_secs(15);
 
 /// What stopped a pass.
 pub(super) struct Stopped {
@@ -46,58 +40,70 @@ impl From<Error> for Stopped {
     }
 }
 
-/// Makes the objects as they should be: all at the same time, the Deployment after them.
+/// What became of an object.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Applied {
+    /// It was as it should be, or cannot be otherwise.
+    Same,
+    /// It was made.
+    Made,
+    /// It was changed.
+    Changed,
+}
+
+/// Makes the objects as they should be: all at the same time, the Deployment after them. Says whether that was made now.
 ///
 /// One that fails keeps the others from nothing, except that no pod is made without what it cannot start without.
 pub(super) async fn apply(
     context: &Context,
     server: &McpServer,
     manifests: &[Manifest],
-) -> Result<(), Stopped> {
+) -> Result<bool, Stopped> {
     let served = manifests
         .iter()
         .filter(|manifest| context.live.state(manifest.kind) != State::NotServed);
     let (pods, needs): (Vec<_>, Vec<_>) =
         served.partition(|manifest| manifest.kind == ManagedKind::Deployment);
-    let mut failed = Vec::new();
+    let (mut failed, mut made) = (Vec::new(), Vec::new());
     for stage in [needs, pods] {
-        failed.extend(apply_all(context, server, stage).await);
+        for (kind, result) in apply_all(context, server, stage).await {
+            match result {
+                Ok(Applied::Made) => made.push(kind),
+                Ok(Applied::Same | Applied::Changed) => {}
+                Err(error) => failed.push((kind, error)),
+            }
+        }
         if failed.iter().any(|(kind, _)| kind.is_needed_by_pods()) {
             break;
         }
     }
     // What comes from somebody else's API is the last to be told.
     failed.sort_by_key(|(kind, _)| (kind.is_optional(), !kind.is_needed_by_pods(), *kind));
-    failed.into_iter().next().map_or(Ok(()), |(kind, error)| {
-        Err(Stopped {
+    match failed.into_iter().next() {
+        None => Ok(made.contains(&ManagedKind::Deployment)),
+        Some((kind, error)) => Err(Stopped {
             kind: Some(kind),
             error,
-        })
-    })
+        }),
+    }
 }
 
 async fn apply_all(
     context: &Context,
     server: &McpServer,
     manifests: Vec<&Manifest>,
-) -> Vec<(ManagedKind, Error)> {
-    let applied = manifests.into_iter().map(|manifest| async {
-        apply_one(context, server, manifest)
-            .await
-            .map_err(|error| (manifest.kind, error))
-    });
-    join_all(applied)
-        .await
+) -> Vec<(ManagedKind, Result<Applied, Error>)> {
+    let applied = manifests
         .into_iter()
-        .filter_map(Result::err)
-        .collect()
+        .map(|manifest| async { (manifest.kind, apply_one(context, server, manifest).await) });
+    join_all(applied).await
 }
 
 async fn apply_one(
     context: &Context,
     server: &McpServer,
     manifest: &Manifest,
-) -> Result<(), Error> {
+) -> Result<Applied, Error> {
     let (client, live) = (&context.client, &context.live);
     let namespace = server.namespace().unwrap_or_default();
     if let State::Forbidden(message) = live.state(manifest.kind) {
@@ -105,24 +111,52 @@ async fn apply_one(
         return Err(Error::Unreadable { kind, message });
     }
     let mut put_back = false;
-    match live.get(manifest.kind, &namespace, manifest.name()) {
-        Some(object) if !is_ours(&*object, server) => return Err(foreign(manifest, &namespace)),
+    let (applied, written) = match live.get(manifest.kind, &namespace, manifest.name()) {
+        Some(object) if !is_ours(&*object, server) => {
+            return Err(foreign(manifest, &namespace, server, &*object));
+        }
         Some(object) => {
             let object = serde_json::to_value(&*object).unwrap_or_default();
-            if !ownership::would_change(&manifest.object, &object, field_managers::SERVER) {
+            let differences = differences(&manifest.object, &object, field_managers::SERVER);
+            if differences.is_empty() {
                 live.agreed(manifest, &namespace);
-                return Ok(());
+                return Ok(Applied::Same);
+            }
+            if live.was_overruled(manifest, &namespace, &differences) {
+                return Ok(Applied::Same);
             }
             put_back = live.had_agreed(manifest, &namespace);
             hand_over_replicas(client, manifest, &object, &namespace).await?;
+            let written = patch(client, manifest, &manifest.object, &namespace).await?;
+            (Applied::Changed, written)
         }
-        None => refuse_foreign(client, server, manifest, &namespace).await?,
-    }
-    let written = patch(client, manifest, &namespace).await?;
+        None => {
+            let written = create(context, server, manifest, &namespace).await?;
+            (Applied::Made, written)
+        }
+    };
     let (kind, name) = (manifest.kind.name(), manifest.name());
     info!(kind, namespace, name, put_back, "applied");
+    let answer = serde_json::to_value(&written).unwrap_or_default();
     live.written(manifest.kind, written);
-    if put_back {
+    let left = differences(&manifest.object, &answer, field_managers::SERVER);
+    if left.is_empty() {
+        live.agreed(manifest, &namespace);
+    }
+    let paths = paths(&left);
+    if live.overruled(manifest, &namespace, left) {
+        let note = format!(
+            "{kind} {name} is changed by somebody else, such as an admission webhook, as it is written; the operator does not insist on {paths}"
+        );
+        tell(
+            &context.recorder,
+            server,
+            EventType::Warning,
+            "Overruled",
+            note,
+        )
+        .await;
+    } else if put_back {
         let note = format!(
             "{kind} {name} was changed by somebody else in fields that the MCPServer decides about; they are as before again"
         );
@@ -135,111 +169,13 @@ async fn apply_one(
         )
         .await;
     }
-    Ok(())
+    Ok(applied)
 }
 
-/// A HorizontalPodAutoscaler takes the number of pods over from us. If we just left the field out, the API server would
-/// set it to its default, one pod; so another manager holds it until the autoscaler writes it.
-async fn hand_over_replicas(
-    client: &Client,
-    manifest: &Manifest,
-    live: &Value,
-    namespace: &str,
-) -> Result<(), Error> {
-    let is_ours = ownership::owns(live, field_managers::SERVER, &["spec", "replicas"]);
-    if manifest.kind != ManagedKind::Deployment
-        || !is_ours
-        || !manifest.object["spec"]["replicas"].is_null()
-    {
-        return Ok(());
-    }
-    let held = json!({
-        "apiVersion": manifest.object["apiVersion"], "kind": manifest.object["kind"],
-        "metadata": { "name": manifest.name() }, "spec": { "replicas": live["spec"]["replicas"] },
-    });
-    let params = PatchParams::apply(field_managers::AUTOSCALING).force();
-    let written = api(client, manifest.kind, namespace)
-        .patch(manifest.name(), &params, &Patch::Apply(&held))
-        .await;
-    written.map(drop).map_err(|error| {
-        Error::api(
-            format!(
-                "hand over replicas of Deployment {namespace}/{}",
-                manifest.name()
-            ),
-            error,
-        )
-    })
-}
-
-async fn patch(
-    client: &Client,
-    manifest: &Manifest,
-    namespace: &str,
-) -> Result<DynamicObject, Error> {
-    let params = PatchParams::apply(field_managers::SERVER).force();
-    let api = api(client, manifest.kind, namespace);
-    let patch = Patch::Apply(&manifest.object);
-    let action = || {
-        format!(
-            "apply {} {namespace}/{}",
-            manifest.kind.name(),
-            manifest.name()
-        )
-    };
-    let answer = timeout(PATIENCE, api.patch(manifest.name(), &params, &patch)).await;
-    answer
-        .map_err(|_| Error::Timeout {
-            action: action(),
-            seconds: PATIENCE.as_secs(),
-        })?
-        .map_err(|error| Error::api(action(), error))
-}
-
-/// An object that the watch does not show may exist without our label: then it is not ours, and a
-/// forced apply would take it over.
-async fn refuse_foreign(
-    client: &Client,
-    server: &McpServer,
-    manifest: &Manifest,
-    namespace: &str,
-) -> Result<(), Error> {
-    let api = api(client, manifest.kind, namespace);
-    let found = api
-        .get_metadata_opt(manifest.name())
-        .await
-        .map_err(|error| {
-            Error::api(
-                format!(
-                    "get {} {namespace}/{}",
-                    manifest.kind.name(),
-                    manifest.name()
-                ),
-                error,
-            )
-        })?;
-    match found {
-        Some(object) if !is_ours(&object, server) => Err(foreign(manifest, namespace)),
-        _ => Ok(()),
-    }
-}
-
-/// Whether the MCPServer is the controller that owns the object.
-pub(super) fn is_ours(object: &impl ResourceExt, server: &McpServer) -> bool {
-    let uid = server.uid();
-    object
-        .owner_references()
+fn paths(differences: &[Difference]) -> String {
+    let paths: Vec<&str> = differences
         .iter()
-        .any(|owner| owner.controller == Some(true) && Some(&owner.uid) == uid.as_ref())
-}
-
-fn foreign(manifest: &Manifest, namespace: &str) -> Error {
-    Error::ForeignObject {
-        kind: manifest.kind.name(),
-        name: format!("{namespace}/{}", manifest.name()),
-    }
-}
-
-pub(super) fn api(client: &Client, kind: ManagedKind, namespace: &str) -> Api<DynamicObject> {
-    Api::namespaced_with(client.clone(), namespace, &kind.api_resource())
+        .map(|difference| difference.path.as_str())
+        .collect();
+    paths.join(", ")
 }

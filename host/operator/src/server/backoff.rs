@@ -21,6 +21,11 @@ impl Backoff {
         self.lock().remove(server);
     }
 
+    /// Whether the last pass over a server failed.
+    pub(super) fn has_failed(&self, server: &str) -> bool {
+        self.lock().contains_key(server)
+    }
+
     /// Counts a failure and says when to try again.
     pub(super) fn next(&self, server: &str, class: ErrorClass, jitter: f64) -> Option<Duration> {
         let mut failures = self.lock();
@@ -45,7 +50,9 @@ mod tests {
         let first = next("tools/a");
         assert!(next("tools/a") > first);
         assert_eq!(next("tools/b"), first);
+        assert!(backoff.has_failed("tools/a"));
         backoff.reset("tools/a");
+        assert!(!backoff.has_failed("tools/a"));
         assert_eq!(next("tools/a"), first);
     }
 }

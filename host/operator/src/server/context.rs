@@ -5,6 +5,7 @@ use kube::runtime::events::Recorder;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use super::backoff::Backoff;
+use super::coalesce::coalesced;
 use super::facts::{self, Facts};
 use super::live::Live;
 use super::servers::{ServerRef, Servers};
@@ -39,8 +40,9 @@ impl Context {
     ) -> (Self, UnboundedReceiver<ServerRef>) {
         let (wake, woken) = mpsc::unbounded_channel();
         let servers = Servers::watch(&client, wake.clone());
-        let live = Live::watch(&client, &wake);
-        let troubles = facts::troubles(&client, wake.clone());
+        let soon = coalesced(wake.clone());
+        let live = Live::watch(&client, &soon);
+        let troubles = facts::troubles(&client, soon);
         let secrets = facts::secrets(&client, wake);
         let backoff = Backoff::default();
         (

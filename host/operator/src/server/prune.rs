@@ -8,9 +8,10 @@ use mcp_operator_core::manifest::{ManagedKind, Manifest};
 use strum::IntoEnumIterator;
 use tracing::info;
 
-use super::apply::{api, is_ours};
+use super::create::is_ours;
 use super::live::Live;
 use super::observe::reference;
+use super::patch::api;
 use crate::error::Error;
 
 /// Deletes what this server owns and does not want any more.

@@ -30,6 +30,9 @@ use crate::plugins::{Operation, Snapshot, Stage, Subject};
 /// A pass without any event in between: watches can miss what they do not know of.
 const HEARTBEAT: Duration = Duration::from_hours(1);
 
+/// When the status of new pods is looked at if nothing is heard of them before.
+const FIRST_LOOK: Duration = Duration::from_secs(3);
+
 /// One pass, whatever comes of it. Its errors end in the status, the log and the time of the next pass.
 pub(super) async fn reconcile(
     guarded: Arc<DeserializeGuard<McpServer>>,
@@ -49,6 +52,10 @@ pub(super) async fn reconcile(
         return Action::await_change();
     }
     let (verdict, result) = converge(server, &context).await; //             plugins and client
+    if matches!(result, Ok(Converged::PodsAreMade)) {
+        context.backoff.reset(&key);
+        return Action::requeue(FIRST_LOOK);
+    }
     let pass = observe(server, &context, verdict, result.as_ref().err()); // no client
     let written = write_status(
         &context.client,
@@ -67,8 +74,17 @@ pub(super) async fn reconcile(
     }
 }
 
+/// What a pass came to that nothing stopped.
+#[derive(Clone, Copy)]
+enum Converged {
+    /// The objects are as they should be, or are not touched.
+    Objects,
+    /// The Deployment was made just now: a status would be out of date before it is written.
+    PodsAreMade,
+}
+
 /// Makes the objects what they should be.
-async fn converge(server: &McpServer, context: &Context) -> (Verdict, Result<(), Stopped>) {
+async fn converge(server: &McpServer, context: &Context) -> (Verdict, Result<Converged, Stopped>) {
     let plugins = context.snapshots.current();
     let basis = context.basis();
     let (server, errors) = match judge(server, &basis, &plugins).await {
@@ -77,14 +93,19 @@ async fn converge(server: &McpServer, context: &Context) -> (Verdict, Result<(),
         Err(error) => return (Verdict::Unknown(error.failure()), Err(error.into())),
     };
     if !errors.is_empty() {
-        return (Verdict::Invalid(errors), Ok(()));
+        return (Verdict::Invalid(errors), Ok(Converged::Objects));
     }
     let result = async {
         let built = build::objects(&server, &context.settings.build); //    no client
         let mut wanted = complete(&server, &basis, &plugins, built).await?; // plugins
         rotation::stamp(&mut wanted, context.secret_hash(&server).as_deref()); // no client
-        apply(context, &server, &wanted).await?; //                         client
-        Ok(prune(&context.client, &context.live, &server, &wanted).await?) // client
+        let made = apply(context, &server, &wanted).await?; //              client
+        prune(&context.client, &context.live, &server, &wanted).await?; //  client
+        Ok(if made {
+            Converged::PodsAreMade
+        } else {
+            Converged::Objects
+        })
     };
     (Verdict::Valid, result.await)
 }

@@ -179,7 +179,7 @@ impl Follower {
 
     fn take(&mut self, event: &Event<DynamicObject>) {
         self.objects.take(event);
-        self.written.seen(event);
+        let is_known = self.written.seen(event);
         if let Event::Apply(object) | Event::Delete(object) | Event::InitApply(object) = event
             && let Some(owner) = owner(object)
         {
@@ -187,8 +187,11 @@ impl Follower {
                 Event::Delete(_) => self.owned.remove(&owner, &object.name_any()),
                 _ => self.owned.add(owner.clone(), object.name_any()),
             }
-            // The receiver is gone only when the program ends.
-            let _ = self.owners.send(owner);
+            // The pass that wrote it has seen it.
+            if !is_known {
+                // The receiver is gone only when the program ends.
+                let _ = self.owners.send(owner);
+            }
         }
         if matches!(event, Event::InitDone) {
             self.turn(State::Listed);

@@ -13,6 +13,7 @@ use futures::stream::{BoxStream, SelectAll};
 use kube::Client;
 use kube::api::DynamicObject;
 use mcp_operator_core::manifest::{ManagedKind, Manifest};
+use mcp_operator_core::ownership::Difference;
 use strum::IntoEnumIterator;
 use tokio::sync::mpsc;
 
@@ -90,6 +91,28 @@ impl Live {
     pub(super) fn had_agreed(&self, manifest: &Manifest, namespace: &str) -> bool {
         let kind = self.kinds.get(&manifest.kind);
         kind.is_some_and(|kind| kind.written.had_agreed(namespace, manifest))
+    }
+
+    /// Notes what a write has left different, because somebody changes it as it is written. Says whether that is news.
+    pub(super) fn overruled(
+        &self,
+        manifest: &Manifest,
+        namespace: &str,
+        left: Vec<Difference>,
+    ) -> bool {
+        let kind = self.kinds.get(&manifest.kind);
+        kind.is_some_and(|kind| kind.written.overruled(namespace, manifest, left))
+    }
+
+    /// Whether writing this manifest again would leave the same differences.
+    pub(super) fn was_overruled(
+        &self,
+        manifest: &Manifest,
+        namespace: &str,
+        differences: &[Difference],
+    ) -> bool {
+        let kind = self.kinds.get(&manifest.kind);
+        kind.is_some_and(|kind| kind.written.was_overruled(namespace, manifest, differences))
     }
 
     /// Notes what the API server answered to a write.

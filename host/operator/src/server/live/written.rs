@@ -8,6 +8,7 @@ use kube::ResourceExt;
 use kube::api::DynamicObject;
 use kube::runtime::watcher::Event;
 use mcp_operator_core::manifest::Manifest;
+use mcp_operator_core::ownership::Difference;
 
 use super::objects::{Key, key, lock};
 
@@ -19,6 +20,8 @@ pub(super) struct Written {
     answers: Mutex<HashMap<Key, Arc<DynamicObject>>>,
     /// By which manifest an object was last as it should be.
     agreed: Mutex<HashMap<Key, u64>>,
+    /// What a manifest could not change. Without it, each pass would write it once more.
+    overruled: Mutex<HashMap<Key, (u64, Vec<Difference>)>>,
 }
 
 impl Written {
@@ -42,26 +45,57 @@ impl Written {
         lock(&self.agreed).get(&key) == Some(&hash(manifest))
     }
 
-    /// Forgets what the watch has caught up with.
-    pub(super) fn seen(&self, event: &Event<DynamicObject>) {
+    pub(super) fn overruled(
+        &self,
+        namespace: &str,
+        manifest: &Manifest,
+        left: Vec<Difference>,
+    ) -> bool {
+        let key = (namespace.to_owned(), manifest.name().to_owned());
+        let mut overruled = lock(&self.overruled);
+        if left.is_empty() {
+            overruled.remove(&key);
+            return false;
+        }
+        let now = (hash(manifest), left);
+        overruled.insert(key, now.clone()) != Some(now)
+    }
+
+    pub(super) fn was_overruled(
+        &self,
+        namespace: &str,
+        manifest: &Manifest,
+        differences: &[Difference],
+    ) -> bool {
+        let key = (namespace.to_owned(), manifest.name().to_owned());
+        lock(&self.overruled)
+            .get(&key)
+            .is_some_and(|(of, left)| *of == hash(manifest) && left == differences)
+    }
+
+    /// Forgets what the watch has caught up with. Says whether it shows just what we know from an answer.
+    pub(super) fn seen(&self, event: &Event<DynamicObject>) -> bool {
         match event {
             Event::Apply(object) | Event::InitApply(object) => {
                 let mut answers = lock(&self.answers);
-                if answers
-                    .get(&key(object))
-                    .is_some_and(|answer| version(answer) <= version(object))
-                {
+                let Some(answer) = answers.get(&key(object)).map(|answer| version(answer)) else {
+                    return false;
+                };
+                if answer <= version(object) {
                     answers.remove(&key(object));
                 }
+                return answer == version(object);
             }
             Event::Delete(object) => {
                 lock(&self.answers).remove(&key(object));
                 lock(&self.agreed).remove(&key(object));
+                lock(&self.overruled).remove(&key(object));
             }
             // After a new list the store is as new as anything that was written before it.
             Event::InitDone => lock(&self.answers).clear(),
             Event::Init => {}
         }
+        false
     }
 }
 
