@@ -16,6 +16,7 @@ const PLUGINS: &str = "MCP_TEST_PLUGINS";
 const FIXTURES: &str = "MCP_TEST_FIXTURES";
 const SERVER: &str = "MCP_TEST_SERVER";
 const LOGS: &str = "MCP_TEST_LOGS";
+const AUDIT: &str = "MCP_TEST_AUDIT";
 
 /// A cluster, and the parts of the project.
 #[derive(Debug, Clone)]
@@ -26,6 +27,8 @@ pub struct Environment {
     pub artifacts: Artifacts,
     /// Where logs go.
     pub logs: PathBuf,
+    /// The audit log of the API server, if it keeps one.
+    pub audit: Option<PathBuf>,
 }
 
 impl Environment {
@@ -48,6 +51,7 @@ impl Environment {
                 server: path(SERVER)?,
             },
             logs: path(LOGS)?,
+            audit: path(AUDIT).ok(),
         })
     }
 
@@ -61,5 +65,8 @@ impl Environment {
             .env(FIXTURES, &self.artifacts.fixtures)
             .env(SERVER, &self.artifacts.server)
             .env(LOGS, &self.logs);
+        if let Some(audit) = &self.audit {
+            command.env(AUDIT, audit);
+        }
     }
 }

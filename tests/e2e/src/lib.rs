@@ -7,6 +7,7 @@ mod audit;
 mod environment;
 mod install;
 mod operator;
+mod proxy;
 mod wait;
 
 pub use artifacts::Artifacts;
@@ -14,4 +15,5 @@ pub use audit::{AuditLog, Request, creations};
 pub use environment::Environment;
 pub use install::{install_definitions, install_into_node, install_plugins};
 pub use operator::Operator;
+pub use proxy::Proxy;
 pub use wait::{eventually, holds_for};

@@ -49,7 +49,11 @@ impl Operator {
         Self::start_with(environment, name, environment.kubectl.kubeconfig(), &[])
     }
 
-    fn start_with(
+    /// The same, with these options instead of a test's impatience.
+    ///
+    /// # Errors
+    /// As [`Operator::start`].
+    pub fn start_with(
         environment: &Environment,
         name: &str,
         kubeconfig: &Path,

@@ -1,6 +1,8 @@
 //! What the operator survives, on control planes that the tests break.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+#[path = "faults/links.rs"]
+mod links;
 #[path = "faults/outages.rs"]
 mod outages;
 #[path = "faults/permissions.rs"]

@@ -4,6 +4,8 @@
 
 #[path = "registration/burst.rs"]
 mod burst;
+#[path = "registration/departure.rs"]
+mod departure;
 #[path = "registration/sharing.rs"]
 mod sharing;
 #[path = "registration/succession.rs"]

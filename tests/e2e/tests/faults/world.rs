@@ -24,12 +24,17 @@ pub(crate) struct World {
 impl World {
     /// Starts one, with everything installed but without an operator. One test at a time: each needs the machine.
     pub(crate) fn start(name: &str) -> Result<Self> {
+        Self::start_with(name, &[])
+    }
+
+    /// The same, with more arguments for the API server.
+    pub(crate) fn start_with(name: &str, api_server_args: &[&str]) -> Result<Self> {
         static TURN: Mutex<()> = Mutex::new(());
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let options = ControlPlaneOptions {
             name: format!("test-{name}"),
             audit: true,
-            ..ControlPlaneOptions::default()
+            api_server_args: api_server_args.iter().map(ToString::to_string).collect(),
         };
         let cluster = ControlPlane::start(&Cache::open()?, options)?;
         install_definitions(cluster.kubectl())?;
@@ -57,7 +62,11 @@ impl World {
 
     /// Applies servers `s-0`, `s-1`, ...
     pub(crate) fn apply(&self, count: usize) -> Result<()> {
-        let servers: Vec<Value> = (0..count).map(server).collect();
+        self.apply_some(0..count)
+    }
+
+    pub(crate) fn apply_some(&self, which: std::ops::Range<usize>) -> Result<()> {
+        let servers: Vec<Value> = which.map(server).collect();
         let list = json!({ "apiVersion": "v1", "kind": "List", "items": servers });
         self.kubectl().apply(&list.to_string()).map(drop)
     }
@@ -65,6 +74,11 @@ impl World {
     pub(crate) fn get(&self, kind: &str, name: &str) -> Result<Value> {
         self.kubectl()
             .json(&["get", kind, name, "--namespace", NAMESPACE])
+    }
+
+    pub(crate) fn delete(&self, kind: &str, name: &str) -> Result<()> {
+        let delete = ["delete", kind, name, "--namespace", NAMESPACE];
+        self.kubectl().run(&delete).map(drop)
     }
 
     /// How many objects of a kind there are.

@@ -43,6 +43,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         kubectl: Kubectl::new(tools.path("kubectl"), cache.root().join("none")),
         artifacts,
         logs: cache.folder("logs/bench")?,
+        audit: None,
     };
     let mut command = Command::new("cargo");
     command

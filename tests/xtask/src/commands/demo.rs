@@ -99,6 +99,7 @@ fn on_control_plane(cache: &Cache, artifacts: Artifacts) -> Result<Stage> {
         kubectl: cluster.kubectl().clone(),
         artifacts: artifacts.clone(),
         logs: cache.folder("logs/demo")?,
+        audit: None,
     };
     let operator = progress.step("start the operator", || {
         install_definitions(cluster.kubectl())?;

@@ -69,6 +69,7 @@ fn on_control_plane(cache: &Cache, artifacts: &Artifacts) -> Result<()> {
         kubectl: cluster.kubectl().clone(),
         artifacts: artifacts.clone(),
         logs: cache.folder("logs/control-plane")?,
+        audit: cluster.audit_log(),
     };
     let tests = [
         "test",
@@ -105,6 +106,7 @@ fn on_node(cache: &Cache, artifacts: &Artifacts, asked_for: bool) -> Result<()> 
         kubectl: node.kubectl().clone(),
         artifacts: artifacts.clone(),
         logs: cache.folder("logs/node")?,
+        audit: None,
     };
     // In this order: the second gives LiteLLM a database.
     for tests in ["real_node", "litellm"] {

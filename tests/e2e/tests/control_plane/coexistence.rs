@@ -1,0 +1,368 @@
+//! Others work on the same objects, and nobody fights.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use mcp_e2e::{AuditLog, Request, eventually, holds_for};
+use serde_json::{Value, json};
+
+use crate::world::{SOON, World, environment};
+
+/// Asks the operator to look again, a few times, and gives what it wrote to the Deployment.
+fn writes_when_asked_again(world: &World) -> Result<Vec<Request>> {
+    let mut audit = AuditLog::new(environment().audit.as_deref().context("no audit log")?);
+    audit.requests()?;
+    for round in 0..3 {
+        world.kubectl.run(&[
+            "annotate",
+            "mcpserver",
+            "a",
+            "--overwrite",
+            "--namespace",
+            &world.namespace,
+            &format!("look={round}"),
+        ])?;
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    let object = format!("{}/mcp-a", world.namespace);
+    let mut requests = audit.requests()?;
+    requests.retain(|request| request.is_write() && request.object == object);
+    Ok(requests)
+}
+
+fn patch(world: &World, kind: &str, patch: &Value) -> Result<String> {
+    world.kubectl.run(&[
+        "patch",
+        kind,
+        "mcp-a",
+        "--namespace",
+        &world.namespace,
+        "--patch",
+        &patch.to_string(),
+    ])
+}
+
+#[test]
+fn what_is_ours_is_put_back_and_what_is_not_ours_stays() -> Result<()> {
+    let world = World::new("drift");
+    world.apply(&world.server("a", json!({})))?;
+    world.deployed("a")?;
+    let patch = json!({
+        "metadata": { "labels": { "human": "was-here" } },
+        "spec": { "template": { "spec": { "containers": [
+            { "name": "server", "image": "docker.io/evil:1" }, { "name": "sidecar", "image": "docker.io/mesh:1" },
+        ] } } },
+    });
+    world.kubectl.run(&[
+        "patch",
+        "deployment",
+        "mcp-a",
+        "--namespace",
+        &world.namespace,
+        "--patch",
+        &patch.to_string(),
+    ])?;
+    eventually("the image is put back", SOON, || {
+        let containers =
+            &world.get("deployment", "mcp-a")?["spec"]["template"]["spec"]["containers"];
+        ensure!(
+            containers
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|container| container["image"] == "docker.io/local/mcp-weather:1.0.0"),
+            "{containers}"
+        );
+        Ok(())
+    })?;
+    let deployment = world.get("deployment", "mcp-a")?;
+    assert_eq!(deployment["metadata"]["labels"]["human"], "was-here");
+    assert_eq!(
+        deployment["spec"]["template"]["spec"]["containers"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2,
+        "the sidecar is not ours"
+    );
+    eventually("it is told", SOON, || {
+        let events = world.events("PutBack")?;
+        ensure!(
+            events.contains("Deployment mcp-a was changed by somebody else"),
+            "{events}"
+        );
+        Ok(())
+    })?;
+    let generation = &deployment["metadata"]["generation"];
+    holds_for("nobody fights", Duration::from_secs(2), || {
+        ensure!(world.get("deployment", "mcp-a")?["metadata"]["generation"] == *generation);
+        Ok(())
+    })
+}
+
+/// Who scales without an autoscaler means `kubectl scale mcpserver`; each time it is put back, and told.
+#[test]
+fn a_deployment_that_is_scaled_by_hand_is_put_back_each_time() -> Result<()> {
+    let world = World::new("scaled-by-hand");
+    world.apply(&world.server("a", json!({ "replicas": 2 })))?;
+    world.deployed("a")?;
+    for generation in [3, 5] {
+        world.kubectl.run(&[
+            "scale",
+            "deployment/mcp-a",
+            "--replicas=4",
+            "--namespace",
+            &world.namespace,
+        ])?;
+        eventually("the number is put back", SOON, || {
+            let found = world.get("deployment", "mcp-a")?;
+            ensure!(
+                found["spec"]["replicas"] == 2 && found["metadata"]["generation"] == generation,
+                "{}",
+                found["spec"]["replicas"]
+            );
+            Ok(())
+        })?;
+    }
+    eventually("it is told", SOON, || {
+        let events = world.events("PutBack")?;
+        ensure!(events.contains("Deployment mcp-a"), "{events}");
+        Ok(())
+    })?;
+    ensure!(writes_when_asked_again(&world)?.is_empty());
+    Ok(())
+}
+
+/// An operator that leaves `replicas` out when an autoscaler comes scales to one pod (mcp-lifecycle-operator#372).
+#[test]
+fn lifecycle_operator_372_an_autoscaler_takes_the_number_of_pods_over() -> Result<()> {
+    let world = World::new("autoscaling");
+    let replicas =
+        || -> Result<Value> { Ok(world.get("deployment", "mcp-a")?["spec"]["replicas"].clone()) };
+    world.apply(&world.server("a", json!({ "replicas": 4 })))?;
+    world.deployed("a")?;
+    let scaled = json!({ "replicas": 4, "autoscaling": { "minReplicas": 2, "maxReplicas": 6 } });
+    world.apply(&world.server("a", scaled))?;
+    eventually("there is an autoscaler", SOON, || {
+        world.get("horizontalpodautoscaler", "mcp-a")
+    })?;
+    eventually("the number is not ours", SOON, || {
+        let managed = world.kubectl.json(&[
+            "get",
+            "deployment",
+            "mcp-a",
+            "--namespace",
+            &world.namespace,
+            "--show-managed-fields",
+        ])?;
+        let ours = managed["metadata"]["managedFields"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|entry| entry["manager"] == "mcp-operator");
+        ensure!(
+            ours.is_some_and(|entry| entry["fieldsV1"]["f:spec"]["f:replicas"].is_null()),
+            "{ours:?}"
+        );
+        Ok(())
+    })?;
+    assert_eq!(replicas()?, 4, "no pod is lost on the way");
+    world.kubectl.run(&[
+        "scale",
+        "deployment/mcp-a",
+        "--replicas=5",
+        "--namespace",
+        &world.namespace,
+    ])?;
+    holds_for("nobody fights", Duration::from_secs(2), || {
+        ensure!(replicas()? == 5);
+        Ok(())
+    })?;
+    world.apply(&world.server("a", json!({ "replicas": 3 })))?;
+    eventually("the autoscaler goes", SOON, || {
+        world.is_gone("horizontalpodautoscaler", "mcp-a")
+    })?;
+    eventually("the number is the user's again", SOON, || {
+        ensure!(replicas()? == 3);
+        Ok(())
+    })
+}
+
+/// `kubectl rollout restart` writes an annotation that must survive (stacklok/toolhive#3329).
+#[test]
+fn toolhive_3329_a_rollout_restart_is_not_undone() -> Result<()> {
+    let world = World::new("rollout-restart");
+    world.apply(&world.server("a", json!({})))?;
+    world.deployed("a")?;
+    world.kubectl.run(&[
+        "rollout",
+        "restart",
+        "deployment/mcp-a",
+        "--namespace",
+        &world.namespace,
+    ])?;
+    holds_for("the annotation stays", Duration::from_secs(2), || {
+        let annotations =
+            &world.get("deployment", "mcp-a")?["spec"]["template"]["metadata"]["annotations"];
+        ensure!(
+            annotations["kubectl.kubernetes.io/restartedAt"].is_string(),
+            "{annotations}"
+        );
+        Ok(())
+    })
+}
+
+/// What `linkerd inject`, an injecting webhook or an agent's operator add to a Deployment.
+#[test]
+fn what_a_mesh_injects_stays() -> Result<()> {
+    let world = World::new("mesh");
+    world.apply(&world.server("a", json!({ "config": { "a": 1 } })))?;
+    world.deployed("a")?;
+    let injected = json!({ "spec": { "template": {
+        "metadata": { "annotations": { "linkerd.io/inject": "enabled" }, "labels": { "linkerd.io/control-plane-ns": "linkerd" } },
+        "spec": {
+            "initContainers": [{ "name": "linkerd-init", "image": "docker.io/mesh/init:1" }],
+            "containers": [{
+                "name": "linkerd-proxy", "image": "docker.io/mesh/proxy:1",
+                "volumeMounts": [{ "name": "linkerd-identity", "mountPath": "/var/run/linkerd" }],
+            }],
+            "volumes": [{ "name": "linkerd-identity", "emptyDir": {} }],
+        },
+    } } });
+    patch(&world, "deployment", &injected)?;
+    let generation = world.get("deployment", "mcp-a")?["metadata"]["generation"].clone();
+    let writes = writes_when_asked_again(&world)?;
+    ensure!(writes.is_empty(), "{writes:?}");
+    // A change of the server leaves it alone, too.
+    world.apply(&world.server(
+        "a",
+        json!({ "config": { "a": 2 }, "image": { "tag": "1.0.1" } }),
+    ))?;
+    eventually("the change is there", SOON, || {
+        let found = world.get("deployment", "mcp-a")?;
+        ensure!(found["metadata"]["generation"] != generation);
+        let pod = &found["spec"]["template"];
+        let names = |list: &str| pod["spec"][list].to_string();
+        assert_eq!(
+            pod["metadata"]["annotations"]["linkerd.io/inject"],
+            "enabled"
+        );
+        assert!(names("containers").contains("linkerd-proxy"));
+        assert!(names("initContainers").contains("linkerd-init"));
+        assert!(names("volumes").contains("linkerd-identity"));
+        Ok(())
+    })
+}
+
+#[test]
+fn labels_of_a_human_stay_and_ours_are_put_back() -> Result<()> {
+    let world = World::new("labels");
+    world.apply(&world.server("a", json!({})))?;
+    world.deployed("a")?;
+    for kind in ["service", "deployment", "serviceaccount"] {
+        let name =
+            world.get(kind, "mcp-a")?["metadata"]["labels"]["app.kubernetes.io/name"].clone();
+        let labels = json!({ "metadata": { "labels": { "cost-center": "42", "app.kubernetes.io/name": "other" } } });
+        patch(&world, kind, &labels)?;
+        eventually("our label is put back", SOON, || {
+            let labels = world.get(kind, "mcp-a")?["metadata"]["labels"].clone();
+            ensure!(
+                labels["app.kubernetes.io/name"] == name && labels["cost-center"] == "42",
+                "{kind}: {labels}"
+            );
+            Ok(())
+        })?;
+    }
+    let writes = writes_when_asked_again(&world)?;
+    ensure!(writes.is_empty(), "{writes:?}");
+    Ok(())
+}
+
+/// Puts an admission policy of somebody else in force, which changes Deployments as they are written.
+fn mutate_deployments(world: &World, expression: &str) -> Result<()> {
+    let policy = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingAdmissionPolicy",
+        "metadata": { "name": world.namespace },
+        "spec": {
+            "matchConstraints": {
+                "namespaceSelector": { "matchLabels": { "test": world.namespace } },
+                "resourceRules": [{ "apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["deployments"] }],
+            },
+            "failurePolicy": "Fail", "reinvocationPolicy": "IfNeeded",
+            "mutations": [{ "patchType": "ApplyConfiguration", "applyConfiguration": { "expression": expression } }],
+        },
+    });
+    let binding = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingAdmissionPolicyBinding",
+        "metadata": { "name": world.namespace }, "spec": { "policyName": world.namespace },
+    });
+    let plain = world.kubectl.run(&probe(world))?;
+    world.apply(&policy)?;
+    world.apply(&binding)?;
+    eventually("the policy is in force", SOON, || {
+        ensure!(world.kubectl.run(&probe(world))? != plain);
+        Ok(())
+    })
+}
+
+fn probe(world: &World) -> [&str; 8] {
+    [
+        "create",
+        "deployment",
+        "probe",
+        "--image=docker.io/local/probe:1",
+        "--dry-run=server",
+        "--output=jsonpath={.metadata.annotations}{.spec.replicas}",
+        "--namespace",
+        &world.namespace,
+    ]
+}
+
+#[test]
+fn what_admission_adds_stays() -> Result<()> {
+    let world = World::new("defaulted");
+    mutate_deployments(
+        &world,
+        r#"Object{metadata: Object.metadata{annotations: {"policy": "seen"}}}"#,
+    )?;
+    world.apply(&world.server("a", json!({})))?;
+    world.deployed("a")?;
+    let annotations = &world.get("deployment", "mcp-a")?["metadata"]["annotations"];
+    assert_eq!(annotations["policy"], "seen");
+    let writes = writes_when_asked_again(&world)?;
+    ensure!(writes.is_empty(), "{writes:?}");
+    assert_eq!(world.events("Overruled")?, "");
+    Ok(())
+}
+
+/// Two that insist would write for ever: the one that decides last wins, and it is told once.
+#[test]
+fn what_admission_decides_otherwise_is_told_and_not_fought_over() -> Result<()> {
+    let world = World::new("overruled");
+    mutate_deployments(&world, "Object{spec: Object.spec{replicas: 3}}")?;
+    world.apply(&world.server("a", json!({ "replicas": 1 })))?;
+    eventually("it is told", SOON, || {
+        let events = world.events("Overruled")?;
+        ensure!(
+            events.contains("Deployment mcp-a") && events.contains(".spec.replicas"),
+            "{events}"
+        );
+        Ok(())
+    })?;
+    world.deployed("a")?;
+    assert_eq!(world.get("deployment", "mcp-a")?["spec"]["replicas"], 3);
+    let writes = writes_when_asked_again(&world)?;
+    ensure!(writes.is_empty(), "{writes:?}");
+    // What it leaves alone is written as ever.
+    world.apply(&world.server("a", json!({ "replicas": 1, "image": { "tag": "1.0.1" } })))?;
+    eventually("the image is there", SOON, || {
+        let container =
+            &world.get("deployment", "mcp-a")?["spec"]["template"]["spec"]["containers"][0];
+        ensure!(
+            container["image"]
+                .as_str()
+                .is_some_and(|image| image.ends_with(":1.0.1"))
+        );
+        Ok(())
+    })
+}
