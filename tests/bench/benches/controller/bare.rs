@@ -62,6 +62,11 @@ impl Applier {
         })
     }
 
+    /// How many objects a server has.
+    pub(crate) fn writes(&self) -> usize {
+        self.manifests.len()
+    }
+
     /// All objects of so many servers; the Deployment after the others, as the operator does it.
     pub(crate) async fn apply(&self, count: usize) -> Result<Duration> {
         let began = Instant::now();

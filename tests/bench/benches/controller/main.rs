@@ -17,8 +17,12 @@ use crate::rig::Rig;
 
 /// Servers in each round, and rounds.
 const SIZES: [(usize, usize); 2] = [(100, 3), (1000, 2)];
-/// With `--full` as well: takes half an hour.
+/// With `--full` as well: takes most of an hour.
 const FULL: (usize, usize) = (5000, 1);
+/// With `--full`, as many servers as there are at the end, for the memory.
+const MOST: usize = 10_000;
+/// Changes of a Secret, one after the other.
+const ROTATIONS: usize = 20;
 /// Single servers on an idle operator.
 const SINGLES: usize = 50;
 /// Secrets that are no server's.
@@ -43,8 +47,16 @@ async fn run(full: bool) -> Result<()> {
     let mut rig = Rig::start().await?;
     memory::report("no servers", &rig);
     single(&mut rig).await?;
+    rotation(&mut rig).await?;
     for (size, rounds) in SIZES.into_iter().chain(full.then_some(FULL)) {
         beside_bare_client(&mut rig, size, rounds).await?;
+        memory::report(&format!("{} servers", rig.servers()), &rig);
+    }
+    if full {
+        let namespace = rig.namespace().await?;
+        let more = MOST.saturating_sub(rig.servers());
+        rig.operate(&namespace, more).await?;
+        rig.settle(&namespace, more).await?;
         memory::report(&format!("{} servers", rig.servers()), &rig);
     }
     quiet(&mut rig, if full { QUIET_FULL } else { QUIET })?;
@@ -67,23 +79,41 @@ async fn single(rig: &mut Rig) -> Result<()> {
         times.push(rig.operate(&namespace, 1).await?);
         rig.settle(&namespace, 1).await?;
     }
+    print_times("one server, idle: all objects", times);
+    Ok(())
+}
+
+/// From the answer to a change of a Secret until the pods' template has its new hash.
+async fn rotation(rig: &mut Rig) -> Result<()> {
+    let namespace = rig.namespace().await?;
+    rig.secret(&namespace, 0).await?;
+    rig.operate(&namespace, 1).await?;
+    rig.settle(&namespace, 1).await?;
+    let mut times = Vec::new();
+    for round in 1..=ROTATIONS {
+        times.push(rig.rotate(&namespace, round).await?);
+        rig.settle(&namespace, 1).await?;
+    }
+    print_times("a Secret changes: the pods are replaced", times);
+    Ok(())
+}
+
+fn print_times(what: &str, mut times: Vec<Duration>) {
     times.sort();
     let milliseconds = |at: usize| times[at * (times.len() - 1) / 100].as_secs_f64() * 1000.0;
     println!(
-        "| one server, idle: all objects, p50 | {:.0} ms | | |",
-        milliseconds(50)
-    );
-    println!(
-        "| one server, idle: all objects, p95 | {:.0} ms | | |",
+        "| {what}, p50 and p95 | {:.0} and {:.0} ms | | |",
+        milliseconds(50),
         milliseconds(95)
     );
-    Ok(())
 }
 
 async fn beside_bare_client(rig: &mut Rig, size: usize, rounds: usize) -> Result<()> {
     for round in 0..rounds {
         let (ours, theirs) = (rig.namespace().await?, rig.namespace().await?);
         let bare = bare::Applier::new(rig, &theirs)?;
+        let bare_writes = bare.writes();
+        rig.audit.requests()?;
         let (operator, bare) = if round % 2 == 0 {
             let operator = rig.operate(&ours, size).await?;
             rig.settle(&ours, size).await?;
@@ -101,6 +131,15 @@ async fn beside_bare_client(rig: &mut Rig, size: usize, rounds: usize) -> Result
             operator.as_secs_f64(),
             bare.as_secs_f64(),
             operator.as_secs_f64() / bare.as_secs_f64()
+        );
+        let requests = rig.audit.requests()?;
+        let writes = requests.iter().filter(|request| request.is_write()).count();
+        let each = |count: usize| count as f64 / size as f64;
+        println!(
+            "| writes and reads for each of them | {:.1} and {:.1} | {} and 0 | |",
+            each(writes),
+            each(requests.len() - writes),
+            bare_writes
         );
     }
     Ok(())

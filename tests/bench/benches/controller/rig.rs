@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{DynamicObject, PostParams, WatchEvent, WatchParams};
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use kube::api::{
+    DynamicObject, ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams,
+};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::{ApiResource, GroupVersionKind, PartialObjectMeta};
 use kube::{Api, Client, Config};
@@ -117,12 +119,57 @@ impl Rig {
         Ok(began.elapsed())
     }
 
+    /// Writes the Secret of the servers of a namespace, with other content each time.
+    pub(crate) async fn secret(&self, namespace: &str, round: usize) -> Result<()> {
+        let secret = json!({
+            "apiVersion": "v1", "kind": "Secret",
+            "metadata": { "name": "token", "namespace": namespace, "labels": { "mcp.litellm.ai/server": "s-0" } },
+            "stringData": { "token": format!("round-{round}") },
+        });
+        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
+        let params = PatchParams::apply("bench");
+        secrets
+            .patch("token", &params, &Patch::Apply(&secret))
+            .await?;
+        Ok(())
+    }
+
+    /// Changes the Secret of a namespace with one server, and waits until its Deployment has changed.
+    pub(crate) async fn rotate(&self, namespace: &str, round: usize) -> Result<Duration> {
+        let deployments: Api<PartialObjectMeta<Deployment>> =
+            Api::namespaced(self.client.clone(), namespace);
+        let now = deployments.list_metadata(&ListParams::default()).await?;
+        let version = now
+            .metadata
+            .resource_version
+            .context("a list without version")?;
+        let generation = now
+            .items
+            .first()
+            .and_then(|found| found.metadata.generation);
+        let mut events = Box::pin(
+            deployments
+                .watch_metadata(&WatchParams::default(), &version)
+                .await?,
+        );
+        self.secret(namespace, round).await?;
+        let began = Instant::now();
+        loop {
+            if let WatchEvent::Modified(found) =
+                events.next().await.context("the watch ended")??
+                && found.metadata.generation != generation
+            {
+                return Ok(began.elapsed());
+            }
+        }
+    }
+
     /// Waits until the pods of a namespace are there: the other controllers' work must not go into the next round.
     pub(crate) async fn settle(&self, namespace: &str, count: usize) -> Result<()> {
         let deployments: Api<Deployment> = Api::namespaced(self.client.clone(), namespace);
         let began = Instant::now();
         loop {
-            let list = deployments.list(&kube::api::ListParams::default()).await?;
+            let list = deployments.list(&ListParams::default()).await?;
             let available = |deployment: &&Deployment| {
                 let status = deployment.status.as_ref();
                 status.and_then(|status| status.available_replicas) == Some(2)
