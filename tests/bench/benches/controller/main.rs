@@ -134,12 +134,10 @@ async fn beside_bare_client(rig: &mut Rig, size: usize, rounds: usize) -> Result
         );
         let requests = rig.audit.requests()?;
         let writes = requests.iter().filter(|request| request.is_write()).count();
-        let each = |count: usize| count as f64 / size as f64;
         println!(
-            "| writes and reads for each of them | {:.1} and {:.1} | {} and 0 | |",
-            each(writes),
-            each(requests.len() - writes),
-            bare_writes
+            "| its writes and reads | {writes} and {} | {} and 0 | |",
+            requests.len() - writes,
+            bare_writes * size
         );
     }
     Ok(())
