@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::mark::{key_of, read_source};
@@ -29,8 +29,9 @@ pub struct Listed<'a> {
     transport: Option<Text<'a>>,
     #[serde(default)]
     is_config: Option<bool>,
-    #[serde(borrow, default, rename = "mcp_info", deserialize_with = "mark")]
-    mark: ListedMark<'a>,
+    /// As text: it is long, and read only where the source does not say whose the entry is.
+    #[serde(borrow, default)]
+    mcp_info: Option<&'a RawValue>,
     #[serde(borrow, default)]
     source_url: Option<Text<'a>>,
 }
@@ -50,12 +51,6 @@ struct ListedMark<'a> {
     spec_hash: Cow<'a, str>,
 }
 
-/// Others may keep anything in `mcp_info`: what does not look like a mark is none.
-fn mark<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<ListedMark<'a>, D::Error> {
-    let info = <&'a RawValue>::deserialize(deserializer)?;
-    Ok(serde_json::from_str(info.get()).unwrap_or_default())
-}
-
 impl Listed<'_> {
     /// Whether it comes from LiteLLM's configuration file, where the API cannot change it.
     pub fn is_in_file(&self) -> bool {
@@ -64,15 +59,25 @@ impl Listed<'_> {
 
     /// Whether this installation made it through the API.
     pub fn is_ours(&self, instance: &str) -> bool {
-        let owner = self
-            .source()
-            .map_or(&*self.mark.managed_by, |(owner, _)| owner);
-        !self.is_in_file() && self.has_our_id(instance) && owner == instance
+        let is_owner = || match self.source() {
+            Some((owner, _)) => owner == instance,
+            None => self.mark().managed_by == instance,
+        };
+        !self.is_in_file() && self.has_our_id(instance) && is_owner()
     }
 
     /// Hash of what was sent for it.
-    pub fn spec_hash(&self) -> &str {
-        self.source().map_or(&self.mark.spec_hash, |(_, hash)| hash)
+    pub fn spec_hash(&self) -> Cow<'_, str> {
+        match self.source() {
+            Some((_, hash)) => hash.into(),
+            None => self.mark().spec_hash,
+        }
+    }
+
+    /// Others may keep anything in `mcp_info`: what does not look like a mark is none.
+    fn mark(&self) -> ListedMark<'_> {
+        let info = self.mcp_info.map_or("", RawValue::get);
+        serde_json::from_str(info).unwrap_or_default()
     }
 
     /// To a key that is limited to some routes, LiteLLM does not show `mcp_info`.
