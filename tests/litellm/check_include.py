@@ -1,12 +1,15 @@
-"""Loads files as LiteLLM's `include` would, with LiteLLM's own loader. Prints a JSON list with the names of the servers
-of each file, or the error that LiteLLM would not start with.
+"""Loads files as LiteLLM's `include` would, with LiteLLM's own loader. Prints a JSON list with what LiteLLM knows about
+the servers of each file, or the error that LiteLLM would not start with.
 
 check_include.py FILE...
+
+Each environment variable that a file refers to has the value "value of <its name>".
 """
 
 import asyncio
 import json
 import os
+import re
 import sys
 import tempfile
 
@@ -17,14 +20,35 @@ except ImportError:
 from litellm.proxy.proxy_server import ProxyConfig
 
 
+def known(server):
+    info = dict(server.mcp_info or {})
+    # LiteLLM keeps it there.
+    description = info.pop("description", None)
+    info.pop("server_name", None)
+    return {
+        "server_id": server.server_id,
+        "url": server.url,
+        "transport": server.transport,
+        "auth_type": server.auth_type,
+        "authentication_token": server.authentication_token,
+        "description": description,
+        "access_groups": server.access_groups,
+        "allowed_tools": server.allowed_tools,
+        "mcp_info": info,
+    }
+
+
 def load(loop, file):
     manager.config_mcp_servers.clear()
+    with open(file, encoding="utf-8") as text:
+        for name in re.findall(r'"os\.environ/(MCP_TOKEN_\w+)"', text.read()):
+            os.environ[name] = f"value of {name}"
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", delete=False) as main:
         main.write(f"include: [{os.path.abspath(file)}]\n")
     try:
         loading = ProxyConfig().load_config(router=None, config_file_path=main.name)
         loop.run_until_complete(asyncio.wait_for(loading, 30))
-        return sorted(server.server_name for server in manager.config_mcp_servers.values())
+        return {server.server_name: known(server) for server in manager.config_mcp_servers.values()}
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     finally:

@@ -27,6 +27,8 @@ pub mod field_managers {
 pub mod labels {
     /// Name of the MCPServer that an object belongs to.
     pub const SERVER: &str = "mcp.litellm.ai/server";
+    /// On an object in another namespace than its MCPServer: namespace of the MCPServer.
+    pub const SERVER_NAMESPACE: &str = "mcp.litellm.ai/server-namespace";
     /// Kubernetes' recommended label: name of the application. `mcp-<name>`.
     pub const NAME: &str = "app.kubernetes.io/name";
     /// Kubernetes' recommended label: name of the instance. The MCPServer's name.
@@ -39,10 +41,15 @@ pub mod labels {
 
 /// Annotations that the operator writes.
 pub mod annotations {
+    /// On an object in another namespace than its MCPServer: uid of the MCPServer. It stands for the owner reference, which
+    /// cannot reach into another namespace.
+    pub const SERVER_UID: &str = "mcp.litellm.ai/server-uid";
     /// On a pod template: hash of the ConfigMap that its containers read.
     pub const CONFIG_HASH: &str = "mcp.litellm.ai/config-hash";
-    /// On a pod template: keyed hash of the Secrets that its containers read.
+    /// On a pod template: hash of the Secrets that its pods were last replaced for.
     pub const SECRET_HASH: &str = "mcp.litellm.ai/secret-hash";
+    /// On a Deployment: the Secrets that its containers read, with a keyed hash of what each was when it was last seen.
+    pub const SECRETS_SEEN: &str = "mcp.litellm.ai/secrets-seen";
     /// On the pod template of a gateway workload: what its pods were last replaced for.
     pub const ROLLED_TO: &str = "mcp.litellm.ai/rolled-to";
 }
@@ -53,6 +60,9 @@ pub mod conditions {
     pub const SPEC_VALID: &str = "SpecValid";
     /// The Deployment has the replicas that it should have, all of the present template.
     pub const DEPLOYMENT_READY: &str = "DeploymentReady";
+    /// At least one pod serves, of whatever template. Whether a server is registered depends on this alone: a rollout
+    /// that is stuck, or a pod in trouble beside one that serves, changes nothing for who calls it.
+    pub const AVAILABLE: &str = "Available";
     /// External Secrets has synced all required secrets.
     pub const EXTERNAL_SECRET_SYNCED: &str = "ExternalSecretSynced";
     /// The ServiceMonitor exists.

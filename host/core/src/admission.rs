@@ -1,6 +1,6 @@
 //! From what plugins say to what the user is told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mcp_operator_api::v1alpha1::{FailurePolicy, Mode};
 
@@ -64,17 +64,19 @@ pub fn decide(outcomes: &[Outcome]) -> Decision {
     let mut errors = Vec::new();
     let mut failures = Vec::new();
     let mut decision = Decision::default();
+    let mut notes = Notes::default();
     for outcome in outcomes {
         match &outcome.result {
             Ok(findings) => {
                 for finding in findings {
-                    decision.record(outcome, finding, &mut errors);
+                    decision.record(outcome, finding, &mut errors, &mut notes);
                 }
             }
             Err(failure) if refuses(outcome) => failures.push(failure.clone()),
-            Err(failure) => decision.note_failure(outcome, failure),
+            Err(failure) => decision.note_failure(outcome, failure, &mut notes),
         }
     }
+    decision.audit = notes.joined();
     errors.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
     errors.dedup();
     failures.sort_by(|a, b| a.message.cmp(&b.message));
@@ -98,39 +100,51 @@ fn refuses(outcome: &Outcome) -> bool {
 }
 
 impl Decision {
-    fn record(&mut self, outcome: &Outcome, finding: &Finding, errors: &mut Vec<FieldError>) {
-        let text = format!(
-            "{} ({}/{})",
-            finding.error, outcome.plugin, finding.error.code
-        );
+    fn record(
+        &mut self,
+        outcome: &Outcome,
+        finding: &Finding,
+        errors: &mut Vec<FieldError>,
+        notes: &mut Notes,
+    ) {
+        let said = finding.error.to_string();
+        let rule = &finding.error.code;
         match outcome.mode {
             Mode::Enforce if !finding.warning => errors.push(finding.error.clone()),
-            Mode::Enforce | Mode::Warn => self.warnings.push(text),
+            Mode::Enforce | Mode::Warn => self
+                .warnings
+                .push(format!("{said} ({}/{rule})", outcome.plugin)),
             Mode::Audit => {}
         }
-        self.note(
-            format!("{}.{}", outcome.plugin, finding.error.code),
-            finding.error.to_string(),
-        );
+        notes.add(format!("{}.{rule}", outcome.plugin), said);
     }
 
-    fn note_failure(&mut self, outcome: &Outcome, failure: &PluginFailure) {
+    fn note_failure(&mut self, outcome: &Outcome, failure: &PluginFailure, notes: &mut Notes) {
         if outcome.mode != Mode::Audit {
             self.warnings.push(failure.message.clone());
         }
-        self.note(
+        notes.add(
             format!("{}.failure", outcome.plugin),
             failure.message.clone(),
         );
     }
+}
 
-    /// Several findings of one rule are kept in one annotation, sorted.
-    fn note(&mut self, key: String, text: String) {
-        let noted = self.audit.entry(key).or_default();
-        let mut lines: Vec<&str> = noted.lines().chain([text.as_str()]).collect();
-        lines.sort_unstable();
-        lines.dedup();
-        *noted = lines.join("\n");
+/// What goes into the audit log. Several findings of one rule are kept in one annotation, sorted, each once.
+#[derive(Default)]
+struct Notes(BTreeMap<String, BTreeSet<String>>);
+
+impl Notes {
+    fn add(&mut self, key: String, text: String) {
+        self.0.entry(key).or_default().insert(text);
+    }
+
+    fn joined(self) -> BTreeMap<String, String> {
+        let join = |texts: BTreeSet<String>| texts.into_iter().collect::<Vec<_>>().join("\n");
+        self.0
+            .into_iter()
+            .map(|(key, texts)| (key, join(texts)))
+            .collect()
     }
 }
 

@@ -91,8 +91,24 @@ fn a_budget_that_blocks_every_drain_is_not_made() {
         json!({ "podDisruptionBudget": { "minAvailable": 2 } }),
         json!({ "podDisruptionBudget": { "maxUnavailable": 0 } }),
         json!({ "podDisruptionBudget": { "minAvailable": "100%" } }),
+        // Half a pod is a whole one.
+        json!({ "podDisruptionBudget": { "minAvailable": "51%" } }),
+        json!({ "podDisruptionBudget": { "maxUnavailable": "0%" } }),
+        json!({ "replicas": 3, "podDisruptionBudget": { "minAvailable": "67%" } }),
     ] {
         assert_eq!(budget(blocking.clone()), None, "{blocking}");
+    }
+    for sparing in [
+        json!({ "podDisruptionBudget": { "minAvailable": "50%" } }),
+        json!({ "replicas": 3, "podDisruptionBudget": { "minAvailable": "66%" } }),
+        json!({ "podDisruptionBudget": { "maxUnavailable": "1%" } }),
+    ] {
+        let made = budget(sparing.clone());
+        assert_eq!(
+            made.unwrap()["spec"]["unhealthyPodEvictionPolicy"],
+            "AlwaysAllow",
+            "{sparing}"
+        );
     }
     assert!(
         budget(json!({ "replicas": 1, "autoscaling": { "minReplicas": 2, "maxReplicas": 4 } }))
@@ -196,6 +212,141 @@ fn each_optional_secret_has_an_object_of_its_own() {
 }
 
 #[test]
+fn secrets_whose_names_read_the_same_do_not_share_an_object() {
+    let names = ["a-b", "a_b", "A-B", "c"];
+    let secrets: Vec<_> = names
+        .iter()
+        .map(|name| json!({ "name": name, "awsSecretKey": name, "envVar": format!("V{}", name.len()), "optional": true }))
+        .collect();
+    let objects = built(json!({ "secrets": secrets }));
+    let made: Vec<&str> = objects
+        .iter()
+        .filter(|manifest| manifest.kind == ManagedKind::ExternalSecret)
+        .map(Manifest::name)
+        .collect();
+    assert_eq!(made.len(), 4, "{made:?}");
+    for readable in ["mcp-github-secrets-a-b", "mcp-github-secrets-c"] {
+        assert!(made.contains(&readable), "{made:?}");
+    }
+}
+
+/// `config.path` says something about the server; as `PATH` it would keep its program from being found.
+#[test]
+fn configuration_never_becomes_a_variable_of_the_system() {
+    let objects = built(
+        json!({ "config": { "path": "/v1", "home": "x", "ldPreload": "y", "": "z", "pathPrefix": "p" } }),
+    );
+    let names: Vec<_> = env(&objects)
+        .iter()
+        .map(|variable| variable["name"].clone())
+        .collect();
+    assert_eq!(names, ["PATH_PREFIX"]);
+    let data = &find(&objects, ManagedKind::ConfigMap).unwrap()["data"];
+    assert_eq!(data.as_object().unwrap().len(), 2, "{data}");
+    let file = data["config.yaml"].as_str().unwrap();
+    assert!(
+        file.contains("path: /v1") && file.contains("home: x"),
+        "{file}"
+    );
+}
+
+/// In the words of the field, before a ConfigMap is refused that nobody has written.
+#[test]
+fn configuration_that_no_config_map_holds_is_told() {
+    let told = |config: Value| {
+        let errors = config_errors(config.as_object().unwrap());
+        errors.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let none: [&str; 0] = [];
+    assert_eq!(
+        told(json!({ "": 1 })),
+        [
+            r#"spec.config: Invalid value: "": a name must not be empty: environment variables are named after it"#
+        ]
+    );
+    let (fits, long) = ("a".repeat(253), "a".repeat(254));
+    assert_eq!(told(json!({ fits: 1 })), none);
+    let too_long = |name: &str, length: usize| {
+        format!(
+            "spec.config: Invalid value: \"{name}\": its environment variable would be named with {length} characters, of which a key of a ConfigMap has at most 253: give it a shorter name"
+        )
+    };
+    assert_eq!(told(json!({ (&*long): true })), [too_long(&long, 254)]);
+    // `aBaB` becomes `A_BA_B`.
+    let grows = "aB".repeat(100);
+    assert_eq!(told(json!({ (&*grows): "x" })), [too_long(&grows, 300)]);
+    assert_eq!(told(json!({ long: {} })), none, "it is in the file only");
+
+    // As a variable it is there twice.
+    let text = "x".repeat(600_000);
+    let twice = told(json!({ "text": text }));
+    assert_eq!(twice.len(), 1);
+    assert!(
+        twice[0].starts_with("spec.config: Too long: its ConfigMap would hold 1200007 bytes"),
+        "{}",
+        twice[0]
+    );
+    assert_eq!(told(json!({ "text": [text] })), none);
+}
+
+#[test]
+fn traces_go_out_in_the_protocol_of_the_port_to_a_service_however_it_is_spelt() {
+    for (endpoint, protocol, namespace, port) in [
+        (
+            "http://otel.monitoring:4318",
+            "http/protobuf",
+            "monitoring",
+            4318,
+        ),
+        (
+            "http://otel.monitoring.svc:4317",
+            "grpc",
+            "monitoring",
+            4317,
+        ),
+        (
+            "http://otel.monitoring.svc.cluster.local.:4317/",
+            "grpc",
+            "monitoring",
+            4317,
+        ),
+        ("http://otel", "http/protobuf", "tools", 4318),
+    ] {
+        let objects = built(json!({
+            "networkPolicy": { "enabled": true },
+            "observability": { "tracing": { "enabled": true, "jaegerEndpoint": endpoint } },
+        }));
+        let egress = &find(&objects, ManagedKind::NetworkPolicy).unwrap()["spec"]["egress"][1];
+        let labels = &egress["to"][0]["namespaceSelector"]["matchLabels"];
+        assert_eq!(
+            labels["kubernetes.io/metadata.name"], namespace,
+            "{endpoint}"
+        );
+        assert_eq!(egress["ports"][0]["port"], port, "{endpoint}");
+        let value = |name: &str| {
+            let variables = env(&objects);
+            let found = variables.iter().find(|variable| variable["name"] == name);
+            found.unwrap()["value"].clone()
+        };
+        assert_eq!(value("OTEL_EXPORTER_OTLP_PROTOCOL"), protocol, "{endpoint}");
+        assert_eq!(value("OTEL_RESOURCE_ATTRIBUTES"), "service.namespace=tools");
+    }
+}
+
+#[test]
+fn every_object_keeps_its_owner_until_it_is_gone() {
+    for manifest in built(json!({ "config": { "a": 1 }, "networkPolicy": { "enabled": true } })) {
+        let owner = &manifest.object["metadata"]["ownerReferences"][0];
+        assert_eq!(
+            owner["blockOwnerDeletion"],
+            true,
+            "{}",
+            manifest.kind.name()
+        );
+    }
+}
+
+#[test]
 fn changed_configuration_replaces_the_pods() {
     let annotation = |spec: Value| {
         find(&built(spec), ManagedKind::Deployment).unwrap()["spec"]["template"]["metadata"]["annotations"].clone()
@@ -219,7 +370,40 @@ fn toolhive_4783_the_order_of_lists_depends_on_nothing_but_the_specification() {
     }
 }
 
+/// A time in an object would make it another one with each pass.
+#[test]
+fn timestamps_are_in_no_object() {
+    let now = jiff::Timestamp::now().to_string();
+    let today = now.split('T').next().unwrap();
+    for manifest in
+        built(json!({ "config": { "a": 1 }, "secrets": [{ "name": "z", "awsSecretKey": "k" }] }))
+    {
+        let text = manifest.object.to_string();
+        assert!(
+            !text.contains(today) && !text.contains("Timestamp"),
+            "{text}"
+        );
+    }
+}
+
 proptest! {
+    #[test]
+    fn configuration_without_an_error_has_keys_that_the_api_takes(
+        names in prop::collection::vec("\\PC{0,12}|[a-zA-Z]{240,260}", 0..6),
+    ) {
+        let config: serde_json::Map<String, Value> =
+            names.into_iter().map(|name| (name, json!(1))).collect();
+        let errors = config_errors(&config);
+        let objects = built(json!({ "config": config }));
+        let data = find(&objects, ManagedKind::ConfigMap).map(|map| map["data"].clone());
+        let keys: Vec<String> = data.iter().flat_map(|data| data.as_object().unwrap().keys().cloned()).collect();
+        let is_key = |key: &String| {
+            let is_known = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+            (1..=253).contains(&key.len()) && key.chars().all(is_known)
+        };
+        prop_assert!(!errors.is_empty() || keys.iter().all(is_key), "{keys:?}");
+    }
+
     #[test]
     fn every_specification_gives_objects_with_names_that_the_api_takes(
         name in "[a-z]([-a-z0-9]{0,48}[a-z0-9])?",

@@ -5,8 +5,8 @@
 //!
 //! - admission: [`field`] errors and plugin failures become a decision in [`admission`];
 //! - reconcile: [`build`] makes objects from an MCPServer, [`patch`] completes them by what plugins
-//!   say, [`rotation`] marks pods that must be replaced, [`ownership`] finds what must be written,
-//!   [`status`] says how it stands, from [`rollout`] and [`pods`];
+//!   say, [`rotation`] marks pods that must be replaced, [`owner`] tells whose an object is, [`ownership`]
+//!   finds what must be written, [`status`] says how it stands, from [`rollout`] and [`pods`];
 //! - registration: [`registry`] makes the list of servers that the gateway should know.
 //!
 //! [`schema`] is what the API server itself does with an object, for those who have none.
@@ -17,6 +17,7 @@ pub mod build;
 pub mod conditions;
 pub mod field;
 pub mod manifest;
+pub mod owner;
 pub mod ownership;
 pub mod patch;
 pub mod pods;

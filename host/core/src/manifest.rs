@@ -61,9 +61,23 @@ impl ManagedKind {
         matches!(self, Self::ExternalSecret | Self::ServiceMonitor)
     }
 
-    /// Whether no pod can start without it.
+    /// Whether an MCPServer can have several: a ServiceMonitor too, while it moves to another namespace. Of every other
+    /// kind it has one at most, in its own namespace and of a name that follows from its own.
+    pub fn can_be_several(self) -> bool {
+        matches!(self, Self::ExternalSecret | Self::ServiceMonitor)
+    }
+
+    /// Whether no pod may start without it: it could not, or nothing would isolate it.
     pub fn is_needed_by_pods(self) -> bool {
-        matches!(self, Self::ServiceAccount | Self::ConfigMap)
+        matches!(
+            self,
+            Self::ServiceAccount | Self::ConfigMap | Self::NetworkPolicy
+        )
+    }
+
+    /// Whether it makes pods, or says how many: it comes after what they need.
+    pub fn is_about_pods(self) -> bool {
+        matches!(self, Self::Deployment | Self::HorizontalPodAutoscaler)
     }
 }
 
@@ -97,5 +111,12 @@ impl Manifest {
     /// Name of the object.
     pub fn name(&self) -> &str {
         self.object["metadata"]["name"].as_str().unwrap_or_default()
+    }
+
+    /// Namespace of the object: that of its MCPServer, except for a ServiceMonitor that is kept elsewhere.
+    pub fn namespace(&self) -> &str {
+        self.object["metadata"]["namespace"]
+            .as_str()
+            .unwrap_or_default()
     }
 }

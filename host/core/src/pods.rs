@@ -1,6 +1,9 @@
 //! Why a pod does not serve, as its status says.
 
-use serde_json::Value;
+mod read;
+
+pub use read::Pod;
+use read::{Container, Terminated};
 
 /// Why a pod does not serve.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,13 +17,28 @@ pub struct Trouble {
 /// Reasons of a container that only waits for its turn.
 const PATIENT: [&str; 2] = ["ContainerCreating", "PodInitializing"];
 
+const CRASH_LOOP: &str = "CrashLoopBackOff";
+
+/// From so many restarts on the kubelet has waited before one: the first comes at once.
+const IN_A_LOOP: i32 = 2;
+
 impl Trouble {
-    /// What is wrong with a pod. None: nothing, or nothing yet.
-    pub fn of(pod: &Value) -> Option<Self> {
-        let name = pod["metadata"]["name"].as_str().unwrap_or_default();
+    /// What is wrong with a pod. None: nothing, or nothing yet, or it goes anyway.
+    pub fn of(pod: &Pod) -> Option<Self> {
+        if pod.is_leaving() {
+            return None;
+        }
+        let status = &pod.status;
+        let containers = || {
+            status
+                .init_container_statuses
+                .iter()
+                .chain(&status.container_statuses)
+        };
         let (reason, message) = unschedulable(pod)
-            .or_else(|| containers(pod).find_map(waiting))
-            .or_else(|| containers(pod).find_map(crashed))?;
+            .or_else(|| containers().find_map(waiting))
+            .or_else(|| containers().find_map(crashed))?;
+        let name = pod.metadata.name.as_deref().unwrap_or_default();
         Some(Self {
             reason,
             message: format!("pod {name}: {message}"),
@@ -28,146 +46,79 @@ impl Trouble {
     }
 }
 
-fn unschedulable(pod: &Value) -> Option<(String, String)> {
-    let conditions = pod["status"]["conditions"].as_array()?;
-    let scheduled = conditions.iter().find(|condition| {
-        condition["type"] == "PodScheduled"
-            && condition["status"] == "False"
-            && condition["reason"] == "Unschedulable"
+fn unschedulable(pod: &Pod) -> Option<(String, String)> {
+    let scheduled = pod.status.conditions.iter().find(|condition| {
+        condition.type_ == "PodScheduled"
+            && condition.status == "False"
+            && condition.reason == "Unschedulable"
     })?;
-    Some(("Unschedulable".into(), text(&scheduled["message"])))
+    Some(("Unschedulable".into(), scheduled.message.clone()))
 }
 
-fn containers(pod: &Value) -> impl Iterator<Item = &Value> {
-    ["initContainerStatuses", "containerStatuses"]
-        .into_iter()
-        .filter_map(|list| pod["status"][list].as_array())
-        .flatten()
-}
-
-fn waiting(container: &Value) -> Option<(String, String)> {
-    let waiting = &container["state"]["waiting"];
-    let reason = waiting["reason"].as_str()?;
-    if PATIENT.contains(&reason) {
-        return None;
-    }
+fn waiting(container: &Container) -> Option<(String, String)> {
+    let waiting = container.state.waiting.as_ref()?;
+    let (reason, message) = (waiting.reason.as_str(), &waiting.message);
     match reason {
+        "" => None,
+        _ if PATIENT.contains(&reason) => None,
         // The kubelet goes to and fro between these two; every change would be a write and an event.
         "ErrImagePull" | "ImagePullBackOff" => {
-            let image = text(&container["image"]);
-            let message = text(&waiting["message"]);
             // `Back-off pulling image "x": ErrImagePull: why`, and before and after that just `why`.
             let why = match message.split_once("ErrImagePull: ") {
                 Some((_, why)) => why,
-                None if reason == "ErrImagePull" => &message,
+                None if reason == "ErrImagePull" => message,
                 None => "",
             };
             let separator = if why.is_empty() { "" } else { ": " };
+            let image = &container.image;
             Some((
                 "ImagePullBackOff".into(),
                 format!("cannot pull image {image}{separator}{why}"),
             ))
         }
-        "CrashLoopBackOff" => crashed(container),
-        _ => Some((reason.to_owned(), text(&waiting["message"]))),
+        CRASH_LOOP => crashed(container).or_else(|| Some((CRASH_LOOP.into(), message.clone()))),
+        _ => Some((reason.to_owned(), message.clone())),
     }
 }
 
 /// A container that ended badly and is not ready again.
-fn crashed(container: &Value) -> Option<(String, String)> {
-    if container["ready"] == true {
+///
+/// One crash is none of a loop: that is the kubelet's word. Between two attempts of a loop it says something else, and
+/// every change would be a write and an event.
+fn crashed(container: &Container) -> Option<(String, String)> {
+    if container.ready {
         return None;
     }
-    let ended = [
-        &container["state"]["terminated"],
-        &container["lastState"]["terminated"],
-    ]
-    .into_iter()
-    .find(|ended| ended["exitCode"].as_i64().is_some_and(|code| code != 0))?;
-    let name = text(&container["name"]);
-    let mut message = format!(
-        "container {name} ended with exit code {} ({})",
-        ended["exitCode"],
-        text(&ended["reason"])
-    );
-    if let Some(last_words) = ended["message"].as_str().filter(|words| !words.is_empty()) {
-        message = format!("{message}: {}", last_words.trim());
-    }
-    Some(("CrashLoopBackOff".into(), message))
+    let ended = [&container.state, &container.last_state]
+        .into_iter()
+        .filter_map(|state| state.terminated.as_ref())
+        .find(|ended| ended.exit_code != 0)?;
+    let says_loop = container
+        .state
+        .waiting
+        .as_ref()
+        .is_some_and(|waiting| waiting.reason == CRASH_LOOP);
+    let reason = if says_loop || container.restart_count >= IN_A_LOOP {
+        CRASH_LOOP
+    } else if ended.reason.is_empty() {
+        "Error"
+    } else {
+        &ended.reason
+    };
+    Some((reason.into(), last_words(&container.name, ended)))
 }
 
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
+fn last_words(name: &str, ended: &Terminated) -> String {
+    let message = format!(
+        "container {name} ended with exit code {} ({})",
+        ended.exit_code, ended.reason
+    );
+    match ended.message.trim() {
+        "" => message,
+        words => format!("{message}: {words}"),
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn pod(status: Value) -> Option<Trouble> {
-        Trouble::of(&json!({ "metadata": { "name": "a-1" }, "status": status }))
-    }
-
-    fn container(state: Value) -> Option<Trouble> {
-        let mut container = json!({ "name": "server", "image": "acme/mcp:1", "ready": false });
-        container["state"] = state["state"].clone();
-        container["lastState"] = state["lastState"].clone();
-        pod(json!({ "containerStatuses": [container] }))
-    }
-
-    #[test]
-    fn a_pod_that_serves_or_begins_is_no_trouble() {
-        assert_eq!(pod(json!({})), None);
-        assert_eq!(container(json!({ "state": { "running": {} } })), None);
-        assert_eq!(
-            container(json!({ "state": { "waiting": { "reason": "ContainerCreating" } } })),
-            None
-        );
-    }
-
-    #[test]
-    fn the_two_words_of_the_kubelet_for_a_failed_pull_are_one() {
-        let pulling = |reason: &str, message: &str| {
-            container(json!({ "state": { "waiting": { "reason": reason, "message": message } } }))
-        };
-        let first = pulling("ErrImagePull", "not found").unwrap();
-        assert_eq!(first.reason, "ImagePullBackOff");
-        assert_eq!(
-            first.message,
-            "pod a-1: cannot pull image acme/mcp:1: not found"
-        );
-        let backing_off = "Back-off pulling image \"acme/mcp:1\": ErrImagePull: not found";
-        assert_eq!(pulling("ImagePullBackOff", backing_off), Some(first));
-    }
-
-    #[test]
-    fn a_crash_stays_one_between_two_attempts() {
-        let ended = json!({ "terminated": { "exitCode": 1, "reason": "Error" } });
-        let states = [
-            json!({ "state": ended }),
-            json!({ "state": { "waiting": { "reason": "CrashLoopBackOff", "message": "back-off 10s" } }, "lastState": ended }),
-            json!({ "state": { "running": {} }, "lastState": ended }),
-        ];
-        for state in states {
-            let trouble = container(state).unwrap();
-            assert_eq!(trouble.reason, "CrashLoopBackOff");
-            assert_eq!(
-                trouble.message,
-                "pod a-1: container server ended with exit code 1 (Error)"
-            );
-        }
-    }
-
-    #[test]
-    fn what_the_scheduler_says_is_passed_on() {
-        let trouble = pod(json!({ "conditions": [{
-            "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes are available: 1 Insufficient cpu.",
-        }] }));
-        assert_eq!(
-            trouble.unwrap().message,
-            "pod a-1: 0/1 nodes are available: 1 Insufficient cpu."
-        );
-    }
-}
+#[path = "pods/tests.rs"]
+mod tests;

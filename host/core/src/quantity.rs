@@ -14,7 +14,9 @@ fn nano(text: &str) -> Option<i128> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let mantissa: i128 = format!("{whole}{fraction}").parse().ok()?;
     let (scale, exponent) = multiplier(suffix)?;
-    let exponent = exponent + 9 - i32::try_from(fraction.len()).ok()?;
+    let exponent = exponent
+        .checked_add(9)?
+        .checked_sub(i32::try_from(fraction.len()).ok()?)?;
     let scaled = mantissa.checked_mul(scale)?;
     let power = 10_i128.checked_pow(exponent.unsigned_abs())?;
     // Kubernetes rounds up what is finer than it can say.
@@ -92,5 +94,12 @@ mod tests {
         assert_eq!(whole_units("1k"), Some(1000));
         assert_eq!(whole_units("-1"), None);
         assert_eq!(whole_units("much"), None);
+    }
+
+    #[test]
+    fn an_exponent_beyond_all_numbers_is_no_quantity() {
+        for text in ["1e2147483647", "1e-2147483648", "0.1e-2147483647", "1e40"] {
+            assert_eq!(whole_units(text), None, "{text}");
+        }
     }
 }

@@ -10,6 +10,8 @@ pub struct Read {
     pub id: String,
     /// What to read.
     pub source: Source,
+    /// Whether the registrar registers servers there.
+    pub written: bool,
 }
 
 /// What can be read.
@@ -129,7 +131,7 @@ impl Plan {
     pub fn is_pending(&self) -> bool {
         self.registrations
             .iter()
-            .any(|registration| registration.state == State::Pending)
+            .any(|registration| matches!(registration.state, State::Pending | State::Absent))
     }
 }
 
@@ -191,8 +193,10 @@ pub struct Registration {
 pub enum State {
     /// In force, as far as the observations show.
     Registered,
-    /// On its way.
+    /// On its way. The gateway may know it as it was before.
     Pending,
+    /// On its way, and it was seen that the gateway does not know it.
+    Absent,
     /// Not before somebody changes something.
     Refused,
 }

@@ -3,12 +3,11 @@
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
-use mcp_operator_api::names::conditions::{DEPLOYMENT_READY, LITELLM_REGISTERED};
-use mcp_operator_api::v1alpha1::McpServer;
+use mcp_operator_api::names::conditions::{AVAILABLE, LITELLM_REGISTERED};
+use mcp_operator_api::v1alpha1::{LiteLlmAuth, McpServer};
 
 use crate::build::{self, Settings};
 use crate::conditions::{self, Statement, Truth};
-use crate::status::reasons;
 
 /// A server that the gateway should know.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -33,6 +32,8 @@ pub struct Entry {
     pub access_groups: Vec<String>,
     /// Tools that are offered; empty: all.
     pub allowed_tools: Vec<String>,
+    /// How the gateway authenticates to the server.
+    pub auth: Option<LiteLlmAuth>,
 }
 
 /// The servers that should be registered, and when that changes by nothing but time.
@@ -40,11 +41,30 @@ pub struct Entry {
 pub struct Desired {
     /// Sorted by namespace and name.
     pub entries: Vec<Entry>,
-    /// When the next grace period ends.
+    /// When the next grace period or probation ends.
     pub look_again: Option<Timestamp>,
 }
 
 impl Desired {
+    /// Also keeps a server that cannot be read now, as it was.
+    pub fn keep(&mut self, entry: Entry) {
+        if let Err(place) = self.position(&entry.namespace, &entry.name) {
+            self.entries.insert(place, entry);
+        }
+    }
+
+    /// A server's entry.
+    pub fn find(&self, namespace: &str, name: &str) -> Option<&Entry> {
+        let found = self.position(namespace, name).ok()?;
+        self.entries.get(found)
+    }
+
+    /// Where a server is in the list, or would be.
+    fn position(&self, namespace: &str, name: &str) -> Result<usize, usize> {
+        self.entries
+            .binary_search_by(|entry| (&*entry.namespace, &*entry.name).cmp(&(namespace, name)))
+    }
+
     /// `namespace/name` of each server.
     pub fn keys(&self) -> impl Iterator<Item = String> {
         self.entries
@@ -53,28 +73,34 @@ impl Desired {
     }
 }
 
+/// How long something must last before it changes the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// How long a registered server may be without a serving pod.
+    pub grace: SignedDuration,
+    /// How long one that left for that must serve without a pause before it comes back. Without it, one that serves for
+    /// seconds and crashes again would come and go for ever.
+    pub probation: SignedDuration,
+}
+
 /// Makes the list from all MCPServers.
 ///
-/// A server enters when all its pods serve. Once it is in, it leaves only when it is deleted, opted
-/// out, or without a single serving pod for longer than `grace`: every change of the list may restart
-/// the gateway, so a rollout or a restarted pod must not change it.
+/// A server enters when a pod of it serves. Once it is in, it leaves only when it is deleted, opted out, or without a
+/// single serving pod for too long: every change of the list may restart the gateway, so a rollout, even one that is
+/// stuck, or a restarted pod must not change it.
 pub fn desired<'a>(
     servers: impl IntoIterator<Item = &'a McpServer>,
     settings: &Settings,
-    grace: SignedDuration,
+    patience: Patience,
     now: Timestamp,
 ) -> Desired {
     let mut desired = Desired::default();
     for server in servers {
-        match membership(server, grace, now) {
-            Membership::Out => continue,
-            Membership::In => {}
-            Membership::Until(end) => {
-                desired.look_again =
-                    Some(desired.look_again.map_or(end, |earlier| earlier.min(end)));
-            }
+        let (is_in, until) = membership(server, patience).at(now);
+        desired.look_again = desired.look_again.into_iter().chain(until).min();
+        if is_in {
+            desired.entries.push(entry(server, settings));
         }
-        desired.entries.push(entry(server, settings));
     }
     desired
         .entries
@@ -82,61 +108,112 @@ pub fn desired<'a>(
     desired
 }
 
+/// Whether a server is in the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Membership {
-    Out,
     In,
-    Until(Timestamp),
+    Out,
+    /// In until then, if nothing changes.
+    Grace(Timestamp),
+    /// Out until then, if nothing changes.
+    Probation(Timestamp),
 }
 
-fn membership(server: &McpServer, grace: SignedDuration, now: Timestamp) -> Membership {
+impl Membership {
+    /// Whether it is in now, and when that changes by nothing but time.
+    fn at(self, now: Timestamp) -> (bool, Option<Timestamp>) {
+        match self {
+            Self::In => (true, None),
+            Self::Out => (false, None),
+            Self::Grace(end) => (now < end, Some(end).filter(|end| now < *end)),
+            Self::Probation(end) => (now >= end, Some(end).filter(|end| now < *end)),
+        }
+    }
+}
+
+fn membership(server: &McpServer, patience: Patience) -> Membership {
     if !server.spec.litellm.auto_register || server.metadata.deletion_timestamp.is_some() {
         return Membership::Out;
     }
-    let conditions = conditions_of(server);
-    let Some(deployment) = conditions::find(conditions, DEPLOYMENT_READY) else {
-        return Membership::Out;
+    let available = conditions::find(conditions_of(server), AVAILABLE);
+    let status = available.map_or("Unknown", |available| available.status.as_str());
+    let after = |time: SignedDuration| {
+        let since = available.map_or(Timestamp::MAX, |available| available.last_transition_time.0);
+        since.checked_add(time).unwrap_or(Timestamp::MAX)
     };
-    if deployment.status == "True" {
-        return Membership::In;
+    match (status, Past::of(server)) {
+        ("True", Past::Left) => Membership::Probation(after(patience.probation)),
+        ("False", Past::In) => Membership::Grace(after(patience.grace)),
+        // Whoever cannot know whether it serves changes nothing.
+        ("True", Past::New) | (_, Past::In) => Membership::In,
+        (_, Past::Left | Past::New) => Membership::Out,
     }
-    // Whether it is in is kept where it survives a restart: in the condition itself.
-    let is_in = conditions::find(conditions, LITELLM_REGISTERED)
-        .is_some_and(|condition| condition.reason != NOT_WANTED);
-    let serves = deployment.reason == reasons::PROGRESSING;
-    let end = deployment
-        .last_transition_time
-        .0
-        .checked_add(grace)
-        .unwrap_or(Timestamp::MAX);
-    match (is_in, serves) {
-        (true, true) => Membership::In,
-        (true, false) if now < end => Membership::Until(end),
-        (false, _) | (true, false) => Membership::Out,
+}
+
+/// Where a server was before. It is kept where it survives a restart: in the condition itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Past {
+    New,
+    In,
+    /// It left, and its specification has not changed since. One that has opted out and in again is new.
+    Left,
+}
+
+impl Past {
+    fn of(server: &McpServer) -> Self {
+        let Some(condition) = conditions::find(conditions_of(server), LITELLM_REGISTERED) else {
+            return Self::New;
+        };
+        let is_out = matches!(condition.reason.as_str(), GONE | LEAVING);
+        let is_of_now = condition.observed_generation == server.metadata.generation;
+        match (is_out, is_of_now) {
+            (false, _) => Self::In,
+            (true, true) => Self::Left,
+            (true, false) => Self::New,
+        }
     }
 }
 
 /// Reason of `LiteLLMRegistered` for a server that is not in the list.
-const NOT_WANTED: &str = "NotRegistered";
+const GONE: &str = "NotRegistered";
+/// The same, while the gateway may still know it.
+const LEAVING: &str = "Deregistering";
 
-/// What `LiteLLMRegistered` says about a server that is not in the list; nothing for a server that
-/// was never registered and is on its way.
-pub fn not_wanted(server: &McpServer) -> Option<Statement> {
-    let message = if server.spec.litellm.auto_register {
-        conditions::find(conditions_of(server), LITELLM_REGISTERED)?;
-        "Not registered: no pod serves"
+/// What `LiteLLMRegistered` says about a server that is not in the list; nothing for a server that was never registered
+/// and is on its way. `may_remain`: the gateway may still know it.
+pub fn not_wanted(server: &McpServer, patience: Patience, may_remain: bool) -> Option<Statement> {
+    let previous = conditions::find(conditions_of(server), LITELLM_REGISTERED);
+    let why = if !server.spec.litellm.auto_register {
+        // A new one that never was meant to be in: its objects come first, and its own status.
+        server.status.as_ref()?.observed_generation?;
+        "spec.litellm.autoRegister is false".to_owned()
+    } else if server.metadata.deletion_timestamp.is_some() {
+        "it is being deleted".to_owned()
     } else {
-        "Not registered: spec.litellm.autoRegister is false"
+        previous?;
+        match membership(server, patience) {
+            Membership::Probation(end) => {
+                format!(
+                    "no pod served for too long. It comes back at {end} if pods serve until then"
+                )
+            }
+            _ => "no pod serves".to_owned(),
+        }
     };
-    Some(Statement::new(
-        LITELLM_REGISTERED,
-        Truth::False,
-        NOT_WANTED,
-        message,
-    ))
+    let statement =
+        |truth, reason, message| Statement::new(LITELLM_REGISTERED, truth, reason, message);
+    Some(
+        if may_remain && previous.is_some_and(|previous| previous.reason != GONE) {
+            statement(Truth::Unknown, LEAVING, format!("Being removed: {why}"))
+        } else {
+            statement(Truth::False, GONE, format!("Not registered: {why}"))
+        },
+    )
 }
 
 /// Whether a condition must be kept although the registrar says that the server is pending: it was
-/// registered as it is now, and only others change. The gateway keeps serving it meanwhile.
+/// registered as it is now, and only others change. The gateway keeps serving it meanwhile. Not where it was seen that
+/// the gateway does not know it.
 pub fn still_registered(server: &McpServer) -> bool {
     conditions::find(conditions_of(server), LITELLM_REGISTERED).is_some_and(|condition| {
         condition.status == "True" && condition.observed_generation == server.metadata.generation
@@ -180,6 +257,7 @@ fn entry(server: &McpServer, settings: &Settings) -> Entry {
             .unwrap_or_else(|| format!("Auto-registered from MCPServer/{name}")),
         access_groups: sorted(&litellm.allowed_user_groups),
         allowed_tools: sorted(&litellm.allowed_tools),
+        auth: litellm.auth,
         name,
     }
 }

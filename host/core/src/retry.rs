@@ -8,13 +8,14 @@ use jiff::Timestamp;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum ErrorClass {
-    /// Only a change by a person helps: an invalid object, a foreign object in the way.
+    /// To try again at once would not help: the API server finds an object invalid, or a policy of somebody does.
     Terminal,
     /// Somebody else was quicker: try again at once.
     Conflict,
     /// The API server or the network failed: try again, ever more slowly.
     Transient,
-    /// Something that is not ours is not there: a gateway, External Secrets, a custom resource's API.
+    /// Somebody else must mend something: a permission that is missing, a foreign object in the way, an API that is not
+    /// there.
     External,
     /// A plugin failed by its own fault: a new version or other settings may help.
     PluginGuest,
@@ -71,8 +72,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_person_must_mend_is_not_tried_again() {
-        assert_eq!(retry_after(ErrorClass::Terminal, 1, 0.5), None);
+    fn the_class_decides_how_soon_and_how_often() {
+        use ErrorClass::{Conflict, External, PluginGuest, PluginHost, Terminal, Transient};
+        let milliseconds = |class, attempt, jitter| {
+            retry_after(class, attempt, jitter).map(|pause| pause.as_millis())
+        };
+        for (class, pauses) in [
+            (Terminal, [None; 5]),
+            // Who is quicker three times in a row is no accident.
+            (Conflict, [200, 200, 4_000, 8_000, 60_000].map(Some)),
+            (External, [30_000; 5].map(Some)),
+            (Transient, [500, 1_000, 4_000, 8_000, 60_000].map(Some)),
+            (PluginGuest, [500, 1_000, 4_000, 8_000, 60_000].map(Some)),
+            (PluginHost, [500, 1_000, 4_000, 8_000, 60_000].map(Some)),
+        ] {
+            let found = [1, 2, 4, 5, 100].map(|attempt| milliseconds(class, attempt, 0.5));
+            assert_eq!(found, pauses, "{class:?}");
+            // What failed together comes back within a quarter before and after that.
+            for (jitter, share) in [(0.0, 75), (1.0, 125)] {
+                let spread = milliseconds(class, 100, jitter);
+                let middle = milliseconds(class, 100, 0.5);
+                assert_eq!(
+                    spread,
+                    middle.map(|middle| middle * share / 100),
+                    "{class:?}"
+                );
+            }
+        }
     }
 
     #[test]

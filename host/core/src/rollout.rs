@@ -1,6 +1,15 @@
 //! How a Deployment stands, as its status says.
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
+
+/// Members of the status that are read, beside the conditions.
+const NUMBERS: [&str; 5] = [
+    "availableReplicas",
+    "observedGeneration",
+    "readyReplicas",
+    "replicas",
+    "updatedReplicas",
+];
 
 /// How a Deployment stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -82,20 +91,38 @@ impl Rollout {
     }
 }
 
+/// Of a Deployment's status, what [`Rollout::of`] reads: the rest changes often and says nothing here.
+pub fn told(status: &Value) -> Value {
+    let mut told: Map<String, Value> = NUMBERS
+        .iter()
+        .map(|name| ((*name).to_owned(), status[name].clone()))
+        .collect();
+    let conditions = stuck_condition(status).map(|condition| {
+        let member = |name: &str| (name.to_owned(), condition[name].clone());
+        let members = ["type", "status", "reason", "message"].map(member);
+        Value::Object(members.into_iter().collect())
+    });
+    told.insert("conditions".into(), json!(Vec::from_iter(conditions)));
+    Value::Object(told)
+}
+
 fn stuck(status: &Value) -> Option<Stuck> {
+    let found = stuck_condition(status)?;
+    let text = |name: &str| found[name].as_str().unwrap_or_default().to_owned();
+    Some(Stuck {
+        reason: text("reason"),
+        message: text("message"),
+    })
+}
+
+fn stuck_condition(status: &Value) -> Option<&Value> {
     let condition = |kind: &str, value: &str| {
         status["conditions"]
             .as_array()?
             .iter()
             .find(|condition| condition["type"] == kind && condition["status"] == value)
     };
-    let found =
-        condition("ReplicaFailure", "True").or_else(|| condition("Progressing", "False"))?;
-    let text = |name: &str| found[name].as_str().unwrap_or_default().to_owned();
-    Some(Stuck {
-        reason: text("reason"),
-        message: text("message"),
-    })
+    condition("ReplicaFailure", "True").or_else(|| condition("Progressing", "False"))
 }
 
 #[cfg(test)]
@@ -138,5 +165,21 @@ mod tests {
             (stuck.reason.as_str(), stuck.message.as_str()),
             ("FailedCreate", "exceeded quota: pods")
         );
+    }
+
+    #[test]
+    fn what_is_kept_of_a_status_says_the_same() {
+        let mut stuck = deployment(1, 2, 1);
+        stuck["status"]["conditions"] = json!([
+            { "type": "Available", "status": "True", "lastUpdateTime": "2026-01-01T00:00:00Z" },
+            { "type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "timed out", "lastUpdateTime": "2026-01-01T00:00:00Z" },
+        ]);
+        stuck["status"]["unavailableReplicas"] = json!(1);
+        for deployment in [deployment(2, 2, 2), stuck] {
+            let mut trimmed = deployment.clone();
+            trimmed["status"] = told(&deployment["status"]);
+            assert_eq!(Rollout::of(&trimmed), Rollout::of(&deployment));
+            assert!(!trimmed.to_string().contains("lastUpdateTime"));
+        }
     }
 }

@@ -2,10 +2,12 @@
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::ResourceExt;
 use mcp_operator_api::names::conditions::{
-    DEPLOYMENT_READY, DISRUPTION_BUDGET_CREATED, EXTERNAL_SECRET_SYNCED, LITELLM_REGISTERED, READY,
-    SERVICE_MONITOR_CREATED, SPEC_VALID,
+    AVAILABLE, DEPLOYMENT_READY, DISRUPTION_BUDGET_CREATED, EXTERNAL_SECRET_SYNCED,
+    LITELLM_REGISTERED, READY, SERVICE_MONITOR_CREATED, SPEC_VALID,
 };
+use mcp_operator_api::names::labels;
 use mcp_operator_api::v1alpha1::McpServer;
 use serde_json::Value;
 
@@ -21,13 +23,22 @@ pub(crate) fn all(
     registered: Option<&Condition>,
 ) -> Vec<Statement> {
     let mut statements = vec![spec_valid(&pass.verdict), deployment_ready(pass)];
-    statements.extend(external_secret_synced(pass));
+    statements.extend(external_secret_synced(&server.name_any(), pass));
     let needed = needed(&statements);
     let ready = ready(&needed, pass, registered);
-    statements.extend(service_monitor_created(pass));
+    statements.extend(service_monitor_created(server, pass));
     statements.extend(disruption_budget_withheld(server));
-    statements.push(ready);
+    statements.push(available(pass));
+    statements.push(noted(ready, &pass.notes));
     statements
+}
+
+/// The summary, with what is not told anywhere else.
+fn noted(mut ready: Statement, notes: &[String]) -> Statement {
+    for note in notes {
+        ready.message = format!("{}; {note}", ready.message);
+    }
+    ready
 }
 
 /// What must hold before a server is ready. Pods that serve have their secrets, wherever these come from.
@@ -102,6 +113,28 @@ fn deployment_ready(pass: &Pass) -> Statement {
     }
 }
 
+/// Whether anybody is served. It has a time of its own: how long nobody is served decides about the registration. The
+/// sentences hold no numbers, so that one pod more or less is no news.
+fn available(pass: &Pass) -> Statement {
+    let (truth, reason, message) = match &pass.rollout {
+        Some(rollout) if rollout.available > 0 => {
+            (Truth::True, "PodsServe", "At least one pod serves")
+        }
+        Some(_) => (Truth::False, "NoPodServes", "No pod serves"),
+        None if pass.blind => (
+            Truth::Unknown,
+            "Unreadable",
+            "Whether a pod serves is not known: Deployments cannot be read",
+        ),
+        None => (
+            Truth::False,
+            reasons::NOT_CREATED,
+            "No pod serves: there is no Deployment",
+        ),
+    };
+    Statement::new(AVAILABLE, truth, reason, message)
+}
+
 /// What stopped the pass, if it concerns one of these kinds, or all of them.
 fn failure_of(pass: &Pass, concerns: impl Fn(ManagedKind) -> bool) -> Option<&Failure> {
     pass.failure
@@ -110,7 +143,7 @@ fn failure_of(pass: &Pass, concerns: impl Fn(ManagedKind) -> bool) -> Option<&Fa
 }
 
 /// Only what External Secrets says. Optional secrets that are not there keep nothing from being in sync.
-fn external_secret_synced(pass: &Pass) -> Option<Statement> {
+fn external_secret_synced(server: &str, pass: &Pass) -> Option<Statement> {
     let say = |truth, reason: &str, message: String| {
         Some(Statement::new(
             EXTERNAL_SECRET_SYNCED,
@@ -128,7 +161,7 @@ fn external_secret_synced(pass: &Pass) -> Option<Statement> {
     }
     let mut notes = Vec::new();
     for (secret, presence) in &pass.external_secrets {
-        let (truth, reason, message) = synced(&secret.name, presence);
+        let (truth, reason, message) = synced(server, &secret.name, presence);
         match truth {
             Truth::True => {}
             _ if secret.optional => notes.push(message),
@@ -146,11 +179,12 @@ fn external_secret_synced(pass: &Pass) -> Option<Statement> {
     }
 }
 
-fn synced(name: &str, presence: &Presence) -> (Truth, String, String) {
+fn synced(server: &str, name: &str, presence: &Presence) -> (Truth, String, String) {
     let object = match presence {
         Presence::NotServed => {
             let message = format!(
-                "External Secrets (external-secrets.io/v1) is not installed: install it, or create Secret {name} yourself"
+                "External Secrets (external-secrets.io/v1) is not installed: install it, or create Secret {name} yourself, with the label {}={server}, without which no pod is replaced when it changes",
+                labels::SERVER
             );
             return (Truth::False, "ApiNotInstalled".into(), message);
         }
@@ -168,6 +202,12 @@ fn synced(name: &str, presence: &Presence) -> (Truth, String, String) {
     let text =
         |condition: &Value, name: &str| condition[name].as_str().unwrap_or_default().to_owned();
     match ready {
+        Some(ready) if ready["status"] == "True" && is_outdated(object) => {
+            let message = format!(
+                "ExternalSecret {name}: External Secrets has synced an older version of it, not yet the present one"
+            );
+            (Truth::Unknown, "Waiting".into(), message)
+        }
         Some(ready) if ready["status"] == "True" => {
             (Truth::True, text(ready, "reason"), text(ready, "message"))
         }
@@ -182,7 +222,19 @@ fn synced(name: &str, presence: &Presence) -> (Truth, String, String) {
     }
 }
 
-fn service_monitor_created(pass: &Pass) -> Option<Statement> {
+/// Whether what External Secrets says is about an older version: it notes `<generation>-<hash of labels and annotations>`.
+fn is_outdated(external_secret: &Value) -> bool {
+    let synced = external_secret["status"]["syncedResourceVersion"].as_str();
+    let generation = synced
+        .and_then(|version| version.split('-').next())
+        .and_then(|generation| generation.parse::<i64>().ok());
+    let present = external_secret["metadata"]["generation"].as_i64();
+    generation
+        .zip(present)
+        .is_some_and(|(synced, present)| synced < present)
+}
+
+fn service_monitor_created(server: &McpServer, pass: &Pass) -> Option<Statement> {
     let say = |truth, reason: &str, message: &str| {
         Some(Statement::new(
             SERVICE_MONITOR_CREATED,
@@ -197,7 +249,11 @@ fn service_monitor_created(pass: &Pass) -> Option<Statement> {
         return say(Truth::False, &failure.reason, &failure.message);
     }
     match presence {
-        Presence::Present(_) => say(Truth::True, "Created", "Prometheus scrapes the pods"),
+        Presence::Present(object) => say(
+            Truth::True,
+            "Created",
+            &scraped(server, object["metadata"]["namespace"].as_str()),
+        ),
         Presence::Missing => say(
             Truth::False,
             reasons::NOT_CREATED,
@@ -208,6 +264,16 @@ fn service_monitor_created(pass: &Pass) -> Option<Statement> {
             "ApiNotInstalled",
             "The Prometheus operator (monitoring.coreos.com/v1) is not installed: install it, or set spec.observability.metrics.enabled to false",
         ),
+    }
+}
+
+/// Who looks for a ServiceMonitor looks in the namespace of its server first.
+fn scraped(server: &McpServer, namespace: Option<&str>) -> String {
+    match namespace.filter(|namespace| Some(*namespace) != server.namespace().as_deref()) {
+        Some(elsewhere) => {
+            format!("Prometheus scrapes the pods, by a ServiceMonitor in the namespace {elsewhere}")
+        }
+        None => "Prometheus scrapes the pods".into(),
     }
 }
 

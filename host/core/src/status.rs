@@ -38,12 +38,16 @@ pub struct Pass {
     pub failure: Option<Failure>,
     /// The Deployment as it is, if there is one.
     pub rollout: Option<Rollout>,
+    /// Deployments cannot be read: that none is seen means nothing.
+    pub blind: bool,
     /// What keeps a pod from serving, in the words of the API.
     pub trouble: Option<Trouble>,
     /// What External Secrets was asked for.
     pub external_secrets: Vec<(SecretObject, Presence)>,
     /// The ServiceMonitor, where one is wanted.
     pub service_monitor: Option<Presence>,
+    /// What the operator cannot do for this server, which stops nothing: a permission that it lacks.
+    pub notes: Vec<String>,
 }
 
 impl Pass {
@@ -53,9 +57,11 @@ impl Pass {
             verdict,
             failure: None,
             rollout: None,
+            blind: false,
             trouble: None,
             external_secrets: Vec::new(),
             service_monitor: None,
+            notes: Vec::new(),
         }
     }
 }

@@ -1,6 +1,6 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use mcp_operator_api::names::conditions::{
-    DISRUPTION_BUDGET_CREATED, LITELLM_REGISTERED, SERVICE_MONITOR_CREATED,
+    AVAILABLE, DISRUPTION_BUDGET_CREATED, LITELLM_REGISTERED, SERVICE_MONITOR_CREATED,
 };
 use proptest::prelude::*;
 use serde_json::json;
@@ -102,6 +102,21 @@ fn the_phase_follows_the_life_of_a_server() {
         phase_after(&alone, &pass(Some(rollout(2, 2, 2)))),
         Phase::Ready
     );
+}
+
+/// A time in what is written makes every pass a change, and every change a pass.
+#[test]
+fn timestamps_make_no_difference() {
+    let pass = pass(Some(rollout(1, 2, 2)));
+    let mut server = registered(server(), "True");
+    let first = compute(&server, &pass, &Settings::default(), at(1));
+    let registration = server.status.take().unwrap().conditions;
+    let mut stored = first.clone();
+    stored.conditions.extend(registration);
+    server.status = Some(stored);
+    let second = compute(&server, &pass, &Settings::default(), at(1000));
+    assert_eq!(second, first);
+    assert!(!differs(&second, &server.status.unwrap()));
 }
 
 #[test]
@@ -229,6 +244,49 @@ fn secrets_are_in_sync_only_if_external_secrets_says_so() {
     );
 }
 
+/// What is Ready may be an older version of an ExternalSecret, of which External Secrets notes the generation.
+#[test]
+fn an_older_version_of_an_external_secret_is_not_in_sync() {
+    for (synced, truth) in [
+        ("3-5b6a", "True"),
+        ("2-5b6a", "Unknown"),
+        ("something else", "True"),
+    ] {
+        let mut object = external_secret("True", "");
+        object["metadata"]["generation"] = json!(3);
+        object["status"]["syncedResourceVersion"] = json!(synced);
+        let secrets = vec![(secret("s", false), Presence::Present(object))];
+        let status = with_secrets(rollout(2, 2, 2), secrets);
+        assert_eq!(said(&status, EXTERNAL_SECRET_SYNCED).0, truth, "{synced}");
+    }
+}
+
+#[test]
+fn who_makes_a_secret_by_hand_is_told_what_makes_it_rotate() {
+    let secrets = vec![(secret("s", false), Presence::NotServed)];
+    let status = with_secrets(rollout(2, 2, 2), secrets);
+    let message = said(&status, EXTERNAL_SECRET_SYNCED).2;
+    assert!(
+        message.contains("create Secret s yourself, with the label mcp.litellm.ai/server=github"),
+        "{message}"
+    );
+}
+
+#[test]
+fn what_the_operator_may_not_do_is_noted_and_stops_nothing() {
+    let noted = Pass {
+        notes: vec!["secrets is forbidden".into()],
+        ..pass(Some(rollout(2, 2, 2)))
+    };
+    let known = registered(server(), "True");
+    let status = compute(&known, &noted, &Settings::default(), at(1));
+    assert_eq!(status.phase, Some(Phase::Ready));
+    assert_eq!(
+        said(&status, READY).2,
+        "Everything is there and serves; secrets is forbidden"
+    );
+}
+
 #[test]
 fn a_missing_secret_is_the_cause_where_no_pod_starts() {
     let failing = |rollout| {
@@ -266,6 +324,24 @@ fn an_optional_secret_is_only_mentioned() {
 }
 
 #[test]
+fn a_service_monitor_elsewhere_is_told_with_its_namespace() {
+    let told = |namespace: &str| {
+        let monitor = json!({ "metadata": { "name": "a", "namespace": namespace } });
+        let pass = Pass {
+            service_monitor: Some(Presence::Present(monitor)),
+            ..pass(None)
+        };
+        let status = compute(&server(), &pass, &Settings::default(), at(1));
+        said(&status, SERVICE_MONITOR_CREATED).2
+    };
+    assert_eq!(told("tools"), "Prometheus scrapes the pods");
+    assert_eq!(
+        told("monitoring"),
+        "Prometheus scrapes the pods, by a ServiceMonitor in the namespace monitoring"
+    );
+}
+
+#[test]
 fn a_failure_stands_where_it_belongs() {
     let failed = |kind| Pass {
         failure: Some(Failure {
@@ -287,8 +363,10 @@ fn a_failure_stands_where_it_belongs() {
         (said(&status, READY).1.as_str(), status.phase),
         ("Forbidden", Some(Phase::Failed))
     );
-    let status = judged(ManagedKind::Deployment);
-    assert_eq!(said(&status, DEPLOYMENT_READY).1, "Forbidden");
+    // Without a NetworkPolicy, nothing would isolate the pods.
+    for kind in [ManagedKind::Deployment, ManagedKind::NetworkPolicy] {
+        assert_eq!(said(&judged(kind), DEPLOYMENT_READY).1, "Forbidden");
+    }
 }
 
 #[test]
@@ -304,6 +382,60 @@ fn what_a_pod_suffers_from_is_told() {
     let status = compute(&server(), &suffering, &Settings::default(), at(1));
     assert_eq!(said(&status, READY).1, "ImagePullBackOff");
     assert!(said(&status, READY).2.ends_with("pod a: not found"));
+}
+
+/// The registry reads nothing else: what is wrong beside a pod that serves must not show there.
+#[test]
+fn available_says_only_whether_a_pod_serves() {
+    let trouble = Trouble {
+        reason: "ImagePullBackOff".into(),
+        message: "pod a: not found".into(),
+    };
+    let failure = Failure {
+        reason: "Forbidden".into(),
+        message: "may not".into(),
+        kind: Some(ManagedKind::Deployment),
+    };
+    let troubled = |available| Pass {
+        trouble: Some(trouble.clone()),
+        failure: Some(failure.clone()),
+        ..pass(Some(rollout(available, 1, 2)))
+    };
+    let hidden = Pass {
+        blind: true,
+        ..pass(None)
+    };
+    for (pass, truth) in [
+        (troubled(1), "True"),
+        (troubled(0), "False"),
+        (pass(None), "False"),
+        (hidden, "Unknown"),
+    ] {
+        let status = compute(&server(), &pass, &Settings::default(), at(1));
+        assert_eq!(said(&status, AVAILABLE).0, truth);
+    }
+}
+
+#[test]
+fn available_has_a_time_of_its_own_and_is_not_written_for_one_pod_more() {
+    let mut server = server();
+    let mut after = |rollout, second| {
+        let status = compute(
+            &server,
+            &pass(Some(rollout)),
+            &Settings::default(),
+            at(second),
+        );
+        server.status = Some(status.clone());
+        conditions::find(&status.conditions, AVAILABLE)
+            .unwrap()
+            .clone()
+    };
+    let one = after(rollout(1, 1, 2), 10);
+    let two = after(rollout(2, 2, 2), 20);
+    assert_eq!(one, two);
+    let none = after(rollout(0, 2, 2), 3600);
+    assert_eq!(none.last_transition_time.0, at(3600));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! In which order the steps of a plan are carried out, and which of them at the same time.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::registration::{Action, Step};
 
@@ -37,43 +37,96 @@ fn length_of_wave(steps: &[Step]) -> usize {
     together.count().max(1)
 }
 
-/// Steps that failed, and what that means for those that come after.
+/// What a failure is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// This step only: another one may well go better.
+    Step,
+    /// The connection: nothing else that goes over it would fare better now.
+    Connection,
+    /// The service took the request and did not answer. One such request says nothing about others; several in a row,
+    /// with no answer to any other in between, are about the connection.
+    Silence,
+}
+
+/// Why a step was not done, in the words of conditions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// One CamelCase word.
+    pub category: &'static str,
+    /// A sentence.
+    pub message: String,
+}
+
+/// Requests without an answer, in a row, after which a connection is given up.
+const SILENCES: usize = 3;
+
+/// Steps that were not done, and what that means for those that have not begun.
 #[derive(Debug, Default)]
 pub struct Failures {
-    servers: HashSet<String>,
-    connections: HashSet<String>,
-    all: bool,
+    servers: HashMap<String, Cause>,
+    connections: HashMap<String, Cause>,
+    silences: HashMap<String, usize>,
+    all: Option<Cause>,
 }
 
 impl Failures {
-    /// A step failed. `of_connection`: other requests over its connection would fare no better.
-    pub fn add(&mut self, step: &Step, of_connection: bool) {
-        match &step.action {
-            Action::Send(request) if of_connection => {
-                self.connections.insert(request.connection.clone());
-            }
-            _ => {}
+    /// A step was done.
+    pub fn succeeded(&mut self, step: &Step) {
+        if let Action::Send(request) = &step.action {
+            self.silences.remove(&request.connection);
         }
-        if step.servers.is_empty() {
-            self.all = true;
-        }
-        self.servers.extend(step.servers.iter().cloned());
     }
 
-    /// Whether a step would not be what was planned any more, after those that failed.
-    pub fn spoil(&self, step: &Step) -> bool {
+    /// A step failed.
+    pub fn failed(&mut self, step: &Step, reach: Reach, cause: Cause) {
+        if let Action::Send(request) = &step.action {
+            let connection = &request.connection;
+            let silences = self.silences.entry(connection.clone()).or_default();
+            *silences = if reach == Reach::Silence {
+                *silences + 1
+            } else {
+                0
+            };
+            if reach == Reach::Connection || *silences >= SILENCES {
+                self.connections
+                    .entry(connection.clone())
+                    .or_insert_with(|| cause.clone());
+            }
+        }
+        self.withheld(step, cause);
+    }
+
+    /// A step was not even tried: what builds on it is not either.
+    pub fn withheld(&mut self, step: &Step, cause: Cause) {
+        for server in &step.servers {
+            self.servers
+                .entry(server.clone())
+                .or_insert_with(|| cause.clone());
+        }
+        if step.servers.is_empty() {
+            self.all.get_or_insert(cause);
+        }
+    }
+
+    /// Why a step must not be tried any more, if so: it would not be what was planned, or would not get through.
+    pub fn spoil(&self, step: &Step) -> Option<&Cause> {
         let connection = match &step.action {
-            Action::Send(request) => self.connections.contains(&request.connection),
-            Action::WriteConfigKey(_) | Action::Roll(_) => false,
+            Action::Send(request) => self.connections.get(&request.connection),
+            Action::WriteConfigKey(_) | Action::Roll(_) => None,
         };
-        let for_all = step.servers.is_empty() && !self.servers.is_empty();
+        let mut named = step.servers.iter();
+        let for_all = || {
+            self.servers
+                .values()
+                .next()
+                .filter(|_| step.servers.is_empty())
+        };
         self.all
-            || connection
-            || for_all
-            || step
-                .servers
-                .iter()
-                .any(|server| self.servers.contains(server))
+            .as_ref()
+            .or(connection)
+            .or_else(|| named.find_map(|server| self.servers.get(server)))
+            .or_else(for_all)
     }
 }
 
@@ -92,6 +145,13 @@ mod tests {
                 body: None,
             }),
             servers: servers.iter().map(|server| (*server).to_owned()).collect(),
+        }
+    }
+
+    fn cause(message: &str) -> Cause {
+        Cause {
+            category: "Test",
+            message: message.into(),
         }
     }
 
@@ -114,11 +174,43 @@ mod tests {
     #[test]
     fn a_failure_stops_what_builds_on_it_and_nothing_else() {
         let mut failures = Failures::default();
-        failures.add(&send("POST", &["a/a"]), false);
-        assert!(failures.spoil(&send("PUT", &["a/a"])));
-        assert!(failures.spoil(&send("PUT", &[])));
-        assert!(!failures.spoil(&send("PUT", &["a/b"])));
-        failures.add(&send("POST", &["a/c"]), true);
-        assert!(failures.spoil(&send("PUT", &["a/b"])));
+        failures.failed(&send("POST", &["a/a"]), Reach::Step, cause("a"));
+        let spoiled = |failures: &Failures, servers: &[&str]| {
+            let cause = failures.spoil(&send("PUT", servers));
+            cause.map(|cause| cause.message.clone())
+        };
+        assert_eq!(spoiled(&failures, &["a/a"]), Some("a".into()));
+        assert_eq!(spoiled(&failures, &[]), Some("a".into()));
+        assert_eq!(spoiled(&failures, &["a/b"]), None);
+        failures.failed(&send("POST", &["a/c"]), Reach::Connection, cause("c"));
+        assert_eq!(spoiled(&failures, &["a/b"]), Some("c".into()));
+    }
+
+    #[test]
+    fn what_builds_on_a_step_that_was_not_tried_is_not_tried_either() {
+        let mut failures = Failures::default();
+        failures.withheld(&send("DELETE", &["a/a"]), cause("a"));
+        assert!(failures.spoil(&send("POST", &["a/a"])).is_some());
+        assert!(failures.spoil(&send("POST", &["a/b"])).is_none());
+    }
+
+    /// One server that LiteLLM hangs at must not keep all others waiting for ever; a LiteLLM that hangs must not be asked
+    /// a hundred times.
+    #[test]
+    fn a_service_is_given_up_when_it_answers_nobody() {
+        let mut failures = Failures::default();
+        let silent = |failures: &mut Failures| {
+            failures.failed(&send("POST", &["a/a"]), Reach::Silence, cause("silent"));
+        };
+        for _ in 0..5 {
+            silent(&mut failures);
+            silent(&mut failures);
+            failures.succeeded(&send("POST", &["a/b"]));
+        }
+        silent(&mut failures);
+        silent(&mut failures);
+        assert!(failures.spoil(&send("POST", &["a/c"])).is_none());
+        silent(&mut failures);
+        assert!(failures.spoil(&send("POST", &["a/c"])).is_some());
     }
 }

@@ -15,7 +15,8 @@ pub struct Registrar {
 }
 
 impl Registrar {
-    /// A registrar that reads this. `base_url` knows the connections of its MCPPlugin.
+    /// A registrar that reads this. `base_url` knows the connections of its MCPPlugin. What is only looked at is no place:
+    /// nothing of the registrar is left there.
     pub fn new(component: &str, reads: &[Read], base_url: impl Fn(&str) -> Option<String>) -> Self {
         let place = |read: &Read| match &read.source {
             Source::ConfigKey(key) => Some(format!(
@@ -28,7 +29,11 @@ impl Registrar {
         };
         Self {
             component: component.to_owned(),
-            places: reads.iter().filter_map(place).collect(),
+            places: reads
+                .iter()
+                .filter(|read| read.written)
+                .filter_map(place)
+                .collect(),
         }
     }
 
@@ -91,6 +96,12 @@ pub fn departure(observations: &[Observation], plan: &Plan) -> Departure {
         (None, Some(step)) => Departure::Going(step.action.to_string()),
         (None, None) => Departure::Done,
     }
+}
+
+/// Whether an observation shows all that is there, so that a plan made from it knows of everything that is left.
+pub fn is_clear(observation: &Observation) -> bool {
+    matches!(observation.state, Observed::Workload(None))
+        || obstacle(observation).is_none() && !observation.state.is_passing()
 }
 
 /// Why an observation shows that nothing can be done there.

@@ -12,6 +12,7 @@ fn file(name: &str) -> Read {
     Read {
         id: "file".into(),
         source: Source::ConfigKey(key),
+        written: true,
     }
 }
 
@@ -26,6 +27,15 @@ fn list() -> Read {
     Read {
         id: "list".into(),
         source: Source::Http(request),
+        written: true,
+    }
+}
+
+/// The same list, only looked at.
+fn verification() -> Read {
+    Read {
+        written: false,
+        ..list()
     }
 }
 
@@ -37,14 +47,37 @@ fn registrar(component: &str, reads: &[Read]) -> Registrar {
 fn who_still_looks_after_all_places_need_not_clear_them() {
     let old = registrar("configmap", &[file("a")]);
     assert!(!old.must_leave_before(&registrar("configmap", &[file("a")])));
-    assert!(!old.must_leave_before(&registrar("configmap", &[file("a"), list()])));
     assert!(old.must_leave_before(&registrar("configmap", &[file("b")])));
     assert!(old.must_leave_before(&registrar("admin-api", &[list()])));
+    assert!(
+        registrar("admin-api", &[list()]).must_leave_before(&Registrar::new(
+            "admin-api",
+            &[list()],
+            |_| Some("http://elsewhere/".into())
+        ))
+    );
     // A strategy that only looks at LiteLLM to verify does not know what another has left there.
     assert!(
         registrar("admin-api", &[list()])
-            .must_leave_before(&registrar("configmap", &[file("a"), list()]))
+            .must_leave_before(&registrar("configmap", &[file("a"), verification()]))
     );
+}
+
+/// Nobody is registered where somebody only looks: not to look there any more, or elsewhere, takes nobody out.
+#[test]
+fn what_is_only_looked_at_need_not_be_cleared() {
+    let plain = registrar("configmap", &[file("a")]);
+    let verifying = registrar("configmap", &[file("a"), verification()]);
+    let elsewhere = Registrar::new("configmap", &[file("a"), verification()], |_| {
+        Some("http://elsewhere/".into())
+    });
+    for (old, new) in [
+        (&verifying, &plain),
+        (&plain, &verifying),
+        (&verifying, &elsewhere),
+    ] {
+        assert!(!old.must_leave_before(new));
+    }
 }
 
 fn observed(state: Observed) -> Vec<Observation> {
@@ -149,4 +182,20 @@ fn leaving_ends_with_the_rollout_and_waits_for_nobody_who_is_gone() {
         departure(&[], &rolling),
         Departure::Going("roll Deployment a/b".into())
     );
+}
+
+#[test]
+fn only_who_sees_everything_can_say_that_nothing_is_left() {
+    for (state, clear) in [
+        (workload(true), true),
+        (Observed::Workload(None), true),
+        (http(200), true),
+        (http(404), true),
+        (Observed::ConfigKey(None), true),
+        (workload(false), false),
+        (http(503), false),
+        (Observed::Unavailable("gone".into()), false),
+    ] {
+        assert_eq!(is_clear(&observed(state.clone())[0]), clear, "{state:?}");
+    }
 }

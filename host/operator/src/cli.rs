@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 use jiff::SignedDuration;
 use mcp_operator_core::build::{self, SecretStoreSettings};
+use mcp_operator_core::registry::Patience;
 
 use crate::offline::ManifestArguments;
 use crate::settings::Settings;
@@ -103,6 +105,11 @@ pub struct RunArguments {
     #[arg(long, env = "REGISTRY_GRACE_SECONDS", default_value_t = 300)]
     pub registry_grace_seconds: u32,
 
+    /// Seconds for which one that was taken out must serve without a pause before it comes back. One whose specification
+    /// has changed need not wait.
+    #[arg(long, env = "REGISTRY_RETURN_SECONDS", default_value_t = 120)]
+    pub registry_return_seconds: u32,
+
     /// Write logs as JSON.
     #[arg(long, env = "LOG_JSON")]
     pub log_json: bool,
@@ -122,6 +129,14 @@ pub struct PluginArguments {
     /// Largest plugin that is accepted, in MiB. 8 serve Rust, Go and JavaScript; one written in Python needs 20.
     #[arg(long, env = "PLUGIN_SIZE_LIMIT_MIB", default_value_t = 8)]
     pub plugin_size_limit_mib: usize,
+
+    /// Memory of all plugin calls that run at once, in MiB; half of it is the most that one call may be given.
+    #[arg(long, env = "PLUGIN_MEMORY_MIB", default_value_t = 320)]
+    pub plugin_memory_mib: usize,
+
+    /// Address space of the process that compiles a plugin, in MiB. Rust needs 64, one written in Python 1024.
+    #[arg(long, env = "COMPILER_MEMORY_MIB", default_value_t = 512)]
+    pub compiler_memory_mib: u64,
 }
 
 /// Options about what goes into objects.
@@ -174,6 +189,15 @@ pub struct BuildArguments {
         value_parser = label
     )]
     pub service_monitor_labels: Vec<(String, String)>,
+
+    /// Namespace for all ServiceMonitors, where Prometheus looks for them nowhere else. [default: that of each MCPServer]
+    #[arg(
+        long,
+        env = "SERVICE_MONITOR_NAMESPACE",
+        value_name = "NAME",
+        value_parser = NonEmptyStringValueParser::new()
+    )]
+    pub service_monitor_namespace: Option<String>,
 }
 
 impl BuildArguments {
@@ -190,6 +214,7 @@ impl BuildArguments {
                 refresh_interval: self.secret_refresh_interval.clone(),
             },
             service_monitor_labels: self.service_monitor_labels.iter().cloned().collect(),
+            service_monitor_namespace: self.service_monitor_namespace.clone(),
         }
     }
 }
@@ -206,7 +231,10 @@ impl RunArguments {
                 self.registry_debounce_longest_seconds.into(),
             ),
             registry_resync: Duration::from_secs(self.registry_resync_seconds.max(1).into()),
-            registry_grace: SignedDuration::from_secs(i64::from(self.registry_grace_seconds)),
+            registry_patience: Patience {
+                grace: SignedDuration::from_secs(self.registry_grace_seconds.into()),
+                probation: SignedDuration::from_secs(self.registry_return_seconds.into()),
+            },
         }
     }
 

@@ -8,6 +8,8 @@ use kube::{Client, Config};
 use mcp_operator_api::names::{API_VERSION, PLUGIN_KIND, SERVER_KIND};
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::error::reason;
+
 /// What the operator calls itself.
 pub(crate) const AGENT: &str = concat!("mcp-operator/", env!("CARGO_PKG_VERSION"));
 
@@ -58,7 +60,7 @@ async fn missing_kinds(client: &Client, url: &str) -> Result<Vec<&'static str>> 
         let served = match client.list_api_group_resources(API_VERSION).await {
             Ok(list) => list.resources,
             Err(kube::Error::Api(status)) if status.code == 404 => Vec::new(),
-            Err(error) => bail!("the API server {url} cannot be used: {error}"),
+            Err(error) => bail!("the API server {url} cannot be used: {}", reason(&error)),
         };
         let is_missing = |kind: &&str| !served.iter().any(|resource| resource.kind == *kind);
         let missing: Vec<_> = [SERVER_KIND, PLUGIN_KIND]

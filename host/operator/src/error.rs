@@ -1,14 +1,14 @@
 //! Errors of everything that talks to the API server: a class that decides about trying again, and a
 //! category, one word that is used alike in conditions, events, metrics and logs.
 
-use std::time::Duration;
-
 use mcp_operator_core::admission::PluginFailure;
 use mcp_operator_core::retry::ErrorClass;
 use mcp_operator_core::status::Failure;
+use mcp_operator_core::steps::{Cause, Reach};
 use thiserror::Error;
 
 use crate::connections::ExchangeError;
+use crate::text::with_causes;
 
 /// Something that stopped a pass.
 #[derive(Debug, Error)]
@@ -33,7 +33,7 @@ pub enum Error {
     },
     /// An object of a deleted MCPServer with the same name is still there.
     #[error(
-        "{kind} {name} belongs to a deleted MCPServer of the same name: the operator waits until the cluster has removed it"
+        "{kind} {name} belongs to a deleted MCPServer of the same name: the operator waits until it is removed"
     )]
     LeftBehind {
         /// Kind of the object.
@@ -50,6 +50,14 @@ pub enum Error {
     /// A request that a registrar planned was not sent, or not answered as it should be.
     #[error(transparent)]
     Exchange(#[from] ExchangeError),
+    /// A registrar wants to replace pods that are just being replaced.
+    #[error("{workload} finishes another rollout first: {message}")]
+    RolloutGoingOn {
+        /// Kind, namespace and name.
+        workload: String,
+        /// How far it is.
+        message: String,
+    },
     /// The operator's own notes about registrars are none.
     #[error(
         "{place} cannot be read ({why}): delete it; what a replaced registrar has left behind then stays"
@@ -79,10 +87,10 @@ pub enum Error {
 }
 
 /// The API server's own sentence; the client's wording would repeat it with all its details.
-fn reason(error: &kube::Error) -> String {
+pub(crate) fn reason(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => status.message.clone(),
-        other => other.to_string(),
+        other => with_causes(other),
     }
 }
 
@@ -116,7 +124,9 @@ impl Error {
             Self::Plugins(_) => ErrorClass::PluginHost,
             Self::NotAServer => ErrorClass::PluginGuest,
             Self::Exchange(error) => error.class(),
-            Self::LeftBehind { .. } | Self::Timeout { .. } => ErrorClass::Transient,
+            Self::LeftBehind { .. } | Self::RolloutGoingOn { .. } | Self::Timeout { .. } => {
+                ErrorClass::Transient
+            }
         }
     }
 
@@ -131,6 +141,7 @@ impl Error {
                 .first()
                 .map_or("PluginFailed", |failure| failure.category),
             Self::NotAServer => "PatchRefused",
+            Self::RolloutGoingOn { .. } => "RolloutWaiting",
             Self::UnreadableRecord { .. } => "UnreadableRecord",
             Self::Exchange(error) => error.category(),
             Self::Timeout { .. } => "Timeout",
@@ -142,16 +153,19 @@ impl Error {
         matches!(self, Self::Api { source, .. } if code(source) == Some(409))
     }
 
-    /// Whether other requests over the same connection would fare no better now.
-    pub fn is_of_connection(&self) -> bool {
-        matches!(self, Self::Exchange(error) if error.is_of_connection())
+    /// What else would fare no better now.
+    pub fn reach(&self) -> Reach {
+        match self {
+            Self::Exchange(error) => error.reach(),
+            _ => Reach::Step,
+        }
     }
 
-    /// When the service that refused something wants to be asked again.
-    pub fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Exchange(error) => error.retry_after(),
-            _ => None,
+    /// Why a step of a registration was not done.
+    pub fn cause(&self) -> Cause {
+        Cause {
+            category: self.category(),
+            message: self.to_string(),
         }
     }
 

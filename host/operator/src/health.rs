@@ -8,23 +8,22 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// Serves until `shutdown`, from which on it is not ready: requests go elsewhere before connections end.
+/// Serves until it is dropped. From `stopping` on it is not ready: requests go elsewhere before connections end.
 ///
 /// # Errors
 /// When the listener fails.
 pub(crate) async fn serve(
     listener: TcpListener,
     ready: watch::Receiver<bool>,
-    shutdown: CancellationToken,
+    stopping: CancellationToken,
 ) -> Result<()> {
-    let stopping = shutdown.clone();
     let readyz = move || {
         let is_ready = *ready.borrow() && !stopping.is_cancelled();
         async move {
             if is_ready {
                 (StatusCode::OK, "ok")
             } else {
-                (StatusCode::SERVICE_UNAVAILABLE, "plugins are being loaded")
+                (StatusCode::SERVICE_UNAVAILABLE, "not ready")
             }
         }
     };
@@ -32,7 +31,6 @@ pub(crate) async fn serve(
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(readyz));
     axum::serve(listener, router)
-        .with_graceful_shutdown(async move { shutdown.cancelled().await })
         .await
         .context("the health endpoint failed")
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use mcp_operator_core::build;
+use mcp_operator_core::registry::Patience;
 
 /// What the administrator decides.
 #[derive(Clone, Debug)]
@@ -20,8 +21,8 @@ pub struct Settings {
     pub registry_debounce_longest: Duration,
     /// How often the gateway is looked at without any change: somebody may have changed it, or it may have lost its data.
     pub registry_resync: Duration,
-    /// How long a registered server may be without a serving pod before it leaves the registry.
-    pub registry_grace: SignedDuration,
+    /// How long something must last before a server leaves the registry, or comes back.
+    pub registry_patience: Patience,
 }
 
 impl Default for Settings {
@@ -33,7 +34,10 @@ impl Default for Settings {
             registry_debounce: Duration::from_secs(2),
             registry_debounce_longest: Duration::from_mins(3),
             registry_resync: Duration::from_mins(1),
-            registry_grace: SignedDuration::from_mins(5),
+            registry_patience: Patience {
+                grace: SignedDuration::from_mins(5),
+                probation: SignedDuration::from_mins(2),
+            },
         }
     }
 }

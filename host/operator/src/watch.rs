@@ -5,7 +5,9 @@
 
 use std::fmt::Debug;
 use std::hash::Hash;
+use std::time::Duration;
 
+use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
 use kube::core::Status;
 use kube::runtime::reflector::{Lookup, Store, store::Writer};
@@ -13,7 +15,16 @@ use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as watch};
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
+use tokio::sync::watch as watch_channel;
+use tokio::time::sleep;
 use tracing::warn;
+
+/// Before a watch that was refused is begun anew: a permission or an API does not come within seconds.
+const AFTER_REFUSAL: Duration = Duration::from_secs(10);
+
+/// Objects of a list that are in memory at once, before what nobody reads is taken from them. kube's own 500 take as much
+/// memory as everything that is kept of 1,000 MCPServers, and the allocator does not give all of it back.
+const PAGE: u32 = 50;
 
 /// Watches, keeps the store, and passes on every event. Never fails and never ends.
 pub(crate) fn reflected<K>(
@@ -27,7 +38,7 @@ where
     K: Resource + Lookup + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     <K as Lookup>::DynamicType: Eq + Hash + Clone + Send + Sync,
 {
-    watch(api, config)
+    watch(api, config.page_size(PAGE))
         .default_backoff()
         .modify(modify)
         .filter_map(move |event| {
@@ -41,6 +52,54 @@ where
             futures::future::ready(event)
         })
         .inspect(move |event| writer.apply_watcher_event(event))
+}
+
+/// Watches, passes on every event, and tells when the API server refuses (403, 404). Never ends.
+///
+/// After a refusal a new watcher begins with a list: the same one would go on where it was without a word, and nobody
+/// would know that it may watch again.
+pub(crate) fn told<K>(
+    what: &'static str,
+    api: Api<K>,
+    config: watcher::Config,
+) -> impl Stream<Item = Result<Event<K>, Status>> + Send
+where
+    K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
+{
+    let config = config.page_size(PAGE);
+    let begin = move || watch(api.clone(), config.clone()).default_backoff().boxed();
+    stream::unfold((Some(begin()), begin), move |(going, begin)| async move {
+        let mut events: BoxStream<'static, _> = if let Some(events) = going {
+            events
+        } else {
+            sleep(AFTER_REFUSAL).await;
+            begin()
+        };
+        loop {
+            match events.next().await? {
+                Ok(event) => return Some((Ok(event), (Some(events), begin))),
+                Err(error) => {
+                    warn!(watch = what, %error, "watch failed, trying again");
+                    if let Some(status) = refusal(&error).filter(|it| [403, 404].contains(&it.code))
+                    {
+                        return Some((Err(status.clone()), (None, begin)));
+                    }
+                }
+            }
+        }
+    })
+}
+
+/// Something whenever a state becomes another one than it is now.
+pub(crate) fn changes<T: Send + Sync + 'static>(
+    mut states: watch_channel::Receiver<T>,
+) -> BoxStream<'static, ()> {
+    states.mark_unchanged();
+    stream::unfold(states, |mut states| async {
+        states.changed().await.ok()?;
+        Some(((), states))
+    })
+    .boxed()
 }
 
 /// A store and its writer, for a kind known only at run time or at compile time.

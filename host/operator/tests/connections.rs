@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{any, get};
 use futures::StreamExt;
-use mcp_operator::connections::{Connections, ExchangeError, Purpose, Session};
+use mcp_operator::connections::{Connections, ExchangeError, LeftAlone, Purpose, Session};
 use mcp_operator_api::v1alpha1::Connection;
 use mcp_operator_core::registration::{HttpRequest, HttpResponse};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -80,7 +80,7 @@ async fn send(
     let _ = rustls::crypto::ring::default_provider().install_default();
     let nowhere = kube::Config::new("http://127.0.0.1:9".parse().unwrap());
     let client = kube::Client::try_from(nowhere).unwrap();
-    Session::open(&client, &connections)
+    Session::open(&client, &connections, &LeftAlone::default())
         .await
         .send(&request, purpose)
         .await

@@ -2,13 +2,19 @@
 //!
 //! Two files per component and engine: `<sha256 of the component>-<engine>.cwasm` and, beside it, the digest of its
 //! content, because nothing else would notice a flipped bit in machine code. A file appears under its name only when
-//! it is complete. An entry that does not fit its digest counts as absent and is made anew.
+//! it is complete. An entry that does not fit its digest counts as absent and is made anew. When all of them together are
+//! too large, those that were not looked up for the longest time go.
+//!
+//! A third kind of file remembers that a component does not compile: `<sha256>-<engine>.refused`.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, DirBuilder, DirEntry, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::OFlags;
@@ -47,6 +53,16 @@ impl Digest {
     }
 }
 
+impl FromStr for Digest {
+    type Err = hex::FromHexError;
+
+    /// Reads what [`fmt::Display`] writes.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text, &mut bytes).map(|()| Self(bytes))
+    }
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&hex::encode(self.0))
@@ -64,17 +80,19 @@ impl fmt::Debug for Digest {
 pub(crate) struct Cache {
     dir: PathBuf,
     engine: u64,
+    most_bytes: u64,
 }
 
 impl Cache {
     /// Makes the directory if there is none.
-    pub(crate) fn open(dir: &Path, engine: u64) -> io::Result<Self> {
+    pub(crate) fn open(dir: &Path, engine: u64, most_bytes: u64) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         refuse_foreign(&fs::symlink_metadata(dir)?, dir)?;
         sweep(dir)?;
         Ok(Self {
             dir: dir.to_owned(),
             engine,
+            most_bytes,
         })
     }
 
@@ -89,6 +107,8 @@ impl Cache {
         ) else {
             return Ok(None);
         };
+        // What is used stays longest. Without the time it only goes sooner.
+        let _ = content.set_modified(SystemTime::now());
         let intact = Digest::of_file(content)?.to_string() == io::read_to_string(noted)?;
         Ok(intact.then_some(code))
     }
@@ -107,6 +127,61 @@ impl Cache {
         staged.as_file().sync_all()?;
         staged.persist(self.path(component, "cwasm"))?;
         noted.persist(self.path(component, "sha256"))?;
+        // Of the rest, what cannot be removed only takes space.
+        let _ = self.evict(component);
+        Ok(())
+    }
+
+    /// Remembers why a component does not compile within these limits.
+    pub(crate) fn refuse(&self, component: Digest, limits: &str, why: &str) -> io::Result<()> {
+        let mut noted = self.stage()?;
+        write!(noted, "{limits}\n{why}")?;
+        noted.persist(self.path(component, "refused"))?;
+        let _ = self.evict(component);
+        Ok(())
+    }
+
+    /// Why a component does not compile within these limits, if that is known.
+    pub(crate) fn refusal(&self, component: Digest, limits: &str) -> Option<String> {
+        let noted = open_private(&self.path(component, "refused")).ok()??;
+        let text = io::read_to_string(noted).ok()?;
+        let (noted, why) = text.split_once('\n')?;
+        (noted == limits).then(|| why.to_owned())
+    }
+
+    /// Removes what was not used for the longest time, until the rest is small enough; never `fresh`.
+    fn evict(&self, fresh: Digest) -> io::Result<()> {
+        let mut entries: BTreeMap<OsString, (SystemTime, u64, Vec<PathBuf>)> = BTreeMap::new();
+        for file in fs::read_dir(&self.dir)?.flatten() {
+            let (path, metadata) = (file.path(), file.metadata()?);
+            let Some(name) = path.file_stem().filter(|_| path.extension().is_some()) else {
+                continue;
+            };
+            let used = metadata.modified()?;
+            let entry = entries
+                .entry(name.to_owned())
+                .or_insert((used, 0, Vec::new()));
+            entry.0 = entry.0.max(used);
+            entry.1 += metadata.len();
+            entry.2.push(path);
+        }
+        let mut total: u64 = entries.values().map(|(_, bytes, _)| bytes).sum();
+        let keep = self.path(fresh, "").file_stem().map(OsString::from);
+        let mut oldest: Vec<_> = entries
+            .into_iter()
+            .filter(|(name, _)| Some(name) != keep.as_ref())
+            .map(|(_, entry)| entry)
+            .collect();
+        oldest.sort();
+        for (_, bytes, files) in oldest {
+            if total <= self.most_bytes {
+                break;
+            }
+            for file in files {
+                fs::remove_file(file)?;
+            }
+            total -= bytes;
+        }
         Ok(())
     }
 
@@ -173,90 +248,5 @@ fn refuse_foreign(metadata: &fs::Metadata, path: &Path) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::{PermissionsExt, symlink};
-
-    use super::*;
-
-    fn cache() -> (tempfile::TempDir, Cache) {
-        let parent = tempfile::tempdir().unwrap();
-        let cache = Cache::open(&parent.path().join("cache"), 7).unwrap();
-        (parent, cache)
-    }
-
-    fn publish(cache: &Cache, component: Digest, content: &[u8]) {
-        let mut staged = cache.stage().unwrap();
-        staged.write_all(content).unwrap();
-        cache.publish(staged, component).unwrap();
-    }
-
-    #[test]
-    fn finds_what_was_published_for_the_same_engine_only() {
-        let (_parent, cache) = cache();
-        let component = Digest::of(b"component");
-        assert_eq!(cache.lookup(component).unwrap(), None);
-        publish(&cache, component, b"code");
-        let path = cache.lookup(component).unwrap().unwrap();
-        assert_eq!(fs::read(path).unwrap(), b"code");
-        let other = Cache::open(&cache.dir, 8).unwrap();
-        assert_eq!(other.lookup(component).unwrap(), None);
-    }
-
-    #[test]
-    fn takes_a_changed_entry_for_none() {
-        let (_parent, cache) = cache();
-        let component = Digest::of(b"component");
-        publish(&cache, component, b"code");
-        fs::write(cache.path(component, "cwasm"), b"c0de").unwrap();
-        assert_eq!(cache.lookup(component).unwrap(), None);
-        publish(&cache, component, b"code");
-        assert!(cache.lookup(component).unwrap().is_some());
-    }
-
-    #[test]
-    fn sweeps_staged_files_of_yesterday_and_nothing_else() {
-        let (_parent, cache) = cache();
-        let component = Digest::of(b"component");
-        publish(&cache, component, b"code");
-        let (old, new) = (cache.dir.join("staged-old"), cache.dir.join("staged-new"));
-        fs::write(&new, "").unwrap();
-        for path in [&old, &cache.path(component, "cwasm")] {
-            let file = File::options()
-                .append(true)
-                .create(true)
-                .open(path)
-                .unwrap();
-            file.set_modified(SystemTime::now() - 2 * STALE).unwrap();
-        }
-        let cache = Cache::open(&cache.dir, 7).unwrap();
-        assert!(!old.exists() && new.exists());
-        assert!(cache.lookup(component).unwrap().is_some());
-    }
-
-    #[test]
-    fn makes_the_directory_private_and_refuses_one_that_others_can_write() {
-        let (_parent, cache) = cache();
-        assert_eq!(fs::metadata(&cache.dir).unwrap().mode() & 0o777, 0o700);
-        fs::set_permissions(&cache.dir, fs::Permissions::from_mode(0o770)).unwrap();
-        assert!(
-            Cache::open(&cache.dir, 7)
-                .unwrap_err()
-                .to_string()
-                .contains("written by others")
-        );
-        assert!(cache.lookup(Digest::of(b"component")).is_err());
-    }
-
-    #[test]
-    fn refuses_entries_that_others_can_write_and_symbolic_links() {
-        let (parent, cache) = cache();
-        let component = Digest::of(b"component");
-        publish(&cache, component, b"code");
-        let code = cache.path(component, "cwasm");
-        fs::set_permissions(&code, fs::Permissions::from_mode(0o666)).unwrap();
-        assert!(cache.lookup(component).is_err());
-        fs::rename(&code, parent.path().join("elsewhere")).unwrap();
-        symlink(parent.path().join("elsewhere"), &code).unwrap();
-        assert!(cache.lookup(component).is_err());
-    }
-}
+#[path = "cache_tests.rs"]
+mod tests;

@@ -13,6 +13,7 @@ use crate::error::{Fault, PluginError};
 use crate::guest::{self, DeadlinePassed, Guest};
 use crate::limits::Limits;
 use crate::plugin::Plugin;
+use crate::running::units;
 use crate::transcript::Transcript;
 
 /// Nobody waits longer, whatever the limits say: it keeps the arithmetic of time in range.
@@ -40,9 +41,15 @@ impl Plugin {
         limits: &Limits,
         invoke: impl AsyncFnOnce(&mut Store<Guest>, &Instance) -> WasmResult<T>,
     ) -> Result<T, Fault> {
-        let deadline = Instant::now() + limits.timeout.min(LONGEST);
+        let limits = &Limits {
+            memory_bytes: limits.memory_bytes.min(self.running.largest_memory),
+            ..*limits
+        };
+        let began = Instant::now();
+        let deadline = began + limits.timeout.min(LONGEST);
         // Held until the store is gone: it is declared before it.
-        let _slot = self.slot(call, limits.timeout, deadline).await?;
+        let _slot = self.slot(call, limits, deadline).await?;
+        let waited = began.elapsed();
         let transcript = Transcript::default();
         let component = &self.program.component;
         let mut store = guest::store(component.engine(), limits, deadline, transcript.clone());
@@ -63,24 +70,40 @@ impl Plugin {
                 error = format!("{error:?}"),
                 "plugin failed"
             );
-            blame::fault(&error, call, limits, &output)
+            match blame::fault(&error, call, limits, &output) {
+                // The guest had less time than it took until it could begin.
+                Fault::DeadlineExceeded { .. } if waited > limits.timeout / 2 => {
+                    Fault::Overloaded { call, waited }
+                }
+                fault => fault,
+            }
         })
     }
 
-    /// Waits for a slot. The plugin's own share comes first, so that calls of one that is slow queue among themselves.
+    /// Waits for a slot and for memory. The plugin's own share comes first, so that calls of one that is slow queue
+    /// among themselves.
     async fn slot(
         &self,
         call: &'static str,
-        timeout: Duration,
+        limits: &Limits,
         deadline: Instant,
-    ) -> Result<[SemaphorePermit<'_>; 2], Fault> {
-        let both = async {
-            let share = self.program.share.acquire().await?;
-            Ok([share, self.running.slots.acquire().await?])
+    ) -> Result<[SemaphorePermit<'_>; 4], Fault> {
+        let (share, all) = (&self.program.share, &self.running);
+        let memory = units(limits.memory_bytes);
+        let permits = async {
+            Ok([
+                share.slots.acquire().await?,
+                share.memory.acquire_many(memory).await?,
+                all.slots.acquire().await?,
+                all.memory.acquire_many(memory).await?,
+            ])
         };
-        timeout_at(deadline, both)
+        timeout_at(deadline, permits)
             .await
-            .map_err(|_| Fault::Overloaded { call, timeout })?
+            .map_err(|_| Fault::Overloaded {
+                call,
+                waited: limits.timeout,
+            })?
             .map_err(|closed: AcquireError| Fault::HostFailed {
                 call,
                 cause: closed.to_string(),

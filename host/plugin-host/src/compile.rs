@@ -9,6 +9,7 @@ use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
 
+use rustix::process::Signal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
@@ -30,8 +31,22 @@ const EXIT_PANIC: u8 = 101;
 /// How much of the child's complaint is kept.
 const COMPLAINT_BYTES: u64 = 4096;
 
+/// Why there is no machine code.
+pub(crate) struct Failed {
+    pub(crate) fault: Fault,
+    /// The same component would fail again, with the same limits.
+    pub(crate) lasting: bool,
+}
+
+impl From<Fault> for Failed {
+    fn from(fault: Fault) -> Self {
+        let lasting = false;
+        Self { fault, lasting }
+    }
+}
+
 /// Compiles `component` into `output`.
-pub(crate) async fn run(compiler: &Compiler, component: &[u8], output: File) -> Result<(), Fault> {
+pub(crate) async fn run(compiler: &Compiler, component: &[u8], output: File) -> Result<(), Failed> {
     let mut child = spawn(compiler, output)?;
     // Dropping the child, here or because the caller was dropped, kills it.
     let (status, complaint) =
@@ -85,22 +100,31 @@ async fn converse(child: &mut Child, component: &[u8]) -> std::io::Result<(ExitS
     ))
 }
 
-fn judge(compiler: &Compiler, status: ExitStatus, complaint: String) -> Result<(), Fault> {
+fn judge(compiler: &Compiler, status: ExitStatus, complaint: String) -> Result<(), Failed> {
     if status.success() {
         return Ok(());
     }
     if let Some(signal) = status.signal() {
-        return Err(Fault::CompileFailed(format!(
+        let why = format!(
             "the compiler was ended by signal {signal}, most likely because it may only have {} MiB of memory ({complaint})",
             compiler.memory_bytes >> 20,
-        )));
+        );
+        return Err(Failed {
+            fault: Fault::CompileFailed(why),
+            // Anything else comes from outside, for example from a kernel without memory.
+            lasting: signal == Signal::ABORT.as_raw(),
+        });
     }
     match status.code().and_then(|code| u8::try_from(code).ok()) {
-        Some(EXIT_COMPONENT | EXIT_PANIC) => Err(Fault::CompileFailed(complaint)),
-        Some(EXIT_OUTPUT) => Err(Fault::CacheUnusable(complaint)),
+        Some(code @ (EXIT_COMPONENT | EXIT_PANIC)) => Err(Failed {
+            fault: Fault::CompileFailed(complaint),
+            lasting: code == EXIT_COMPONENT,
+        }),
+        Some(EXIT_OUTPUT) => Err(Fault::CacheUnusable(complaint).into()),
         _ => Err(Fault::CompilerUnavailable(format!(
             "{} ended with {status}: {complaint}",
             compiler.program.display(),
-        ))),
+        ))
+        .into()),
     }
 }

@@ -14,9 +14,15 @@ pub struct HostConfig {
     pub compiler: Compiler,
     /// The largest component that is accepted. 8 MiB serve Rust, Go and JavaScript; one written in Python needs 40.
     pub max_component_bytes: usize,
-    /// How many calls run at once, half of them of the same plugin; others wait. Each has a slot of the instance pool: 4 GiB of address space for each
-    /// memory of [`SlotSize`], of which up to 64 KiB stay resident.
+    /// How many calls run at once, half of them of the same plugin; others wait. Each has a slot of the instance pool:
+    /// 4 GiB of address space for each memory of [`SlotSize`], of which up to 64 KiB stay resident.
     pub concurrency: u32,
+    /// Memory of all calls that run at once, in bytes, half of it for the same plugin; others wait. A call counts with
+    /// what it may use ([`crate::Limits::memory_bytes`]), so this is never exceeded, whatever plugins do.
+    pub memory_bytes: usize,
+    /// How large the compiled components of the cache may become together, in bytes; those that were not used for the
+    /// longest time go.
+    pub cache_bytes: u64,
     /// How large a slot of the instance pool is.
     pub slot: SlotSize,
 }
@@ -59,6 +65,8 @@ impl HostConfig {
             compiler,
             max_component_bytes: 8 << 20,
             concurrency: 32,
+            memory_bytes: 320 << 20,
+            cache_bytes: 256 << 20,
             slot: SlotSize::default(),
         }
     }
@@ -89,7 +97,7 @@ impl Compiler {
         Self {
             program: program.into(),
             args: args.into_iter().map(Into::into).collect(),
-            memory_bytes: 1 << 30,
+            memory_bytes: 512 << 20,
             timeout: Duration::from_mins(1),
         }
     }

@@ -119,13 +119,13 @@ pub enum Fault {
         /// The plugin's sentence.
         message: String,
     },
-    /// No instance was free before the call's deadline.
-    #[error("{call} waited {} for a free instance: more calls at once than the operator is set up for", show(*.timeout))]
+    /// No instance was free until the call's deadline, or so shortly before that the call could not end in time.
+    #[error("{call} waited {} for a free instance: more calls at once than the operator is set up for", show(*.waited))]
     Overloaded {
         /// Name of the function.
         call: &'static str,
         /// How long it waited.
-        timeout: Duration,
+        waited: Duration,
     },
     /// The cache of compiled components is not private, full, or not there.
     #[error("the cache of compiled components cannot be used: {0}")]

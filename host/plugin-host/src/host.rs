@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Mutex;
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
@@ -13,7 +13,7 @@ use crate::error::{Fault, HostError, PluginError};
 use crate::exports::{self, Exports};
 use crate::guest::Guest;
 use crate::plugin::{Plugin, Program};
-use crate::running::Running;
+use crate::running::{Running, Share};
 use crate::ticker::Ticker;
 use crate::{compile, engine, native};
 
@@ -41,13 +41,13 @@ impl Host {
         let refused = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
         // The engines that run cannot compile, so they do not know what machine code depends on; one that can does.
         let compatibility = engine::compatibility(&engine::compiling().map_err(refused)?);
-        let cache = Cache::open(&config.cache_dir, compatibility)
+        let cache = Cache::open(&config.cache_dir, compatibility, config.cache_bytes)
             .map_err(|error| HostError::Cache(error.to_string()))?;
         let pooling = linker(&engine::pooling(config.concurrency, config.slot).map_err(refused)?)
             .map_err(refused)?;
         let on_demand = linker(&engine::on_demand().map_err(refused)?).map_err(refused)?;
         let ticker = Ticker::start(vec![pooling.engine().clone(), on_demand.engine().clone()])?;
-        let running = Arc::new(Running::new(config.concurrency, ticker));
+        let running = Arc::new(Running::new(&config, ticker));
         let compiling = Mutex::new(());
         Ok(Self(Arc::new(Inner {
             config,
@@ -73,10 +73,49 @@ impl Host {
             .map_err(|fault| fault.of(&name))
     }
 
+    /// Makes a plugin of a component that was loaded before, if the cache still has it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Host::load`].
+    pub async fn load_cached(
+        &self,
+        name: &str,
+        digest: Digest,
+    ) -> Result<Option<Plugin>, PluginError> {
+        let name: Arc<str> = name.into();
+        let loaded = async {
+            match self.cached(digest).await? {
+                Some(component) => self.program(&name, digest, component).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        loaded.await.map_err(|fault: Fault| fault.of(&name))
+    }
+
+    /// The largest component that is accepted, in bytes.
+    pub fn max_component_bytes(&self) -> usize {
+        self.0.config.max_component_bytes
+    }
+
+    /// The most memory that a call can have, in bytes, whatever its limits say.
+    pub fn largest_memory(&self) -> usize {
+        self.0.running.largest_memory
+    }
+
     async fn load_program(&self, name: &Arc<str>, bytes: &[u8]) -> Result<Plugin, Fault> {
         self.refuse_by_look(bytes)?;
         let digest = Digest::of(bytes);
         let component = self.compiled(digest, bytes).await?;
+        self.program(name, digest, component).await
+    }
+
+    async fn program(
+        &self,
+        name: &Arc<str>,
+        digest: Digest,
+        component: Component,
+    ) -> Result<Plugin, Fault> {
         exports::refuse_imports(&component)?;
         let pooled = Engine::same(component.engine(), self.0.pooling.engine());
         let linker = if pooled {
@@ -94,16 +133,11 @@ impl Host {
             pooled,
             component,
             exports,
-            share: Semaphore::new(self.share()),
+            share: Share::new(&self.0.config),
         };
         let plugin = Plugin::new(program, Arc::clone(&self.0.running));
         plugin.check().await?;
         Ok(plugin)
-    }
-
-    /// How many slots one plugin may take: half of them.
-    fn share(&self) -> usize {
-        (self.0.config.concurrency as usize / 2).max(1)
     }
 
     /// What can be said of the bytes without a compiler.
@@ -138,6 +172,9 @@ impl Host {
         if let Some(component) = self.cached(digest).await? {
             return Ok(component);
         }
+        if let Some(why) = self.0.cache.refusal(digest, &self.compiler_limit()) {
+            return Err(Fault::CompileFailed(why));
+        }
         self.compile(digest, bytes).await?;
         self.cached(digest).await?.ok_or_else(|| {
             Fault::CompilerUnavailable(
@@ -149,9 +186,20 @@ impl Host {
     async fn compile(&self, digest: Digest, bytes: &[u8]) -> Result<(), Fault> {
         let staged = self.0.cache.stage().map_err(unusable)?;
         let output = staged.reopen().map_err(unusable)?;
-        compile::run(&self.0.config.compiler, bytes, output).await?;
+        if let Err(failed) = compile::run(&self.0.config.compiler, bytes, output).await {
+            if let (true, Fault::CompileFailed(why)) = (failed.lasting, &failed.fault) {
+                // Not being able to remember it only means to find it out again.
+                let _ = self.0.cache.refuse(digest, &self.compiler_limit(), why);
+            }
+            return Err(failed.fault);
+        }
         let host = self.clone();
         blocking(move || host.0.cache.publish(staged, digest).map_err(unusable)).await
+    }
+
+    /// What a refusal depends on besides the component and the engine.
+    fn compiler_limit(&self) -> String {
+        self.0.config.compiler.memory_bytes.to_string()
     }
 
     /// The component, if the cache has it and it can be used: what cannot is compiled again.

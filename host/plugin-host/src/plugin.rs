@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use wasmtime::component::InstancePre;
 
 use crate::cache::Digest;
@@ -15,13 +14,13 @@ use crate::error::{Fault, PluginError};
 use crate::exports::{Exports, Interfaces};
 use crate::guest::Guest;
 use crate::limits::Limits;
-use crate::running::Running;
+use crate::running::{Running, Share};
 
 /// What a component may use to show that it fits the contract: its limits are not known yet. Instances of large
 /// language runtimes begin with some 40 MiB.
 const CHECK: Limits = Limits {
     timeout: Duration::from_secs(5),
-    memory_bytes: 256 << 20,
+    memory_bytes: 128 << 20,
     output_bytes: 64 << 10,
 };
 
@@ -41,8 +40,7 @@ pub(crate) struct Program {
     pub(crate) pooled: bool,
     pub(crate) component: InstancePre<Guest>,
     pub(crate) exports: Exports,
-    /// How many of the slots its calls may take. Not all, or one plugin that is slow would stop the others.
-    pub(crate) share: Semaphore,
+    pub(crate) share: Share,
 }
 
 impl Plugin {

@@ -17,8 +17,13 @@
 //! The token is that of a user with the role `proxy_admin`; a key that is limited to the routes `/v1/mcp/server` and
 //! `/v1/mcp/server/*` is enough. To such a key LiteLLM shows neither `mcp_info` nor URLs: what somebody changed in an
 //! entry is then not noticed before the MCPServer changes.
+//!
+//! LiteLLM takes a credential for a server from its environment only where its configuration file says so: servers with
+//! `spec.litellm.auth` are refused.
 
 mod api;
+mod budget;
+mod difference;
 mod entry;
 mod listing;
 mod plan;

@@ -1,14 +1,13 @@
 //! What LiteLLM knows, or why it cannot be asked.
 
-use std::collections::HashSet;
-
-use litellm_identity::{HEALTH, Listed, SERVERS, unhealthy};
+use litellm_identity::{HEALTH, Health, Listed, SERVERS, listed};
 use mcp_plugin_sdk::{
     HttpResponse, Observed, Read, ReadSource, Registration, RegistrationState, Registry, Server,
 };
 use serde_json::Value;
 
 use crate::api::get;
+use crate::budget::Turn;
 use crate::settings::Settings;
 
 const LIST: &str = "list";
@@ -28,6 +27,7 @@ pub(crate) fn observe(settings: &Settings) -> Vec<Read> {
     let read = |(id, path): (&str, &str)| Read {
         id: id.into(),
         source: ReadSource::Http(get(settings, path)),
+        written: id == LIST,
     };
     wanted.map(read).collect()
 }
@@ -71,11 +71,11 @@ impl Obstacle {
     }
 }
 
-/// Everything that LiteLLM lists.
+/// Everything that LiteLLM lists, and where this pass begins.
 pub(crate) fn read<'a>(
     settings: &Settings,
     registry: &'a Registry,
-) -> Result<Vec<Listed<'a>>, Obstacle> {
+) -> Result<(Vec<Listed<'a>>, Turn), Obstacle> {
     let response = match registry.observed(LIST) {
         Some(Observed::Http(response)) => response,
         Some(Observed::Unavailable(why)) => {
@@ -89,20 +89,24 @@ pub(crate) fn read<'a>(
     };
     check_status(settings, response)?;
     check_database(registry)?;
-    serde_json::from_str(&response.body).map_err(|error| {
-        let message = format!(
-            "The answer to GET {SERVERS} is not LiteLLM's list of MCP servers ({error}): check baseUrl of the connection {}",
-            settings.connection
-        );
-        Obstacle::pending("UnreadableAnswer", message)
-    })
+    match listed(&response.body) {
+        Ok(listed) => Ok((listed, Turn::of(response))),
+        Err(error) => {
+            let message = format!(
+                "LiteLLM cannot be asked: {error}: check baseUrl of the connection {}",
+                settings.connection
+            );
+            Err(Obstacle::pending("UnreadableAnswer", message))
+        }
+    }
 }
 
-/// Ids of the servers that LiteLLM cannot reach, if somebody wants to know.
-pub(crate) fn unreachable(registry: &Registry) -> HashSet<String> {
-    match registry.observed(HEALTHY) {
-        Some(Observed::Http(response)) if response.status == 200 => unhealthy(&response.body),
-        _ => HashSet::new(),
+/// What LiteLLM can reach, if somebody wants to know.
+pub(crate) fn health<'a>(settings: &Settings, registry: &'a Registry) -> Health<'a> {
+    if settings.verify_health {
+        Health::read(registry.observed(HEALTHY))
+    } else {
+        Health::NotAsked
     }
 }
 

@@ -1,10 +1,12 @@
 //! `MCPPlugin.spec.settings`.
 
+use std::ops::RangeInclusive;
+
 use mcp_plugin_sdk::Finding;
 use serde::Deserialize;
 
-/// More would not fit into the answer of one call.
-const MOST_REQUESTS: usize = 1000;
+/// One for each kind of request at least; more would not fit into the answer of one call.
+const REQUESTS: RangeInclusive<usize> = 3..=1000;
 
 /// How LiteLLM is reached.
 #[derive(Clone, Debug, Deserialize)]
@@ -12,7 +14,7 @@ const MOST_REQUESTS: usize = 1000;
 pub(crate) struct Settings {
     /// Name of the connection in `MCPPlugin.spec.connections`.
     pub(crate) connection: String,
-    /// Requests that change something, at most, in one pass. The next pass goes on from there.
+    /// Requests that change something, at most, in one pass. Each kind (`DELETE`, `PUT`, `POST`) has a share.
     pub(crate) requests_per_pass: usize,
     /// Say of a server that it is not registered when LiteLLM cannot reach it. For that LiteLLM tries all its servers in
     /// each pass.
@@ -39,12 +41,12 @@ impl Settings {
                 "must name an entry of spec.connections",
             ));
         }
-        if !(1..=MOST_REQUESTS).contains(&self.requests_per_pass) {
+        if !REQUESTS.contains(&self.requests_per_pass) {
             findings.push(Finding::invalid(
                 "settings",
                 "requestsPerPass",
                 self.requests_per_pass,
-                format!("must be from 1 to {MOST_REQUESTS}"),
+                format!("must be from {} to {}", REQUESTS.start(), REQUESTS.end()),
             ));
         }
         findings

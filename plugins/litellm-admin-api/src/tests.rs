@@ -1,18 +1,14 @@
 use mcp_plugin_sdk::RegistrationState::{self, Pending, Refused};
-use mcp_plugin_sdk::testing::{self, registrable};
-use mcp_plugin_sdk::{HttpResponse, Observation, Observed, Server};
-use proptest::prelude::*;
+use mcp_plugin_sdk::testing::{self, registrable, registrable_since as server};
+use mcp_plugin_sdk::{Plan, Server};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::world::World;
 
-fn server(namespace: &str, name: &str, created: &str) -> Server {
-    Server {
-        created: created.into(),
-        ..registrable(namespace, name)
-    }
-}
+mod convergence;
+mod obstacles;
+mod passes;
 
 /// What was sent since the last look.
 fn requests(world: &mut World) -> Vec<String> {
@@ -26,6 +22,13 @@ fn foreign(name: &str, is_config: bool) -> Value {
         "server_id": format!("id-of-{name}"), "server_name": name, "alias": null, "url": "http://elsewhere/mcp",
         "transport": "http", "is_config": is_config, "mcp_info": { "server_name": name },
     })
+}
+
+fn reasons(plan: &Plan) -> Vec<&str> {
+    let registrations = plan.registrations.iter();
+    registrations
+        .map(|registration| registration.reason.as_str())
+        .collect()
 }
 
 #[test]
@@ -168,36 +171,6 @@ fn an_entry_of_ours_in_the_file_is_waited_for() {
 }
 
 #[test]
-fn on_request_it_says_what_litellm_cannot_reach() {
-    let servers = [registrable("a", "a"), registrable("a", "b")];
-    let mut world = World::default();
-    world.settle(&servers);
-    let settings = testing::settings::<Settings>(json!({ "verifyHealth": true }));
-    let reads = LiteLlmAdminApi::observe(&settings);
-    assert_eq!(reads.len(), 3);
-    let mut registry = world.registry(&servers);
-    let body = json!([
-        { "server_id": "mcp-operator.a.a", "status": "unhealthy" },
-        { "server_id": "mcp-operator.a.b", "status": "unknown" },
-    ]);
-    registry.observations.push(Observation {
-        id: reads[2].id.clone(),
-        state: Observed::Http(HttpResponse {
-            status: 200,
-            headers: Vec::new(),
-            body: body.to_string(),
-        }),
-    });
-    let plan = LiteLlmAdminApi::plan(&settings, &registry);
-    let reasons: Vec<&str> = plan
-        .registrations
-        .iter()
-        .map(|registration| registration.reason.as_str())
-        .collect();
-    assert_eq!(reasons, ["Unhealthy", "Registered"]);
-}
-
-#[test]
 fn an_older_server_gets_the_name_of_a_younger_one() {
     let mut world = World::default();
     let younger = server("a", "b-c", "2026-02");
@@ -210,107 +183,8 @@ fn an_older_server_gets_the_name_of_a_younger_one() {
 }
 
 #[test]
-fn a_pass_is_bounded_and_the_next_goes_on() {
-    let mut world = World::default();
-    let servers: Vec<_> = (0..450)
-        .map(|number| registrable("a", &format!("s{number}")))
-        .collect();
-    let first = world.plan(&servers);
-    assert_eq!(first.steps.len(), 200);
-    assert!(
-        first
-            .registrations
-            .iter()
-            .all(|registration| registration.state == RegistrationState::Pending)
-    );
-    world.settle(&servers);
-    assert_eq!(world.requests.len(), 450);
-}
-
-#[test]
-fn answers_that_are_no_list() {
-    let servers = [registrable("a", "a")];
-    let answer = |status, body: &str| {
-        Observed::Http(HttpResponse {
-            status,
-            headers: Vec::new(),
-            body: body.into(),
-        })
-    };
-    let auth =
-        r#"{"error":{"message":"Received API Key = sk-...","type":"auth_error","code":"401"}}"#;
-    for (observed, state, reason, says) in [
-        (
-            answer(401, auth),
-            Refused,
-            "AccessDenied",
-            "(HTTP 401): use a key",
-        ),
-        (answer(403, "no"), Refused, "AccessDenied", "proxy_admin"),
-        (
-            answer(404, r#"{"detail":"Not Found"}"#),
-            Refused,
-            "NoAdminApi",
-            "baseUrl",
-        ),
-        (answer(429, ""), Pending, "LiteLLMUnavailable", "HTTP 429"),
-        (
-            answer(
-                503,
-                r#"{"detail":"MCP server configuration could not be refreshed"}"#,
-            ),
-            Pending,
-            "LiteLLMUnavailable",
-            "could not be refreshed",
-        ),
-        (
-            answer(200, "<html>"),
-            Pending,
-            "UnreadableAnswer",
-            "baseUrl",
-        ),
-        (
-            Observed::Unavailable("connection refused".into()),
-            Pending,
-            "LiteLLMUnavailable",
-            "connection refused",
-        ),
-    ] {
-        let mut registry = World::default().registry(&servers);
-        registry.observations[0].state = observed;
-        let plan = LiteLlmAdminApi::plan(&Settings::default(), &registry);
-        assert!(plan.steps.is_empty());
-        let registration = &plan.registrations[0];
-        assert_eq!(
-            (registration.state, registration.reason.as_str()),
-            (state, reason)
-        );
-        assert!(
-            registration.message.contains(says),
-            "{}",
-            registration.message
-        );
-        assert!(!registration.message.contains("sk-"));
-    }
-}
-
-/// Without one, LiteLLM lists, and refuses every change.
-#[test]
-fn a_litellm_without_a_database_is_told_apart() {
-    let world = World {
-        no_database: true,
-        ..World::default()
-    };
-    let plan = world.plan(&[registrable("a", "a")]);
-    assert!(plan.steps.is_empty());
-    assert_eq!(plan.registrations[0].state, RegistrationState::Refused);
-    assert_eq!(plan.registrations[0].reason, "NoDatabase");
-}
-
-#[test]
 fn settings_are_judged() {
-    let settings =
-        testing::settings::<Settings>(json!({ "connection": "", "requestsPerPass": 1001 }));
+    let settings = testing::settings::<Settings>(json!({ "connection": "", "requestsPerPass": 2 }));
     let fields: Vec<_> = settings
         .check()
         .into_iter()
@@ -319,32 +193,34 @@ fn settings_are_judged() {
     assert_eq!(fields, ["connection", "requestsPerPass"]);
 }
 
-fn any_servers() -> impl Strategy<Value = Vec<Server>> {
-    let server = ("[a-c]-?[a-c]", "[a-c]-?[a-c]{0,50}", "[1-3]", "[x-z]{0,1}").prop_map(
-        |(namespace, name, created, description)| Server {
-            description,
-            ..server(&namespace, &name, &created)
-        },
+/// LiteLLM would send the name of the variable.
+#[test]
+fn a_credential_of_litellms_environment_is_refused() {
+    let mut server = registrable("a", "a");
+    let mut world = World::default();
+    world.settle(std::slice::from_ref(&server));
+    server.extra = vec![testing::extra("auth", r#"{"type":"bearerToken"}"#)];
+    let plan = world.settle(&[server]);
+    assert_eq!(plan.registrations[0].state, Refused);
+    assert_eq!(plan.registrations[0].reason, "AuthNotSupported");
+    assert!(
+        plan.registrations[0]
+            .message
+            .contains("use the plugin litellm-configmap")
     );
-    prop::collection::vec(server, 0..6).prop_map(|mut servers| {
-        servers.sort_by_key(Server::key);
-        servers.dedup_by_key(|server| server.key());
-        servers
-    })
+    assert!(
+        world.entries.is_empty(),
+        "nobody is served without what the server asks for"
+    );
 }
 
-proptest! {
-    #[test]
-    fn any_two_states_converge(before in any_servers(), after in any_servers(), taken in "[a-c]_[a-c]") {
-        let mut world = World { entries: vec![foreign(&taken, false)], ..World::default() };
-        world.settle(&before);
-        let settled = world.settle(&after);
-        prop_assert!(settled.registrations.iter().all(|registration| registration.state != RegistrationState::Pending));
-        prop_assert_eq!(&world.entries[0], &foreign(&taken, false));
-        let registered = settled.registrations.iter().filter(|registration| registration.state == RegistrationState::Registered);
-        prop_assert_eq!(world.entries.len(), 1 + registered.count());
-        let mut reordered = after;
-        reordered.reverse();
-        prop_assert!(world.plan(&reordered).steps.is_empty(), "the order of servers must not matter");
-    }
+#[test]
+fn an_entry_is_known_by_its_mark_where_its_source_is_not_kept() {
+    let mut world = World::default();
+    let servers = [registrable("a", "a")];
+    world.settle(&servers);
+    world.entries[0]["source_url"] = Value::Null;
+    let plan = world.plan(&servers);
+    assert!(plan.steps.is_empty());
+    assert_eq!(reasons(&plan), ["Registered"]);
 }

@@ -10,11 +10,17 @@ use litellm_identity::SERVERS;
 
 pub(crate) const INSTANCE: &str = "mcp-operator";
 
-/// A LiteLLM proxy, and how many requests changed something.
+/// A LiteLLM proxy, and the requests that changed something.
 #[derive(Clone, Default)]
 pub(crate) struct World {
     pub(crate) entries: Vec<Value>,
     pub(crate) no_database: bool,
+    /// The operator's key may use nothing but the list of MCP servers.
+    pub(crate) limited_key: bool,
+    /// Of the answers.
+    pub(crate) date: String,
+    /// Names and ids for which nothing ever succeeds.
+    pub(crate) broken: Vec<String>,
     pub(crate) requests: Vec<(String, u16)>,
 }
 
@@ -49,16 +55,24 @@ impl World {
             if plan.steps.is_empty() {
                 return plan;
             }
-            for step in plan.steps {
-                let Action::Send(request) = step.action else {
-                    panic!("does nothing but send");
-                };
-                let status = self.change(&request);
+            for (request, status) in self.carry_out(plan) {
                 assert!(status < 300, "{request:?} is answered with {status}");
-                self.requests.push((request.method, status));
             }
         }
         panic!("does not settle");
+    }
+
+    /// Carries one plan out, and returns what was answered.
+    pub(crate) fn carry_out(&mut self, plan: Plan) -> Vec<(HttpRequest, u16)> {
+        let send = |step: mcp_plugin_sdk::Step| {
+            let Action::Send(request) = step.action else {
+                panic!("does nothing but send");
+            };
+            let status = self.change(&request);
+            self.requests.push((request.method.clone(), status));
+            (request, status)
+        };
+        plan.steps.into_iter().map(send).collect()
     }
 
     fn read(&self, request: &HttpRequest) -> HttpResponse {
@@ -73,16 +87,20 @@ impl World {
         };
         HttpResponse {
             status,
-            headers: Vec::new(),
+            headers: vec![("date".into(), self.date.clone())],
             body: body.to_string(),
         }
     }
 
-    /// The list has more in it than what was sent.
+    /// The list has more in it than what was sent; to a limited key it shows less.
     fn list(&self) -> Value {
         let entry = |entry: &Value| {
             let mut listed = entry.clone();
             listed["mcp_info"]["server_name"] = entry["server_name"].clone();
+            if self.limited_key {
+                listed["mcp_info"] = json!({ "is_public": false });
+                listed["url"] = Value::Null;
+            }
             listed["status"] = Value::Null;
             listed["credentials"] = Value::Null;
             listed
@@ -95,6 +113,11 @@ impl World {
             .body
             .as_deref()
             .map_or(Value::Null, |body| serde_json::from_str(body).unwrap());
+        let is_broken =
+            |id: &String| body["server_id"] == id.as_str() || request.path.ends_with(id.as_str());
+        if self.broken.iter().any(is_broken) {
+            return 500;
+        }
         match request.method.as_str() {
             "POST" => self.create(body),
             "PUT" => self.update(&body),

@@ -4,18 +4,14 @@
 use std::path::Path;
 
 use litellm_identity::assign;
-use mcp_plugin_sdk::{Server, testing::registrable};
+use mcp_plugin_sdk::Server;
+use mcp_plugin_sdk::testing::{extra, registrable};
 
 use crate::render::render;
 
 fn check(case: &str, servers: &[Server]) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{case}.yaml"));
-    let assigned = assign(servers);
-    let named = assigned
-        .iter()
-        .filter_map(|assigned| Some((assigned.server, assigned.name.as_deref().ok()?)))
-        .collect();
-    let file = render("mcp-operator", named);
+    let file = render("mcp-operator", &mut assign(servers, |_| None));
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&path, &file).unwrap();
     }
@@ -77,6 +73,16 @@ fn allowed_tools() {
             server.allowed_tools = vec!["create_issue".into(), "search-code".into()];
         })],
     );
+}
+
+/// One of each type. The name of the variable follows from the server's, and is in no field.
+#[test]
+fn auth() {
+    let servers = ["bearerToken", "apiKey", "basic", "token", "authorization"].map(|kind| Server {
+        extra: vec![extra("auth", &format!(r#"{{"type":"{kind}"}}"#))],
+        ..registrable("tools", &format!("git-{}", kind.to_lowercase()))
+    });
+    check("auth", &servers);
 }
 
 #[test]

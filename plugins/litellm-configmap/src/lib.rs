@@ -17,8 +17,13 @@
 //!
 //! The ConfigMap may be one that others write too: only the key is ours.
 //!
-//! A ConfigMap holds 1 MiB, which is about 2,500 servers; `litellm-admin-api` has no such bound.
+//! A ConfigMap holds 1 MiB, which is about 2,500 servers; those that do not fit are refused, the largest and the newest
+//! first. `litellm-admin-api` has no such bound.
+//!
+//! A server with `spec.litellm.auth` gets the credential that LiteLLM has in an environment variable of the name
+//! `MCP_TOKEN_<name of the server in LiteLLM, in capital letters>`; without the variable, LiteLLM sends none.
 
+mod auth;
 mod plan;
 mod render;
 mod settings;
@@ -62,3 +67,5 @@ mcp_plugin_sdk::export!(LiteLlmConfigMap: Registrar);
 mod golden;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod world;

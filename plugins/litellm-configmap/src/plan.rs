@@ -1,29 +1,34 @@
-//! First the file, then the rollout, then it is registered. Each pass does the next thing that is missing.
+//! First the file, then the rollout, then it is registered.
+//!
+//! One plan does one of the two: it writes the file, if that differs; or, if it does not, it rolls every workload that does
+//! not know the file and is not being rolled. So from any state, one write and one roll of each workload lead to a plan
+//! without steps. They are two plans since pods are replaced only when the file has been seen in its place: one that starts
+//! in the moment of the write might read what was there before, and nobody would notice.
 
-use litellm_identity::{Assigned, Refusal, assign};
+use litellm_identity::{Assigned, Reach, Refusal, assign};
 use mcp_plugin_sdk::{
     Action, ConfigKeyWrite, Observed, Plan, Read, ReadSource, Registration, RegistrationState,
-    Registry, Roll, Step, Workload, WorkloadState,
+    Registry, Roll, Server, Step, Workload, WorkloadState,
 };
 use sha2::{Digest, Sha256};
 
 use crate::render;
 use crate::settings::Settings;
-use crate::verify::{self, Proxy};
+use crate::verify::{self, Known, Proxy};
 
 const FILE: &str = "file";
-/// Kubernetes takes no ConfigMap with more data.
-const LARGEST_FILE: usize = 1 << 20;
 
 /// The file, and every workload that reads it.
 pub(crate) fn observe(settings: &Settings) -> Vec<Read> {
     let file = Read {
         id: FILE.into(),
         source: ReadSource::ConfigKey(settings.config_key()),
+        written: true,
     };
     let workloads = settings.workloads().map(|workload| Read {
         id: read_id(&workload),
         source: ReadSource::Workload(workload),
+        written: false,
     });
     std::iter::once(file)
         .chain(workloads)
@@ -38,15 +43,11 @@ fn read_id(workload: &Workload) -> String {
 /// What is missing, and how it stands.
 pub(crate) fn plan(settings: &Settings, registry: &Registry) -> Plan {
     let proxy = verify::look(settings, registry);
-    let mut assigned = assign(&registry.servers);
+    let mut assigned = assign(&registry.servers, |_| None);
     if let Proxy::Known(known) = &proxy {
         known.refuse_taken(&mut assigned);
     }
-    let named = assigned
-        .iter()
-        .filter_map(|assigned| Some((assigned.server, assigned.name.as_deref().ok()?)))
-        .collect();
-    let file = render::render(&registry.instance, named);
+    let file = render::render(&registry.instance, &mut assigned);
     let (steps, standing) = next(settings, registry, &proxy, &file);
     let registrations = assigned
         .into_iter()
@@ -73,6 +74,14 @@ impl Standing {
             message: message.into(),
         }
     }
+
+    /// On its way, and LiteLLM was seen not to know it.
+    fn absent(reason: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            state: RegistrationState::Absent,
+            ..Self::pending(reason, message)
+        }
+    }
 }
 
 fn next(
@@ -94,16 +103,6 @@ fn next(
         Some(Observed::ConfigKey(Some(_))) if let Proxy::Unknown(why) = proxy => (
             Vec::new(),
             Standing::pending("VerificationUnavailable", why.clone()),
-        ),
-        Some(Observed::ConfigKey(_)) if file.len() > LARGEST_FILE => (
-            Vec::new(),
-            Standing::pending(
-                "ConfigurationTooLarge",
-                format!(
-                    "{place} would need {} bytes and a ConfigMap holds {LARGEST_FILE}: use the plugin litellm-admin-api, or shorter descriptions",
-                    file.len()
-                ),
-            ),
         ),
         Some(Observed::ConfigKey(_)) => {
             let write = Action::WriteConfigKey(ConfigKeyWrite {
@@ -192,36 +191,53 @@ fn registration(
     standing: &Standing,
     proxy: &Proxy<'_>,
 ) -> Registration {
-    let verified = match (standing.state, proxy) {
-        (RegistrationState::Registered, Proxy::Unknown(why)) => {
-            Some(Standing::pending("VerificationUnavailable", why.clone()))
-        }
-        (RegistrationState::Registered, Proxy::Known(known)) if !known.lists(server) => {
-            let message = "LiteLLM was rolled out and does not list it: is the file in the `include` of its configuration?";
-            Some(Standing::pending("NotListed", message))
-        }
-        _ => None,
+    let verified = name.and_then(|name| {
+        let doubt = match proxy {
+            Proxy::Known(known) => doubt(known, server, &name)?,
+            Proxy::Unknown(why) => Some(Standing::pending("VerificationUnavailable", why.clone())),
+            Proxy::NotAsked => None,
+        };
+        Ok((name, doubt))
+    });
+    let (name, doubt) = match verified {
+        Ok(verified) => verified,
+        Err(refusal) => return refusal.registration(server),
     };
-    let standing = verified.as_ref().unwrap_or(standing);
-    let name = match (name, proxy) {
-        (Ok(name), Proxy::Known(known)) if known.cannot_reach(server) => {
-            Err(Refusal::unhealthy(&name, &server.url))
-        }
-        (name, _) => name,
-    };
-    match name {
-        Ok(name) => Registration {
-            server: server.key(),
-            state: standing.state,
-            reason: standing.reason.into(),
-            message: match standing.state {
-                RegistrationState::Registered => format!("{} as {name}", standing.message),
-                _ => standing.message.clone(),
-            },
-            registered_name: name,
+    // What is on its way anyway says more about that, except that LiteLLM does not know it.
+    let is_registered = standing.state == RegistrationState::Registered;
+    let is_absent = doubt
+        .as_ref()
+        .is_some_and(|doubt| doubt.state == RegistrationState::Absent);
+    let standing = doubt.as_ref().filter(|_| is_registered).unwrap_or(standing);
+    Registration {
+        server: server.key(),
+        state: match standing.state {
+            RegistrationState::Pending if is_absent => RegistrationState::Absent,
+            state => state,
         },
-        Err(refusal) => refusal.registration(server),
+        reason: standing.reason.into(),
+        message: match standing.state {
+            RegistrationState::Registered => [&standing.message, " as ", &name].concat(),
+            _ => standing.message.clone(),
+        },
+        registered_name: name,
     }
+}
+
+/// Why a server may not be registered although LiteLLM was rolled out with it.
+fn doubt(known: &Known<'_>, server: &Server, name: &str) -> Result<Option<Standing>, Refusal> {
+    let reach = known.reach(server);
+    if reach == Reach::Unreachable {
+        return Err(Refusal::unhealthy(name, &server.url));
+    }
+    if !known.lists(server) {
+        let message = "LiteLLM was rolled out and does not list it: is the file in the `include` of its configuration?";
+        return Ok(Some(Standing::absent("NotListed", message)));
+    }
+    Ok(match reach {
+        Reach::Unknown(why) => Some(Standing::pending("VerificationUnavailable", why)),
+        _ => None,
+    })
 }
 
 fn for_all(action: Action) -> Step {

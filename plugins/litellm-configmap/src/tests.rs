@@ -1,86 +1,10 @@
-use mcp_plugin_sdk::testing;
-use mcp_plugin_sdk::{
-    Action, Observation, Observed, ReadSource, RegistrationState, Server, WorkloadState,
-};
+use mcp_plugin_sdk::testing::{self, any_servers, registrable_since as server};
+use mcp_plugin_sdk::{Observed, RegistrationState, Server};
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-
-fn server(namespace: &str, name: &str, created: &str) -> Server {
-    Server {
-        created: created.into(),
-        ..testing::registrable(namespace, name)
-    }
-}
-
-/// A cluster with one ConfigMap key and one Deployment, which does what it is told.
-#[derive(Clone, Default)]
-struct World {
-    file: Option<String>,
-    rolled_to: Option<String>,
-    complete: bool,
-    writes: usize,
-    rolls: usize,
-}
-
-impl World {
-    fn registry(&self, servers: &[Server]) -> Registry {
-        let observations = LiteLlmConfigMap::observe(&Settings::default())
-            .into_iter()
-            .map(|read| Observation {
-                id: read.id,
-                state: match read.source {
-                    ReadSource::ConfigKey(_) => Observed::ConfigKey(self.file.clone()),
-                    _ => Observed::Workload(Some(WorkloadState {
-                        rolled_to: self.rolled_to.clone(),
-                        complete: self.complete,
-                        message: "1 of 2".into(),
-                    })),
-                },
-            });
-        Registry {
-            instance: "mcp-operator".into(),
-            servers: servers.to_vec(),
-            observations: observations.collect(),
-        }
-    }
-
-    fn plan(&self, servers: &[Server]) -> Plan {
-        LiteLlmConfigMap::plan(&Settings::default(), &self.registry(servers))
-    }
-
-    fn carry_out(&mut self, plan: &Plan) {
-        for step in &plan.steps {
-            match &step.action {
-                Action::WriteConfigKey(write) => {
-                    self.file.clone_from(&write.content);
-                    self.writes += 1;
-                }
-                Action::Roll(roll) => {
-                    assert!(self.complete, "a second rollout while one is going on");
-                    self.rolled_to = Some(roll.value.clone());
-                    self.complete = false;
-                    self.rolls += 1;
-                }
-                Action::Send(_) => panic!("nothing is sent"),
-            }
-        }
-    }
-
-    /// Carries plans out until there is nothing left to do; rollouts end in between.
-    fn settle(&mut self, servers: &[Server]) -> Plan {
-        for _ in 0..10 {
-            let plan = self.plan(servers);
-            if plan.steps.is_empty() && self.complete {
-                return plan;
-            }
-            self.carry_out(&plan);
-            self.complete = true;
-        }
-        panic!("does not settle");
-    }
-}
+use crate::world::World;
 
 #[test]
 fn one_write_and_one_rollout_for_any_number_of_servers() {
@@ -186,15 +110,58 @@ fn what_cannot_be_read_is_not_overwritten() {
     assert!(plan.registrations[0].message.ends_with("forbidden"));
 }
 
-/// What is registered stays so: the file is not written.
+/// What one server says costs others nothing: the largest has to go, and then the newest.
 #[test]
-fn a_file_that_no_config_map_holds_is_not_written() {
-    let mut long = server("tools", "a", "1");
-    long.description = "x".repeat(1 << 20);
-    let plan = World::default().plan(&[long]);
-    assert!(plan.steps.is_empty());
-    assert_eq!(plan.registrations[0].state, RegistrationState::Pending);
-    assert_eq!(plan.registrations[0].reason, "ConfigurationTooLarge");
+fn of_what_no_config_map_holds_the_largest_and_newest_are_left_out() {
+    let mut world = World {
+        complete: true,
+        ..World::default()
+    };
+    let large = |name: &str, created| Server {
+        description: "x".repeat(100_000),
+        ..server("tools", name, created)
+    };
+    let usual = |number: usize| Server {
+        description: "x".repeat(700),
+        ..server("tools", &format!("s{number}"), &format!("2026-{number:04}"))
+    };
+    let left_out = |plan: &Plan| -> Vec<String> {
+        let full = plan
+            .registrations
+            .iter()
+            .filter(|registration| registration.reason == "ConfigurationFull");
+        full.map(|registration| registration.server.clone())
+            .collect()
+    };
+    let mut servers = vec![
+        large("large-old", "2025-0001"),
+        large("large-new", "2025-0002"),
+    ];
+    servers.extend((0..900).map(usual));
+    // Both large ones and 900 others are too much: the newer of the large ones goes.
+    let plan = world.settle(&servers);
+    assert_eq!(left_out(&plan), ["tools/large-new"]);
+    assert!(world.file.as_ref().unwrap().len() <= 1 << 20);
+    let registered = plan
+        .registrations
+        .iter()
+        .filter(|registration| registration.state == RegistrationState::Registered);
+    assert_eq!(registered.count(), 901);
+
+    // Of many that are alike, those that came last do not come in, and nobody leaves for them.
+    servers.extend((900..1200).map(usual));
+    let plan = world.settle(&servers);
+    let refused = left_out(&plan);
+    assert_eq!(&refused[..2], ["tools/large-old", "tools/large-new"]);
+    let newest: Vec<String> = (1202 - refused.len()..1200)
+        .map(|number| format!("tools/s{number}"))
+        .collect();
+    assert_eq!(&refused[2..], newest);
+    assert!(newest.len() > 10);
+
+    // Who leaves makes room at once.
+    servers.retain(|server| !server.name.starts_with("s1") && !server.name.starts_with("s2"));
+    assert_eq!(left_out(&world.settle(&servers)), [""; 0]);
 }
 
 #[test]
@@ -225,26 +192,46 @@ fn settings_are_judged() {
     assert_eq!(fields, ["key", "workloads[0].kind"]);
 }
 
-fn any_servers() -> impl Strategy<Value = Vec<Server>> {
-    let server = ("[a-c]-?[a-c]", "[a-c]-?[a-c]{0,50}", "[1-3]")
-        .prop_map(|(namespace, name, created)| server(&namespace, &name, &created));
-    prop::collection::vec(server, 0..6).prop_map(|mut servers| {
-        servers.sort_by_key(Server::key);
-        servers.dedup_by_key(|server| server.key());
-        servers
-    })
-}
-
 proptest! {
+    /// One plan writes, if the file differs, and does nothing else; one rolls, if the pods do not know the file; then there
+    /// is nothing left to do.
     #[test]
-    fn any_two_states_converge(before in any_servers(), after in any_servers(), shuffle in any::<bool>()) {
+    fn any_two_states_converge_in_a_write_and_a_rollout(
+        before in any_servers("http|sse|stdio", 0.5),
+        after in any_servers("http|sse|stdio", 0.5),
+        rolled in any::<bool>(),
+    ) {
         let mut world = World { complete: true, ..World::default() };
-        world.settle(&before);
-        let settled = world.settle(&after);
-        prop_assert!(world.plan(&after).steps.is_empty());
-        prop_assert!(settled.registrations.iter().all(|registration| registration.state != RegistrationState::Pending));
+        if rolled {
+            world.settle(&before);
+        } else {
+            // Interrupted: the file was written, and nobody was told.
+            world.carry_out(&world.plan(&before));
+        }
+        let (mut wrote, mut rolled) = (0, 0);
+        for _ in 0..2 {
+            let plan = world.plan(&after);
+            let (writes, rolls) = (world.writes, world.rolls);
+            world.carry_out(&plan);
+            prop_assert!(plan.steps.len() <= 1);
+            (wrote, rolled) = (wrote + world.writes - writes, rolled + world.rolls - rolls);
+            prop_assert!(rolled == 0 || world.writes == writes, "nothing is written after the rollout began");
+            world.complete = true;
+        }
+        prop_assert!(wrote <= 1 && rolled <= 1);
+        let settled = world.plan(&after);
+        prop_assert!(settled.steps.is_empty());
+        prop_assert!(settled.registrations.iter().all(|registration| matches!(registration.state, RegistrationState::Registered | RegistrationState::Refused)));
+        // Everything that is registered is in the file, and nothing else.
+        let registered = settled.registrations.iter().filter(|registration| registration.state == RegistrationState::Registered);
+        let mut names: Vec<&str> = registered.map(|registration| registration.registered_name.as_str()).collect();
+        names.sort_unstable();
+        let file: std::collections::BTreeMap<String, std::collections::BTreeMap<String, serde_yaml_ng::Value>> =
+            serde_yaml_ng::from_str(world.file.as_deref().unwrap()).unwrap();
+        let written: Vec<&str> = file.values().flat_map(|servers| servers.keys()).map(String::as_str).collect();
+        prop_assert_eq!(written, names);
         let mut reordered = after;
-        if shuffle { reordered.reverse(); }
+        reordered.reverse();
         prop_assert!(world.plan(&reordered).steps.is_empty(), "the order of servers must not matter");
     }
 }

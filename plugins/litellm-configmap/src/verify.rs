@@ -2,7 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use litellm_identity::{Assigned, HEALTH, Listed, Refusal, SERVERS, server_id, unhealthy};
+use litellm_identity::{
+    Assigned, HEALTH, Health, Listed, Reach, Refusal, SERVERS, listed, server_id,
+};
 use mcp_plugin_sdk::{HttpRequest, Observed, Read, ReadSource, Registry, Server};
 
 use crate::settings::{Settings, Verify};
@@ -28,6 +30,7 @@ fn get(verify: &Verify, id: &str, path: &str) -> Read {
             headers: Vec::new(),
             body: None,
         }),
+        written: false,
     }
 }
 
@@ -47,7 +50,7 @@ pub(crate) struct Known<'a> {
     ids: HashSet<String>,
     /// Ids of entries that are not ours, by their names.
     others: HashMap<String, String>,
-    unhealthy: HashSet<String>,
+    health: Health<'a>,
 }
 
 /// Reads what LiteLLM says.
@@ -56,14 +59,10 @@ pub(crate) fn look<'a>(settings: &Settings, registry: &'a Registry) -> Proxy<'a>
         return Proxy::NotAsked;
     };
     let why = match registry.observed(LIST) {
-        Some(Observed::Http(answer)) if answer.status == 200 => {
-            match serde_json::from_str::<Vec<Listed<'_>>>(&answer.body) {
-                Ok(listed) => return Proxy::Known(Known::new(registry, &listed)),
-                Err(error) => format!(
-                    "the answer to GET {SERVERS} is not LiteLLM's list of MCP servers ({error})"
-                ),
-            }
-        }
+        Some(Observed::Http(answer)) if answer.status == 200 => match listed(&answer.body) {
+            Ok(listed) => return Proxy::Known(Known::new(verify, registry, &listed)),
+            Err(error) => error.to_string(),
+        },
         // Its own words tell about the key.
         Some(Observed::Http(answer)) => {
             format!("GET {SERVERS} is answered with HTTP {}", answer.status)
@@ -78,13 +77,9 @@ pub(crate) fn look<'a>(settings: &Settings, registry: &'a Registry) -> Proxy<'a>
 }
 
 impl<'a> Known<'a> {
-    fn new(registry: &'a Registry, listed: &[Listed<'_>]) -> Self {
+    fn new(verify: &Verify, registry: &'a Registry, listed: &[Listed<'_>]) -> Self {
         let instance = registry.instance.as_str();
         let others = listed.iter().filter(|entry| !entry.has_our_id(instance));
-        let unhealthy = match registry.observed(HEALTHY) {
-            Some(Observed::Http(answer)) if answer.status == 200 => unhealthy(&answer.body),
-            _ => HashSet::new(),
-        };
         Self {
             instance,
             ids: listed
@@ -98,7 +93,11 @@ impl<'a> Known<'a> {
                         .map(|name| (name, entry.server_id.to_string()))
                 })
                 .collect(),
-            unhealthy,
+            health: if verify.health {
+                Health::read(registry.observed(HEALTHY))
+            } else {
+                Health::NotAsked
+            },
         }
     }
 
@@ -118,9 +117,9 @@ impl<'a> Known<'a> {
         self.ids.contains(&server_id(self.instance, server))
     }
 
-    /// Whether LiteLLM tried to reach a server and could not.
-    pub(crate) fn cannot_reach(&self, server: &Server) -> bool {
-        self.unhealthy.contains(&server_id(self.instance, server))
+    /// Whether LiteLLM reaches a server, if somebody wants to know.
+    pub(crate) fn reach(&self, server: &Server) -> Reach {
+        self.health.of(&server_id(self.instance, server))
     }
 }
 

@@ -1,5 +1,7 @@
 use mcp_plugin_sdk::testing::{registrable, settings};
-use mcp_plugin_sdk::{HttpResponse, Observation, Plan, Registrar, WorkloadState};
+use mcp_plugin_sdk::{
+    HttpResponse, Observation, Plan, Registrar, RegistrationState, WorkloadState,
+};
 use serde_json::{Value, json};
 
 use super::*;
@@ -68,6 +70,18 @@ fn file(servers: &[Server]) -> String {
     write.content.clone().unwrap()
 }
 
+/// To stop verifying, or to verify elsewhere, must not clear the file.
+#[test]
+fn the_file_is_written_and_litellm_is_only_asked() {
+    let reads = LiteLlmConfigMap::observe(&wanted());
+    let written: Vec<&str> = reads
+        .iter()
+        .filter(|read| read.written)
+        .map(|read| read.id.as_str())
+        .collect();
+    assert_eq!(written, ["file"]);
+}
+
 #[test]
 fn registered_is_what_litellm_lists_and_reaches() {
     let servers = ["listed", "silent", "missing"].map(|name| registrable("a", name));
@@ -78,7 +92,27 @@ fn registered_is_what_litellm_lists_and_reaches() {
     ]);
     let plan = plan(&servers, Some(file(&servers)), list, health);
     assert_eq!(reasons(&plan), ["Registered", "Unhealthy", "NotListed"]);
+    assert_eq!(
+        plan.registrations[2].state,
+        RegistrationState::Absent,
+        "whatever was said before"
+    );
     assert!(plan.steps.is_empty());
+}
+
+/// A server that was registered stays so: the operator keeps what it knew where it is told that something is pending.
+#[test]
+fn a_health_that_is_not_told_is_not_good() {
+    let servers = [registrable("a", "b")];
+    let list = answer(200, &json!([entry("b")]));
+    for health in [json!([]), json!({ "detail": "no" })] {
+        let plan = plan(&servers, Some(file(&servers)), list.clone(), health);
+        assert_eq!(reasons(&plan), ["VerificationUnavailable"]);
+        assert_eq!(
+            plan.registrations[0].state,
+            mcp_plugin_sdk::RegistrationState::Pending
+        );
+    }
 }
 
 #[test]

@@ -1,45 +1,65 @@
 //! What LiteLLM says about its MCP servers: `GET /v1/mcp/server` and `GET /v1/mcp/server/health`.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::fmt;
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use crate::mark::{key_of, read_source};
+use crate::scan::{Members, Raw, Unreadable, objects};
 
 /// Path of the list.
 pub const SERVERS: &str = "/v1/mcp/server";
-/// Path of their health. LiteLLM tries all of them for the answer.
-pub const HEALTH: &str = "/v1/mcp/server/health";
 
-/// An entry as LiteLLM lists it. What is listed has more fields than what was sent, and other values in some.
-#[derive(Clone, Debug, Deserialize)]
+/// An entry as LiteLLM lists it. What is listed has more members than what was sent, and other values in some.
+#[derive(Clone, Debug, Default)]
 pub struct Listed<'a> {
     /// Its id.
-    #[serde(borrow)]
     pub server_id: Cow<'a, str>,
-    #[serde(borrow, default)]
-    server_name: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    alias: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    url: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    transport: Option<Text<'a>>,
-    #[serde(default)]
+    server_name: Option<Cow<'a, str>>,
+    alias: Option<Cow<'a, str>>,
+    url: Option<Cow<'a, str>>,
+    transport: Option<Cow<'a, str>>,
     is_config: Option<bool>,
-    /// As text: it is long, and read only where the source does not say whose the entry is.
-    #[serde(borrow, default)]
-    mcp_info: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    source_url: Option<Text<'a>>,
+    /// As it is written: it is long, and read only where the source does not say whose the entry is.
+    mcp_info: Option<Raw<'a>>,
+    source_url: Option<Cow<'a, str>>,
 }
 
-/// A text that is borrowed from the answer wherever that is possible, also inside an `Option`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+/// An answer that is not LiteLLM's list of MCP servers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotAList {
+    at: usize,
+}
+
+impl fmt::Display for NotAList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the answer to GET {SERVERS} is not LiteLLM's list of MCP servers, from byte {} on",
+            self.at
+        )
+    }
+}
+
+impl From<Unreadable> for NotAList {
+    fn from(unreadable: Unreadable) -> Self {
+        Self { at: unreadable.at }
+    }
+}
+
+/// Everything in the answer to [`SERVERS`].
+///
+/// # Errors
+/// When it is something else.
+pub fn listed(answer: &str) -> Result<Vec<Listed<'_>>, NotAList> {
+    let mut list = Vec::new();
+    objects(answer, |members| {
+        list.push(Listed::read(members)?);
+        Ok(())
+    })?;
+    Ok(list)
+}
 
 /// What we left in `mcp_info`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -51,7 +71,26 @@ struct ListedMark<'a> {
     spec_hash: Cow<'a, str>,
 }
 
-impl Listed<'_> {
+impl<'a> Listed<'a> {
+    fn read(members: &mut Members<'a>) -> Result<Self, Unreadable> {
+        let (mut entry, mut id) = (Self::default(), None);
+        while let Some((key, value)) = members.next()? {
+            match &*key {
+                "server_id" => id = value.text()?,
+                "server_name" => entry.server_name = value.text()?,
+                "alias" => entry.alias = value.text()?,
+                "url" => entry.url = value.text()?,
+                "transport" => entry.transport = value.text()?,
+                "is_config" => entry.is_config = value.read()?,
+                "mcp_info" => entry.mcp_info = Some(value),
+                "source_url" => entry.source_url = value.text()?,
+                _ => {}
+            }
+        }
+        entry.server_id = id.ok_or_else(|| members.here())?;
+        Ok(entry)
+    }
+
     /// Whether it comes from LiteLLM's configuration file, where the API cannot change it.
     pub fn is_in_file(&self) -> bool {
         self.is_config == Some(true)
@@ -76,19 +115,24 @@ impl Listed<'_> {
 
     /// Others may keep anything in `mcp_info`: what does not look like a mark is none.
     fn mark(&self) -> ListedMark<'_> {
-        let info = self.mcp_info.map_or("", RawValue::get);
+        let info = self.mcp_info.map_or("", Raw::json);
         serde_json::from_str(info).unwrap_or_default()
     }
 
     /// To a key that is limited to some routes, LiteLLM does not show `mcp_info`.
     fn source(&self) -> Option<(&str, &str)> {
-        read_source(&self.source_url.as_ref()?.0)
+        read_source(self.source_url.as_deref()?)
+    }
+
+    /// Whether this is where it says that it comes from.
+    pub fn comes_from(&self, source_url: &str) -> bool {
+        self.source_url.as_deref() == Some(source_url)
     }
 
     /// Whether it has this name and is reached so, as far as LiteLLM says.
     pub fn has(&self, name: &str, url: &str, transport: &str) -> bool {
-        let same = |listed: &Option<Text<'_>>, wanted: &str| {
-            listed.as_ref().is_none_or(|listed| listed.0 == wanted)
+        let same = |listed: &Option<Cow<'_, str>>, wanted: &str| {
+            listed.as_ref().is_none_or(|listed| listed == wanted)
         };
         same(&self.server_name, name) && same(&self.url, url) && same(&self.transport, transport)
     }
@@ -103,29 +147,13 @@ impl Listed<'_> {
         [&self.server_name, &self.alias]
             .into_iter()
             .flatten()
-            .map(|name| name.0.to_lowercase())
+            .map(|name| name.to_lowercase())
     }
 
     /// `namespace/name` of the MCPServer that this installation made it for.
     pub fn key(&self, instance: &str) -> Option<String> {
         key_of(instance, &self.server_id)
     }
-}
-
-/// Ids of the servers that LiteLLM tried to reach and could not, from the answer to [`HEALTH`]. None where that is no
-/// such answer: then nothing is known.
-pub fn unhealthy(answer: &str) -> HashSet<String> {
-    #[derive(Deserialize)]
-    struct Health {
-        server_id: String,
-        #[serde(default)]
-        status: String,
-    }
-    let found: Vec<Health> = serde_json::from_str(answer).unwrap_or_default();
-    let failing = found
-        .into_iter()
-        .filter(|health| health.status == "unhealthy");
-    failing.map(|health| health.server_id).collect()
 }
 
 #[cfg(test)]

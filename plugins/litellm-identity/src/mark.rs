@@ -8,7 +8,16 @@ use serde::Serialize;
 /// It is made of names and not of the uid: keys and teams are granted ids, and a server that is made anew keeps its
 /// grants.
 pub fn server_id(instance: &str, server: &Server) -> String {
-    format!("{instance}.{}.{}", server.namespace, server.name)
+    let mut id = String::new();
+    write_server_id(&mut id, instance, server);
+    id
+}
+
+/// [`server_id`], appended to a text: for who needs those of all servers, one after the other.
+pub fn write_server_id(text: &mut String, instance: &str, server: &Server) {
+    for part in [instance, ".", &server.namespace, ".", &server.name] {
+        text.push_str(part);
+    }
 }
 
 /// `namespace/name` of the server that has this id.
@@ -18,28 +27,35 @@ pub(crate) fn key_of(instance: &str, server_id: &str) -> Option<String> {
     Some(format!("{namespace}/{name}"))
 }
 
-/// LiteLLM's `source_url` of an entry, where it comes from: the MCPServer in its API, whose it is, and the hash of what
-/// was sent for it.
+/// Appends LiteLLM's `source_url` of an entry, where it comes from: the MCPServer in its API, whose it is, and the hash
+/// of what was sent for it.
 ///
 /// LiteLLM shows this to every key that may list. `mcp_info`, which people read, it shows only to keys that may do
 /// everything.
-pub fn source_url(instance: &str, server: &Server, spec_hash: &str) -> String {
-    let Server {
-        namespace, name, ..
-    } = server;
-    format!(
-        "kubernetes:///apis/mcp.litellm.ai/v1alpha1/namespaces/{namespace}/mcpservers/{name}{OWNER}{instance}{HASH}{spec_hash}"
-    )
+pub fn write_source_url(text: &mut String, instance: &str, server: &Server, spec_hash: &str) {
+    let parts = [
+        SOURCE,
+        "/apis/mcp.litellm.ai/v1alpha1/namespaces/",
+        &server.namespace,
+        "/mcpservers/",
+        &server.name,
+        OWNER,
+        instance,
+        HASH,
+        spec_hash,
+    ];
+    for part in parts {
+        text.push_str(part);
+    }
 }
 
+const SOURCE: &str = "kubernetes://";
 const OWNER: &str = "?managed-by=";
 const HASH: &str = "&spec=";
 
 /// Whose it is, and the hash.
 pub(crate) fn read_source(source_url: &str) -> Option<(&str, &str)> {
-    let (_, mark) = source_url
-        .strip_prefix("kubernetes:///")?
-        .split_once(OWNER)?;
+    let (_, mark) = source_url.strip_prefix(SOURCE)?.split_once(OWNER)?;
     mark.rsplit_once(HASH)
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use foldhash::fast::FixedState;
 use mcp_plugin_sdk::Server;
 use sha2::{Digest, Sha256};
 
@@ -16,14 +17,17 @@ const HASH: usize = 8;
 /// The name of a server: `<namespace>_<name>`, where every sign but letters and digits becomes `_`. LiteLLM does not start
 /// with a `-` in a name, and other signs do not work with all providers.
 pub(crate) fn name(server: &Server) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-    let name: String = server
-        .namespace
-        .chars()
-        .chain(['_'])
-        .chain(server.name.chars())
-        .map(plain)
-        .collect();
+    let mut name = String::with_capacity(server.namespace.len() + 1 + server.name.len());
+    let plain = |byte: u8| {
+        if byte.is_ascii_alphanumeric() {
+            char::from(byte)
+        } else {
+            '_'
+        }
+    };
+    name.extend(server.namespace.bytes().map(plain));
+    name.push('_');
+    name.extend(server.name.bytes().map(plain));
     if name.len() <= LONGEST {
         return name;
     }
@@ -40,35 +44,54 @@ pub struct Assigned<'a> {
     pub name: Result<String, Refusal>,
 }
 
-/// Names all servers, in their order. Of several with one name the oldest has it, whatever their order.
-pub fn assign(servers: &[Server]) -> Vec<Assigned<'_>> {
-    let mut owners: HashMap<String, &Server> = HashMap::with_capacity(servers.len());
-    let mut assigned = Vec::with_capacity(servers.len());
-    for server in servers {
-        let name = Refusal::of(server).map_or_else(|| Ok(name(server)), Err);
-        if let Ok(name) = &name {
-            match owners.entry(name.clone()) {
-                Entry::Vacant(free) => _ = free.insert(server),
-                Entry::Occupied(mut taken) if seniority(server) < seniority(taken.get()) => {
-                    taken.insert(server);
-                }
-                Entry::Occupied(_) => {}
+/// Names all servers, in their order. Of several with one name the oldest has it, whatever their order. `refuse` is what a
+/// strategy cannot do for a server; one that is refused has no name.
+pub fn assign(
+    servers: &[Server],
+    refuse: impl Fn(&Server) -> Option<Refusal>,
+) -> Vec<Assigned<'_>> {
+    let name_of = |server| {
+        let refusal = Refusal::of(server).or_else(|| refuse(server));
+        refusal.map_or_else(|| Ok(name(server)), Err)
+    };
+    let mut names: Vec<Result<String, Refusal>> = servers.iter().map(name_of).collect();
+    for (index, refusal) in collisions(servers, &names) {
+        names[index] = Err(refusal);
+    }
+    let assigned = servers.iter().zip(names);
+    assigned
+        .map(|(server, name)| Assigned { server, name })
+        .collect()
+}
+
+/// Which servers have a name that an older one has.
+fn collisions(servers: &[Server], names: &[Result<String, Refusal>]) -> Vec<(usize, Refusal)> {
+    let mut owners = HashMap::with_capacity_and_hasher(servers.len(), FixedState::default());
+    let mut losers = Vec::new();
+    for (index, name) in names.iter().enumerate() {
+        let Ok(name) = name else { continue };
+        match owners.entry(name.as_str()) {
+            Entry::Vacant(free) => _ = free.insert(index),
+            Entry::Occupied(mut taken) => {
+                let owner = *taken.get();
+                let loser = if seniority(&servers[index]) < seniority(&servers[owner]) {
+                    taken.insert(index);
+                    owner
+                } else {
+                    index
+                };
+                losers.push((loser, name.as_str()));
             }
         }
-        assigned.push(Assigned { server, name });
     }
-    for Assigned { server, name } in &mut assigned {
-        let Ok(wanted) = name else { continue };
-        if let Some(owner) = owners.get(wanted)
-            && seniority(owner) != seniority(server)
-        {
-            *name = Err(Refusal::collision(owner, wanted));
-        }
-    }
-    assigned
+    let refusal = |(index, name): (usize, &str)| {
+        let owner = &servers[*owners.get(name)?];
+        Some((index, Refusal::collision(owner, name)))
+    };
+    losers.into_iter().filter_map(refusal).collect()
 }
 
 /// Smaller is older; never the same for two servers.
-fn seniority(server: &Server) -> (&str, &str, &str) {
+pub fn seniority(server: &Server) -> (&str, &str, &str) {
     (&server.created, &server.namespace, &server.name)
 }

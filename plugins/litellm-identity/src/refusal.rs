@@ -46,6 +46,10 @@ impl Refusal {
             let message = format!("{:?} is no http:// or https:// URL", server.url);
             return Some(Self::new("InvalidUrl", message));
         }
+        if let Err(error) = server.auth() {
+            let message = format!("spec.litellm.auth is not understood: {error}");
+            return Some(Self::new("AuthNotSupported", message));
+        }
         let field = reference(server)?;
         let message = format!(
             "{field} must not begin with {REFERENCE}: LiteLLM would show the value of that environment variable"

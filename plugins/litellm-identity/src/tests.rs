@@ -1,17 +1,11 @@
-use mcp_plugin_sdk::{RegistrationState, Server, testing};
+use mcp_plugin_sdk::testing::{self, registrable_since as server};
+use mcp_plugin_sdk::{RegistrationState, Server};
 use proptest::prelude::*;
 
 use super::*;
 
-fn server(namespace: &str, name: &str, created: &str) -> Server {
-    Server {
-        created: created.into(),
-        ..testing::registrable(namespace, name)
-    }
-}
-
 fn names(servers: &[Server]) -> Vec<Result<String, Refusal>> {
-    assign(servers)
+    assign(servers, |_| None)
         .into_iter()
         .map(|assigned| assigned.name)
         .collect()
@@ -25,7 +19,7 @@ fn of_several_with_one_name_the_oldest_has_it_in_any_order() {
         server("a", "b.c", "2026-03"),
     ];
     for _ in 0..servers.len() {
-        for Assigned { server, name } in assign(&servers) {
+        for Assigned { server, name } in assign(&servers, |_| None) {
             match (server.key().as_str(), name) {
                 ("a-b/c", name) => assert_eq!(name, Ok("a_b_c".into())),
                 (_, name) => {
@@ -46,19 +40,23 @@ fn of_several_with_one_name_the_oldest_has_it_in_any_order() {
 /// A server that cannot be registered anyway takes no name from one that can.
 #[test]
 fn a_refused_server_holds_no_name() {
-    let refused = Server {
+    let harmful = Server {
         transport: "stdio".into(),
         ..server("a-b", "c", "2026-01")
     };
-    let names = names(&[refused, server("a", "b-c", "2026-02")]);
-    assert!(names[0].is_err());
-    assert_eq!(names[1], Ok("a_b_c".into()));
+    let not_by_this_strategy = server("a.b", "c", "2026-01");
+    let refuse =
+        |server: &Server| (server.namespace == "a.b").then(|| Refusal::new("Not", "this way"));
+    let servers = [harmful, not_by_this_strategy, server("a", "b-c", "2026-02")];
+    let assigned = assign(&servers, refuse);
+    assert!(assigned[0].name.is_err() && assigned[1].name.is_err());
+    assert_eq!(assigned[2].name, Ok("a_b_c".into()));
 }
 
 #[test]
 fn what_would_harm_litellm_is_refused() {
     type Change = fn(&mut Server);
-    let cases: [(Change, &str); 5] = [
+    let cases: [(Change, &str); 6] = [
         (
             |server| server.transport = "stdio".into(),
             "TransportNotSupported",
@@ -75,6 +73,10 @@ fn what_would_harm_litellm_is_refused() {
         (
             |server| server.allowed_tools = vec!["os.environ/A".into()],
             "EnvironmentReference",
+        ),
+        (
+            |server| server.extra = vec![testing::extra("auth", r#"{"type":"magic"}"#)],
+            "AuthNotSupported",
         ),
     ];
     for (change, reason) in cases {

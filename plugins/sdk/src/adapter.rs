@@ -101,10 +101,10 @@ impl<T: Registrar> registrar::Guest for Adapter<T> {
     }
 
     fn plan(settings: String, registry: Registry) -> Result<Plan, Failure> {
-        Ok(T::plan(
-            &settings::usable::<T::Settings>(&settings)?,
-            &registry,
-        ))
+        let plan = T::plan(&settings::usable::<T::Settings>(&settings)?, &registry);
+        // The instance goes with its memory: nobody needs the hundred thousand pieces of it back.
+        std::mem::forget(registry);
+        Ok(plan)
     }
 }
 

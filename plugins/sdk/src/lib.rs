@@ -49,9 +49,9 @@ pub use mcp_operator_api::v1alpha1;
 pub use object::{DefaultingRequest, Object, set_default};
 pub use path::Path;
 pub use registration::{
-    Action, ConfigKey, ConfigKeyWrite, HttpRequest, HttpResponse, Observation, Observed, Plan,
-    Read, ReadSource, Registration, RegistrationState, Registry, Roll, Server, Step, Workload,
-    WorkloadState,
+    Action, ConfigKey, ConfigKeyWrite, HttpRequest, HttpResponse, NamedJson, Observation, Observed,
+    Plan, Read, ReadSource, Registration, RegistrationState, Registry, Roll, Server, Step,
+    Workload, WorkloadState,
 };
 pub use request::{Namespace, Operation, Request, Stage};
 pub use server::{McpServer, Metadata};

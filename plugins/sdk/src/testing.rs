@@ -6,9 +6,14 @@
 //! assert_eq!(server.spec.port, 8080);
 //! ```
 
+#[cfg(feature = "proptest")]
+mod strategies;
+
 use serde_json::{Value, json};
 
-use crate::{Defaulter, DefaultingRequest, McpServer, Object, Server, Stage, settings};
+#[cfg(feature = "proptest")]
+pub use self::strategies::any_servers;
+use crate::{Defaulter, DefaultingRequest, McpServer, NamedJson, Object, Server, Stage, settings};
 
 /// A server of the given specification, with the defaults of the API filled in.
 ///
@@ -71,5 +76,21 @@ pub fn registrable(namespace: &str, name: &str) -> Server {
         access_groups: Vec::new(),
         allowed_tools: Vec::new(),
         extra: Vec::new(),
+    }
+}
+
+/// The same, created at this time.
+pub fn registrable_since(namespace: &str, name: &str, created: &str) -> Server {
+    Server {
+        created: created.into(),
+        ..registrable(namespace, name)
+    }
+}
+
+/// A value that the contract has no field for: one of [`Server::extra`].
+pub fn extra(name: &str, json: &str) -> NamedJson {
+    NamedJson {
+        name: name.into(),
+        value: json.into(),
     }
 }

@@ -39,8 +39,8 @@ pub use kubectl::Kubectl;
 pub use litellm::{LiteLlm, rolled_out};
 pub use litellm_database::LiteLlmDatabase;
 pub use machine::{
-    ensure_database_packages, ensure_node_packages, ensure_python, ensure_rust_targets,
-    static_target,
+    ensure_database_packages, ensure_fake_time, ensure_node_packages, ensure_node_possible,
+    ensure_prerequisites, ensure_python, ensure_rust_targets, static_target,
 };
 pub use ports::free_port;
 pub use process::Process;

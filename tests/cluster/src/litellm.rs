@@ -112,8 +112,9 @@ impl LiteLlm {
         Ok(texts.join("\n"))
     }
 
-    /// What the proxy's own loader makes of files for `include`: for each, the names of its servers, or as text the error
-    /// that the proxy would not start with.
+    /// What the proxy's own loader makes of files for `include`: for each, what it knows about its servers by their names,
+    /// or as text the error that the proxy would not start with. Each environment variable that a file refers to has the
+    /// value `value of <its name>`.
     ///
     /// # Errors
     /// When the loader cannot be run.

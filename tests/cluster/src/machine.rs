@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::cache::repository;
 use crate::command::{capture, find_program};
@@ -26,6 +26,31 @@ const NODE_PROGRAMS: &[(&str, &str)] = &[
 /// Where distributions put the plugins of the container network, and the Debian package.
 const CNI_FOLDERS: &[&str] = &["/usr/lib/cni", "/opt/cni/bin"];
 const CNI_PACKAGE: &str = "containernetworking-plugins";
+
+/// Everything that has to be there before something is built, checked at once: it is a pity to learn after an hour that
+/// something is missing. `node`: also what the tests on a real node need.
+///
+/// # Errors
+/// One sentence for each thing that is missing and cannot be installed.
+pub fn ensure_prerequisites(node: bool) -> Result<()> {
+    let mut checks = vec![ensure_rust_targets(), ensure_go(), ensure_setpriv()];
+    if node {
+        checks.extend([
+            ensure_node_packages(),
+            ensure_python().map(drop),
+            ensure_database_packages(),
+        ]);
+    }
+    let missing: Vec<String> = checks
+        .into_iter()
+        .filter_map(Result::err)
+        .map(|error| format!("{error:#}"))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    bail!("{}", missing.join("\nerror: "))
+}
 
 /// Go, of which the version is left to `go.mod`: a newer toolchain is fetched by Go itself.
 pub(crate) fn ensure_go() -> Result<()> {
@@ -51,25 +76,37 @@ pub(crate) fn ensure_setpriv() -> Result<()> {
 /// When there is none that is new enough.
 pub fn ensure_python() -> Result<PathBuf> {
     let (major, minor) = PYTHON;
-    let probe =
-        format!("import sys, venv, ensurepip; sys.exit(sys.version_info < ({major}, {minor}))");
-    for name in [
-        "python3",
-        "python3.14",
-        "python3.13",
-        "python3.12",
-        "python3.11",
-    ] {
-        if let Some(python) = find_program(name)
-            && capture(Command::new(&python).args(["-c", &probe])).is_ok()
-        {
-            return Ok(python);
-        }
+    if let Some(python) = find_python() {
+        return Ok(python);
+    }
+    let packages = || match find_python() {
+        Some(_) => Vec::new(),
+        None => vec!["python3", "python3-venv"],
+    };
+    // An older distribution has only an older one.
+    if can_install() && install(packages).is_ok() {
+        return find_python().context("a Python that was just installed is gone");
     }
     bail!(
         "no Python {major}.{minor} or newer with its venv module: install it (Debian and Ubuntu: \
          `apt-get install python3 python3-venv`)"
     )
+}
+
+fn find_python() -> Option<PathBuf> {
+    let (major, minor) = PYTHON;
+    let probe =
+        format!("import sys, venv, ensurepip; sys.exit(sys.version_info < ({major}, {minor}))");
+    [
+        "python3",
+        "python3.14",
+        "python3.13",
+        "python3.12",
+        "python3.11",
+    ]
+    .into_iter()
+    .filter_map(find_program)
+    .find(|python| capture(Command::new(python).args(["-c", &probe])).is_ok())
 }
 
 /// The Rust toolchain with the targets that `rust-toolchain.toml` lists, and the one of static programs for this
@@ -111,6 +148,15 @@ pub fn static_target() -> String {
 /// # Errors
 /// When this is not Linux, not root, or something is missing and cannot be installed.
 pub fn ensure_node_packages() -> Result<()> {
+    ensure_node_possible()?;
+    install(missing_packages)
+}
+
+/// Whether this is a machine for a real node at all, whatever is installed.
+///
+/// # Errors
+/// When this is not Linux, or not root.
+pub fn ensure_node_possible() -> Result<()> {
     if !cfg!(target_os = "linux") {
         bail!("a real node needs Linux; the control plane with simulated nodes runs here too");
     }
@@ -119,7 +165,7 @@ pub fn ensure_node_packages() -> Result<()> {
             "a real node needs root, for namespaces and cgroups; run it with sudo or use the simulated nodes"
         );
     }
-    install(missing_packages)
+    Ok(())
 }
 
 /// What LiteLLM's database needs: Postgres, and Node.js for its client's query engine.
@@ -127,16 +173,47 @@ pub fn ensure_node_packages() -> Result<()> {
 /// # Errors
 /// When something is missing and cannot be installed.
 pub fn ensure_database_packages() -> Result<()> {
-    if find_program("npm").is_none() {
+    if find_program("npm").is_none() && !can_install() {
         bail!("`npm` is not on PATH: install Node.js 18 or newer");
     }
     install(|| {
-        if postgres_folder().is_some() {
-            Vec::new()
-        } else {
-            vec!["postgresql"]
-        }
+        let npm = find_program("npm").is_none().then_some("npm");
+        let postgres = postgres_folder().is_none().then_some("postgresql");
+        npm.into_iter().chain(postgres).collect()
     })
+}
+
+/// Where distributions put the library that shows a program another time, and the Debian package.
+const FAKE_TIME_FOLDERS: &[&str] = &["/usr/lib", "/usr/lib64"];
+const FAKE_TIME: &str = "libfaketime";
+
+/// The library that shows a program another time than that of the machine.
+///
+/// # Errors
+/// When it is missing and cannot be installed.
+pub fn ensure_fake_time() -> Result<PathBuf> {
+    install(|| {
+        fake_time()
+            .is_none()
+            .then_some(FAKE_TIME)
+            .into_iter()
+            .collect()
+    })?;
+    fake_time().with_context(|| format!("{FAKE_TIME} that was just installed is gone"))
+}
+
+fn fake_time() -> Option<PathBuf> {
+    let multiarch = format!("{}-linux-gnu", std::env::consts::ARCH);
+    let folders = FAKE_TIME_FOLDERS.iter().map(Path::new);
+    folders
+        .flat_map(|folder| [folder.join(&multiarch), folder.to_owned()])
+        .map(|folder| folder.join("faketime/libfaketime.so.1"))
+        .find(|library| library.is_file())
+}
+
+/// Whether Debian packages can be installed here.
+fn can_install() -> bool {
+    rustix::process::geteuid().is_root() && find_program("apt-get").is_some()
 }
 
 /// The folder with Postgres' programs, of the newest version that is installed.

@@ -142,7 +142,9 @@ impl Servers {
         if let Some(log) = self.audit_log() {
             program = program
                 .file("audit-policy-file", &self.file("audit-policy.yaml"))
-                .file("audit-log-path", &log);
+                .file("audit-log-path", &log)
+                // Its own is 100 MB, after which it begins another file.
+                .arg("--audit-log-maxsize=100000");
         }
         self.api_server_args.iter().fold(program, Program::arg)
     }
@@ -155,6 +157,8 @@ impl Servers {
             )
             .file("root-ca-file", &self.file("ca.crt"))
             .arg("--use-service-account-credentials")
+            // Its own is 15 seconds, for which tests would only wait.
+            .arg("--horizontal-pod-autoscaler-sync-period=5s")
     }
 
     fn scheduler(&self) -> Program {

@@ -67,7 +67,23 @@ impl Artifacts {
         })
     }
 
-    /// The same, with an operator that is optimised as the bench profile says: for measuring.
+    /// Builds only the plugins, and says where they are.
+    ///
+    /// # Errors
+    /// When a build fails, with the end of its log.
+    pub fn build_plugins(cache: &Cache) -> Result<PathBuf> {
+        let component = ["--release", "--target", "wasm32-wasip2"];
+        let target = build(
+            cache,
+            &mut Progress::new(1),
+            "plugins",
+            "plugins",
+            &component,
+        )?;
+        Ok(target.join("wasm32-wasip2/release"))
+    }
+
+    /// All of them, with an operator that is optimised as the bench profile says: for measuring.
     ///
     /// # Errors
     /// When a build fails, with the end of its log.

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 /// How the operator calls itself.
@@ -52,10 +52,30 @@ impl AuditLog {
     /// The operator's requests since the last call.
     ///
     /// # Errors
-    /// When the log cannot be read.
+    /// When the log cannot be read, or what was not read yet is gone.
     pub fn requests(&mut self) -> Result<Vec<Request>> {
+        self.read(|event, request| {
+            text(&event["userAgent"])
+                .starts_with(AGENT)
+                .then_some(request)
+        })
+    }
+
+    /// What anybody changed since the last call; not that somebody is still alive, which leases tell all the time.
+    ///
+    /// # Errors
+    /// As [`AuditLog::requests`].
+    pub fn writes_of_all(&mut self) -> Result<Vec<Request>> {
+        self.read(|_, request| {
+            (request.is_write() && request.resource != "leases").then_some(request)
+        })
+    }
+
+    fn read(&mut self, keep: fn(&Value, Request) -> Option<Request>) -> Result<Vec<Request>> {
         let name = self.path.display();
         let mut file = File::open(&self.path).with_context(|| format!("cannot open {name}"))?;
+        let length = file.metadata()?.len();
+        ensure!(length >= self.read, "{name} was begun anew");
         file.seek(SeekFrom::Start(self.read))?;
         let mut reader = BufReader::new(file);
         let mut requests = Vec::new();
@@ -64,27 +84,27 @@ impl AuditLog {
         while reader.read_line(&mut line)? > 0 && line.ends_with('\n') {
             self.read += line.len() as u64;
             let event = serde_json::from_str(&line).with_context(|| format!("in {name}"))?;
-            requests.extend(request(&event));
+            requests.extend(keep(&event, request(&event)));
             line.clear();
         }
         Ok(requests)
     }
 }
 
-fn request(event: &Value) -> Option<Request> {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    if !text(&event["userAgent"]).starts_with(AGENT) {
-        return None;
-    }
+fn request(event: &Value) -> Request {
     let object = &event["objectRef"];
     let subresource = object["subresource"].as_str();
     let resource = text(&object["resource"]);
-    Some(Request {
+    Request {
         verb: text(&event["verb"]),
         resource: subresource.map_or(resource.clone(), |name| format!("{resource}/{name}")),
         object: format!("{}/{}", text(&object["namespace"]), text(&object["name"])),
         code: event["responseStatus"]["code"].as_u64().unwrap_or_default(),
-    })
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
 }
 
 /// How often each object was created.

@@ -4,6 +4,7 @@
 
 mod artifacts;
 mod audit;
+mod clock;
 mod environment;
 mod install;
 mod operator;
@@ -12,6 +13,7 @@ mod wait;
 
 pub use artifacts::Artifacts;
 pub use audit::{AuditLog, Request, creations};
+pub use clock::Clock;
 pub use environment::Environment;
 pub use install::{install_definitions, install_into_node, install_plugins};
 pub use operator::Operator;

@@ -2,16 +2,28 @@
 
 use std::net::TcpStream;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use mcp_cluster::{Process, free_port};
 
+use crate::clock::Clock;
 use crate::environment::Environment;
 use crate::wait::eventually;
 
 /// How long it may take to be ready; the first time it compiles its plugins.
 const START: Duration = Duration::from_mins(2);
+
+/// A test does not wait for what users want to be left alone by.
+const IMPATIENT: [&str; 6] = [
+    "--registry-debounce-milliseconds",
+    "200",
+    "--registry-grace-seconds",
+    "5",
+    "--registry-return-seconds",
+    "1",
+];
 
 /// A running operator; it stops when this is dropped.
 pub struct Operator {
@@ -32,13 +44,18 @@ impl Operator {
     /// # Errors
     /// As [`Operator::start`].
     pub fn start_as(environment: &Environment, name: &str, kubeconfig: &Path) -> Result<Self> {
-        let impatient = [
-            "--registry-debounce-milliseconds",
-            "200",
-            "--registry-grace-seconds",
-            "5",
-        ];
-        Self::start_with(environment, name, kubeconfig, &impatient)
+        Self::start_with(environment, name, kubeconfig, &IMPATIENT)
+    }
+
+    /// The same as [`Operator::start`], with a clock of its own.
+    ///
+    /// # Errors
+    /// As [`Operator::start`].
+    pub fn start_by(clock: &Clock, environment: &Environment, name: &str) -> Result<Self> {
+        let kubeconfig = environment.kubectl.kubeconfig();
+        Self::prepared(environment, name, kubeconfig, &IMPATIENT, |command| {
+            clock.show(command);
+        })
     }
 
     /// The same, with the patience that it has by itself.
@@ -59,9 +76,19 @@ impl Operator {
         kubeconfig: &Path,
         options: &[&str],
     ) -> Result<Self> {
+        Self::prepared(environment, name, kubeconfig, options, |_| {})
+    }
+
+    fn prepared(
+        environment: &Environment,
+        name: &str,
+        kubeconfig: &Path,
+        options: &[&str],
+        more: impl FnOnce(&mut Command),
+    ) -> Result<Self> {
         let (webhook, health) = (free_port()?, free_port()?);
         let cache = environment.logs.join("components");
-        let prepare = |command: &mut std::process::Command| {
+        let prepare = |command: &mut Command| {
             command
                 .arg("run")
                 .arg("--builtin-plugins")
@@ -77,6 +104,7 @@ impl Operator {
                 .args(["--health-bind", &format!("127.0.0.1:{health}")])
                 .args(options)
                 .env("KUBECONFIG", kubeconfig);
+            more(command);
         };
         let log = environment.logs.join(format!("operator-{name}.log"));
         let mut process = Process::start(&environment.artifacts.operator, prepare, &log)?;

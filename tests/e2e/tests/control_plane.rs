@@ -6,6 +6,10 @@
 mod admission;
 #[path = "control_plane/coexistence.rs"]
 mod coexistence;
+#[path = "control_plane/contest.rs"]
+mod contest;
+#[path = "control_plane/foreign_namespace.rs"]
+mod foreign_namespace;
 #[path = "control_plane/objects.rs"]
 mod objects;
 #[path = "control_plane/offline.rs"]
@@ -14,7 +18,13 @@ mod offline;
 mod optional;
 #[path = "control_plane/plugins.rs"]
 mod plugins;
+#[path = "control_plane/policy.rs"]
+mod policy;
 #[path = "control_plane/registration.rs"]
 mod registration;
+#[path = "control_plane/rotation.rs"]
+mod rotation;
+#[path = "control_plane/trouble.rs"]
+mod trouble;
 #[path = "control_plane/world.rs"]
 mod world;

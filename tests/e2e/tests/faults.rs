@@ -1,8 +1,14 @@
 //! What the operator survives, on control planes that the tests break.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+#[path = "faults/clock.rs"]
+mod clock;
+#[path = "faults/fairness.rs"]
+mod fairness;
 #[path = "faults/links.rs"]
 mod links;
+#[path = "faults/others.rs"]
+mod others;
 #[path = "faults/outages.rs"]
 mod outages;
 #[path = "faults/permissions.rs"]

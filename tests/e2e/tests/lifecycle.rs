@@ -143,14 +143,19 @@ fn a_restart_writes_nothing_and_catches_up() -> Result<()> {
     eventually("the lost object is back", SOON, || {
         kubectl.run(&["get", "service", "mcp-a", "--namespace=life"])
     })?;
-    eventually("what belonged to the deleted server is gone", SOON, || {
-        let left = kubectl.run(&[
-            "get",
-            "deployments,services,configmaps",
-            "--namespace=life",
-            "--output=name",
-        ])?;
-        ensure!(!left.contains("mcp-b"), "{left}");
-        Ok(())
-    })
+    // The garbage collector looks for new kinds every half minute.
+    eventually(
+        "what belonged to the deleted server is gone",
+        3 * SOON,
+        || {
+            let left = kubectl.run(&[
+                "get",
+                "deployments,services,configmaps",
+                "--namespace=life",
+                "--output=name",
+            ])?;
+            ensure!(!left.contains("mcp-b"), "{left}");
+            Ok(())
+        },
+    )
 }

@@ -5,6 +5,8 @@
 
 #[path = "litellm/changes.rs"]
 mod changes;
+#[path = "litellm/file.rs"]
+mod file;
 #[path = "litellm/outages.rs"]
 mod outages;
 #[path = "litellm/swap.rs"]
@@ -17,9 +19,11 @@ use anyhow::Result;
 #[test]
 fn servers_stay_registered_through_swaps_and_outages() -> Result<()> {
     let world = world::World::open()?;
-    swap::by_the_file(&world)?;
+    file::three_servers(&world)?;
+    file::changed_and_restarted(&world)?;
     swap::not_without_a_database(&world)?;
     swap::to_the_admin_api(&world)?;
+    file::not_by_the_admin_api(&world)?;
     changes::created_updated_deleted(&world)?;
     changes::entries_of_others_stay(&world)?;
     outages::the_database_is_away_and_then_empty(&world)?;
@@ -29,5 +33,6 @@ fn servers_stay_registered_through_swaps_and_outages() -> Result<()> {
     outages::the_operator_is_down(&world)?;
     swap::back_to_the_file(&world)?;
     swap::as_litellm_says_itself(&world)?;
+    swap::a_registrar_says_all_it_knows(&world)?;
     world.no_secret_was_told()
 }

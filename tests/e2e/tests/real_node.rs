@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use mcp_cluster::{Cache, LiteLlm, repository, rolled_out};
 use mcp_e2e::{Environment, eventually};
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[test]
 fn a_manifest_becomes_a_tool_in_litellm_and_goes_again() -> Result<()> {
@@ -22,7 +22,10 @@ fn a_manifest_becomes_a_tool_in_litellm_and_goes_again() -> Result<()> {
         "nothing is registered yet"
     );
 
+    // Pods are only admitted there as the compliance plugin makes them.
     kubectl.run(&["create", "namespace", "tools"])?;
+    let restricted = "pod-security.kubernetes.io/enforce=restricted";
+    kubectl.run(&["label", "namespace", "tools", restricted])?;
     kubectl.run(&["apply", "--filename", &sample])?;
     kubectl.run(&[
         "wait",
@@ -103,16 +106,18 @@ fn three_mistakes_are_told_in_one_answer() -> Result<()> {
         .unwrap_err()
         .to_string();
     for cause in [
-        "spec.image.tag",
-        "spec.resources.limits",
-        "spec.secrets[0].awsSecretKey",
+        "* spec.image.tag: ",
+        "* spec.resources.limits: ",
+        "* spec.secrets[0].awsSecretKey: ",
     ] {
         assert!(refused.contains(cause), "{refused}");
     }
+    assert_eq!(refused.matches("\n* ").count(), 3, "{refused}");
     Ok(())
 }
 
-/// LiteLLM does not start with a file that it does not understand: every form that we write goes through its own loader.
+/// LiteLLM does not start with a file that it does not understand: every form that we write goes through its own loader,
+/// and it knows everything that the file says.
 #[test]
 fn litellm_itself_loads_every_golden_file() -> Result<()> {
     let litellm = LiteLlm::install(&Cache::open()?)?;
@@ -121,19 +126,35 @@ fn litellm_itself_loads_every_golden_file() -> Result<()> {
         .map(|entry| Ok(entry?.path()))
         .collect::<Result<Vec<_>>>()?;
     files.sort();
-    assert!(files.len() >= 12, "{files:?}");
+    assert!(files.len() >= 13, "{files:?}");
     for (file, loaded) in files.iter().zip(litellm.load(&files)?) {
-        let written = std::fs::read_to_string(file)?;
-        let servers = loaded
-            .as_array()
-            .unwrap_or_else(|| panic!("{}: {loaded}", file.display()));
-        let expected = written
-            .lines()
-            .filter(|line| line.trim_start().starts_with("server_id:"))
-            .count();
-        assert_eq!(servers.len(), expected, "{}: {loaded}", file.display());
+        let written: Value = serde_yaml_ng::from_str(&std::fs::read_to_string(file)?)?;
+        let none = serde_json::Map::new();
+        let servers = written["mcp_servers"].as_object().unwrap_or(&none);
+        let expected: serde_json::Map<_, _> = servers
+            .iter()
+            .map(|(name, server)| (name.clone(), as_loaded(server)))
+            .collect();
+        assert_eq!(loaded, Value::Object(expected), "{}", file.display());
     }
     Ok(())
+}
+
+/// What LiteLLM should know of a server from its file.
+fn as_loaded(written: &Value) -> Value {
+    // Nothing is null, and not an empty text.
+    let text = |field: &str| written[field].as_str().filter(|text| !text.is_empty());
+    let variable = text("authentication_token").map(|reference| {
+        let variable = reference.strip_prefix("os.environ/").unwrap();
+        format!("value of {variable}")
+    });
+    json!({
+        "server_id": written["server_id"], "url": written["url"], "transport": written["transport"],
+        "auth_type": written["auth_type"], "authentication_token": variable,
+        "description": text("description"),
+        "access_groups": written["access_groups"], "allowed_tools": written["allowed_tools"],
+        "mcp_info": written["mcp_info"],
+    })
 }
 
 /// Where a pod does not serve, the status says why in the words of the kubelet.

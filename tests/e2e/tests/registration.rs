@@ -6,9 +6,17 @@
 mod burst;
 #[path = "registration/departure.rs"]
 mod departure;
+#[path = "registration/flapping.rs"]
+mod flapping;
+#[path = "registration/gateway.rs"]
+mod gateway;
+#[path = "registration/litellm.rs"]
+mod litellm;
 #[path = "registration/sharing.rs"]
 mod sharing;
 #[path = "registration/succession.rs"]
 mod succession;
+#[path = "registration/verify.rs"]
+mod verify;
 #[path = "registration/world.rs"]
 mod world;

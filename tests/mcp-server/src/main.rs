@@ -1,6 +1,7 @@
 //! A small MCP server: streamable HTTP at `/mcp`, `/health`, `/ready` and `/metrics`.
 //!
-//! Environment: `PORT` (8080), `READY_AFTER_SECONDS` (0).
+//! Environment: `PORT` (8080), `READY_AFTER_SECONDS` (0), `TOKEN` (none): who does not send it as a bearer token is not let
+//! in to `/mcp`.
 
 mod tools;
 
@@ -11,7 +12,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use axum::Router;
-use axum::http::StatusCode;
+use axum::extract::Request;
+use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
@@ -62,10 +66,21 @@ fn router(ready_after: Duration, stop: CancellationToken) -> Router {
         }
     };
     Router::new()
+        .nest_service("/mcp", mcp)
+        .layer(from_fn(authenticate))
         .route("/health", get(|| async { "ok" }))
         .route("/ready", get(ready))
         .route("/metrics", get(tools::metrics))
-        .nest_service("/mcp", mcp)
+}
+
+async fn authenticate(request: Request, next: Next) -> Response {
+    let sent = request.headers().get(header::AUTHORIZATION);
+    match env::var("TOKEN") {
+        Ok(token) if sent.is_none_or(|sent| sent != format!("Bearer {token}").as_str()) => {
+            StatusCode::UNAUTHORIZED.into_response()
+        }
+        _ => next.run(request).await,
+    }
 }
 
 fn number<T: std::str::FromStr>(variable: &str, default: T) -> Result<T> {

@@ -14,15 +14,62 @@ pub struct LiteLlm {
     /// Access groups that the server belongs to in LiteLLM. A LiteLLM administrator grants access
     /// groups to keys and teams.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(
+        feature = "crd",
+        schemars(length(max = 64), inner(length(min = 1, max = 128)))
+    )]
     pub allowed_user_groups: Vec<String>,
 
     /// Tools that LiteLLM offers, by the names that the server gives them. Empty: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(
+        feature = "crd",
+        schemars(length(max = 256), inner(length(min = 1, max = 128)))
+    )]
     pub allowed_tools: Vec<String>,
 
-    /// What LiteLLM's users read about the server.
+    /// What LiteLLM's users read about the server. No more than 2048 characters: what all servers
+    /// say has to fit into one file of LiteLLM.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "crd", schemars(length(max = 2048)))]
     pub description: Option<String>,
+
+    /// How LiteLLM authenticates to the server: with the value of its environment variable
+    /// `MCP_TOKEN_` and the server's name in LiteLLM (`status.litellm.name`) in capital letters.
+    /// Default: it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth: Option<LiteLlmAuth>,
+}
+
+/// How LiteLLM authenticates to a server.
+///
+/// The credential is in an environment variable of LiteLLM, which a LiteLLM administrator sets, and
+/// nowhere else. The variable's name follows from the server's and cannot be chosen, so that no
+/// server is sent what is not meant for it: `tools_weather` gets `MCP_TOKEN_TOOLS_WEATHER`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct LiteLlmAuth {
+    /// What LiteLLM sends with the credential.
+    #[serde(rename = "type")]
+    pub kind: LiteLlmAuthType,
+}
+
+/// What LiteLLM sends with a credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub enum LiteLlmAuthType {
+    /// `Authorization: Bearer <credential>`.
+    BearerToken,
+    /// `X-API-Key: <credential>`.
+    ApiKey,
+    /// `Authorization: Basic <credential>`; LiteLLM encodes `user:password`.
+    Basic,
+    /// `Authorization: token <credential>`.
+    Token,
+    /// `Authorization: <credential>`.
+    Authorization,
 }
 
 fn yes() -> bool {
@@ -36,6 +83,7 @@ impl Default for LiteLlm {
             allowed_user_groups: Vec::new(),
             allowed_tools: Vec::new(),
             description: None,
+            auth: None,
         }
     }
 }

@@ -12,7 +12,7 @@ mod server;
 mod status;
 mod workload;
 
-pub use litellm::LiteLlm;
+pub use litellm::{LiteLlm, LiteLlmAuth, LiteLlmAuthType};
 pub use network_policy::{EgressRule, NetworkPolicy};
 pub use observability::{HealthProbes, Metrics, Observability, Probe, Tracing};
 pub use plugin::{

@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct NetworkPolicy {
-    /// Whether there is one.
+    /// Whether there is one. Default: false.
     #[serde(default)]
     pub enabled: bool,
 
-    /// What the pods may reach besides DNS.
+    /// What the pods may reach besides DNS: `[{cidr: 10.0.0.0/8, ports: [443]}]`. Default: nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub egress: Vec<EgressRule>,
 }
@@ -24,7 +24,7 @@ pub struct EgressRule {
     /// Addresses in CIDR notation: `0.0.0.0/0`, `10.0.0.0/8`.
     pub cidr: String,
 
-    /// TCP ports. Empty: all.
+    /// TCP ports: `[443]`. Default: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<i32>,
 }

@@ -25,7 +25,7 @@ pub struct Observability {
 #[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Metrics {
-    /// Whether Prometheus scrapes the server.
+    /// Whether Prometheus scrapes the server. Default: true.
     #[serde(default = "yes")]
     pub enabled: bool,
 
@@ -34,11 +34,11 @@ pub struct Metrics {
     #[cfg_attr(feature = "crd", schemars(range(min = 1, max = 65535)))]
     pub port: Option<i32>,
 
-    /// Path of the metrics.
+    /// Path of the metrics. Default: `/metrics`.
     #[serde(default = "metrics_path")]
     pub path: String,
 
-    /// Time between two scrapes, for example `30s`.
+    /// Time between two scrapes, for example `1m`. Default: `30s`.
     #[serde(default = "metrics_interval")]
     #[cfg_attr(feature = "crd", schemars(regex(pattern = "^([0-9]+(ms|s|m|h))+$")))]
     pub interval: String,
@@ -78,15 +78,16 @@ impl Default for Metrics {
 )]
 #[serde(rename_all = "camelCase")]
 pub struct Tracing {
-    /// Whether the server sends traces.
+    /// Whether the server sends traces. Default: false.
     #[serde(default)]
     pub enabled: bool,
 
-    /// OTLP endpoint of the collector: `http://jaeger.monitoring.svc.cluster.local:4318`.
+    /// OTLP endpoint of the collector: `http://jaeger.monitoring.svc.cluster.local:4318`. Default:
+    /// the operator's setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jaeger_endpoint: Option<String>,
 
-    /// Share of requests to trace, from 0.0 (none) to 1.0 (all).
+    /// Share of requests to trace, from 0.0 (none) to 1.0 (all). Default: 1.0.
     #[serde(default = "all")]
     #[cfg_attr(feature = "crd", schemars(range(min = 0.0, max = 1.0)))]
     pub sampling_rate: f64,
@@ -125,26 +126,27 @@ pub struct HealthProbes {
 #[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Probe {
-    /// Path to ask.
+    /// Path to ask, on `spec.port`. Default: `/health` for `liveness`, `/ready` for `readiness`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
 
-    /// Seconds from the start of the container to the first probe.
+    /// Seconds from the start of the container to the first probe. Default: 10 for `liveness`, 5
+    /// for `readiness`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "crd", schemars(range(min = 0)))]
     pub initial_delay_seconds: Option<i32>,
 
-    /// Seconds between probes.
+    /// Seconds between probes. Default: 10 for `liveness`, 5 for `readiness`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "crd", schemars(range(min = 1)))]
     pub period_seconds: Option<i32>,
 
-    /// Seconds after which a probe has failed.
+    /// Seconds after which a probe has failed. Default: 1, Kubernetes' own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "crd", schemars(range(min = 1)))]
     pub timeout_seconds: Option<i32>,
 
-    /// Failures in a row that count as one.
+    /// Failures in a row that count as one. Default: 3, Kubernetes' own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "crd", schemars(range(min = 1)))]
     pub failure_threshold: Option<i32>,

@@ -58,7 +58,7 @@ use super::Quantity;
 )]
 #[serde(rename_all = "camelCase")]
 pub struct McpPluginSpec {
-    /// Where the component comes from.
+    /// Where the component comes from: `{builtin: validation}`.
     pub source: PluginSource,
 
     /// SHA-256 of the component, 64 hexadecimal digits. A component with another one is refused.
@@ -66,7 +66,9 @@ pub struct McpPluginSpec {
     #[cfg_attr(feature = "crd", schemars(regex(pattern = "^[0-9a-f]{64}$")))]
     pub sha256: Option<String>,
 
-    /// Settings of the plugin, free-form. The plugin judges them before they are used.
+    /// Settings of the plugin, free-form: what they can be is the plugin's own, for example
+    /// `allowedRegistries: [ghcr.io/acme]` of `validation`. The plugin judges them before they are
+    /// used. Default: none.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     #[cfg_attr(
         feature = "crd",
@@ -74,31 +76,32 @@ pub struct McpPluginSpec {
     )]
     pub settings: Map<String, Value>,
 
-    /// What a finding does: `enforce` refuses the object, `warn` shows a warning to the user,
+    /// What a finding does: `enforce` (the default) refuses the object, `warn` shows a warning to the user,
     /// `audit` only records it.
     #[serde(default)]
     pub mode: Mode,
 
-    /// What happens to a request where the plugin itself fails: `Fail` refuses it, `Ignore` goes
-    /// on. In the modes `warn` and `audit` a failing plugin never refuses anything.
+    /// What happens to a request where the plugin itself fails: `Fail` (the default) refuses it,
+    /// `Ignore` goes on. In the modes `warn` and `audit` a failing plugin never refuses anything.
     #[serde(default)]
     pub failure_policy: FailurePolicy,
 
-    /// Order of plugins, smaller first. It matters for defaults, where each plugin sees what the
+    /// Order of plugins, smaller first. Default: 100. It matters for defaults, where each plugin sees what the
     /// one before it did, and for registrars, of which the first one is in force.
     #[serde(default = "default_priority")]
     pub priority: i32,
 
-    /// Which MCPServers the plugin is for. Default: all.
+    /// Which MCPServers the plugin is for; both selectors must agree. Default: all.
     #[cfg(feature = "crd")]
     #[serde(default, rename = "match")]
     pub matches: PluginMatch,
 
-    /// Time and memory for one call.
+    /// Time and memory for one call. Default: 1000 milliseconds and `64Mi`.
     #[serde(default)]
     pub limits: PluginLimits,
 
-    /// Signatures that the component must carry.
+    /// Signatures that the component must carry. Not in this version: a plugin with it is not
+    /// loaded. Pin the component with `sha256`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verify: Option<Verify>,
 
@@ -132,19 +135,23 @@ pub struct PluginSource {
     )]
     pub builtin: Option<String>,
 
-    /// Path of a file in the operator's container.
+    /// Path of a file in the operator's container: `/extra-plugins/rule.wasm`. It is looked at every
+    /// five seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
 
-    /// A key of a ConfigMap. A ConfigMap holds at most 1 MiB.
+    /// A key of a ConfigMap: `{namespace: mcp-operator-system, name: rule}`. A ConfigMap holds at
+    /// most 1 MiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_map: Option<ConfigMapSource>,
 
-    /// Reference of an OCI artifact: `ghcr.io/acme/rules@sha256:...`.
+    /// Reference of an OCI artifact: `ghcr.io/acme/rules@sha256:...`. Not in this version: a plugin
+    /// with it is not loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oci: Option<String>,
 
-    /// An `https://` URL.
+    /// An `https://` URL: `https://example.org/rule.wasm`. Not in this version: a plugin with it is
+    /// not loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "crd", schemars(regex(pattern = "^https://.+")))]
     pub url: Option<String>,
@@ -159,7 +166,7 @@ pub struct ConfigMapSource {
     pub namespace: String,
     /// Name of the ConfigMap.
     pub name: String,
-    /// Key. Default: the only key there is.
+    /// Key, for example `plugin.wasm`. Default: the only key there is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
 }
@@ -194,10 +201,10 @@ pub enum FailurePolicy {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PluginMatch {
-    /// By the labels of the namespace. Default: all.
+    /// By the labels of the namespace: `{matchLabels: {env: prod}}`. Default: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace_selector: Option<LabelSelector>,
-    /// By the labels of the MCPServer. Default: all.
+    /// By the labels of the MCPServer: `{matchLabels: {team: payments}}`. Default: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object_selector: Option<LabelSelector>,
 }
@@ -207,12 +214,13 @@ pub struct PluginMatch {
 #[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct PluginLimits {
-    /// Milliseconds that a call may take.
+    /// Milliseconds that a call may take, at most 10000. Default: 1000.
     #[serde(default = "default_timeout")]
     #[cfg_attr(feature = "crd", schemars(range(min = 1, max = 10000)))]
     pub timeout_milliseconds: i32,
 
-    /// Memory that a call may use, for example `64Mi`.
+    /// Memory that a call may use, for example `128Mi`; at most half of what the operator has for
+    /// all calls. Default: `64Mi`.
     #[serde(default = "default_memory")]
     pub memory: Quantity,
 }
@@ -239,7 +247,8 @@ impl Default for PluginLimits {
 #[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Verify {
-    /// Public keys in PEM. One of them must have signed the component.
+    /// Public keys in PEM, each beginning with `-----BEGIN PUBLIC KEY-----`. One of them must have
+    /// signed the component.
     pub public_keys: Vec<String>,
 }
 
@@ -249,7 +258,7 @@ pub struct Verify {
 #[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Connection {
-    /// Name that the plugin uses.
+    /// Name that the plugin uses, for example `litellm`.
     pub name: String,
     /// Base URL: `http://litellm-proxy.litellm.svc:4000`. Nothing outside of it is reached.
     #[cfg_attr(feature = "crd", schemars(regex(pattern = "^https?://[^/].*$")))]
@@ -260,7 +269,7 @@ pub struct Connection {
     /// Certificate authorities for `https`, in PEM. Default: the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_bundle: Option<String>,
-    /// Milliseconds that a request may take.
+    /// Milliseconds that a request may take, at most 120000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "crd", schemars(range(min = 1, max = 120_000)))]
     pub timeout_milliseconds: Option<i32>,

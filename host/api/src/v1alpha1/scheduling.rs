@@ -14,15 +14,15 @@ use super::IntOrPercent;
 )]
 #[serde(rename_all = "camelCase")]
 pub struct PodDisruptionBudget {
-    /// Whether there is a budget at all.
+    /// Whether there is a budget at all. Default: true.
     #[serde(default = "yes")]
     pub enabled: bool,
 
-    /// Pods that must stay, a number or a percentage. Default: 1, unless `maxUnavailable` is given.
+    /// Pods that must stay, a number or a percentage: `1`, `50%`. Default: 1, unless `maxUnavailable` is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_available: Option<IntOrPercent>,
 
-    /// Pods that may be away, a number or a percentage.
+    /// Pods that may be away, a number or a percentage: `1`, `50%`. Excludes `minAvailable`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_unavailable: Option<IntOrPercent>,
 }
@@ -46,11 +46,12 @@ impl Default for PodDisruptionBudget {
 #[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Affinity {
-    /// Pods of this server on different nodes: `preferred`, `required` or `none`.
+    /// Pods of this server on different nodes: `preferred` (the default), `required` or
+    /// `none`.
     #[serde(default)]
     pub pod_anti_affinity: Spread,
 
-    /// Pods of this server evenly over zones: `preferred`, `required` or `none`.
+    /// Pods of this server evenly over zones: `preferred` (the default), `required` or `none`.
     #[serde(default)]
     pub zone_spread: Spread,
 }
@@ -79,12 +80,12 @@ pub enum Spread {
 )]
 #[serde(rename_all = "camelCase")]
 pub struct Autoscaling {
-    /// Fewest pods.
+    /// Fewest pods. Default: 2.
     #[serde(default = "two")]
     #[cfg_attr(feature = "crd", schemars(range(min = 1)))]
     pub min_replicas: i32,
 
-    /// Most pods.
+    /// Most pods, for example 10.
     #[cfg_attr(feature = "crd", schemars(range(min = 1)))]
     pub max_replicas: i32,
 
@@ -97,7 +98,7 @@ pub struct Autoscaling {
     #[cfg_attr(feature = "crd", schemars(range(min = 1)))]
     pub target_cpu_utilization_percentage: Option<i32>,
 
-    /// Use of memory to keep, in percent of the requests.
+    /// Use of memory to keep, in percent of the requests, for example 70. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "crd", schemars(range(min = 1)))]
     pub target_memory_utilization_percentage: Option<i32>,

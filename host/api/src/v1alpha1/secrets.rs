@@ -19,11 +19,12 @@ pub struct Secret {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aws_secret_key: Option<String>,
 
-    /// Property inside the secret's value, if that is a JSON document.
+    /// Property inside the secret's value, if that is a JSON document: `token`. Default: the whole
+    /// value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub property: Option<String>,
 
-    /// The server also starts without it.
+    /// The server also starts without it. Default: false.
     #[serde(default)]
     pub optional: bool,
 

@@ -60,33 +60,35 @@ use super::{
 pub struct McpServerSpec {
     /// What kind of thing stands behind the server: `external-saas` (a service on the Internet,
     /// such as GitHub), `aws-service` (an AWS API, reached with `aws.iamRole`), or `internal-api`
-    /// (something in your own network).
+    /// (something in your own network). Default: `internal-api`.
     #[serde(rename = "type", default)]
     pub server_type: ServerType,
 
     /// How clients speak to the server: `sse` (server-sent events) or `http` (streamable HTTP).
+    /// Default: `sse`.
     #[serde(default)]
     pub transport: Transport,
 
     /// Container image of the server.
     pub image: Image,
 
-    /// Port that the server listens on, in the container and on the Service.
+    /// Port that the server listens on, in the container and on the Service. Default: 8080.
     #[serde(default = "default_port")]
     #[cfg_attr(feature = "crd", schemars(range(min = 1, max = 65535)))]
     pub port: i32,
 
     /// Path of the MCP endpoint. Default: `/mcp` for transport `http`, `/sse` for `sse`. LiteLLM
-    /// uses the URL exactly as it is, so a wrong path shows as a server without tools.
+    /// uses the URL exactly as it is, so a wrong path shows as a server without tools. For example
+    /// `/api/mcp`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
 
-    /// Number of pods. Ignored where `autoscaling` is given.
+    /// Number of pods. Default: 2. Ignored where `autoscaling` is given.
     #[serde(default = "default_replicas")]
     #[cfg_attr(feature = "crd", schemars(range(min = 0)))]
     pub replicas: i32,
 
-    /// Scales the number of pods by load (a HorizontalPodAutoscaler).
+    /// Scales the number of pods by load (a HorizontalPodAutoscaler). Default: not at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autoscaling: Option<Autoscaling>,
 
@@ -103,31 +105,34 @@ pub struct McpServerSpec {
     #[serde(default)]
     pub resources: Resources,
 
-    /// Replaces the image's entry point.
+    /// Replaces the image's entry point, one word an item: `["python", "-m", "server"]`. Default:
+    /// the image's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub command: Vec<String>,
 
-    /// Arguments of the entry point.
+    /// Arguments of the entry point, one word an item: `["--log-level", "debug"]`. Default: the
+    /// image's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<String>,
 
-    /// Environment variables. They win over what `config` and `secrets` define.
+    /// Environment variables: `[{name: LOG_LEVEL, value: debug}]`. They win over what `config` and `secrets` define.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "crd", x_kube(merge_strategy = kube::core::ListMerge::Map(vec!["name".into()])))]
     pub env: Vec<EnvVar>,
 
-    /// Secrets with registry credentials, in the namespace of the MCPServer.
+    /// Secrets with registry credentials, in the namespace of the MCPServer: `[{name: ghcr}]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub image_pull_secrets: Vec<LocalReference>,
 
-    /// Seconds that a pod has to end its sessions before it is killed.
+    /// Seconds that a pod has to end its sessions before it is killed. Default: 30.
     #[serde(default = "default_grace")]
     #[cfg_attr(feature = "crd", schemars(range(min = 0)))]
     pub termination_grace_period_seconds: i64,
 
     /// Configuration that is not secret, free-form. It becomes a ConfigMap: the file
     /// `/etc/mcp/config.yaml` with all of it, and an environment variable for each top-level scalar
-    /// (`githubOrg` becomes `GITHUB_ORG`).
+    /// (`githubOrg` becomes `GITHUB_ORG`). Variables that the system itself reads, such as `PATH`, `HOME` and those of
+    /// the dynamic linker, are never made of it: `path` and `home` are in the file only.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     #[cfg_attr(
         feature = "crd",

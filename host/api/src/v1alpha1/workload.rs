@@ -24,7 +24,7 @@ pub struct Image {
     #[cfg_attr(feature = "crd", schemars(regex(pattern = r"^sha256:[0-9a-f]{64}$")))]
     pub digest: Option<String>,
 
-    /// When to pull the image: `IfNotPresent`, `Always` or `Never`.
+    /// When to pull the image: `IfNotPresent` (the default), `Always` or `Never`.
     #[serde(default)]
     pub pull_policy: PullPolicy,
 }
@@ -82,11 +82,11 @@ pub struct Resources {
 )]
 #[serde(rename_all = "camelCase")]
 pub struct EnvVar {
-    /// Name of the variable.
+    /// Name of the variable, for example `LOG_LEVEL`.
     #[cfg_attr(feature = "crd", schemars(regex(pattern = "^[A-Za-z_][A-Za-z0-9_]*$")))]
     pub name: String,
 
-    /// Its value.
+    /// Its value, for example `debug`. Default: empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
 
@@ -105,11 +105,15 @@ pub struct EnvVar {
 )]
 #[serde(rename_all = "camelCase")]
 pub struct EnvVarSource {
-    /// A key of a Secret in the same namespace.
+    /// A key of a Secret in the same namespace: `{name: github, key: token}`. Pods read it when they start: where the
+    /// Secret has the label `mcp.litellm.ai/server` with the name of the MCPServer, a change of its data replaces them,
+    /// and otherwise it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_key_ref: Option<KeySelector>,
 
-    /// A key of a ConfigMap in the same namespace.
+    /// A key of a ConfigMap in the same namespace: `{name: settings, key: region}`. Pods read it when they start, and a
+    /// change of it does not replace them: `kubectl rollout restart deployment mcp-NAME` does. What is in `config`
+    /// replaces them by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_map_key_ref: Option<KeySelector>,
 }
@@ -122,7 +126,7 @@ pub struct KeySelector {
     pub name: String,
     /// Key in its data.
     pub key: String,
-    /// Start the pod even if the object or the key does not exist.
+    /// Start the pod even if the object or the key does not exist. Default: false.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub optional: bool,
 }

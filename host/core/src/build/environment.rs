@@ -8,9 +8,12 @@ use kube::ResourceExt;
 use mcp_operator_api::v1alpha1::{self as api, McpServer, Secret};
 
 use super::Settings;
+use super::authority::Authority;
 use super::config_map::{scalars, variable_name};
 use super::external_secret::secret_object_name;
 use super::metadata::child_name;
+
+const OTLP_GRPC_PORT: u16 = 4317;
 
 /// All variables, sorted by name: an order that depends on nothing else never makes a new rollout.
 pub(super) fn build(server: &McpServer, settings: &Settings) -> Vec<EnvVar> {
@@ -33,7 +36,7 @@ pub(super) fn build(server: &McpServer, settings: &Settings) -> Vec<EnvVar> {
 
 fn config(server: &McpServer) -> impl Iterator<Item = EnvVar> {
     let map = child_name(&server.name_any());
-    scalars(server).map(move |(name, _)| {
+    scalars(&server.spec.config).map(move |(name, _)| {
         let selector = ConfigMapKeySelector {
             name: map.clone(),
             key: name.clone(),
@@ -69,7 +72,8 @@ fn tracing(server: &McpServer, settings: &Settings) -> impl Iterator<Item = EnvV
                 text("JAEGER_ENDPOINT", &endpoint),
                 text("JAEGER_SAMPLING_RATE", &rate),
                 text("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint),
-                text("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
+                text("OTEL_EXPORTER_OTLP_PROTOCOL", protocol(&endpoint)),
+                text("OTEL_RESOURCE_ATTRIBUTES", &resource_attributes(server)),
                 text("OTEL_SERVICE_NAME", &child_name(&server.name_any())),
                 text("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"),
                 text("OTEL_TRACES_SAMPLER_ARG", &rate),
@@ -78,6 +82,20 @@ fn tracing(server: &McpServer, settings: &Settings) -> impl Iterator<Item = EnvV
         None => Vec::new(),
     };
     variables.into_iter()
+}
+
+/// Port 4317 is where OTLP speaks gRPC; an exporter that speaks HTTP there loses everything without a word.
+fn protocol(endpoint: &str) -> &'static str {
+    match Authority::of(endpoint).port {
+        Some(OTLP_GRPC_PORT) => "grpc",
+        _ => "http/protobuf",
+    }
+}
+
+/// Servers of the same name in two namespaces are two.
+fn resource_attributes(server: &McpServer) -> String {
+    let namespace = server.namespace().unwrap_or_default();
+    format!("service.namespace={namespace}")
 }
 
 fn secret_variable(server: &McpServer, secret: &Secret) -> EnvVar {

@@ -51,16 +51,29 @@ pub(super) fn secret_object_name(server: &McpServer, secret: &Secret) -> String 
     if !secret.optional {
         return name;
     }
-    let suffix = secret.name.to_ascii_lowercase().replace(['_', '.'], "-");
+    let suffix = suffix(secret);
     let readable = format!("{name}-{suffix}");
-    if readable.len() <= LONGEST_NAME && !readable.ends_with('-') {
+    let is_taken = suffix != secret.name
+        && server.spec.secrets.iter().any(|other| {
+            other.optional && other.name != secret.name && self::suffix(other) == suffix
+        });
+    if readable.len() <= LONGEST_NAME && !readable.ends_with('-') && !is_taken {
+        return readable;
+    }
+    // Cut, or one of two that read the same: a hash of the whole name keeps it the only one.
+    let hash = hex::encode(&Sha256::digest(&secret.name)[..4]);
+    let room = LONGEST_NAME - hash.len() - 1;
+    let readable = if is_taken && readable.len() <= room {
         readable
     } else {
-        // Cut, with a hash of the whole name so that it stays the only one.
-        let hash = hex::encode(&Sha256::digest(&secret.name)[..4]);
-        let room = LONGEST_NAME - hash.len() - 1;
-        format!("{}-{hash}", &name[..name.len().min(room)])
-    }
+        name
+    };
+    format!("{}-{hash}", &readable[..readable.len().min(room)])
+}
+
+/// What an optional secret's object is named after: `a_b`, `a.b` and `A-B` read the same.
+fn suffix(secret: &Secret) -> String {
+    secret.name.to_ascii_lowercase().replace(['_', '.'], "-")
 }
 
 fn by_object(server: &McpServer) -> BTreeMap<String, Vec<&Secret>> {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::{Resource, ResourceExt};
-use mcp_operator_api::names::labels;
+use mcp_operator_api::names::{annotations, labels};
 use mcp_operator_api::v1alpha1::McpServer;
 
 use super::Settings;
@@ -58,11 +58,42 @@ pub(super) fn object_meta(server: &McpServer) -> ObjectMeta {
         name: Some(child_name(&server.name_any())),
         namespace: Some(namespace(server)),
         labels: Some(all_labels(server)),
-        owner_references: server.controller_owner_ref(&()).map(|owner| vec![owner]),
+        owner_references: owner(server).map(|owner| vec![owner]),
         ..ObjectMeta::default()
     }
 }
 
-fn namespace(server: &McpServer) -> String {
+/// Metadata of an object of this server in another namespace. An owner reference would name an MCPServer of that namespace
+/// and so delete the object; a label and an annotation name ours instead.
+pub(super) fn object_meta_elsewhere(server: &McpServer, elsewhere: &str) -> ObjectMeta {
+    let mut labels = all_labels(server);
+    labels.insert(labels::SERVER_NAMESPACE.into(), namespace(server));
+    let annotations = server
+        .uid()
+        .map(|uid| BTreeMap::from([(annotations::SERVER_UID.into(), uid)]));
+    ObjectMeta {
+        name: Some(name_elsewhere(server)),
+        namespace: Some(elsewhere.to_owned()),
+        labels: Some(labels),
+        annotations,
+        ..ObjectMeta::default()
+    }
+}
+
+/// `mcp.<namespace>.<name>`: the only one of all namespaces, since neither of the two can have a dot in it.
+pub(super) fn name_elsewhere(server: &McpServer) -> String {
+    format!("mcp.{}.{}", namespace(server), server.name_any())
+}
+
+/// Who deletes an MCPServer in the foreground waits until its objects are gone.
+fn owner(server: &McpServer) -> Option<OwnerReference> {
+    let owner = server.controller_owner_ref(&())?;
+    Some(OwnerReference {
+        block_owner_deletion: Some(true),
+        ..owner
+    })
+}
+
+pub(super) fn namespace(server: &McpServer) -> String {
     server.namespace().unwrap_or_default()
 }

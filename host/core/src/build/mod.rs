@@ -1,9 +1,10 @@
 //! From an MCPServer to the objects that it becomes. Pure and infallible: what could be wrong with
-//! a specification is said before, by rules.
+//! a specification is said before, by rules, or by [`config_errors`].
 //!
 //! One file for each kind. Objects that are not wanted are simply not in the result.
 
 mod affinity;
+mod authority;
 mod config_map;
 mod container;
 mod deployment;
@@ -23,9 +24,11 @@ use mcp_operator_api::v1alpha1::McpServer;
 
 use crate::manifest::Manifest;
 
+pub use config_map::errors as config_errors;
 pub use external_secret::{SecretObject, secret_objects};
 pub use metadata::{child_name, selector, service_url};
 pub use pod_disruption_budget::withheld as disruption_budget_withheld;
+pub use service_monitor::place as service_monitor_place;
 
 /// What the operator's administrator decides for all servers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +45,8 @@ pub struct Settings {
     pub secret_store: SecretStoreSettings,
     /// Labels by which Prometheus finds ServiceMonitors.
     pub service_monitor_labels: BTreeMap<String, String>,
+    /// Namespace in which Prometheus looks for ServiceMonitors. None: that of each MCPServer.
+    pub service_monitor_namespace: Option<String>,
 }
 
 /// Where secrets come from, if an MCPServer does not say.
@@ -74,6 +79,7 @@ impl Default for Settings {
             monitoring_namespaces: vec!["monitoring".into()],
             secret_store: SecretStoreSettings::default(),
             service_monitor_labels: BTreeMap::from([("release".into(), "kube-prometheus".into())]),
+            service_monitor_namespace: None,
         }
     }
 }

@@ -8,9 +8,11 @@ use k8s_openapi::api::networking::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use kube::ResourceExt;
 use mcp_operator_api::v1alpha1::{EgressRule, McpServer};
 
 use super::Settings;
+use super::authority::Authority;
 use super::container::metrics_port;
 use super::environment::tracing_endpoint;
 use super::metadata::{object_meta, selector};
@@ -83,16 +85,15 @@ fn names() -> NetworkPolicyEgressRule {
     }
 }
 
-/// The collector of traces, if it is a Service of the cluster: `http://<service>.<namespace>.svc...`.
+/// The collector of traces, if it is a Service of the cluster.
 fn traces(server: &McpServer, settings: &Settings) -> Option<NetworkPolicyEgressRule> {
     let endpoint = tracing_endpoint(server, settings)?;
-    let authority = endpoint.split("://").nth(1)?.split('/').next()?;
-    let (host, port) = authority.split_once(':').unwrap_or((authority, ""));
-    let mut labels = host.split('.').skip(1);
-    let (collector, is_service) = (labels.next()?, labels.next() == Some("svc"));
-    is_service.then(|| NetworkPolicyEgressRule {
+    let authority = Authority::of(&endpoint);
+    let own = server.namespace().unwrap_or_default();
+    let collector = authority.namespace_of_service(&own, &settings.cluster_domain)?;
+    Some(NetworkPolicyEgressRule {
         to: Some(vec![namespace(collector)]),
-        ports: Some(vec![tcp(port.parse().unwrap_or(OTLP_PORT))]),
+        ports: Some(vec![tcp(authority.port.map_or(OTLP_PORT, i32::from))]),
     })
 }
 

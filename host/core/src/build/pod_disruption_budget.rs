@@ -8,7 +8,7 @@ use mcp_operator_api::v1alpha1::{IntOrPercent, McpServer};
 use super::metadata::{object_meta, selector};
 use crate::manifest::{ManagedKind, Manifest};
 
-/// None for a single pod of which at least one must stay: no node could ever be drained.
+/// None where no pod could ever go, such as for a single one that must stay: no node could be drained.
 pub(super) fn build(server: &McpServer) -> Option<Manifest> {
     let budget = &server.spec.pod_disruption_budget;
     if !budget.enabled || withheld(server) {
@@ -25,7 +25,8 @@ pub(super) fn build(server: &McpServer) -> Option<Manifest> {
             match_labels: Some(selector(server)),
             ..LabelSelector::default()
         }),
-        ..PodDisruptionBudgetSpec::default()
+        // A pod that does not serve has nothing to lose, and must not keep a node from being drained.
+        unhealthy_pod_eviction_policy: Some("AlwaysAllow".into()),
     };
     let budget = PodDisruptionBudget {
         metadata: object_meta(server),
@@ -49,11 +50,21 @@ fn blocks_every_drain(server: &McpServer) -> bool {
         .as_ref()
         .map_or(server.spec.replicas, |scaling| scaling.min_replicas);
     match (&budget.min_available, &budget.max_unavailable) {
-        (_, Some(IntOrPercent::Int(away))) => *away == 0,
-        (_, Some(IntOrPercent::Percent(away))) => away == "0%",
-        (Some(IntOrPercent::Int(stay)), _) => pods <= *stay,
-        (Some(IntOrPercent::Percent(stay)), _) => stay == "100%" || pods <= 1,
+        (_, Some(away)) => number(away, pods) == 0,
+        (Some(stay), None) => pods <= number(stay, pods),
         (None, None) => pods <= 1,
+    }
+}
+
+/// As Kubernetes counts: a part of a pod is a whole one, so 51% of two pods are both.
+fn number(value: &IntOrPercent, pods: i32) -> i32 {
+    match value {
+        IntOrPercent::Int(number) => *number,
+        IntOrPercent::Percent(percent) => {
+            let percent: i64 = percent.trim_end_matches('%').parse().unwrap_or_default();
+            let pods = (i64::from(pods) * percent + 99) / 100;
+            i32::try_from(pods).unwrap_or(i32::MAX)
+        }
     }
 }
 

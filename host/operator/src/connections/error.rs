@@ -1,8 +1,7 @@
 //! Why a request of a registrar has no answer.
 
-use std::time::Duration;
-
 use mcp_operator_core::retry::ErrorClass;
+use mcp_operator_core::steps::Reach;
 use thiserror::Error;
 
 /// Why a request was not sent, or was not answered as it should be. No credential is in any of them.
@@ -40,6 +39,14 @@ pub enum ExchangeError {
         /// In the words of the network.
         why: String,
     },
+    /// The service took the request, and hung up without an answer.
+    #[error("connection {connection}: {why}")]
+    Interrupted {
+        /// Name of the connection.
+        connection: String,
+        /// In the words of the network.
+        why: String,
+    },
     /// No answer came in time.
     #[error("connection {connection}: no answer within {milliseconds} ms")]
     Timeout {
@@ -67,8 +74,12 @@ pub enum ExchangeError {
         status: u16,
         /// Beginning of the answer. Empty where it could tell about the credential.
         said: String,
-        /// When the service wants to be asked again.
-        retry_after: Option<Duration>,
+    },
+    /// The service has asked to be left alone for a while, and is.
+    #[error("connection {connection}: the service has asked to be left alone for a while")]
+    LeftAlone {
+        /// Name of the connection.
+        connection: String,
     },
 }
 
@@ -96,7 +107,10 @@ impl ExchangeError {
             Self::NoConnection { .. } => ErrorClass::Terminal,
             Self::Forbidden { .. } => ErrorClass::PluginGuest,
             Self::NoCredential { .. } | Self::TooLarge { .. } => ErrorClass::External,
-            Self::Unreachable { .. } | Self::Timeout { .. } => ErrorClass::Transient,
+            Self::Unreachable { .. }
+            | Self::Interrupted { .. }
+            | Self::Timeout { .. }
+            | Self::LeftAlone { .. } => ErrorClass::Transient,
             Self::Status { status, .. } => status_class(*status),
         }
     }
@@ -107,32 +121,31 @@ impl ExchangeError {
             Self::NoConnection { .. } => "NoConnection",
             Self::NoCredential { .. } => "CredentialUnavailable",
             Self::Forbidden { .. } => "RequestForbidden",
-            Self::Unreachable { .. } => "ConnectionFailed",
+            Self::Unreachable { .. } | Self::Interrupted { .. } => "ConnectionFailed",
             Self::Timeout { .. } => "Timeout",
             Self::TooLarge { .. } => "AnswerTooLarge",
             Self::Status {
                 status: 401 | 403, ..
             } => "AccessDenied",
-            Self::Status { status: 429, .. } => "TooManyRequests",
+            Self::Status { status: 429, .. } | Self::LeftAlone { .. } => "TooManyRequests",
             Self::Status { status: 500.., .. } => "GatewayError",
             Self::Status { .. } => "RequestRefused",
         }
     }
 
-    /// When the service wants to be asked again.
-    pub fn retry_after(&self) -> Option<Duration> {
+    /// What else would fare no better now. A service that fails at one request (500) may well do the next one.
+    pub fn reach(&self) -> Reach {
         match self {
-            Self::Status { retry_after, .. } => *retry_after,
-            _ => None,
-        }
-    }
-
-    /// Whether other requests over the same connection would fare no better now.
-    pub fn is_of_connection(&self) -> bool {
-        match self {
-            Self::Status { status, .. } => matches!(status, 401 | 403 | 429 | 500..),
-            Self::Forbidden { .. } => false,
-            _ => true,
+            Self::Status {
+                status: 401 | 403 | 429 | 502..=504,
+                ..
+            }
+            | Self::NoConnection { .. }
+            | Self::NoCredential { .. }
+            | Self::Unreachable { .. }
+            | Self::LeftAlone { .. } => Reach::Connection,
+            Self::Interrupted { .. } | Self::Timeout { .. } => Reach::Silence,
+            Self::Status { .. } | Self::Forbidden { .. } | Self::TooLarge { .. } => Reach::Step,
         }
     }
 }
@@ -143,27 +156,29 @@ mod tests {
 
     #[test]
     fn the_class_decides_about_trying_again() {
-        for (status, class, category, of_connection) in [
-            (400, ErrorClass::Conflict, "RequestRefused", false),
-            (401, ErrorClass::Terminal, "AccessDenied", true),
-            (409, ErrorClass::Conflict, "RequestRefused", false),
-            (422, ErrorClass::Terminal, "RequestRefused", false),
-            (429, ErrorClass::Transient, "TooManyRequests", true),
-            (503, ErrorClass::Transient, "GatewayError", true),
+        use Reach::{Connection, Step};
+        for (status, class, category, reach) in [
+            (400, ErrorClass::Conflict, "RequestRefused", Step),
+            (401, ErrorClass::Terminal, "AccessDenied", Connection),
+            (409, ErrorClass::Conflict, "RequestRefused", Step),
+            (422, ErrorClass::Terminal, "RequestRefused", Step),
+            (429, ErrorClass::Transient, "TooManyRequests", Connection),
+            (500, ErrorClass::Transient, "GatewayError", Step),
+            (502, ErrorClass::Transient, "GatewayError", Connection),
+            (503, ErrorClass::Transient, "GatewayError", Connection),
         ] {
             let error = ExchangeError::Status {
                 connection: "litellm".into(),
                 request: "POST /v1/mcp/server".into(),
                 status,
                 said: String::new(),
-                retry_after: None,
             };
             assert_eq!(
                 (error.class(), error.category()),
                 (class, category),
                 "{status}"
             );
-            assert_eq!(error.is_of_connection(), of_connection, "{status}");
+            assert_eq!(error.reach(), reach, "{status}");
         }
     }
 }

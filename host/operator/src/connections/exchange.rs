@@ -191,9 +191,13 @@ fn failure(endpoint: &Endpoint, error: &reqwest::Error) -> ExchangeError {
     while let Some(deeper) = cause.source() {
         cause = deeper;
     }
-    ExchangeError::Unreachable {
-        connection,
-        why: format!("{} cannot be reached: {cause}", endpoint.base),
+    let base = &endpoint.base;
+    if error.is_connect() {
+        let why = format!("{base} cannot be reached: {cause}");
+        ExchangeError::Unreachable { connection, why }
+    } else {
+        let why = format!("{base} does not answer: {cause}");
+        ExchangeError::Interrupted { connection, why }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The credentials of one pass.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
@@ -10,6 +12,7 @@ use reqwest::header::HeaderValue;
 use super::endpoint::{Connections, Endpoint};
 use super::error::ExchangeError;
 use super::exchange::{Purpose, exchange};
+use super::left_alone::LeftAlone;
 
 /// A credential, as bytes that no formatting shows.
 pub(super) struct Credential {
@@ -25,18 +28,33 @@ type Opened<'a> = (&'a Endpoint, Result<Option<Credential>, String>);
 /// Connections with their credentials. For one pass: the next one reads the Secrets again.
 pub struct Session<'a> {
     opened: Vec<Opened<'a>>,
+    left_alone: LeftAlone,
 }
 
 impl<'a> Session<'a> {
     /// Reads the credentials. One that cannot be had fails the requests that need it, and no other.
-    pub async fn open(client: &kube::Client, connections: &'a Connections) -> Session<'a> {
+    pub async fn open(
+        client: &kube::Client,
+        connections: &'a Connections,
+        left_alone: &LeftAlone,
+    ) -> Session<'a> {
         let mut opened = Vec::new();
         for endpoint in connections.endpoints() {
             opened.push(open(client, endpoint));
         }
         Session {
             opened: join_all(opened).await,
+            left_alone: left_alone.clone(),
         }
+    }
+
+    /// How long it takes until all services may be asked again.
+    pub fn wait(&self) -> Option<Duration> {
+        let waits = self
+            .opened
+            .iter()
+            .filter_map(|(endpoint, _)| self.left_alone.remaining(&endpoint.base));
+        waits.max()
     }
 
     /// Sends a request.
@@ -60,7 +78,14 @@ impl<'a> Session<'a> {
                 connection: endpoint.name.clone(),
                 why: why.clone(),
             })?;
-        exchange(endpoint, credential.as_ref(), request, purpose).await
+        if self.left_alone.remaining(&endpoint.base).is_some() {
+            return Err(ExchangeError::LeftAlone {
+                connection: endpoint.name.clone(),
+            });
+        }
+        let answer = exchange(endpoint, credential.as_ref(), request, purpose).await?;
+        self.left_alone.heed(&endpoint.base, &answer);
+        Ok(answer)
     }
 }
 

@@ -39,7 +39,7 @@ impl Admission {
         let decoded = self.definition.decode(object).map_err(Answer::BadRequest)?;
 
         let request = request_for(&self.definition, &decoded).map_err(Answer::Unanswered)?;
-        let response = webhook::mutate(&self.state, &request).await;
+        let response = webhook::mutate(&self.state, &request, None).await;
         let patch = response.patch.clone();
         passed(response, warnings)?;
         let mut admitted = patched(decoded, patch).map_err(Answer::Unanswered)?;
@@ -48,7 +48,10 @@ impl Admission {
         judge_by_schema(&self.definition, &admitted)?;
 
         let request = request_for(&self.definition, &admitted).map_err(Answer::Unanswered)?;
-        passed(webhook::validate(&self.state, &request).await, warnings)?;
+        passed(
+            webhook::validate(&self.state, &request, None).await,
+            warnings,
+        )?;
         Ok(Answer::Admitted(admitted))
     }
 }

@@ -1,20 +1,18 @@
 //! Everything that is checked before a plugin is in force.
 
-use std::path::Path;
 use std::time::Duration;
 
 use kube::ResourceExt;
 use mcp_operator_api::v1alpha1::{FailurePolicy, McpPlugin, McpPluginSpec, Mode, PluginSource};
 use mcp_operator_core::admission::PluginFailure;
 use mcp_operator_core::quantity::whole_units;
-use mcp_plugin_host::contract::{Description, Severity};
-use mcp_plugin_host::{Blame, Host, Interfaces, Limits, Plugin, PluginError};
+use mcp_plugin_host::contract::{Description, Finding};
+use mcp_plugin_host::{Blame, Digest, Fault, Host, Interfaces, Limits, Plugin, PluginError};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::convert;
 use super::matching::Matching;
-use super::source::{self, ConfigMaps};
+use super::source::{self, SourceError};
 use super::subject::{CONTEXT, Subject};
 use crate::connections::Connections;
 
@@ -92,7 +90,7 @@ pub(super) fn failure(error: &PluginError) -> PluginFailure {
     PluginFailure {
         category: error.category(),
         guest: error.blame() == Blame::Guest,
-        message: error.to_string(),
+        message: convert::short(&error.to_string()),
     }
 }
 
@@ -103,6 +101,8 @@ pub struct Rejection {
     pub category: &'static str,
     /// One sentence.
     pub message: String,
+    /// It is the operator's fault, not the component's.
+    pub ours: bool,
     /// Nobody changed anything, and yet it may go better next time.
     pub retry: bool,
 }
@@ -112,28 +112,48 @@ impl Rejection {
         Self {
             category,
             message: message.into(),
+            ours: false,
             retry: false,
         }
     }
-}
 
-impl Rejection {
     /// About what a source holds.
-    fn of(source: &PluginSource, error: PluginError) -> Self {
-        let rejection = Self::from(error);
-        Self {
-            message: format!("{}: {}", source::describe(source), rejection.message),
-            ..rejection
-        }
-    }
-}
-
-impl From<PluginError> for Rejection {
-    fn from(error: PluginError) -> Self {
+    fn of(source: &PluginSource, error: &PluginError) -> Self {
+        let ours = error.blame() == Blame::Host;
+        // On a machine that is busy, what is fast enough takes long.
+        let took_long = matches!(
+            error.fault(),
+            Fault::CompileTimeout { .. } | Fault::DeadlineExceeded { .. }
+        );
         Self {
             category: error.category(),
-            message: error.to_string(),
-            retry: error.blame() == Blame::Host,
+            message: format!(
+                "{}: {}",
+                source::describe(source),
+                convert::short(&error.to_string())
+            ),
+            ours,
+            retry: ours || took_long,
+        }
+    }
+
+    /// About bytes that could not be read.
+    pub(super) fn unread(error: &SourceError) -> Self {
+        Self {
+            retry: true,
+            ..Self::new(error.category(), error.to_string())
+        }
+    }
+
+    /// The attempt itself broke.
+    pub(super) fn panicked() -> Self {
+        Self {
+            ours: true,
+            retry: true,
+            ..Self::new(
+                "HostFailed",
+                "the operator failed while it loaded the component; its log says where",
+            )
         }
     }
 }
@@ -145,65 +165,46 @@ pub(super) struct Version {
     spec: String,
 }
 
-/// What comes of trying.
-pub(super) enum Attempt {
-    /// It is what was tried before.
-    Unchanged,
-    /// It can be put into force, or not.
-    Tried(Option<Version>, Result<Box<ActivePlugin>, Rejection>),
-}
-
-/// Reads the component, and everything else unless it is what was tried before.
-pub(super) async fn attempt(
-    maps: &ConfigMaps,
-    host: &Host,
-    builtin: &Path,
-    plugin: &McpPlugin,
-    tried: Option<&Version>,
-) -> Attempt {
-    let bytes = match source::read(maps, builtin, &plugin.spec.source).await {
-        Ok(bytes) => bytes,
-        Err(error) => {
-            let rejection = Rejection {
-                category: error.category(),
-                message: error.to_string(),
-                retry: true,
-            };
-            return Attempt::Tried(None, Err(rejection));
+impl Version {
+    /// This component, with what the MCPPlugin says.
+    pub(super) fn new(component: Digest, plugin: &McpPlugin) -> Self {
+        Self {
+            digest: component.to_string(),
+            spec: serde_json::to_string(&plugin.spec).unwrap_or_default(),
         }
-    };
-    let spec = serde_json::to_string(&plugin.spec).unwrap_or_default();
-    let version = Version {
-        digest: hex::encode(Sha256::digest(&bytes)),
-        spec,
-    };
-    if tried == Some(&version) {
-        return Attempt::Unchanged;
     }
-    let result = activate(host, plugin, &bytes, &version).await;
-    Attempt::Tried(Some(version), result.map(Box::new))
+
+    #[cfg(test)]
+    pub(super) fn of(digest: &str) -> Self {
+        Self {
+            digest: digest.into(),
+            spec: String::new(),
+        }
+    }
 }
 
-async fn activate(
+/// Loads the component, and puts it into force if it passes.
+pub(super) async fn activate(
     host: &Host,
     wanted: &McpPlugin,
-    bytes: &[u8],
     version: &Version,
+    load: impl AsyncFnOnce() -> Result<Plugin, PluginError>,
 ) -> Result<ActivePlugin, Rejection> {
     let (name, spec) = (wanted.name_any(), &wanted.spec);
     refuse_unsupported(spec)?;
     refuse_other_digest(spec, &version.digest)?;
-    let limits = limits(spec)?;
+    let limits = limits(spec, host.largest_memory())?;
     let connections = Connections::new(&spec.connections)
         .map_err(|message| Rejection::new("InvalidConnection", message))?;
     let matching = Matching::new(&spec.matches)
         .map_err(|message| Rejection::new("InvalidSelector", message))?;
-    let about_component = |error: PluginError| Rejection::of(&spec.source, error);
-    let plugin = host.load(&name, bytes).await.map_err(about_component)?;
+    let about_component = |error: PluginError| Rejection::of(&spec.source, &error);
+    let plugin = load().await.map_err(about_component)?;
     let description = plugin.describe(&limits).await.map_err(about_component)?;
     refuse_unknown_context(&description)?;
     let settings = Value::Object(spec.settings.clone()).to_string();
-    accept_settings(&plugin, &settings, &limits).await?;
+    let judged = plugin.validate_settings(&settings, &limits).await;
+    accept_settings(judged.map_err(about_component)?)?;
     let fingerprint = format!("{name} {} {}", version.digest, version.spec);
     Ok(ActivePlugin {
         name,
@@ -240,7 +241,7 @@ fn refuse_other_digest(spec: &McpPluginSpec, digest: &str) -> Result<(), Rejecti
     }
 }
 
-fn limits(spec: &McpPluginSpec) -> Result<Limits, Rejection> {
+fn limits(spec: &McpPluginSpec, largest: usize) -> Result<Limits, Rejection> {
     let memory = &spec.limits.memory;
     let bytes = whole_units(&memory.0).and_then(|bytes| usize::try_from(bytes).ok());
     let bytes = bytes.ok_or_else(|| {
@@ -249,6 +250,13 @@ fn limits(spec: &McpPluginSpec) -> Result<Limits, Rejection> {
             format!("spec.limits.memory: {memory} is no quantity such as 64Mi"),
         )
     })?;
+    if bytes > largest {
+        let message = format!(
+            "spec.limits.memory: {memory} is more than the {} MiB that the operator has for one call",
+            largest >> 20
+        );
+        return Err(Rejection::new("InvalidLimits", message));
+    }
     let timeout =
         Duration::from_millis(u64::try_from(spec.limits.timeout_milliseconds).unwrap_or_default());
     Ok(Limits {
@@ -275,16 +283,11 @@ fn refuse_unknown_context(description: &Description) -> Result<(), Rejection> {
     }
 }
 
-async fn accept_settings(
-    plugin: &Plugin,
-    settings: &str,
-    limits: &Limits,
-) -> Result<(), Rejection> {
-    let findings = plugin.validate_settings(settings, limits).await?;
-    let errors: Vec<String> = findings
+fn accept_settings(findings: Vec<Finding>) -> Result<(), Rejection> {
+    let errors: Vec<String> = convert::findings(findings)
         .into_iter()
-        .filter(|finding| finding.severity == Severity::Error)
-        .map(|finding| convert::below("spec.settings", convert::finding(finding).error).to_string())
+        .filter(|finding| !finding.warning)
+        .map(|finding| convert::below("spec.settings", finding.error).to_string())
         .collect();
     if errors.is_empty() {
         Ok(())

@@ -8,25 +8,59 @@ use mcp_operator_core::patch::ObjectPatch;
 use mcp_plugin_host::contract::{self, Severity};
 use serde_json::Value;
 
+use crate::text::one_line;
+
 /// Longest text of a plugin that goes into an error, in bytes: an answer to a user is no place for novels.
-const LONGEST_TEXT: usize = 4096;
+const LONGEST_TEXT: usize = 1024;
+/// The most findings of one answer that are told one by one.
+const MOST_FINDINGS: usize = 100;
+/// Rule of the finding that stands for those that are not told.
+const MORE: &str = "more-findings";
+
+/// The findings of one answer: errors first if there are more than anybody reads.
+pub(super) fn findings(said: Vec<contract::Finding>) -> Vec<Finding> {
+    if said.len() <= MOST_FINDINGS {
+        return said.into_iter().map(finding).collect();
+    }
+    let (errors, warnings): (Vec<_>, Vec<_>) = said
+        .into_iter()
+        .partition(|finding| finding.severity == Severity::Error);
+    let errors_left_out = errors.len() > MOST_FINDINGS;
+    let left_out = errors.len() + warnings.len() - MOST_FINDINGS;
+    let told = errors.into_iter().chain(warnings).take(MOST_FINDINGS);
+    let more = Finding {
+        error: FieldError {
+            field: String::new(),
+            error_type: ErrorType::TooMany,
+            bad_value: None,
+            message: format!("and {left_out} more findings"),
+            code: MORE.into(),
+        },
+        warning: !errors_left_out,
+    };
+    told.map(finding).chain([more]).collect()
+}
 
 /// A finding.
-pub(super) fn finding(said: contract::Finding) -> Finding {
+fn finding(said: contract::Finding) -> Finding {
     let error = FieldError {
-        field: cut(said.field),
+        field: short(&said.field),
         error_type: ErrorType::from_word(&said.error_type),
-        bad_value: said.bad_value.map(|value| {
-            // What is no JSON is shown as the text that it is.
-            serde_json::from_str(&value).unwrap_or(Value::String(cut(value)))
-        }),
-        message: cut(said.message),
-        code: cut(said.code),
+        bad_value: said.bad_value.as_deref().map(bad_value),
+        message: short(&said.message),
+        code: short(&said.code),
     };
     Finding {
         error,
         warning: said.severity == Severity::Warning,
     }
+}
+
+/// What is no JSON, or too long to be shown as such, is shown as the text that it is.
+fn bad_value(said: &str) -> Value {
+    let is_short = said.len() <= LONGEST_TEXT;
+    let read = is_short.then(|| serde_json::from_str(said).ok()).flatten();
+    read.unwrap_or_else(|| Value::String(short(said)))
 }
 
 /// The same error, seen from further above.
@@ -40,22 +74,21 @@ pub(super) fn below(parent: &str, mut error: FieldError) -> FieldError {
     error
 }
 
-/// A patch; the text says which operation cannot be read.
-pub(super) fn patch(said: contract::Patch) -> Result<ObjectPatch, String> {
-    let operations = said
-        .operations
-        .into_iter()
-        .map(operation)
-        .collect::<Result<_, _>>();
-    let code = cut(said.code);
-    let object = usize::try_from(said.object).unwrap_or(usize::MAX);
-    operations
-        .map(|operations| ObjectPatch {
-            object,
-            operations,
-            code: code.clone(),
-        })
-        .map_err(|why| format!("rule {code}: {why}"))
+/// The patches of one answer; the text says which operation cannot be read.
+pub(super) fn patches(said: Vec<contract::Patch>) -> Result<Vec<ObjectPatch>, String> {
+    said.into_iter().map(patch).collect()
+}
+
+fn patch(said: contract::Patch) -> Result<ObjectPatch, String> {
+    let code = short(&said.code);
+    let operations = said.operations.into_iter().map(operation);
+    Ok(ObjectPatch {
+        object: usize::try_from(said.object).unwrap_or(usize::MAX),
+        operations: operations
+            .collect::<Result<_, _>>()
+            .map_err(|why| format!("rule {code}: {why}"))?,
+        code,
+    })
 }
 
 fn operation(said: contract::PatchOperation) -> Result<PatchOperation, String> {
@@ -75,17 +108,18 @@ fn operation(said: contract::PatchOperation) -> Result<PatchOperation, String> {
 }
 
 fn pointer(path: &str) -> Result<PointerBuf, String> {
-    PointerBuf::parse(path).map_err(|error| format!("{path:?} is no JSON Pointer: {error}"))
+    PointerBuf::parse(path)
+        .map_err(|error| format!("{:?} is no JSON Pointer: {error}", short(path)))
 }
 
 fn value(change: &contract::PathValue) -> Result<Value, String> {
     serde_json::from_str(&change.value)
-        .map_err(|error| format!("the value for {} is no JSON: {error}", change.path))
+        .map_err(|error| format!("the value for {} is no JSON: {error}", short(&change.path)))
 }
 
-fn cut(mut text: String) -> String {
-    text.truncate(text.floor_char_boundary(LONGEST_TEXT));
-    text
+/// One line, and not too long: API servers drop warnings with line breaks.
+pub(super) fn short(text: &str) -> String {
+    one_line(text, LONGEST_TEXT)
 }
 
 #[cfg(test)]
@@ -104,13 +138,46 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_bounded() {
-        let finding = finding(said("a"));
+    fn texts_are_bounded_and_of_one_line() {
+        let finding = finding(contract::Finding {
+            message: format!("a\nb{}", "m".repeat(10_000)),
+            ..said("a")
+        });
         assert!(finding.warning);
         assert_eq!(finding.error.message.len(), LONGEST_TEXT);
+        assert!(finding.error.message.starts_with("a bm"));
         assert_eq!(
             finding.error.bad_value,
             Some(Value::String("not json".into()))
+        );
+    }
+
+    #[test]
+    fn a_large_value_is_shown_as_the_beginning_of_its_text() {
+        let large = format!("[{}]", "1,".repeat(10_000));
+        assert_eq!(bad_value("[1]"), serde_json::json!([1]));
+        let Value::String(shown) = bad_value(&large) else {
+            panic!("it is shown as JSON")
+        };
+        assert_eq!(shown.len(), LONGEST_TEXT);
+    }
+
+    #[test]
+    fn of_too_many_findings_errors_are_told_first_and_the_rest_is_counted() {
+        let mut many = vec![said("warned"); 1000];
+        many.push(contract::Finding {
+            severity: Severity::Error,
+            ..said("refused")
+        });
+        let told = findings(many);
+        assert_eq!(told.len(), MOST_FINDINGS + 1);
+        assert_eq!(told[0].error.field, "refused");
+        let last = &told[MOST_FINDINGS];
+        assert_eq!(last.error.message, "and 901 more findings");
+        assert!(last.warning, "no error is left out");
+        assert_eq!(
+            findings(vec![said("a"); MOST_FINDINGS]).len(),
+            MOST_FINDINGS
         );
     }
 

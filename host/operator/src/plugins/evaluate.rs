@@ -4,15 +4,20 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 use mcp_operator_api::v1alpha1::{FailurePolicy, Mode};
-use mcp_operator_core::admission::{Outcome, PluginFailure};
-use mcp_operator_core::patch;
+use mcp_operator_core::admission::{Finding, Outcome, PluginFailure};
+use mcp_operator_core::{build, patch};
+use mcp_plugin_host::{Fault, Limits, PluginError};
 use serde_json::Value;
+use tokio::time::Instant;
 use tracing::warn;
 
 use super::activate::{ActivePlugin, failure};
 use super::convert;
 use super::snapshot::Snapshot;
 use super::subject::{Documents, Subject};
+
+/// Who says what is no plugin's business.
+const OPERATOR: &str = "mcp-operator";
 
 /// An MCPServer with what plugins added.
 #[derive(Clone, Debug)]
@@ -24,14 +29,23 @@ pub struct Defaulted {
 }
 
 impl Snapshot {
-    /// Asks all plugins with rules that are for this server, at the same time.
+    /// Asks all plugins with rules that are for this server, at the same time. What the API server would refuse to make of
+    /// it is found besides.
     pub async fn validate(&self, subject: &Subject) -> Vec<Outcome> {
+        self.validate_by(subject, None).await
+    }
+
+    /// The same, of which a plugin without an answer by `deadline` has failed.
+    pub async fn validate_by(&self, subject: &Subject, deadline: Option<Instant>) -> Vec<Outcome> {
         let documents = Documents::of(subject);
         let asked = self
             .plugins()
             .iter()
             .filter(|plugin| plugin.interfaces().validator && plugin.is_for(subject));
-        join_all(asked.map(|plugin| plugin.validate(&documents))).await
+        let mut outcomes =
+            join_all(asked.map(|plugin| plugin.validate(&documents, deadline))).await;
+        outcomes.extend(impossible(subject));
+        outcomes
     }
 
     /// Lets plugins complete the server itself, one after the other.
@@ -39,8 +53,20 @@ impl Snapshot {
     /// # Errors
     /// The failure of a plugin that must not fail.
     pub async fn default_server(&self, subject: &Subject) -> Result<Defaulted, Vec<PluginFailure>> {
+        self.default_server_by(subject, None).await
+    }
+
+    /// The same, of which a plugin without an answer by `deadline` has failed.
+    ///
+    /// # Errors
+    /// The failure of a plugin that must not fail.
+    pub async fn default_server_by(
+        &self,
+        subject: &Subject,
+        deadline: Option<Instant>,
+    ) -> Result<Defaulted, Vec<PluginFailure>> {
         let object = subject.object.clone().unwrap_or_default();
-        let (mut objects, warnings) = self.complete(subject, vec![object]).await?;
+        let (mut objects, warnings) = self.complete(subject, vec![object], deadline).await?;
         Ok(Defaulted {
             object: objects.pop().unwrap_or_default(),
             warnings,
@@ -56,7 +82,7 @@ impl Snapshot {
         subject: &Subject,
         objects: Vec<Value>,
     ) -> Result<Vec<Value>, Vec<PluginFailure>> {
-        self.complete(subject, objects)
+        self.complete(subject, objects, None)
             .await
             .map(|(objects, _)| objects)
     }
@@ -65,11 +91,12 @@ impl Snapshot {
         &self,
         subject: &Subject,
         mut objects: Vec<Value>,
+        deadline: Option<Instant>,
     ) -> Result<(Vec<Value>, Vec<String>), Vec<PluginFailure>> {
         let documents = Documents::of(subject);
         let mut warnings = Vec::new();
         for plugin in self.defaulters(subject) {
-            match plugin.complete(&documents, &objects).await {
+            match plugin.complete(&documents, &objects, deadline).await {
                 Ok(completed) if plugin.mode == Mode::Enforce => objects = completed,
                 Ok(completed) if plugin.mode == Mode::Warn && completed != objects => {
                     warnings.push(format!(
@@ -108,11 +135,12 @@ impl Snapshot {
 }
 
 impl ActivePlugin {
-    async fn validate(&self, documents: &Documents<'_>) -> Outcome {
+    async fn validate(&self, documents: &Documents<'_>, deadline: Option<Instant>) -> Outcome {
+        let limits = limits_by(self.limits, deadline);
         let context = documents.context(&self.description.context);
         let answer = self
             .plugin
-            .validate(&self.settings, &documents.request(&context), &self.limits)
+            .validate(&self.settings, &documents.request(&context), &limits)
             .await;
         if let Err(error) = &answer {
             warn!(plugin = self.name(), category = error.category(), %error, "plugin failed");
@@ -122,8 +150,8 @@ impl ActivePlugin {
             mode: self.mode,
             failure_policy: self.failure_policy,
             result: answer
-                .map(|findings| findings.into_iter().map(convert::finding).collect())
-                .map_err(|error| failure(&error)),
+                .map(convert::findings)
+                .map_err(|error| self.failure(&error, &limits)),
         }
     }
 
@@ -131,29 +159,88 @@ impl ActivePlugin {
         &self,
         documents: &Documents<'_>,
         objects: &[Value],
+        deadline: Option<Instant>,
     ) -> Result<Vec<Value>, PluginFailure> {
         let context = documents.context(&self.description.context);
         let texts: Vec<String> = objects.iter().map(Value::to_string).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let request = documents.defaulting(&texts, &context);
+        let limits = limits_by(self.limits, deadline);
         let answer = self
             .plugin
-            .defaults(&self.settings, &request, &self.limits)
+            .defaults(&self.settings, &request, &limits)
             .await;
-        let patches = answer.map_err(|error| failure(&error))?;
-        let patches = patches
-            .into_iter()
-            .map(convert::patch)
-            .collect::<Result<Vec<_>, _>>();
-        let patches = patches.map_err(|why| self.refused_patch(&why))?;
+        let patches = answer.map_err(|error| self.failure(&error, &limits))?;
+        let patches = convert::patches(patches).map_err(|why| self.refused_patch(&why))?;
         patch::apply(objects, &patches).map_err(|error| self.refused_patch(&error.to_string()))
+    }
+
+    /// A plugin that had less time than its own limit is not told to be faster than that.
+    fn failure(&self, error: &PluginError, limits: &Limits) -> PluginFailure {
+        let late = matches!(
+            error.fault(),
+            Fault::DeadlineExceeded { .. } | Fault::Overloaded { .. }
+        );
+        if !late || limits.timeout == self.limits.timeout {
+            return failure(error);
+        }
+        PluginFailure {
+            category: error.category(),
+            guest: false,
+            message: format!(
+                "plugin {}: no answer within the {:?} that were left of the request's time: raise timeoutSeconds of the webhook",
+                self.name, limits.timeout
+            ),
+        }
     }
 
     fn refused_patch(&self, why: &str) -> PluginFailure {
         PluginFailure {
             category: "PatchRefused",
             guest: true,
-            message: format!("plugin {}: {why}", self.name),
+            message: format!("plugin {}: {}", self.name, convert::short(why)),
         }
+    }
+}
+
+/// What can become no objects, whatever rules there are.
+fn impossible(subject: &Subject) -> Option<Outcome> {
+    let config = subject.object.as_ref()?["spec"]["config"].as_object()?;
+    let errors = build::config_errors(config).into_iter();
+    let findings: Vec<Finding> = errors
+        .map(|error| Finding {
+            error,
+            warning: false,
+        })
+        .collect();
+    (!findings.is_empty()).then(|| Outcome {
+        plugin: OPERATOR.into(),
+        mode: Mode::Enforce,
+        failure_policy: FailurePolicy::Fail,
+        result: Ok(findings),
+    })
+}
+
+/// No call outlives the request that it is for: it would fail all plugins, instead of only the one that is late.
+fn limits_by(limits: Limits, deadline: Option<Instant>) -> Limits {
+    let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+    let timeout = left.map_or(limits.timeout, |left| limits.timeout.min(left));
+    Limits { timeout, ..limits }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_has_the_time_that_is_left() {
+        let limits = Limits::default();
+        let by = |left| limits_by(limits, Some(Instant::now() + left)).timeout;
+        assert_eq!(limits_by(limits, None), limits);
+        assert_eq!(by(Duration::from_mins(1)), limits.timeout);
+        assert_eq!(by(Duration::from_millis(20)), Duration::from_millis(20));
+        assert_eq!(by(Duration::ZERO), Duration::ZERO);
     }
 }

@@ -9,7 +9,8 @@ use kube::{Client, ResourceExt};
 use mcp_operator_api::v1alpha1::{McpPlugin, McpPluginSpec};
 use mcp_plugin_host::Host;
 
-use super::activate::{ActivePlugin, Attempt, attempt};
+use super::activate::ActivePlugin;
+use super::attempt::{Attempt, Workshop};
 use super::snapshot::{Snapshot, Snapshots};
 use super::source::ConfigMaps;
 
@@ -21,12 +22,12 @@ pub(crate) async fn activate_all(
     maps: Vec<ConfigMap>,
     plugins: &[McpPlugin],
 ) -> Result<Snapshots, String> {
-    let maps = ConfigMaps::Given(maps);
-    let activated = join_all(
-        plugins
-            .iter()
-            .map(|plugin| activate_one(host, builtin, &maps, plugin)),
-    );
+    let workshop = Workshop {
+        maps: ConfigMaps::Given(maps),
+        host: host.clone(),
+        builtin: builtin.to_owned(),
+    };
+    let activated = join_all(plugins.iter().map(|plugin| activate_one(&workshop, plugin)));
     // Of several that fail, the first by order is told: every time the same.
     let active: Vec<Option<_>> = activated.await.into_iter().collect::<Result<_, String>>()?;
     let active = active.into_iter().flatten().collect();
@@ -34,14 +35,12 @@ pub(crate) async fn activate_all(
 }
 
 async fn activate_one(
-    host: &Host,
-    builtin: &Path,
-    maps: &ConfigMaps,
+    workshop: &Workshop,
     plugin: &McpPlugin,
 ) -> Result<Option<Arc<ActivePlugin>>, String> {
-    match attempt(maps, host, builtin, plugin, None).await {
-        Attempt::Tried(_, Ok(active)) => Ok(Some(Arc::from(active))),
-        Attempt::Tried(_, Err(why)) => {
+    match workshop.attempt(plugin, None).await {
+        Attempt::InForce(_, active) => Ok(Some(Arc::from(active))),
+        Attempt::Rejected { why, .. } => {
             Err(format!("plugin {}: {}", plugin.name_any(), why.message))
         }
         Attempt::Unchanged => Ok(None),
@@ -58,7 +57,11 @@ pub(crate) async fn activate_again(
 ) -> Result<Arc<ActivePlugin>, String> {
     let spec: McpPluginSpec = serde_json::from_str(spec).map_err(|error| error.to_string())?;
     let plugin = McpPlugin::new(name, spec);
-    let maps = ConfigMaps::Cluster(client.clone());
-    let activated = activate_one(host, builtin, &maps, &plugin).await?;
+    let workshop = Workshop {
+        maps: ConfigMaps::Cluster(client.clone()),
+        host: host.clone(),
+        builtin: builtin.to_owned(),
+    };
+    let activated = activate_one(&workshop, &plugin).await?;
     activated.ok_or_else(|| format!("plugin {name} cannot be put into force"))
 }

@@ -3,7 +3,7 @@
 use mcp_operator_core::admission::PluginFailure;
 use mcp_operator_core::registration as core;
 use mcp_operator_core::registry::Entry;
-use mcp_plugin_host::contract::registrar as wit;
+use mcp_plugin_host::contract::{NamedJson, registrar as wit};
 
 use super::activate::{ActivePlugin, failure};
 
@@ -31,7 +31,12 @@ impl ActivePlugin {
         entries: &[Entry],
         observations: &[core::Observation],
     ) -> Result<core::Plan, PluginFailure> {
-        let borrowed: Vec<Borrowed<'_>> = entries.iter().map(Borrowed::of).collect();
+        let auths: Vec<Option<String>> = entries.iter().map(auth).collect();
+        let borrowed: Vec<Borrowed<'_>> = entries
+            .iter()
+            .zip(&auths)
+            .map(|(entry, auth)| Borrowed::of(entry, auth.as_deref()))
+            .collect();
         let servers: Vec<wit::Server<'_>> = borrowed.iter().map(Borrowed::server).collect();
         let headers: Vec<Vec<(&str, &str)>> = observations.iter().map(headers).collect();
         let observations: Vec<wit::Observation<'_>> = observations
@@ -62,10 +67,11 @@ struct Borrowed<'a> {
     labels: Vec<(&'a str, &'a str)>,
     access_groups: Vec<&'a str>,
     allowed_tools: Vec<&'a str>,
+    extra: Option<NamedJson<'a>>,
 }
 
 impl<'a> Borrowed<'a> {
-    fn of(entry: &'a Entry) -> Self {
+    fn of(entry: &'a Entry, auth: Option<&'a str>) -> Self {
         Self {
             entry,
             labels: entry
@@ -75,6 +81,10 @@ impl<'a> Borrowed<'a> {
                 .collect(),
             access_groups: entry.access_groups.iter().map(String::as_str).collect(),
             allowed_tools: entry.allowed_tools.iter().map(String::as_str).collect(),
+            extra: auth.map(|value| NamedJson {
+                name: "auth",
+                value,
+            }),
         }
     }
 
@@ -90,9 +100,15 @@ impl<'a> Borrowed<'a> {
             description: &self.entry.description,
             access_groups: &self.access_groups,
             allowed_tools: &self.allowed_tools,
-            extra: &[],
+            extra: self.extra.as_slice(),
         }
     }
+}
+
+/// `spec.litellm.auth`, for which the contract has no field of its own.
+fn auth(entry: &Entry) -> Option<String> {
+    // A record of a word can always be written.
+    serde_json::to_string(&entry.auth?).ok()
 }
 
 fn headers(observation: &core::Observation) -> Vec<(&str, &str)> {
@@ -141,6 +157,7 @@ fn read(read: wit::Read) -> core::Read {
     core::Read {
         id: read.id,
         source,
+        written: read.written,
     }
 }
 
@@ -195,6 +212,7 @@ fn registration(registration: wit::Registration) -> core::Registration {
         state: match registration.state {
             wit::RegistrationState::Registered => core::State::Registered,
             wit::RegistrationState::Pending => core::State::Pending,
+            wit::RegistrationState::Absent => core::State::Absent,
             wit::RegistrationState::Refused => core::State::Refused,
         },
         reason: registration.reason,

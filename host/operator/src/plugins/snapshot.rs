@@ -67,7 +67,7 @@ impl Snapshots {
     }
 
     /// Plugins that never change.
-    pub(super) fn fixed(snapshot: Snapshot) -> Self {
+    pub(crate) fn fixed(snapshot: Snapshot) -> Self {
         Self(watch::channel(Arc::new(snapshot)).1)
     }
 

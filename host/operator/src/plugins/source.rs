@@ -6,6 +6,9 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{Api, Client, ResourceExt};
 use mcp_operator_api::v1alpha1::{ConfigMapSource, PluginSource};
 use thiserror::Error;
+use tokio::io::AsyncReadExt;
+
+use crate::error::reason;
 
 /// Why there are no bytes.
 #[derive(Debug, Error)]
@@ -19,6 +22,14 @@ pub(super) enum SourceError {
     /// A file cannot be read.
     #[error("spec.source.file {path}: {reason}")]
     File { path: String, reason: String },
+    /// A plugin of the operator's image is there, and cannot be read.
+    #[error("builtin plugin {name} cannot be read: {reason}")]
+    Builtin { name: String, reason: String },
+    /// A file is larger than any component may be.
+    #[error(
+        "{path} has more than {limit} bytes, which is what a component may have: make it smaller, or raise the operator's limit"
+    )]
+    TooLarge { path: String, limit: usize },
     /// A ConfigMap has not what it should have.
     #[error("ConfigMap {name}: {reason}")]
     ConfigMap { name: String, reason: String },
@@ -35,7 +46,8 @@ impl SourceError {
             Self::NoSuchBuiltin { .. } | Self::File { .. } | Self::ConfigMap { .. } => {
                 "SourceNotFound"
             }
-            Self::Unreadable { .. } => "SourceUnavailable",
+            Self::TooLarge { .. } => "TooLarge",
+            Self::Builtin { .. } | Self::Unreadable { .. } => "SourceUnavailable",
         }
     }
 }
@@ -93,20 +105,21 @@ impl ConfigMaps {
     }
 }
 
-/// Reads the component that a source names.
+/// Reads the component that a source names, of at most so many bytes.
 pub(super) async fn read(
     maps: &ConfigMaps,
     builtin: &Path,
     source: &PluginSource,
+    limit: usize,
 ) -> Result<Vec<u8>, SourceError> {
     match source {
         PluginSource {
             builtin: Some(name),
             ..
-        } => read_builtin(builtin, name).await,
+        } => read_builtin(builtin, name, limit).await,
         PluginSource {
             file: Some(path), ..
-        } => read_file(path).await,
+        } => read_file(path, limit).await,
         PluginSource {
             config_map: Some(named),
             ..
@@ -116,14 +129,23 @@ pub(super) async fn read(
     }
 }
 
-async fn read_builtin(folder: &Path, name: &str) -> Result<Vec<u8>, SourceError> {
+async fn read_builtin(folder: &Path, name: &str, limit: usize) -> Result<Vec<u8>, SourceError> {
     // Cargo writes `_` where the package has `-`.
     for file in [
         format!("{name}.wasm"),
         format!("{}.wasm", name.replace('-', "_")),
     ] {
-        if let Ok(bytes) = tokio::fs::read(folder.join(file)).await {
-            return Ok(bytes);
+        let path = folder.join(file);
+        match bounded(&path, limit).await {
+            Ok(Some(bytes)) => return Ok(bytes),
+            Ok(None) => return Err(too_large(&path, limit)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => {
+                return Err(SourceError::Builtin {
+                    name: name.into(),
+                    reason: error.to_string(),
+                });
+            }
         }
     }
     Err(SourceError::NoSuchBuiltin {
@@ -133,6 +155,22 @@ async fn read_builtin(folder: &Path, name: &str) -> Result<Vec<u8>, SourceError>
             known => format!(": {}", known.join(", ")),
         },
     })
+}
+
+/// A file, unless it is larger: it may be anything, also one without an end.
+async fn bounded(path: &Path, limit: usize) -> std::io::Result<Option<Vec<u8>>> {
+    let file = tokio::fs::File::open(path).await?;
+    let mut bytes = Vec::new();
+    let one_more = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    file.take(one_more).read_to_end(&mut bytes).await?;
+    Ok((bytes.len() <= limit).then_some(bytes))
+}
+
+fn too_large(path: &Path, limit: usize) -> SourceError {
+    SourceError::TooLarge {
+        path: path.display().to_string(),
+        limit,
+    }
 }
 
 fn builtins(folder: &Path) -> Vec<String> {
@@ -158,12 +196,15 @@ fn builtins(folder: &Path) -> Vec<String> {
     names
 }
 
-async fn read_file(path: &str) -> Result<Vec<u8>, SourceError> {
-    let error = |reason: std::io::Error| SourceError::File {
-        path: path.into(),
-        reason: reason.to_string(),
-    };
-    tokio::fs::read(path).await.map_err(error)
+async fn read_file(path: &str, limit: usize) -> Result<Vec<u8>, SourceError> {
+    match bounded(Path::new(path), limit).await {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => Err(too_large(Path::new(path), limit)),
+        Err(error) => Err(SourceError::File {
+            path: path.into(),
+            reason: error.to_string(),
+        }),
+    }
 }
 
 async fn read_config_map(
@@ -180,7 +221,7 @@ async fn read_config_map(
         }
         Err(error) => Err(SourceError::Unreadable {
             name,
-            reason: error.to_string(),
+            reason: reason(&error),
         }),
     }
 }
@@ -219,60 +260,5 @@ fn component(map: ConfigMap, key: Option<&str>) -> Result<Vec<u8>, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use k8s_openapi::ByteString;
-
-    use super::*;
-
-    fn map(keys: &[&str]) -> ConfigMap {
-        let binary = keys
-            .iter()
-            .map(|key| ((*key).to_owned(), ByteString(key.as_bytes().to_vec())));
-        ConfigMap {
-            binary_data: Some(binary.collect::<BTreeMap<_, _>>()),
-            ..ConfigMap::default()
-        }
-    }
-
-    #[test]
-    fn the_only_key_need_not_be_named() {
-        assert_eq!(component(map(&["a.wasm"]), None).unwrap(), b"a.wasm");
-        assert_eq!(
-            component(map(&["a.wasm", "b.wasm"]), Some("b.wasm")).unwrap(),
-            b"b.wasm"
-        );
-        assert!(
-            component(map(&["a.wasm", "b.wasm"]), None)
-                .unwrap_err()
-                .ends_with("a.wasm, b.wasm")
-        );
-        assert!(
-            component(map(&["a.wasm"]), Some("c"))
-                .unwrap_err()
-                .contains("has no key c; it has: a.wasm")
-        );
-        assert_eq!(component(map(&[]), None).unwrap_err(), "is empty");
-    }
-
-    #[tokio::test]
-    async fn a_builtin_that_is_not_there_names_those_that_are() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("litellm_configmap.wasm"), "x").unwrap();
-        assert_eq!(
-            read_builtin(folder.path(), "litellm-configmap")
-                .await
-                .unwrap(),
-            b"x"
-        );
-        let error = read_builtin(folder.path(), "validations")
-            .await
-            .unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "there is no builtin plugin validations; there are: litellm-configmap"
-        );
-        assert_eq!(error.category(), "SourceNotFound");
-    }
-}
+#[path = "source_tests.rs"]
+mod tests;

@@ -7,9 +7,13 @@ use mcp_operator_api::v1alpha1::{McpPlugin, McpPluginStatus, PluginRule};
 use mcp_operator_core::conditions::{Statement, Truth, contained};
 
 use super::activate::{ActivePlugin, Rejection};
+use crate::text::one_line;
 
 /// Digits of a digest that a table shows.
 const SHORT: usize = 12;
+/// The longest text of a description that is shown, in bytes, and the most rules.
+const LONGEST_TEXT: usize = 512;
+const MOST_RULES: usize = 200;
 
 /// The status that a plugin should have. `registrar` is the name of the registrar in force.
 pub(super) fn status(
@@ -38,11 +42,18 @@ pub(super) fn status(
             .map(|digest| digest.chars().take(SHORT).collect()),
         digest: digest.map(|digest| format!("sha256:{digest}")),
         interfaces: active.map(interfaces),
-        name: description.map(|description| description.name.clone()),
-        version: description.map(|description| description.version.clone()),
-        summary: description.map(|description| description.summary.clone()),
+        name: description.map(|description| shown(&description.name)),
+        version: description.map(|description| shown(&description.version)),
+        summary: description.map(|description| shown(&description.summary)),
         rules: description
-            .map(|description| description.rules.iter().map(rule).collect())
+            .map(|description| {
+                description
+                    .rules
+                    .iter()
+                    .take(MOST_RULES)
+                    .map(rule)
+                    .collect()
+            })
             .unwrap_or_default(),
     }
 }
@@ -107,9 +118,14 @@ fn interfaces(active: &ActivePlugin) -> String {
 
 fn rule(rule: &mcp_plugin_host::contract::Rule) -> PluginRule {
     PluginRule {
-        code: rule.code.clone(),
-        summary: rule.summary.clone(),
+        code: shown(&rule.code),
+        summary: shown(&rule.summary),
     }
+}
+
+/// A plugin's text about itself: an object holds 1.5 MiB, and status is read by people.
+fn shown(text: &str) -> String {
+    one_line(text, LONGEST_TEXT)
 }
 
 #[cfg(test)]
@@ -134,6 +150,7 @@ mod tests {
         let rejection = Rejection {
             category: "Trapped",
             message: "it trapped".into(),
+            ours: false,
             retry: false,
         };
         let at = |second| Timestamp::from_second(second).unwrap();
@@ -148,5 +165,17 @@ mod tests {
             at(2),
         );
         assert!(!differs(&second, Some(&first)));
+    }
+
+    #[test]
+    fn what_a_plugin_says_about_itself_is_cut() {
+        let long = rule(&mcp_plugin_host::contract::Rule {
+            code: "a\nb".into(),
+            summary: "s".repeat(10_000),
+        });
+        assert_eq!(
+            (long.code.as_str(), long.summary.len()),
+            ("a b", LONGEST_TEXT)
+        );
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use mcp_operator_api::names::{GROUP, SERVER_KIND};
+use mcp_operator_api::v1alpha1::McpServer;
+use mcp_operator_core::build;
 use mcp_plugin_host::contract::{
     DefaultingRequest, GroupVersionKind, NamedJson, Operation, Request, Stage, UserInfo,
 };
@@ -33,7 +35,7 @@ pub struct Subject {
 }
 
 /// A namespace, as rules and selectors see it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct NamespaceFacts {
     /// Its name.
     pub name: String,
@@ -56,6 +58,14 @@ pub struct User {
 pub(super) const CONTEXT: [&str; 2] = [RENDERED, NAMESPACE];
 pub(super) const RENDERED: &str = "rendered";
 const NAMESPACE: &str = "namespace";
+
+/// The objects that a server becomes, as plugins are told: known before it exists, because building is pure.
+pub(crate) fn rendered(server: &McpServer, settings: &build::Settings) -> Value {
+    build::objects(server, settings)
+        .into_iter()
+        .map(|manifest| manifest.object)
+        .collect()
+}
 
 /// The same as text: written once, read by all plugins.
 pub(super) struct Documents<'a> {

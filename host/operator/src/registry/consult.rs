@@ -3,11 +3,9 @@
 use mcp_operator_core::registration::{Observation, Observed, Plan};
 use mcp_operator_core::registry::Entry;
 use mcp_operator_core::succession::Registrar;
-use std::time::Duration;
 use tracing::warn;
 
 use super::Tools;
-use super::execute::retry_after;
 use super::read::read;
 use crate::connections::Session;
 use crate::error::Error;
@@ -27,21 +25,9 @@ impl Advice<'_> {
             .iter()
             .any(|observation| match &observation.state {
                 Observed::Unavailable(_) => true,
-                Observed::Http(answer) => matches!(answer.status, 408 | 425 | 429 | 502..=504),
+                Observed::Http(answer) => matches!(answer.status, 408 | 425 | 429 | 500..),
                 Observed::ConfigKey(_) | Observed::Workload(_) => false,
             })
-    }
-
-    /// How long a service asked to be left alone.
-    pub(super) fn retry_after(&self) -> Option<Duration> {
-        let asked = self
-            .observations
-            .iter()
-            .filter_map(|observation| match &observation.state {
-                Observed::Http(answer) => retry_after(answer),
-                _ => None,
-            });
-        asked.max()
     }
 }
 
@@ -53,7 +39,7 @@ pub(super) async fn consult<'a>(
 ) -> Result<Advice<'a>, Error> {
     let failed = |failure| Error::Plugins(vec![failure]);
     let reads = registrar.observe().await.map_err(failed)?;
-    let session = Session::open(&tools.client, registrar.connections()).await;
+    let session = Session::open(&tools.client, registrar.connections(), &tools.left_alone).await;
     let observations = read(&tools.client, &session, &reads).await;
     for observation in &observations {
         if let Observed::Unavailable(why) = &observation.state {

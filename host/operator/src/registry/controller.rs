@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
-use kube::runtime::events::Recorder;
-use mcp_operator_core::retry::retry_after;
+use mcp_operator_core::registry::Desired;
+use mcp_operator_core::retry::{ErrorClass, retry_after};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -18,6 +18,7 @@ use super::pass::{Registry, Standing};
 use super::plugin_conditions::PluginConditions;
 use super::record::Records;
 use super::succession::Succession;
+use crate::events::Events;
 use crate::named_watches::NamedWatches;
 use crate::plugins::Snapshots;
 use crate::server::{Servers, jitter};
@@ -34,16 +35,16 @@ pub async fn run(
     tools: Tools,
     snapshots: Snapshots,
     servers: Servers,
-    recorder: Recorder,
+    events: Events,
     shutdown: CancellationToken,
 ) {
     tokio::select! {
-        () = work(tools, snapshots, servers, recorder) => warn!("the registry's loop ended"),
+        () = work(tools, snapshots, servers, events) => warn!("the registry's loop ended"),
         () = shutdown.cancelled() => {}
     }
 }
 
-async fn work(tools: Tools, mut snapshots: Snapshots, servers: Servers, recorder: Recorder) {
+async fn work(tools: Tools, mut snapshots: Snapshots, servers: Servers, events: Events) {
     servers.ready().await;
     let client = tools.client.clone();
     let (debounce, longest) = (
@@ -55,25 +56,26 @@ async fn work(tools: Tools, mut snapshots: Snapshots, servers: Servers, recorder
     let mut secrets = NamedWatches::new(client.clone(), "Secret of a connection", tell);
     let mut registry = Registry {
         succession: Succession::new(Records::new(client.clone(), &tools.namespace)),
-        plugin_conditions: PluginConditions::new(client, recorder),
+        plugin_conditions: PluginConditions::new(client, events),
         tools,
         snapshots: snapshots.clone(),
         servers: servers.clone(),
+        last: Desired::default(),
     };
     let (mut failures, mut looks) = (0, 0);
     loop {
         let standing = registry.pass().await;
-        failures = if standing.failed.is_some() {
-            failures + 1
-        } else {
-            0
+        failures = match standing.failed {
+            None => 0,
+            Some(_) if standing.progressed => 0,
+            // Who looks while a service is left alone learns nothing new about it.
+            Some(_) if standing.leave_alone.is_some() => failures.max(1),
+            Some(_) => failures + 1,
         };
         looks = if standing.settled { 0 } else { looks + 1 };
         let pause = pause(&standing, failures, looks, resync);
         debug!(?pause, ?standing, "registry");
         secrets.keep::<Secret>(&secrets_of(&snapshots));
-        // Whatever happens meanwhile: who asked to be left alone is left alone.
-        sleep(standing.leave_alone.unwrap_or_default()).await;
         let change = async {
             tokio::select! {
                 () = servers.changed() => {}
@@ -83,7 +85,11 @@ async fn work(tools: Tools, mut snapshots: Snapshots, servers: Servers, recorder
         };
         if timeout(pause, change).await.is_ok() {
             settle(&registry, &servers, debounce, longest).await;
+            // What is said about new servers gives way to their objects.
+            servers.acted_on().await;
         }
+        // The next pass reads all Secrets: whatever was told about them by now is known then.
+        while rotated.try_recv().is_ok() {}
     }
 }
 
@@ -118,12 +124,21 @@ fn secrets_of(snapshots: &Snapshots) -> BTreeSet<(String, String)> {
 
 /// `failures` and `looks`: how many passes in a row have failed, or did not settle.
 fn pause(standing: &Standing, failures: u32, looks: u32, resync: Duration) -> Duration {
-    let pause = match standing.failed {
-        Some(class) => retry_after(class, failures, jitter()).unwrap_or(resync),
-        None if standing.settled => resync,
-        None if looks <= WATCHFUL_LOOKS => WATCHFUL,
-        None => PATIENT,
+    let again = |class, attempt| retry_after(class, attempt, jitter()).unwrap_or(resync);
+    let watch = if looks <= WATCHFUL_LOOKS {
+        WATCHFUL
+    } else {
+        PATIENT
     };
+    let pause = match standing.failed {
+        // What fails must not keep waiting what gets on.
+        Some(_) if standing.progressed => watch,
+        Some(class) => again(class, failures),
+        None if standing.settled => resync,
+        None if standing.stalled => again(ErrorClass::Transient, looks).min(PATIENT),
+        None => watch,
+    };
+    let pause = pause.max(standing.leave_alone.unwrap_or_default());
     let until = |at: Timestamp| {
         Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default()
             + Duration::from_millis(100)
@@ -133,8 +148,6 @@ fn pause(standing: &Standing, failures: u32, looks: u32, resync: Duration) -> Du
 
 #[cfg(test)]
 mod tests {
-    use mcp_operator_core::retry::ErrorClass;
-
     use super::*;
 
     #[test]
@@ -154,5 +167,39 @@ mod tests {
         assert!(
             after(Some(ErrorClass::Transient), 1, 1) < after(Some(ErrorClass::Transient), 9, 9)
         );
+    }
+
+    #[test]
+    fn what_fails_keeps_nobody_waiting_who_gets_on() {
+        let standing = Standing {
+            failed: Some(ErrorClass::Terminal),
+            progressed: true,
+            ..Standing::default()
+        };
+        assert_eq!(pause(&standing, 0, 1, Duration::from_mins(1)), WATCHFUL);
+    }
+
+    #[test]
+    fn who_asked_to_be_left_alone_is_left_alone() {
+        let standing = Standing {
+            failed: Some(ErrorClass::Transient),
+            progressed: true,
+            leave_alone: Some(Duration::from_secs(30)),
+            ..Standing::default()
+        };
+        let wait = pause(&standing, 1, 1, Duration::from_mins(1));
+        assert_eq!(wait, Duration::from_secs(30));
+    }
+
+    /// As an answer that is no list of LiteLLM: nothing failed, and nothing is on its way.
+    #[test]
+    fn what_does_not_get_on_is_looked_at_ever_more_slowly() {
+        let standing = Standing {
+            stalled: true,
+            ..Standing::default()
+        };
+        let after = |looks| pause(&standing, 0, looks, Duration::from_mins(1));
+        assert!(after(1) < WATCHFUL && after(5) > WATCHFUL);
+        assert_eq!(after(50), PATIENT);
     }
 }

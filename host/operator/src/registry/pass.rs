@@ -28,6 +28,8 @@ pub(super) struct Registry {
     pub(super) servers: Servers,
     pub(super) succession: Succession,
     pub(super) plugin_conditions: PluginConditions,
+    /// What the last pass registered: an MCPServer that cannot be read stays as it was.
+    pub(super) last: Desired,
 }
 
 /// How it stands after a pass.
@@ -37,9 +39,13 @@ pub(super) struct Standing {
     pub(super) settled: bool,
     /// Why it could not be settled, if something failed.
     pub(super) failed: Option<ErrorClass>,
+    /// Some steps were carried out.
+    pub(super) progressed: bool,
+    /// Something is missing, and there is nothing to do and nothing under way.
+    pub(super) stalled: bool,
     /// When a grace period ends.
     pub(super) look_again: Option<Timestamp>,
-    /// How long a service asked to be left alone.
+    /// How long a service wants to be left alone.
     pub(super) leave_alone: Option<Duration>,
 }
 
@@ -62,23 +68,28 @@ impl Registry {
             let statements = Statements::of_all(&desired, error.category(), &error.to_string());
             (statements, failed(&error))
         });
-        standing.settled &= write_conditions(&self.tools.client, &servers, |server| {
-            statements.about(server)
-        })
-        .await;
+        let patience = self.tools.settings.registry_patience;
+        let about = |server: &McpServer| statements.about(server, patience);
+        standing.settled &= write_conditions(&self.tools.client, &servers, about).await;
         standing.look_again = desired.look_again;
+        self.last = desired;
         standing
     }
 
     fn desired(&self, servers: &[&McpServer]) -> Desired {
         let settings = &self.tools.settings;
-        let grace = settings.registry_grace;
-        registry::desired(
+        let mut desired = registry::desired(
             servers.iter().copied(),
             &settings.build,
-            grace,
+            settings.registry_patience,
             Timestamp::now(),
-        )
+        );
+        for (namespace, name) in self.servers.unreadable() {
+            if let Some(entry) = self.last.find(&namespace, &name) {
+                desired.keep(entry.clone());
+            }
+        }
+        desired
     }
 
     /// Finds out whose turn it is, and lets that one register.
@@ -97,6 +108,10 @@ impl Registry {
                     settled(),
                 )
             }
+            Turn::Failing { why, .. } => (
+                Statements::of_all(desired, why.category(), &why.to_string()),
+                failed(why),
+            ),
             Turn::Between {
                 coming,
                 leaving,
@@ -117,9 +132,8 @@ impl Registry {
                 let (statements, standing) = register(&self.tools, registrar, desired).await?;
                 let unfinished = waiting.is_some() || stuck.is_some();
                 // Somebody else must mend what keeps another one from coming or going.
-                let failed = standing
-                    .failed
-                    .or(unfinished.then_some(ErrorClass::External));
+                let waits = (unfinished && standing.settled).then_some(ErrorClass::External);
+                let failed = standing.failed.or(waits);
                 (statements, Standing { failed, ..standing })
             }
         };
@@ -140,25 +154,22 @@ async fn register(
     desired: &Desired,
 ) -> Result<(Statements, Standing), Error> {
     let advice = consult(tools, registrar, &desired.entries).await?;
-    let failed = carry_out(&tools.client, &advice.session, &advice.plan.steps).await;
+    let outcome = carry_out(&tools.client, &advice.session, &advice.plan.steps).await;
     let is_passing = advice.observations.iter().any(|it| it.state.is_passing());
+    let is_idle = advice.plan.steps.is_empty() && !is_passing;
     let unanswered = advice.is_unanswered().then_some(ErrorClass::Transient);
-    let classes = failed.iter().map(|failed| failed.error.class());
-    let asked = failed
-        .iter()
-        .filter_map(|failed| failed.error.retry_after());
+    let classes = outcome.failed.iter().map(|(_, error)| error.class());
     let standing = Standing {
-        settled: advice.plan.steps.is_empty() && !advice.plan.is_pending() && !is_passing,
+        settled: is_idle && !advice.plan.is_pending(),
         failed: classes
             .chain(unanswered)
             .min_by_key(|class| patience(*class)),
+        progressed: !outcome.done.is_empty(),
+        stalled: is_idle && advice.plan.is_pending(),
         look_again: None,
-        leave_alone: asked.chain(advice.retry_after()).max(),
+        leave_alone: advice.session.wait(),
     };
-    Ok((
-        Statements::of_plan(desired, &advice.plan, &failed),
-        standing,
-    ))
+    Ok((Statements::of_plan(desired, &advice, &outcome), standing))
 }
 
 /// Of several classes of errors, the one that is tried again first decides.
@@ -181,7 +192,6 @@ fn settled() -> Standing {
 fn failed(error: &Error) -> Standing {
     Standing {
         failed: Some(error.class()),
-        leave_alone: error.retry_after(),
         ..Standing::default()
     }
 }

@@ -4,31 +4,32 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
-use kube::runtime::events::{Event, EventType, Recorder};
+use kube::runtime::events::{Event, EventType};
 use kube::{Api, Client, Resource};
 use mcp_operator_api::names::conditions::REGISTRAR;
 use mcp_operator_api::names::{API_VERSION, PLUGIN_KIND, field_managers};
 use mcp_operator_api::v1alpha1::McpPlugin;
 use mcp_operator_core::conditions::{Statement, Truth, contained, find};
 use serde_json::json;
-use tracing::{debug, warn};
+use tracing::warn;
 
 use super::succession::Turn;
+use crate::events::Events;
 use crate::plugins::{ActivePlugin, Snapshot};
 
 /// The conditions, and what was said last.
 pub(super) struct PluginConditions {
     client: Client,
-    recorder: Recorder,
+    events: Events,
     /// By name of the MCPPlugin, with its version.
     told: HashMap<String, (String, Statement)>,
 }
 
 impl PluginConditions {
-    pub(super) fn new(client: Client, recorder: Recorder) -> Self {
+    pub(super) fn new(client: Client, events: Events) -> Self {
         Self {
             client,
-            recorder,
+            events,
             told: HashMap::new(),
         }
     }
@@ -92,9 +93,7 @@ impl PluginConditions {
             action: "Register".into(),
             secondary: None,
         };
-        if let Err(error) = self.recorder.publish(&event, &plugin.object_ref(&())).await {
-            debug!(%error, "event not written");
-        }
+        self.events.publish(&event, &plugin.object_ref(&())).await;
     }
 }
 
@@ -106,15 +105,24 @@ fn about(plugin: &ActivePlugin, turn: &Turn) -> Option<Statement> {
     let in_force = "MCPServers are registered by this plugin";
     match turn {
         Turn::Nobody => None,
+        Turn::Failing { coming, why } => (coming.name() == name)
+            .then(|| Statement::new(REGISTRAR, Truth::Unknown, "TakingOver", why.to_string())),
         Turn::Of {
             registrar,
             waiting: Some((coming, why)),
             ..
-        } if coming.name() == name => said(
-            Truth::Unknown,
-            "TakingOver",
-            format!("Waits, and {} registers meanwhile: {why}", registrar.name()),
-        ),
+        } if coming.name() == name => {
+            let meanwhile = if registrar.name() == name {
+                "what this MCPPlugin was before"
+            } else {
+                registrar.name()
+            };
+            said(
+                Truth::Unknown,
+                "TakingOver",
+                format!("Waits, and {meanwhile} registers meanwhile: {why}"),
+            )
+        }
         Turn::Of {
             registrar,
             waiting: Some((coming, _)),

@@ -61,15 +61,18 @@ async fn workload(client: &Client, named: &Workload) -> Result<Option<WorkloadSt
         .get_opt(&named.name)
         .await
         .map_err(|error| format!("get Deployment {}/{}: {error}", named.namespace, named.name))?;
-    let Some(deployment) = found else {
-        return Ok(None);
-    };
-    let object = serde_json::to_value(&deployment).map_err(|error| error.to_string())?;
+    Ok(found.as_ref().map(state_of))
+}
+
+/// How a Deployment stands.
+pub(super) fn state_of(deployment: &Deployment) -> WorkloadState {
+    // What came as JSON can be written as JSON.
+    let object = serde_json::to_value(deployment).unwrap_or_default();
     let rollout = Rollout::of(&object);
     let annotations = &object["spec"]["template"]["metadata"]["annotations"];
-    Ok(Some(WorkloadState {
+    WorkloadState {
         rolled_to: annotations[ROLLED_TO].as_str().map(str::to_owned),
         complete: rollout.complete(),
         message: rollout.message(),
-    }))
+    }
 }

@@ -1,23 +1,20 @@
 //! Exactly one registrar registers. When another is appointed, the one before leaves nothing behind.
 //!
-//! The appointed one is asked first whether it could register at all: until it can, the one before goes on. Then that one
-//! gets a plan for no servers, until nothing of it is left; one that cannot be reached any more is not waited for.
+//! The appointed one is asked first whether it could register at all, also when it is but a new version of the one before:
+//! until it can, the one before goes on. Then that one leaves ([`super::departure`]).
 
 use std::sync::Arc;
 
 use mcp_operator_core::registry::Entry;
-use mcp_operator_core::succession::{Departure, can_take_over, departure as departure_of};
+use mcp_operator_core::succession::{Departure, Registrar, can_take_over};
 use tracing::{info, warn};
 
 use super::Tools;
-use super::consult::{consult, describe};
-use super::execute::carry_out;
+use super::consult::{Advice, consult, describe};
+use super::departure::{Leaving, leaves_before};
 use super::record::{Record, Recorded, Records};
 use crate::error::Error;
 use crate::plugins::{ActivePlugin, Snapshot, activate_again};
-
-/// Looks at one that leaves, in one pass: it writes, rolls, and may then be done.
-const LOOKS: usize = 3;
 
 /// Who registers, and who leaves.
 pub(super) struct Succession {
@@ -27,11 +24,17 @@ pub(super) struct Succession {
     leaving: Vec<Leaving>,
 }
 
-/// One that leaves.
-struct Leaving {
-    recorded: Recorded,
-    /// Nothing: it cannot be put into force any more.
-    plugin: Result<Arc<ActivePlugin>, String>,
+/// What comes of appointing a registrar.
+enum Appointment {
+    /// It registers from now on.
+    InForce,
+    /// It cannot register, or fails; the one before goes on.
+    Waits {
+        before: Arc<ActivePlugin>,
+        why: String,
+    },
+    /// It fails, and there is none before.
+    Fails(Error),
 }
 
 /// Whose turn it is.
@@ -43,6 +46,11 @@ pub(super) enum Turn {
         registrar: Arc<ActivePlugin>,
         waiting: Option<(Arc<ActivePlugin>, String)>,
         stuck: Option<String>,
+    },
+    /// The appointed one fails, and there is none before it.
+    Failing {
+        coming: Arc<ActivePlugin>,
+        why: Error,
     },
     /// Nobody registers until the one before has left: which one, and how far it is.
     Between {
@@ -73,16 +81,24 @@ impl Succession {
         let Some(appointed) = plugins.registrar().cloned() else {
             return Ok(Turn::Nobody);
         };
-        if let Some(why) = self.appoint(tools, &appointed, servers).await? {
-            let registrar = self.in_force.clone().unwrap_or_else(|| appointed.clone());
-            return Ok(Turn::Of {
-                registrar,
-                waiting: Some((appointed, why)),
-                stuck: None,
-            });
+        match self.appoint(tools, &appointed, servers).await? {
+            Appointment::InForce => {}
+            Appointment::Waits { before, why } => {
+                return Ok(Turn::Of {
+                    registrar: before,
+                    waiting: Some((appointed, why)),
+                    stuck: None,
+                });
+            }
+            Appointment::Fails(why) => {
+                return Ok(Turn::Failing {
+                    coming: appointed,
+                    why,
+                });
+            }
         }
         let mut stuck = None;
-        for (leaving, departure) in self.let_leave(tools).await? {
+        for (leaving, departure) in self.let_leave(tools, plugins, &appointed).await? {
             match departure {
                 Departure::Done => {}
                 Departure::Going(message) => {
@@ -143,73 +159,81 @@ impl Succession {
         tools: &Tools,
         appointed: &Arc<ActivePlugin>,
         servers: &[Entry],
-    ) -> Result<Option<String>, Error> {
-        if let Some(before) = self.in_force.clone() {
-            if before.fingerprint() == appointed.fingerprint() {
-                return Ok(None);
-            }
-            let (old, new) = (describe(&before).await?, describe(appointed).await?);
-            if old.must_leave_before(&new) {
-                let advice = consult(tools, appointed, servers).await?;
-                if let Err(why) = can_take_over(&advice.observations, &advice.plan) {
-                    return Ok(Some(why));
-                }
-                info!(
-                    from = before.name(),
-                    to = appointed.name(),
-                    "another registrar takes over"
-                );
-                self.leaving
-                    .extend(Recorded::of(&before).map(|recorded| Leaving {
-                        recorded,
-                        plugin: Ok(before),
-                    }));
-            }
+    ) -> Result<Appointment, Error> {
+        let before = self.in_force.clone();
+        if before
+            .as_ref()
+            .is_some_and(|before| before.fingerprint() == appointed.fingerprint())
+        {
+            return Ok(Appointment::InForce);
         }
-        self.forget_covered(appointed).await?;
+        let (new, advice) = match audition(tools, appointed, servers).await {
+            Ok(heard) => heard,
+            Err(error) => {
+                return Ok(match before {
+                    Some(before) => Appointment::Waits {
+                        before,
+                        why: error.to_string(),
+                    },
+                    None => Appointment::Fails(error),
+                });
+            }
+        };
+        let leaving = self.leaving.len();
+        if let Some(before) = before
+            && leaves_before(&before, &new).await
+        {
+            if let Err(why) = can_take_over(&advice.observations, &advice.plan) {
+                return Ok(Appointment::Waits { before, why });
+            }
+            info!(
+                from = before.name(),
+                to = appointed.name(),
+                "another registrar takes over"
+            );
+            let recorded = Recorded::of(&before);
+            self.leaving.extend(recorded.map(|recorded| Leaving {
+                recorded,
+                plugin: Ok(before),
+            }));
+        }
         // First the record: what is registered from now on would otherwise be lost with a crash.
-        self.write_record(Some(appointed)).await?;
+        if let Err(error) = self.write_record(Some(appointed)).await {
+            // The one before goes on, and leaves in a later pass.
+            self.leaving.truncate(leaving);
+            return Err(error);
+        }
         self.in_force = Some(appointed.clone());
-        Ok(None)
+        Ok(Appointment::InForce)
     }
 
-    /// Who comes back looks after its places itself.
-    async fn forget_covered(&mut self, appointed: &ActivePlugin) -> Result<(), Error> {
+    /// Each that leaves: its name, and how far it is. Those that are done are forgotten.
+    async fn let_leave(
+        &mut self,
+        tools: &Tools,
+        plugins: &Snapshot,
+        appointed: &ActivePlugin,
+    ) -> Result<Vec<(String, Departure)>, Error> {
+        if self.leaving.is_empty() {
+            return Ok(Vec::new());
+        }
         let new = describe(appointed).await?;
+        let mut departures = Vec::new();
         let mut staying = Vec::new();
-        for leaving in std::mem::take(&mut self.leaving) {
-            let covered = match &leaving.plugin {
-                Ok(plugin) => !describe(plugin).await?.must_leave_before(&new),
-                Err(_) => leaving.recorded.is(appointed),
-            };
-            if !covered {
+        let before = self.leaving.len();
+        for mut leaving in std::mem::take(&mut self.leaving) {
+            if leaving.plugin.is_err() {
+                leaving.plugin = find(tools, plugins, &leaving.recorded).await;
+            }
+            let departure = leaving.go_on(tools, appointed, &new).await;
+            let plugin = &leaving.recorded.plugin;
+            info!(plugin, ?departure, "a registrar leaves");
+            departures.push((plugin.clone(), departure.clone()));
+            if departure != Departure::Done {
                 staying.push(leaving);
             }
         }
         self.leaving = staying;
-        Ok(())
-    }
-
-    /// Each that leaves: its name, and how far it is. Those that are done are forgotten.
-    async fn let_leave(&mut self, tools: &Tools) -> Result<Vec<(String, Departure)>, Error> {
-        let mut departures = Vec::new();
-        for leaving in &self.leaving {
-            let departure = match &leaving.plugin {
-                Ok(plugin) => leave(tools, plugin).await,
-                Err(why) => Departure::Stuck(why.clone()),
-            };
-            info!(
-                plugin = leaving.recorded.plugin,
-                ?departure,
-                "a registrar leaves"
-            );
-            departures.push((leaving.recorded.plugin.clone(), departure));
-        }
-        let before = self.leaving.len();
-        let mut done = departures
-            .iter()
-            .map(|(_, departure)| *departure == Departure::Done);
-        self.leaving.retain(|_| !done.next().unwrap_or_default());
         if self.leaving.len() != before {
             let in_force = self.in_force.clone();
             self.write_record(in_force.as_ref()).await?;
@@ -217,7 +241,7 @@ impl Succession {
         Ok(departures)
     }
 
-    /// Writes the record unless it says this already.
+    /// Writes down who is in force and who leaves.
     async fn write_record(&self, in_force: Option<&Arc<ActivePlugin>>) -> Result<(), Error> {
         let leaving = self.leaving.iter().map(|leaving| Recorded {
             plugin: leaving.recorded.plugin.clone(),
@@ -229,6 +253,16 @@ impl Succession {
         };
         self.records.write(&record).await
     }
+}
+
+/// Asks a registrar that has not registered yet what it would do.
+async fn audition<'a>(
+    tools: &Tools,
+    appointed: &'a ActivePlugin,
+    servers: &[Entry],
+) -> Result<(Registrar, Advice<'a>), Error> {
+    let new = describe(appointed).await?;
+    Ok((new, consult(tools, appointed, servers).await?))
 }
 
 /// The plugin of a record: as it is in force, or put into force again.
@@ -248,24 +282,4 @@ async fn find(
         recorded.spec.get(),
     )
     .await
-}
-
-/// Carries out its plan for no servers.
-async fn leave(tools: &Tools, plugin: &ActivePlugin) -> Departure {
-    let mut departure = Departure::Done;
-    for _ in 0..LOOKS {
-        let advice = match consult(tools, plugin, &[]).await {
-            Ok(advice) => advice,
-            Err(error) => return Departure::Stuck(error.to_string()),
-        };
-        departure = departure_of(&advice.observations, &advice.plan);
-        if !matches!(departure, Departure::Going(_)) || advice.plan.steps.is_empty() {
-            return departure;
-        }
-        let failed = carry_out(&tools.client, &advice.session, &advice.plan.steps).await;
-        if let Some(first) = failed.into_iter().next() {
-            return Departure::Stuck(first.error.to_string());
-        }
-    }
-    departure
 }

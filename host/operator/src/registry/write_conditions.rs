@@ -57,7 +57,9 @@ async fn write(
     if !registered_name.is_empty() {
         status["litellm"] = json!({ "name": registered_name });
     }
-    let body = json!({ "apiVersion": API_VERSION, "kind": SERVER_KIND, "metadata": { "name": name }, "status": status });
+    // What is said about a server must not be written on another one that has got its name in the meantime.
+    let metadata = json!({ "name": name, "uid": server.metadata.uid });
+    let body = json!({ "apiVersion": API_VERSION, "kind": SERVER_KIND, "metadata": metadata, "status": status });
     let api: Api<McpServer> = Api::namespaced(client.clone(), &namespace);
     let params = PatchParams::apply(field_managers::REGISTRY).force();
     match api.patch_status(&name, &params, &Patch::Apply(&body)).await {

@@ -1,19 +1,20 @@
 //! Writes objects: only what differs, by server-side apply.
 
-use futures::future::join_all;
-use kube::ResourceExt;
+use futures::future::{join, join_all};
 use kube::runtime::events::EventType;
 use mcp_operator_api::names::field_managers;
 use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_core::manifest::{ManagedKind, Manifest};
+use mcp_operator_core::owner::belongs_to;
 use mcp_operator_core::ownership::{Difference, differences};
 use mcp_operator_core::status::Failure;
-use tracing::info;
+use tracing::{info, warn};
 
+use super::contest::{Answer, WINDOW};
 use super::context::Context;
-use super::create::{create, foreign, is_ours};
+use super::create::{create, foreign};
 use super::live::State;
-use super::patch::{hand_over_replicas, patch};
+use super::patch::{api, hand_over_replicas, patch};
 use super::write_status::tell;
 use crate::error::Error;
 
@@ -40,6 +41,19 @@ impl From<Error> for Stopped {
     }
 }
 
+/// What a pass came to that nothing stopped.
+#[derive(Clone, Copy)]
+pub(super) enum Converged {
+    /// The objects are as they should be, or are not touched.
+    Objects,
+    /// The Deployment was made just now: a status would be out of date before it is written.
+    PodsAreMade,
+    /// Somebody else insists on something in an object, which is left alone for a while.
+    Contested,
+    /// The MCPServer was deleted, which its watch does not show yet.
+    ServerIsGone,
+}
+
 /// What became of an object.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Applied {
@@ -49,38 +63,61 @@ enum Applied {
     Made,
     /// It was changed.
     Changed,
+    /// It is left as somebody else made it.
+    Left,
+    /// It is not made, since its MCPServer is gone.
+    Ownerless,
 }
 
-/// Makes the objects as they should be: all at the same time, the Deployment after them. Says whether that was made now.
+/// Makes the objects as they should be, all at the same time, except for the Deployment and its autoscaler: those come
+/// after what pods cannot start without.
 ///
 /// One that fails keeps the others from nothing, except that no pod is made without what it cannot start without.
 pub(super) async fn apply(
     context: &Context,
     server: &McpServer,
     manifests: &[Manifest],
-) -> Result<bool, Stopped> {
+) -> Result<Converged, Stopped> {
     let served = manifests
         .iter()
         .filter(|manifest| context.live.state(manifest.kind) != State::NotServed);
-    let (pods, needs): (Vec<_>, Vec<_>) =
-        served.partition(|manifest| manifest.kind == ManagedKind::Deployment);
-    let (mut failed, mut made) = (Vec::new(), Vec::new());
-    for stage in [needs, pods] {
-        for (kind, result) in apply_all(context, server, stage).await {
-            match result {
-                Ok(Applied::Made) => made.push(kind),
-                Ok(Applied::Same | Applied::Changed) => {}
-                Err(error) => failed.push((kind, error)),
+    let (needs, others): (Vec<_>, Vec<_>) =
+        served.partition(|manifest| manifest.kind.is_needed_by_pods());
+    let (pods, beside): (Vec<_>, Vec<_>) = others
+        .into_iter()
+        .partition(|manifest| manifest.kind.is_about_pods());
+    let with_needs = async {
+        let mut applied = apply_all(context, server, needs).await;
+        let may_run = applied.iter().all(|(_, result)| result.is_ok());
+        let pods = pods
+            .into_iter()
+            .filter(|manifest| may_run || manifest.kind != ManagedKind::Deployment);
+        applied.extend(apply_all(context, server, pods).await);
+        applied
+    };
+    let (mut applied, beside) = join(with_needs, apply_all(context, server, beside)).await;
+    applied.extend(beside);
+    outcome(applied)
+}
+
+/// What all of it comes to.
+fn outcome(applied: Vec<(ManagedKind, Result<Applied, Error>)>) -> Result<Converged, Stopped> {
+    let (mut failed, mut converged) = (Vec::new(), Converged::Objects);
+    for (kind, result) in applied {
+        match result {
+            Ok(Applied::Made) if kind == ManagedKind::Deployment => {
+                converged = Converged::PodsAreMade;
             }
-        }
-        if failed.iter().any(|(kind, _)| kind.is_needed_by_pods()) {
-            break;
+            Ok(Applied::Left) => converged = Converged::Contested,
+            Ok(Applied::Ownerless) => return Ok(Converged::ServerIsGone),
+            Ok(Applied::Same | Applied::Made | Applied::Changed) => {}
+            Err(error) => failed.push((kind, error)),
         }
     }
     // What comes from somebody else's API is the last to be told.
     failed.sort_by_key(|(kind, _)| (kind.is_optional(), !kind.is_needed_by_pods(), *kind));
     match failed.into_iter().next() {
-        None => Ok(made.contains(&ManagedKind::Deployment)),
+        None => Ok(converged),
         Some((kind, error)) => Err(Stopped {
             kind: Some(kind),
             error,
@@ -91,7 +128,7 @@ pub(super) async fn apply(
 async fn apply_all(
     context: &Context,
     server: &McpServer,
-    manifests: Vec<&Manifest>,
+    manifests: impl IntoIterator<Item = &Manifest>,
 ) -> Vec<(ManagedKind, Result<Applied, Error>)> {
     let applied = manifests
         .into_iter()
@@ -105,33 +142,38 @@ async fn apply_one(
     manifest: &Manifest,
 ) -> Result<Applied, Error> {
     let (client, live) = (&context.client, &context.live);
-    let namespace = server.namespace().unwrap_or_default();
+    let namespace = manifest.namespace();
     if let State::Forbidden(message) = live.state(manifest.kind) {
         let kind = manifest.kind.name();
         return Err(Error::Unreadable { kind, message });
     }
     let mut put_back = false;
-    let (applied, written) = match live.get(manifest.kind, &namespace, manifest.name()) {
-        Some(object) if !is_ours(&*object, server) => {
-            return Err(foreign(manifest, &namespace, server, &*object));
+    let (applied, written) = match live.get(manifest.kind, namespace, manifest.name()) {
+        Some(object) if !belongs_to(&*object, server) => {
+            return Err(foreign(manifest, server, &*object));
         }
         Some(object) => {
             let object = serde_json::to_value(&*object).unwrap_or_default();
             let differences = differences(&manifest.object, &object, field_managers::SERVER);
             if differences.is_empty() {
-                live.agreed(manifest, &namespace);
+                live.agreed(manifest, namespace);
                 return Ok(Applied::Same);
             }
-            if live.was_overruled(manifest, &namespace, &differences) {
+            if live.was_overruled(manifest, namespace, &differences) {
                 return Ok(Applied::Same);
             }
-            put_back = live.had_agreed(manifest, &namespace);
-            hand_over_replicas(client, manifest, &object, &namespace).await?;
-            let written = patch(client, manifest, &manifest.object, &namespace).await?;
+            put_back = live.had_agreed(manifest, namespace);
+            if put_back && contest(context, server, manifest, namespace, &differences).await {
+                return Ok(Applied::Left);
+            }
+            hand_over_replicas(client, manifest, &object, namespace).await?;
+            let written = patch(client, manifest, &manifest.object, namespace).await?;
             (Applied::Changed, written)
         }
         None => {
-            let written = create(context, server, manifest, &namespace).await?;
+            let Some(written) = create(context, server, manifest).await? else {
+                return Ok(Applied::Ownerless);
+            };
             (Applied::Made, written)
         }
     };
@@ -141,15 +183,15 @@ async fn apply_one(
     live.written(manifest.kind, written);
     let left = differences(&manifest.object, &answer, field_managers::SERVER);
     if left.is_empty() {
-        live.agreed(manifest, &namespace);
+        live.agreed(manifest, namespace);
     }
     let paths = paths(&left);
-    if live.overruled(manifest, &namespace, left) {
+    if live.overruled(manifest, namespace, left) {
         let note = format!(
             "{kind} {name} is changed by somebody else, such as an admission webhook, as it is written; the operator does not insist on {paths}"
         );
         tell(
-            &context.recorder,
+            &context.events,
             server,
             EventType::Warning,
             "Overruled",
@@ -160,16 +202,57 @@ async fn apply_one(
         let note = format!(
             "{kind} {name} was changed by somebody else in fields that the MCPServer decides about; they are as before again"
         );
-        tell(
-            &context.recorder,
-            server,
-            EventType::Warning,
-            "PutBack",
-            note,
-        )
-        .await;
+        tell(&context.events, server, EventType::Warning, "PutBack", note).await;
     }
     Ok(applied)
+}
+
+/// Whether somebody who insists is given way.
+async fn contest(
+    context: &Context,
+    server: &McpServer,
+    manifest: &Manifest,
+    namespace: &str,
+    differences: &[Difference],
+) -> bool {
+    match context.contests.changed(manifest, namespace) {
+        Answer::PutBack => return false,
+        Answer::StayAway => return true,
+        Answer::GiveWay => {}
+    }
+    let (kind, name) = (manifest.kind.name(), manifest.name());
+    let who = who_changed(context, manifest, namespace).await;
+    let note = format!(
+        "{kind} {name} is changed again and again by {who}, in {}; the operator leaves it so for {} s at a time",
+        paths(differences),
+        WINDOW.as_secs()
+    );
+    warn!(kind, namespace, name, %note, "contested");
+    tell(
+        &context.events,
+        server,
+        EventType::Warning,
+        "Contested",
+        note,
+    )
+    .await;
+    true
+}
+
+/// The field manager that wrote last, as far as that can be seen.
+async fn who_changed(context: &Context, manifest: &Manifest, namespace: &str) -> String {
+    let api = api(&context.client, manifest.kind, namespace);
+    let found = api.get_metadata_opt(manifest.name()).await.ok().flatten();
+    let managed = found
+        .and_then(|found| found.metadata.managed_fields)
+        .unwrap_or_default();
+    let others = managed.into_iter().filter(|entry| {
+        entry.manager.as_deref() != Some(field_managers::SERVER)
+            && entry.subresource.as_deref() != Some("status")
+    });
+    let last = others.max_by_key(|entry| entry.time.as_ref().map(|time| time.0));
+    last.and_then(|entry| entry.manager)
+        .unwrap_or_else(|| "somebody".into())
 }
 
 fn paths(differences: &[Difference]) -> String {

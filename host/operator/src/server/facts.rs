@@ -7,20 +7,19 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::StreamExt;
-use k8s_openapi::api::core::v1::{Pod, Secret};
-use kube::runtime::WatchStreamExt;
+use futures::stream::BoxStream;
+use k8s_openapi::api::core::v1::Secret;
 use kube::runtime::reflector::ObjectRef;
-use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, Resource, ResourceExt};
 use mcp_operator_api::names::labels;
-use mcp_operator_core::pods::Trouble;
+use mcp_operator_core::pods::{Pod, Trouble};
 use mcp_operator_core::rotation::Fingerprint;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, watch};
-use tracing::warn;
 
-use super::servers::ServerRef;
+use super::reference::ServerRef;
 use crate::watch as watches;
 
 type OfServers<F> = HashMap<ServerRef, BTreeMap<String, F>>;
@@ -28,13 +27,23 @@ type OfServers<F> = HashMap<ServerRef, BTreeMap<String, F>>;
 /// A fact about each object of a kind that carries a server's label.
 pub(super) struct Facts<F> {
     facts: Arc<Mutex<OfServers<F>>>,
-    known: watch::Receiver<bool>,
+    state: watch::Receiver<State>,
+}
+
+/// What is known of the facts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum State {
+    /// The watch has not shown anything yet.
+    Starting,
+    /// Reading is refused, in the words of the API server.
+    Refused(String),
+    /// All of them.
+    Listed,
 }
 
 /// What keeps pods from serving.
 pub(super) fn troubles(client: &Client, wake: mpsc::UnboundedSender<ServerRef>) -> Facts<Trouble> {
-    let of = |pod: Pod| Trouble::of(&serde_json::to_value(pod).unwrap_or_default());
-    Facts::watch::<Pod>("Pod", client, of, wake)
+    Facts::watch::<Pod>("Pod", client, |pod| Trouble::of(&pod), wake)
 }
 
 /// What the data of Secrets is, without the data: those of others are neither read nor kept.
@@ -67,11 +76,9 @@ impl<F: Clone + PartialEq + Send + 'static> Facts<F> {
         K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
     {
         let facts = Arc::default();
-        let (tell, known) = watch::channel(false);
+        let (tell, state) = watch::channel(State::Starting);
         let only = watcher::Config::default().labels(labels::SERVER);
-        let mut events = watcher(Api::<K>::all(client.clone()), only)
-            .default_backoff()
-            .boxed();
+        let mut events = watches::told(what, Api::<K>::all(client.clone()), only).boxed();
         let mut taker = Taker {
             facts: Arc::clone(&facts),
             listed: HashMap::new(),
@@ -82,38 +89,59 @@ impl<F: Clone + PartialEq + Send + 'static> Facts<F> {
                 match event {
                     Ok(event) => {
                         let listed = matches!(event, Event::InitDone);
-                        for server in taker.take(event) {
+                        let changed = taker.take(event);
+                        if listed {
+                            turn(&tell, State::Listed);
+                        }
+                        for server in changed {
                             // The receiver is gone only when the program ends.
                             let _ = wake.send(server);
                         }
-                        if listed {
-                            tell.send_replace(true);
-                        }
                     }
-                    Err(error) => {
-                        warn!(watch = what, %error, "watch failed, trying again");
-                        // Servers can do without: their status says less, or their pods are not replaced.
-                        if watches::refusal(&error).is_some_and(|status| status.code == 403) {
-                            tell.send_replace(true);
-                        }
-                    }
+                    // Servers can do without: their status says less, or their pods are not replaced.
+                    Err(refusal) => turn(&tell, State::Refused(refusal.message)),
                 }
             }
         });
-        Self { facts, known }
+        Self { facts, state }
     }
 
     /// Waits until the watch has shown what was there at the start, or is forbidden to.
     pub(super) async fn ready(&self) {
+        let mut state = self.state.clone();
         // The sender lives as long as the program.
-        let _ = self.known.clone().wait_for(|known| *known).await;
+        let _ = state.wait_for(|state| *state != State::Starting).await;
     }
 
-    /// By name of the object.
-    pub(super) fn of(&self, server: &ServerRef) -> BTreeMap<String, F> {
+    /// By name of the object. None: nothing can be known now.
+    pub(super) fn of(&self, server: &ServerRef) -> Option<BTreeMap<String, F>> {
+        if *self.state.borrow() != State::Listed {
+            return None;
+        }
         let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
-        facts.get(server).cloned().unwrap_or_default()
+        Some(facts.get(server).cloned().unwrap_or_default())
     }
+
+    /// Something whenever more or less can be known than before.
+    pub(super) fn states_change(&self) -> BoxStream<'static, ()> {
+        watches::changes(self.state.clone())
+    }
+
+    /// Why nothing can be known now, in the words of the API server.
+    pub(super) fn refusal(&self) -> Option<String> {
+        match &*self.state.borrow() {
+            State::Refused(message) => Some(message.clone()),
+            State::Starting | State::Listed => None,
+        }
+    }
+}
+
+fn turn(tell: &watch::Sender<State>, state: State) {
+    tell.send_if_modified(|known| {
+        let changed = *known != state;
+        *known = state;
+        changed
+    });
 }
 
 /// Turns events into facts, and says whose changed.

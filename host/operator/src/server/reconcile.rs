@@ -1,45 +1,46 @@
 //! One pass over one MCPServer, as a list of steps.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use kube::ResourceExt;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action;
+use kube::runtime::reflector::ObjectRef;
 use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_core::admission::{Denial, decide};
 use mcp_operator_core::build;
 use mcp_operator_core::field::FieldError;
 use mcp_operator_core::manifest::{ManagedKind, Manifest};
 use mcp_operator_core::ownership::without_nulls;
-use mcp_operator_core::rotation;
 use mcp_operator_core::status::{self, Verdict};
 use serde_json::Value;
 use tracing::{error, warn};
 
-use super::apply::{Stopped, apply};
+use super::apply::{Converged, Stopped, apply};
 use super::backoff::jitter;
 use super::context::Context;
+use super::lane::FULL;
 use super::observe::observe;
+use super::orphans::delete_orphans;
+use super::pace::{self, WAITING};
 use super::prune::prune;
-use super::write_status::write_status;
+use super::reference::{ServerRef, reference};
+use super::write_status::{news, write_status};
 use crate::error::Error;
 use crate::namespaces::Namespaces;
-use crate::plugins::{Operation, Snapshot, Stage, Subject};
-
-/// A pass without any event in between: watches can miss what they do not know of.
-const HEARTBEAT: Duration = Duration::from_hours(1);
-
-/// When the status of new pods is looked at if nothing is heard of them before.
-const FIRST_LOOK: Duration = Duration::from_secs(3);
+use crate::plugins::{Operation, Snapshot, Stage, Subject, rendered};
 
 /// One pass, whatever comes of it. Its errors end in the status, the log and the time of the next pass.
 pub(super) async fn reconcile(
     guarded: Arc<DeserializeGuard<McpServer>>,
     context: Arc<Context>,
 ) -> Action {
+    let pending = &context.memory.pending;
+    let itself: ServerRef = ObjectRef::from_obj(&*guarded);
+    let changed = pending.remove(&itself);
+    let gives_way = !pending.is_turn_of(&itself) && !changed;
     let server = match &guarded.0 {
-        Ok(server) => server,
+        Ok(server) => &*context.memory.told.newest(server),
         Err(invalid) => {
             error!(name = invalid.metadata.name, error = %invalid.error, "MCPServer cannot be read, waiting for a change");
             return Action::await_change();
@@ -48,44 +49,55 @@ pub(super) async fn reconcile(
     let key = status::key(server);
     if server.metadata.deletion_timestamp.is_some() {
         // Owner references do the rest, also while the operator is down.
-        context.backoff.reset(&key);
+        context.memory.backoff.reset(&key);
+        context.memory.settled.forget(&itself);
         return Action::await_change();
     }
+    // Its user waits for what comes of a change; what failed before has time.
+    let place = (!changed && context.memory.backoff.has_failed(&key)).then(|| context.lane.enter());
+    let Ok(_place) = place.transpose() else {
+        return Action::requeue(FULL.mul_f64(0.5 + jitter()));
+    };
+    let orphans = delete_orphans(&context, &itself, server.uid().as_deref()).await; // client
     let (verdict, result) = converge(server, &context).await; //             plugins and client
-    if matches!(result, Ok(Converged::PodsAreMade)) {
-        context.backoff.reset(&key);
-        return Action::requeue(FIRST_LOOK);
+    let result = result.and_then(|converged| orphans.map(|()| converged));
+    if let Ok(Converged::PodsAreMade | Converged::ServerIsGone) = result {
+        context.memory.backoff.reset(&key);
+        return Action::requeue(WAITING);
     }
+    let contested = matches!(result, Ok(Converged::Contested));
     let pass = observe(server, &context, verdict, result.as_ref().err()); // no client
-    let written = write_status(
-        &context.client,
-        &context.recorder,
-        &context.settings,
-        server,
-        &pass,
-    )
-    .await; // client
+    let written = match news(server, &pass, &context.settings) {
+        None => Ok(()),
+        // What went wrong is told at once.
+        Some(_) if gives_way && result.is_ok() && pass.trouble.is_none() => {
+            context.gives_way(itself);
+            return Action::await_change();
+        }
+        Some(status) => {
+            let (client, events, told) = (&context.client, &context.events, &context.memory.told);
+            write_status(client, events, told, server, &status).await // client
+        }
+    };
     match result.map_err(|stopped| stopped.error).and(written) {
         Ok(()) => {
-            context.backoff.reset(&key);
-            Action::requeue(HEARTBEAT.mul_f64(0.9 + jitter() / 5.0))
+            context.memory.backoff.reset(&key);
+            let rollout = pass.rollout.as_ref();
+            Action::requeue(pace::after_success(contested, rollout, jitter()))
         }
         Err(error) => next_pass(&key, &context, &error),
     }
 }
 
-/// What a pass came to that nothing stopped.
-#[derive(Clone, Copy)]
-enum Converged {
-    /// The objects are as they should be, or are not touched.
-    Objects,
-    /// The Deployment was made just now: a status would be out of date before it is written.
-    PodsAreMade,
-}
-
 /// Makes the objects what they should be.
 async fn converge(server: &McpServer, context: &Context) -> (Verdict, Result<Converged, Stopped>) {
     let plugins = context.snapshots.current();
+    let reference = reference(server);
+    let before = context.basis_of(server, &plugins); //                     no client
+    if context.memory.settled.is(&reference, before) {
+        return (Verdict::Valid, Ok(Converged::Objects));
+    }
+    context.memory.settled.forget(&reference);
     let basis = context.basis();
     let (server, errors) = match judge(server, &basis, &plugins).await {
         Ok(judged) => judged, //                                            plugins
@@ -98,16 +110,17 @@ async fn converge(server: &McpServer, context: &Context) -> (Verdict, Result<Con
     let result = async {
         let built = build::objects(&server, &context.settings.build); //    no client
         let mut wanted = complete(&server, &basis, &plugins, built).await?; // plugins
-        rotation::stamp(&mut wanted, context.secret_hash(&server).as_deref()); // no client
-        let made = apply(context, &server, &wanted).await?; //              client
-        prune(&context.client, &context.live, &server, &wanted).await?; //  client
-        Ok(if made {
-            Converged::PodsAreMade
-        } else {
-            Converged::Objects
-        })
+        context.stamp_secrets(&server, &mut wanted); //                     no client
+        let applied = apply(context, &server, &wanted).await; //            client
+        let pruned = prune(&context.client, &context.live, &server, &wanted).await; // client
+        applied.and_then(|converged| pruned.map(|()| converged))
     };
-    (Verdict::Valid, result.await)
+    let result = result.await;
+    // An object that changed in the meantime was compared before or after that: it is looked at again.
+    if matches!(result, Ok(Converged::Objects)) && context.basis_of(&server, &plugins) == before {
+        context.memory.settled.remember(reference, before);
+    }
+    (Verdict::Valid, result)
 }
 
 /// The server as it would be admitted today, and what the rules say about it: both in case that the
@@ -122,11 +135,14 @@ pub(crate) async fn judge(
         .default_server(&subject)
         .await
         .map_err(Error::Plugins)?;
-    let server = serde_json::from_value(defaulted.object.clone()).map_err(|_| Error::NotAServer)?;
+    let mut judged: McpServer =
+        serde_json::from_value(defaulted.object.clone()).map_err(|_| Error::NotAServer)?;
+    // Plugins do not see it, and what is made depends on whether there is one.
+    judged.status.clone_from(&server.status);
     subject.object = Some(defaulted.object);
     match decide(&plugins.validate(&subject).await).denial {
-        None => Ok((server, Vec::new())),
-        Some(Denial::Invalid(errors)) => Ok((server, errors)),
+        None => Ok((judged, Vec::new())),
+        Some(Denial::Invalid(errors)) => Ok((judged, errors)),
         Some(Denial::PluginFailed(failures)) => Err(Error::Plugins(failures)),
     }
 }
@@ -156,9 +172,10 @@ pub(crate) async fn complete(
 
 fn next_pass(key: &str, context: &Context, error: &Error) -> Action {
     let class = error.class();
-    let next = context.backoff.next(key, class, jitter());
-    warn!(server = key, category = error.category(), class = <&str>::from(class), retry_in = ?next, %error, "reconcile failed");
-    next.map_or_else(Action::await_change, Action::requeue)
+    let retry = context.memory.backoff.next(key, class, jitter());
+    let pause = pace::after_failure(retry, jitter());
+    warn!(server = key, category = error.category(), class = <&str>::from(class), retry_in = ?pause, %error, "reconcile failed");
+    Action::requeue(pause)
 }
 
 /// What goes into objects besides the MCPServer.
@@ -179,13 +196,9 @@ impl Context {
 impl Basis<'_> {
     /// What plugins are asked about.
     fn subject(&self, server: &McpServer, plugins: &Snapshot) -> Subject {
-        let rendered = plugins.wants_rendered().then(|| {
-            let objects = build::objects(server, self.build);
-            objects
-                .into_iter()
-                .map(|manifest| manifest.object)
-                .collect()
-        });
+        let rendered = plugins
+            .wants_rendered()
+            .then(|| rendered(server, self.build));
         Subject {
             operation: Operation::Update,
             stage: Stage::Reconcile,

@@ -5,24 +5,19 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use futures::StreamExt;
-use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::{self, Event};
-use kube::{Api, Client, Resource};
+use kube::{Api, Client, Resource, ResourceExt};
 use mcp_operator_api::names::conditions::LITELLM_REGISTERED;
-use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_core::conditions::find;
 use tokio::sync::{Notify, mpsc::UnboundedSender, watch};
 
+use super::memory::Memory;
+use super::reference::{Guarded, ServerRef};
 use crate::watch as watches;
 
 /// What `kubectl apply` notes: the whole manifest once more.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
-
-/// An MCPServer as it comes from the API server: one that cannot be read must not hide the others.
-pub type Guarded = DeserializeGuard<McpServer>;
-/// Reference to an MCPServer.
-pub type ServerRef = ObjectRef<Guarded>;
 
 /// All MCPServers.
 #[derive(Clone)]
@@ -30,10 +25,11 @@ pub struct Servers {
     store: Store<Guarded>,
     listed: watch::Receiver<bool>,
     changed: Arc<Notify>,
+    memory: Memory,
 }
 
 impl Servers {
-    /// Starts the watch. Each server that changes in a way that matters is sent to `wake`.
+    /// Starts the watch. Each server that changes in a way that matters, or is gone, is sent to `wake`.
     pub(super) fn watch(client: &Client, wake: UnboundedSender<ServerRef>) -> Self {
         let (store, writer) = watches::store(());
         let changed = Arc::new(Notify::new());
@@ -47,8 +43,17 @@ impl Servers {
         );
         let notify = changed.clone();
         let mut changes = Changes::default();
+        let memory = Memory::default();
+        let remembered = memory.clone();
         tokio::spawn(events.for_each(move |event| {
-            for server in changes.of(&event) {
+            remembered.seen(&event);
+            for (server, change) in changes.of(&event) {
+                match change {
+                    Change::Written => remembered.pending.add(&server),
+                    // It has no pass that would take it out again.
+                    Change::Gone => remembered.pending.forget(&server),
+                    Change::Registered => {}
+                }
                 // The receiver is gone only when the program ends.
                 let _ = wake.send(server);
             }
@@ -64,6 +69,7 @@ impl Servers {
             store,
             listed,
             changed,
+            memory,
         }
     }
 
@@ -81,13 +87,34 @@ impl Servers {
         self.store.state_filter(|guarded| guarded.0.is_ok())
     }
 
+    /// Namespaces and names of those that cannot be read and are not being deleted.
+    pub fn unreadable(&self) -> Vec<(String, String)> {
+        let guarded = self.store.state_filter(|guarded| {
+            guarded.0.is_err() && guarded.meta().deletion_timestamp.is_none()
+        });
+        let named = guarded
+            .iter()
+            .map(|guarded| (guarded.namespace().unwrap_or_default(), guarded.name_any()));
+        named.collect()
+    }
+
     /// Waits for a change of any server since the last call.
     pub async fn changed(&self) {
         self.changed.notified().await;
     }
 
+    /// Waits until the controller has had a look at every server that changed, within reason.
+    pub async fn acted_on(&self) {
+        self.memory.pending.none().await;
+    }
+
     pub(super) fn store(&self) -> &Store<Guarded> {
         &self.store
+    }
+
+    /// What passes leave to later ones.
+    pub(super) fn memory(&self) -> &Memory {
+        &self.memory
     }
 }
 
@@ -100,28 +127,39 @@ fn trim(server: &mut Guarded) {
     }
 }
 
+/// What happened to a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Change {
+    /// Somebody wrote it, who waits for what comes of that.
+    Written,
+    /// The registry says something else about it.
+    Registered,
+    /// It was deleted.
+    Gone,
+}
+
 /// Tells changes that matter from the controller's own writes of the status.
 #[derive(Default)]
 struct Changes {
-    seen: HashMap<ServerRef, u64>,
-    listed: Vec<(ServerRef, u64)>,
+    seen: HashMap<ServerRef, Fingerprint>,
+    listed: Vec<(ServerRef, Fingerprint)>,
 }
 
 impl Changes {
-    fn of(&mut self, event: &Event<Guarded>) -> Vec<ServerRef> {
+    fn of(&mut self, event: &Event<Guarded>) -> Vec<(ServerRef, Change)> {
         match event {
             Event::Apply(server) => {
-                let (reference, now) = (ObjectRef::from_obj(server), fingerprint(server));
+                let (reference, now) = (ObjectRef::from_obj(server), Fingerprint::of(server));
                 let before = self.seen.insert(reference.clone(), now);
-                if before == Some(now) {
-                    Vec::new()
-                } else {
-                    vec![reference]
-                }
+                now.since(before)
+                    .map(|change| (reference, change))
+                    .into_iter()
+                    .collect()
             }
             Event::Delete(server) => {
-                self.seen.remove(&ObjectRef::from_obj(server));
-                Vec::new()
+                let reference = ObjectRef::from_obj(server);
+                self.seen.remove(&reference);
+                vec![(reference, Change::Gone)]
             }
             Event::Init => {
                 self.listed.clear();
@@ -130,46 +168,67 @@ impl Changes {
             // The store shows a new list only when it is complete: nobody is woken before that.
             Event::InitApply(server) => {
                 self.listed
-                    .push((ObjectRef::from_obj(server), fingerprint(server)));
+                    .push((ObjectRef::from_obj(server), Fingerprint::of(server)));
                 Vec::new()
             }
             Event::InitDone => {
                 let listed = std::mem::take(&mut self.listed);
                 let before = std::mem::replace(&mut self.seen, listed.iter().cloned().collect());
-                let is_new =
-                    |(reference, now): &(ServerRef, u64)| before.get(reference) != Some(now);
-                listed
-                    .into_iter()
-                    .filter(is_new)
-                    .map(|(reference, _)| reference)
-                    .collect()
+                let gone = before
+                    .keys()
+                    .filter(|server| !self.seen.contains_key(*server))
+                    .map(|server| (server.clone(), Change::Gone));
+                let changed = listed.into_iter().filter_map(|(server, now)| {
+                    let change = now.since(before.get(&server).copied())?;
+                    Some((server, change))
+                });
+                changed.chain(gone).collect()
             }
         }
     }
 }
 
-/// Everything that a pass depends on: what the user wrote, and the condition of the other writer.
-fn fingerprint(server: &Guarded) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    let meta = server.meta();
-    (
-        &meta.uid,
-        meta.generation,
-        &meta.labels,
-        &meta.annotations,
-        meta.deletion_timestamp.is_some(),
-    )
-        .hash(&mut hasher);
-    if let Ok(server) = &server.0 {
-        let conditions = server
-            .status
-            .as_ref()
-            .map_or(&[][..], |status| &status.conditions);
+/// Everything that a pass depends on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Fingerprint {
+    /// What the user wrote.
+    written: u64,
+    /// The condition of the other writer.
+    registered: u64,
+}
+
+impl Fingerprint {
+    fn of(server: &Guarded) -> Self {
+        let meta = server.meta();
+        let written = hash(&(
+            &meta.uid,
+            meta.generation,
+            &meta.labels,
+            &meta.annotations,
+            meta.deletion_timestamp.is_some(),
+        ));
+        let status = server.0.as_ref().ok().and_then(|it| it.status.as_ref());
+        let conditions = status.map_or(&[][..], |status| &status.conditions);
         let registered = find(conditions, LITELLM_REGISTERED);
-        registered
-            .map(|condition| (&condition.status, &condition.reason, &condition.message))
-            .hash(&mut hasher);
+        let registered = registered.map(|it| (&it.status, &it.reason, &it.message));
+        Self {
+            written,
+            registered: hash(&registered),
+        }
     }
+
+    fn since(self, before: Option<Self>) -> Option<Change> {
+        match before {
+            Some(before) if before == self => None,
+            Some(before) if before.written == self.written => Some(Change::Registered),
+            _ => Some(Change::Written),
+        }
+    }
+}
+
+fn hash(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
     hasher.finish()
 }
 
@@ -189,29 +248,56 @@ mod tests {
         .unwrap()
     }
 
-    #[test]
-    fn the_controllers_own_writes_wake_nobody() {
-        let mut changes = Changes::default();
-        assert_eq!(
-            changes.of(&Event::Apply(server("a", 1, "Pending"))).len(),
-            1
-        );
-        assert_eq!(changes.of(&Event::Apply(server("a", 1, "Ready"))).len(), 0);
-        assert_eq!(changes.of(&Event::Apply(server("a", 2, "Ready"))).len(), 1);
+    fn reference(name: &str) -> ServerRef {
+        ObjectRef::new(name).within("tools")
     }
 
     #[test]
-    fn a_new_list_wakes_only_what_is_new() {
+    fn the_controllers_own_writes_wake_nobody() {
+        let mut changes = Changes::default();
+        let written = [(reference("a"), Change::Written)];
+        let mut of = |generation, phase| changes.of(&Event::Apply(server("a", generation, phase)));
+        assert_eq!(of(1, "Pending"), written);
+        assert_eq!(of(1, "Ready"), []);
+        assert_eq!(of(2, "Ready"), written);
+    }
+
+    #[test]
+    fn what_the_registry_says_is_not_what_its_user_wrote() {
+        let mut changes = Changes::default();
+        changes.of(&Event::Apply(server("a", 1, "Ready")));
+        let mut registered = server("a", 1, "Ready");
+        let condition = json!({ "type": LITELLM_REGISTERED, "status": "True", "reason": "Registered", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z" });
+        let status = registered.0.as_mut().unwrap().status.as_mut().unwrap();
+        status.conditions = vec![serde_json::from_value(condition).unwrap()];
+        let event = Event::Apply(registered);
+        assert_eq!(changes.of(&event), [(reference("a"), Change::Registered)]);
+        assert_eq!(changes.of(&event), []);
+    }
+
+    /// What it left where no owner reference reaches must be looked after.
+    #[test]
+    fn a_server_that_goes_is_told() {
+        let mut changes = Changes::default();
+        changes.of(&Event::Apply(server("a", 1, "Ready")));
+        let gone = changes.of(&Event::Delete(server("a", 1, "Ready")));
+        assert_eq!(gone, [(reference("a"), Change::Gone)]);
+        assert!(changes.seen.is_empty());
+    }
+
+    #[test]
+    fn a_new_list_wakes_only_what_is_new_and_what_is_gone() {
         let mut changes = Changes::default();
         changes.of(&Event::Apply(server("a", 1, "Ready")));
         changes.of(&Event::Apply(server("gone", 1, "Ready")));
         changes.of(&Event::Init);
         for event in [server("a", 1, "Ready"), server("b", 1, "Ready")] {
-            assert_eq!(changes.of(&Event::InitApply(event)).len(), 0);
+            assert_eq!(changes.of(&Event::InitApply(event)), []);
         }
+        let expected = [("b", Change::Written), ("gone", Change::Gone)];
         assert_eq!(
             changes.of(&Event::InitDone),
-            [ObjectRef::new("b").within("tools")]
+            expected.map(|(name, change)| (reference(name), change))
         );
         assert_eq!(changes.seen.len(), 2);
     }

@@ -4,23 +4,25 @@ use kube::api::DynamicObject;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse, Operation as Verb};
 use mcp_operator_api::v1alpha1::{McpPluginSpec, McpServer};
 use mcp_operator_core::admission::{Decision, Denial, decide};
-use mcp_operator_core::build;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::review;
 use super::state::State;
-use crate::plugins::{Operation, Snapshot, Stage, Subject, User};
+use crate::plugins::{Operation, Snapshot, Stage, Subject, User, rendered};
 
-/// Rules: every plugin that is for this server, all at once.
+/// Rules: every plugin that is for this server, all at once. A plugin without an answer by `deadline` has failed.
 pub(crate) async fn validate(
     state: &State,
     request: &AdmissionRequest<DynamicObject>,
+    deadline: Option<Instant>,
 ) -> AdmissionResponse {
-    if is_let_through(request) {
-        return AdmissionResponse::from(request);
-    }
     let plugins = state.snapshots.current();
-    let outcomes = plugins.validate(&subject(state, request, &plugins)).await;
+    let subject = match subject(state, request, &plugins).await {
+        Ok(subject) => subject,
+        Err(answer) => return *answer,
+    };
+    let outcomes = plugins.validate_by(&subject, deadline).await;
     review::respond(request, decide(&outcomes))
 }
 
@@ -28,17 +30,18 @@ pub(crate) async fn validate(
 pub(crate) async fn mutate(
     state: &State,
     request: &AdmissionRequest<DynamicObject>,
+    deadline: Option<Instant>,
 ) -> AdmissionResponse {
-    if is_let_through(request) {
-        return AdmissionResponse::from(request);
-    }
     let plugins = state.snapshots.current();
-    let subject = subject(state, request, &plugins);
-    if !is_readable(subject.object.as_ref()) {
+    let subject = match subject(state, request, &plugins).await {
+        Ok(subject) => subject,
+        Err(answer) => return *answer,
+    };
+    if subject.object.as_ref().and_then(server).is_none() {
         // Defaults come before the API server's own look at the schema, which says best what is wrong.
         return AdmissionResponse::from(request);
     }
-    match plugins.default_server(&subject).await {
+    match plugins.default_server_by(&subject, deadline).await {
         Ok(defaulted) => {
             let decision = Decision {
                 warnings: defaulted.warnings,
@@ -109,19 +112,31 @@ fn is_let_through(request: &AdmissionRequest<DynamicObject>) -> bool {
     deleting || !matches!(request.operation, Verb::Create | Verb::Update)
 }
 
-fn subject(
+/// What plugins are asked about; or the answer, where they are not asked.
+async fn subject(
     state: &State,
     request: &AdmissionRequest<DynamicObject>,
     plugins: &Snapshot,
-) -> Subject {
+) -> Result<Subject, Box<AdmissionResponse>> {
+    if is_let_through(request) {
+        return Err(Box::new(AdmissionResponse::from(request)));
+    }
+    // Which plugins a server is for depends on its namespace.
+    let unknown = |why: String| Box::new(review::unable(request, "InternalError", 500, &why));
+    let namespace = match request.namespace.as_deref() {
+        Some(name) => Some(state.namespaces.find(name).await.map_err(unknown)?),
+        None => None,
+    };
     let object = request
         .object
         .as_ref()
         .and_then(|object| serde_json::to_value(object).ok());
-    let rendered = plugins
-        .wants_rendered()
-        .then(|| object.as_ref().and_then(|object| rendered(state, object)));
-    Subject {
+    let rendered = object
+        .as_ref()
+        .filter(|_| plugins.wants_rendered())
+        .and_then(server)
+        .map(|server| rendered(&server, &state.build));
+    Ok(Subject {
         operation: if request.operation == Verb::Create {
             Operation::Create
         } else {
@@ -134,30 +149,17 @@ fn subject(
             .and_then(|object| serde_json::to_value(object).ok()),
         object,
         name: request.name.clone(),
-        namespace: request
-            .namespace
-            .as_deref()
-            .map(|name| state.namespaces.facts(name)),
+        namespace,
         user: Some(User {
             username: request.user_info.username.clone().unwrap_or_default(),
             groups: request.user_info.groups.clone().unwrap_or_default(),
         }),
         dry_run: request.dry_run,
-        rendered: rendered.flatten(),
-    }
+        rendered,
+    })
 }
 
-fn is_readable(object: Option<&Value>) -> bool {
-    object.is_some_and(|object| serde_json::from_value::<McpServer>(object.clone()).is_ok())
-}
-
-/// The objects that this server would become: known before it exists, because building is pure.
-fn rendered(state: &State, object: &Value) -> Option<Value> {
-    let server: McpServer = serde_json::from_value(object.clone()).ok()?;
-    Some(
-        build::objects(&server, &state.build)
-            .into_iter()
-            .map(|manifest| manifest.object)
-            .collect(),
-    )
+/// The object, if it can be read.
+fn server(object: &Value) -> Option<McpServer> {
+    serde_json::from_value(object.clone()).ok()
 }

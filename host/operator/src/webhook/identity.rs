@@ -124,7 +124,7 @@ fn read(secret: &Secret) -> Option<Bundle> {
     })
 }
 
-fn tls(bundle: &Bundle) -> Result<ServerConfig> {
+pub(super) fn tls(bundle: &Bundle) -> Result<ServerConfig> {
     let chain = CertificateDer::pem_slice_iter(bundle.certificate.as_bytes())
         .collect::<Result<Vec<_>, _>>()?;
     let key = PrivateKeyDer::from_pem_slice(bundle.key.as_bytes())?;

@@ -8,6 +8,8 @@ use mcp_operator_core::admission::{Decision, Denial};
 use mcp_operator_core::field::FieldError;
 use serde_json::Value;
 
+use crate::text::{cut, one_line};
+
 /// Longest value of an audit annotation, in bytes.
 const LONGEST_ANNOTATION: usize = 4096;
 /// Longest warning: the API server cuts all of them off when they are 4 KiB together.
@@ -29,13 +31,18 @@ pub(super) fn respond(request: &AdmissionRequest<Object>, decision: Decision) ->
         decision
             .warnings
             .into_iter()
-            .map(|text| cut(text, LONGEST_WARNING))
+            .map(|text| one_line(&text, LONGEST_WARNING))
             .collect(),
     );
     response.audit_annotations = decision
         .audit
         .into_iter()
-        .map(|(key, text)| (annotation_key(&key), cut(text, LONGEST_ANNOTATION)))
+        .map(|(key, text)| {
+            (
+                annotation_key(&key),
+                cut(&text, LONGEST_ANNOTATION).to_owned(),
+            )
+        })
         .collect();
     match decision.denial {
         None => {}
@@ -146,11 +153,6 @@ fn annotation_key(key: &str) -> String {
     } else {
         trimmed.into()
     }
-}
-
-fn cut(mut text: String, longest: usize) -> String {
-    text.truncate(text.floor_char_boundary(longest));
-    text
 }
 
 #[cfg(test)]

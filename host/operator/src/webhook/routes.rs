@@ -13,7 +13,7 @@ use axum::routing::post;
 use kube::api::DynamicObject;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse};
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::state::State;
 use super::{handlers, review};
@@ -23,24 +23,41 @@ const LARGEST_BODY: usize = 8 << 20;
 /// Requests that are worked on at once, and that may wait.
 const CONCURRENCY: usize = 64;
 const QUEUE: usize = 512;
+/// Memory of all bodies together, and what it is counted in.
+const BODIES: usize = 32 << 20;
+const UNIT: usize = 1 << 10;
 /// What the API server waits if it says nothing, and what an answer needs on its way.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+/// What a webhook can be configured to at most.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(30);
 const MARGIN: Duration = Duration::from_millis(250);
 
 /// What bounds the load.
 struct Load {
     state: State,
     admitted: Semaphore,
+    /// A permit for each [`UNIT`] of all bodies that are in memory.
+    bodies: Semaphore,
     working: Semaphore,
+}
+
+impl Load {
+    fn new(state: State) -> Self {
+        Self {
+            state,
+            admitted: Semaphore::new(CONCURRENCY + QUEUE),
+            bodies: Semaphore::new(BODIES / UNIT),
+            working: Semaphore::new(CONCURRENCY),
+        }
+    }
 }
 
 /// The paths of the webhook.
 pub fn router(state: State) -> Router {
-    let load = Arc::new(Load {
-        state,
-        admitted: Semaphore::new(CONCURRENCY + QUEUE),
-        working: Semaphore::new(CONCURRENCY),
-    });
+    routes(Arc::new(Load::new(state)))
+}
+
+fn routes(load: Arc<Load>) -> Router {
     Router::new()
         .route("/validate/mcpserver", post(validate))
         .route("/mutate/mcpserver", post(mutate))
@@ -49,60 +66,79 @@ pub fn router(state: State) -> Router {
 }
 
 async fn validate(AxumState(load): AxumState<Arc<Load>>, request: Request) -> Response {
-    answer(&load, request, async |review| {
-        handlers::validate(&load.state, review).await
+    answer(&load, request, async |review, deadline| {
+        handlers::validate(&load.state, review, Some(deadline)).await
     })
     .await
 }
 
 async fn mutate(AxumState(load): AxumState<Arc<Load>>, request: Request) -> Response {
-    answer(&load, request, async |review| {
-        handlers::mutate(&load.state, review).await
+    answer(&load, request, async |review, deadline| {
+        handlers::mutate(&load.state, review, Some(deadline)).await
     })
     .await
 }
 
 async fn validate_plugin(AxumState(load): AxumState<Arc<Load>>, request: Request) -> Response {
-    answer(&load, request, async |review| {
+    answer(&load, request, async |review, _| {
         handlers::validate_plugin(review)
     })
     .await
 }
 
-/// Reads the request, lets it be judged within its time, writes the answer.
+/// Reads the request, lets it be judged, writes the answer: all of it within the time that began when it arrived.
 async fn answer(
     load: &Load,
     request: Request,
-    judge: impl AsyncFnOnce(&AdmissionRequest<DynamicObject>) -> AdmissionResponse,
+    judge: impl AsyncFnOnce(&AdmissionRequest<DynamicObject>, Instant) -> AdmissionResponse,
 ) -> Response {
+    let time = time_to_answer(request.uri().query());
+    let deadline = Instant::now() + time;
     let Ok(_admitted) = load.admitted.try_acquire() else {
         return overloaded();
     };
-    let time = time_to_answer(request.uri().query());
-    let body = match to_bytes(request.into_body(), LARGEST_BODY).await {
-        Ok(body) => body,
-        Err(error) => {
-            return (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                format!("the body cannot be read: {error}"),
-            )
-                .into_response();
+    // Memory is set aside before the first byte is read, for as long as the request is here.
+    let Some(units) = units(&request) else {
+        return too_large(format!("the body has more than {LARGEST_BODY} bytes"));
+    };
+    let Ok(_memory) = timeout_at(deadline, load.bodies.acquire_many(units)).await else {
+        return overloaded();
+    };
+    let body = match timeout_at(deadline, to_bytes(request.into_body(), LARGEST_BODY)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(error)) => return too_large(format!("the body cannot be read: {error}")),
+        Err(_) => {
+            let message = format!("the body did not arrive within {time:?}");
+            return (StatusCode::REQUEST_TIMEOUT, message).into_response();
         }
     };
     let review = match review::parse(&body) {
         Ok(review) => review,
         Err(error) => return (StatusCode::BAD_REQUEST, error).into_response(),
     };
-    let judged = timeout(time, async {
+    let judged = timeout_at(deadline, async {
         // Never closed, so there is always a permit to wait for.
         let _working = load.working.acquire().await;
-        judge(&review).await
+        // Plugins have a little less, so that one that is late fails by itself and not all of the request.
+        judge(&review, deadline.checked_sub(MARGIN).unwrap_or(deadline)).await
     });
     let response = judged.await.unwrap_or_else(|_| {
-        let message = format!("the plugins did not answer within {time:?}");
+        let message = format!("the request was not judged within {time:?}: too many at once");
         review::unable(&review, "Timeout", 504, &message)
     });
     json(&response)
+}
+
+/// Permits for the body of a request, by the length that it says; nothing if that is too large.
+fn units(request: &Request) -> Option<u32> {
+    let said = request.headers().get(header::CONTENT_LENGTH);
+    let said = said.and_then(|length| length.to_str().ok()?.parse().ok());
+    let bytes: usize = said.unwrap_or(LARGEST_BODY);
+    (bytes <= LARGEST_BODY).then(|| u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX))
+}
+
+fn too_large(message: String) -> Response {
+    (StatusCode::PAYLOAD_TOO_LARGE, message).into_response()
 }
 
 /// The API server says how long it waits; an answer after that is none.
@@ -113,6 +149,7 @@ fn time_to_answer(query: Option<&str>) -> Duration {
         .and_then(|value| value.strip_suffix('s')?.parse().ok());
     seconds
         .map_or(DEFAULT_TIMEOUT, Duration::from_secs)
+        .min(LONGEST_TIMEOUT)
         .saturating_sub(MARGIN)
 }
 
@@ -145,23 +182,5 @@ fn json(response: &AdmissionResponse) -> Response {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_api_servers_patience_bounds_the_time() {
-        assert_eq!(
-            time_to_answer(Some("timeout=5s")),
-            Duration::from_millis(4750)
-        );
-        assert_eq!(
-            time_to_answer(Some("a=b&timeout=30s")),
-            Duration::from_millis(29_750)
-        );
-        assert_eq!(time_to_answer(None), Duration::from_millis(9750));
-        assert_eq!(
-            time_to_answer(Some("timeout=soon")),
-            Duration::from_millis(9750)
-        );
-    }
-}
+#[path = "routes_tests.rs"]
+mod tests;

@@ -1,23 +1,26 @@
 //! The HTTPS listener: every connection a task of its own, all of them finished before the end.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 /// A client that is slower than this is not the API server.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// What a client that has not finished its handshake gets when everything ends.
+const LAST_HANDSHAKE: Duration = Duration::from_secs(1);
 
 /// Serves until `shutdown`, then lets what is going on end.
 ///
@@ -30,7 +33,7 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) -> Result<()> {
     let acceptor = TlsAcceptor::from(tls);
-    let connections = Arc::new(GracefulShutdown::new());
+    let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -38,25 +41,24 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, _)) => {
-                tokio::spawn(connection(
+                connections.spawn(connection(
                     stream,
                     acceptor.clone(),
                     router.clone(),
-                    connections.clone(),
+                    shutdown.clone(),
                 ));
             }
             Err(error) => {
                 // Out of file descriptors: others will be closed.
                 warn!(%error, "connection not accepted");
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                sleep(Duration::from_millis(100)).await;
             }
         }
     }
     drop(listener);
-    let connections = Arc::into_inner(connections).context("a connection is still being made");
-    if let Ok(connections) = connections {
-        // What has not ended by now is a client that keeps an idle connection.
-        let _ = timeout(PATIENCE, connections.shutdown()).await;
+    connections.close();
+    if timeout(PATIENCE, connections.wait()).await.is_err() {
+        warn!(connections = connections.len(), "not answered in time");
     }
     Ok(())
 }
@@ -65,9 +67,13 @@ async fn connection(
     stream: TcpStream,
     acceptor: TlsAcceptor,
     router: Router,
-    connections: Arc<GracefulShutdown>,
+    shutdown: CancellationToken,
 ) {
-    let stream = match timeout(PATIENCE, acceptor.accept(stream)).await {
+    let handshake = tokio::select! {
+        handshake = timeout(PATIENCE, acceptor.accept(stream)) => handshake,
+        () = after(&shutdown, LAST_HANDSHAKE) => return,
+    };
+    let stream = match handshake {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return debug!(%error, "no TLS"),
         Err(_) => return debug!("no TLS in time"),
@@ -81,11 +87,69 @@ async fn connection(
         .http2()
         .timer(TokioTimer::new())
         .keep_alive_interval(Some(PATIENCE));
-    let connection =
-        builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    let watched = connections.watch(connection.into_owned());
-    drop(connections);
-    if let Err(error) = watched.await {
+    let mut connection =
+        pin!(builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = shutdown.cancelled() => {
+            // An idle connection ends now, another one after its answers.
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
         debug!(%error, "connection ended");
+    }
+}
+
+async fn after(shutdown: &CancellationToken, pause: Duration) {
+    shutdown.cancelled().await;
+    sleep(pause).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use jiff::Timestamp;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::webhook::{certificate, identity};
+
+    /// Somebody who only connects must not keep others from being answered, or the program from ending.
+    #[tokio::test]
+    async fn what_is_being_answered_at_the_end_is_answered() {
+        crate::telemetry::install_crypto();
+        let bundle = certificate::issue(&["localhost".to_owned()], Timestamp::now()).unwrap();
+        let tls = Arc::new(identity::tls(&bundle).unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let shutdown = CancellationToken::new();
+        let slow = Router::new().route(
+            "/",
+            get(|| async {
+                sleep(Duration::from_millis(500)).await;
+                "answered"
+            }),
+        );
+        let serving = tokio::spawn(serve(listener, tls, slow, shutdown.clone()));
+        let _pending_handshake = TcpStream::connect(address).await.unwrap();
+        let client = reqwest::Client::builder()
+            .add_root_certificate(reqwest::Certificate::from_pem(bundle.ca.as_bytes()).unwrap())
+            .resolve("localhost", address)
+            .build()
+            .unwrap();
+        let url = format!("https://localhost:{}/", address.port());
+        let asked = tokio::spawn({
+            let (client, url) = (client.clone(), url.clone());
+            async move { client.get(url).send().await?.text().await }
+        });
+        sleep(Duration::from_millis(250)).await;
+        let began = Instant::now();
+        shutdown.cancel();
+        assert_eq!(asked.await.unwrap().unwrap(), "answered");
+        serving.await.unwrap().unwrap();
+        assert!(began.elapsed() < Duration::from_secs(5));
+        assert!(client.get(url).send().await.is_err(), "nobody listens");
     }
 }

@@ -31,7 +31,7 @@ fn manifests_become_these_objects_and_again_the_same() {
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     let paths = manifests();
-    assert_eq!(paths.len(), 13);
+    assert_eq!(paths.len(), 16);
     for path in paths {
         let file = path.to_str().unwrap();
         let args = render(&[
@@ -49,6 +49,18 @@ fn manifests_become_these_objects_and_again_the_same() {
         assert_eq!(run(&args), printed, "{file}: and again");
         let name = path.file_stem().unwrap().to_str().unwrap();
         settings.bind(|| insta::assert_snapshot!(name, printed.out));
+    }
+}
+
+/// A plugin may add to lists and maps as well as the builders do: what comes out depends on no order but the
+/// specification's (stacklok/toolhive#4783).
+#[test]
+fn toolhive_4783_what_plugins_complete_is_always_the_same() {
+    let args = render(&["-f", "servers/full.yaml"]);
+    let first = run(&args);
+    assert_eq!(first.code, Some(0), "{}", first.err);
+    for _ in 0..8 {
+        assert_eq!(run(&args), first);
     }
 }
 
@@ -84,6 +96,63 @@ fn settings_have_the_names_that_they_have_for_the_operator() {
         "{}",
         printed.out
     );
+}
+
+/// What a server says of its store, and for the rest what the operator is told.
+#[test]
+fn secrets_come_from_the_servers_own_store_or_from_that_of_the_operator() {
+    let settings = [
+        "--secret-store-name=vault",
+        "--secret-store-kind=SecretStore",
+        "--secret-refresh-interval=5m",
+    ];
+    let stores = |out: &str| {
+        out.split("---\n")
+            .filter(|object| object.contains("\nkind: ExternalSecret\n"))
+            .map(|object| {
+                let (_, of_store) = object.split_once("  refreshInterval: ").unwrap();
+                of_store.split_once("  target:").unwrap().0.to_owned()
+            })
+            .collect::<Vec<_>>()
+    };
+    let store = |interval: &str, kind: &str, name: &str| {
+        format!("{interval}\n  secretStoreRef:\n    kind: {kind}\n    name: {name}\n")
+    };
+    let of_operator = run(&render(
+        &[&["-f", "servers/secrets.yaml"][..], &settings].concat(),
+    ));
+    assert_eq!(
+        stores(&of_operator.out),
+        [store("5m", "SecretStore", "vault")]
+    );
+    let own = std::fs::read_to_string(folder().join("servers/secret-store.yaml")).unwrap();
+    let args = [&["-f", "-"][..], &settings].concat();
+    let all_of_it = run_with(&render(&args), &own);
+    assert_eq!(
+        stores(&all_of_it.out),
+        [
+            store("15m", "SecretStore", "tools-vault"),
+            store("15m", "SecretStore", "tools-vault")
+        ]
+    );
+    let only_name = own.replace(", kind: SecretStore, refreshInterval: 15m", "");
+    let part_of_it = run_with(&render(&["-f", "-", settings[2]]), &only_name);
+    assert_eq!(
+        stores(&part_of_it.out)[0],
+        store("5m", "ClusterSecretStore", "tools-vault")
+    );
+}
+
+#[test]
+fn a_service_monitor_goes_where_the_operator_would_put_it() {
+    let flag = "--service-monitor-namespace=observability";
+    let printed = run(&render(&["-f", "servers/minimal.yaml", flag]));
+    for line in ["name: mcp.tools.minimal\n", "namespace: observability\n"] {
+        let found = printed.out.matches(line).count();
+        assert_eq!(found, 1, "{line}: {}", printed.out);
+    }
+    let refused = run(&render(&["-f", "-", "--service-monitor-namespace="]));
+    assert_eq!((refused.out.as_str(), refused.code), ("", Some(2)));
 }
 
 #[test]

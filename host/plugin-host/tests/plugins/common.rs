@@ -94,3 +94,16 @@ pub(crate) async fn run(
     assert_eq!(findings.len(), 1);
     Ok(findings.remove(0).message)
 }
+
+/// The error of loading what must not be loaded; a good plugin is not hurt.
+pub(crate) async fn refused(host: &Host, bytes: &[u8]) -> PluginError {
+    let error = host.load("bad", bytes).await.unwrap_err();
+    assert!(error.to_string().starts_with("plugin bad: "), "{error}");
+    assert_eq!(
+        run(&fixture().await, "good", &Limits::default())
+            .await
+            .unwrap(),
+        "good"
+    );
+    error
+}

@@ -105,3 +105,73 @@ async fn plugins_outlive_their_host() {
         "somebody still counts the time"
     );
 }
+
+#[tokio::test(flavor = "current_thread")]
+async fn calls_wait_for_memory() {
+    let host = host_with(|config| config.memory_bytes = 256 << 20);
+    assert_eq!(host.largest_memory(), 128 << 20);
+    let bad = host.load("bad", fixture_component()).await.unwrap();
+    let good = host.load("good", fixture_component()).await.unwrap();
+    // Two calls have what one plugin may have, so a third waits, and another plugin does not.
+    let looping: Vec<_> = (0..2)
+        .map(|_| {
+            let bad = bad.clone();
+            tokio::spawn(async move { run(&bad, "loop", &NEVER).await })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    let hasty = Limits {
+        timeout: Duration::from_millis(100),
+        ..NEVER
+    };
+    let error = run(&bad, "good", &hasty).await.unwrap_err();
+    assert_eq!(error.category(), "Overloaded");
+    assert_eq!(run(&good, "good", &NEVER).await.unwrap(), "good");
+    for call in looping {
+        call.abort();
+        assert!(call.await.unwrap_err().is_cancelled());
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn limits_beyond_what_there_is_give_what_there_is() {
+    let host = host_with(|config| config.memory_bytes = 64 << 20);
+    let plugin = host.load("fixture", fixture_component()).await.unwrap();
+    let greedy = Limits {
+        memory_bytes: usize::MAX,
+        ..NEVER
+    };
+    let error = run(&plugin, "memory-bomb", &greedy).await.unwrap_err();
+    assert!(
+        error.to_string().contains("33554432 are allowed"),
+        "{error}"
+    );
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_call_that_waited_most_of_its_time_blames_the_host() {
+    let host = host_with(|config| config.concurrency = 1);
+    let plugin = host.load("fixture", fixture_component()).await.unwrap();
+    let first = tokio::spawn({
+        let plugin = plugin.clone();
+        let limits = Limits {
+            timeout: Duration::from_millis(400),
+            ..NEVER
+        };
+        async move { run(&plugin, "loop", &limits).await }
+    });
+    tokio::task::yield_now().await;
+    let limits = Limits {
+        timeout: Duration::from_millis(600),
+        ..NEVER
+    };
+    let error = run(&plugin, "loop", &limits).await.unwrap_err();
+    assert_eq!(
+        (error.category(), error.blame()),
+        ("Overloaded", Blame::Host)
+    );
+    assert_eq!(
+        first.await.unwrap().unwrap_err().category(),
+        "DeadlineExceeded"
+    );
+}

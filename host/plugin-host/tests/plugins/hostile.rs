@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use mcp_plugin_host::{Blame, Limits};
+use mcp_plugin_host::contract::{DefaultingRequest, Registry, Stage};
+use mcp_plugin_host::{Blame, Limits, PluginError};
 
-use crate::common::{fixture, run};
+use crate::common::{OBJECT, fixture, host, run};
 
 /// Lets the fixture misbehave, and a good call go on beside it and another follow it.
 async fn survive(word: &str, limits: Limits) -> (&'static str, String) {
@@ -103,4 +104,59 @@ async fn a_large_answer_is_not_taken() {
 async fn a_flood_of_output_is_dropped() {
     let plugin = fixture().await;
     assert_eq!(run(&plugin, "flood", &patient()).await.unwrap(), "flooded");
+}
+
+#[tokio::test]
+async fn an_answer_of_100_megabytes_is_not_taken() {
+    let plugin = fixture().await;
+    let roomy = Limits {
+        memory_bytes: host().largest_memory(),
+        ..patient()
+    };
+    let error = run(&plugin, "huge-answer", &roomy).await.unwrap_err();
+    assert!(
+        ["OutputTooLarge", "OutOfMemory"].contains(&error.category()),
+        "{error}"
+    );
+    assert_eq!(run(&plugin, "good", &patient()).await.unwrap(), "good");
+}
+
+/// What each function of the contract answers when it misbehaves like this.
+async fn everywhere(word: &str, limits: &Limits) -> Vec<PluginError> {
+    let plugin = fixture().await;
+    let request = DefaultingRequest {
+        stage: Stage::Reconcile,
+        server: OBJECT,
+        objects: &[OBJECT],
+        context: &[],
+    };
+    let registry = Registry {
+        instance: "test",
+        servers: &[],
+        observations: &[],
+    };
+    vec![
+        plugin.validate_settings(word, limits).await.unwrap_err(),
+        plugin.defaults(word, &request, limits).await.unwrap_err(),
+        plugin.observe(word, limits).await.unwrap_err(),
+        plugin.plan(word, &registry, limits).await.unwrap_err(),
+    ]
+}
+
+#[tokio::test]
+async fn every_function_may_misbehave() {
+    for (word, category, limits) in [
+        ("loop", "DeadlineExceeded", hasty()),
+        ("memory-bomb", "OutOfMemory", patient()),
+        ("panic", "Trapped", patient()),
+        ("recurse", "StackOverflow", patient()),
+    ] {
+        for error in everywhere(word, &limits).await {
+            assert_eq!(
+                (error.category(), error.blame()),
+                (category, Blame::Guest),
+                "{error}"
+            );
+        }
+    }
 }

@@ -1,13 +1,10 @@
-//! From bytes to a plugin: what is refused, and the cache.
+//! From bytes to a plugin: what is refused.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::time::Duration;
 
-use mcp_plugin_host::{Blame, Compiler, Host, HostConfig, Limits, PluginError};
+use mcp_plugin_host::{Blame, Limits, PluginError};
 
-use crate::common::{config, fixture, fixture_component, host, host_with, run};
+use crate::common::{fixture_component, host, host_with, refused, run};
 
 /// A component that exports what `metadata` and `validator` are to be called, all functions of a wrong type.
 fn text(metadata: &str, validator: &str, core: &str) -> String {
@@ -25,19 +22,6 @@ fn text(metadata: &str, validator: &str, core: &str) -> String {
 
 const METADATA: &str = "mcp-operator:plugin/metadata@0.1.0";
 const VALIDATOR: &str = "mcp-operator:plugin/validator@0.1.0";
-
-/// The error of loading what must not be loaded; a good plugin is not hurt.
-async fn refused(host: &Host, bytes: &[u8]) -> PluginError {
-    let error = host.load("bad", bytes).await.unwrap_err();
-    assert!(error.to_string().starts_with("plugin bad: "), "{error}");
-    assert_eq!(
-        run(&fixture().await, "good", &Limits::default())
-            .await
-            .unwrap(),
-        "good"
-    );
-    error
-}
 
 async fn refused_text(text: &str) -> PluginError {
     refused(host(), &wat::parse_str(text).unwrap()).await
@@ -183,107 +167,4 @@ async fn a_component_too_large_for_the_pool_runs_without() {
             .category(),
         "OutOfMemory"
     );
-}
-
-#[tokio::test]
-async fn compiling_ends_at_its_limits() {
-    let cache = tempfile::tempdir().unwrap();
-    let refusing = |change: fn(&mut Compiler)| {
-        let mut config = config(cache.path());
-        change(&mut config.compiler);
-        Host::new(config).unwrap()
-    };
-    let host = refusing(|compiler| compiler.memory_bytes = 48 << 20);
-    let error = refused(&host, fixture_component()).await;
-    assert_eq!(
-        (error.category(), error.blame()),
-        ("CompileFailed", Blame::Guest),
-        "{error}"
-    );
-
-    let host = refusing(|compiler| compiler.timeout = Duration::from_millis(1));
-    assert_eq!(
-        refused(&host, fixture_component()).await.category(),
-        "CompileTimeout"
-    );
-}
-
-fn without_compiler(cache: &Path) -> Host {
-    Host::new(HostConfig::new(
-        cache,
-        Compiler::new("/nonexistent/compiler", [""; 0]),
-    ))
-    .unwrap()
-}
-
-#[tokio::test]
-async fn a_compiler_that_cannot_be_run_blames_the_host() {
-    let cache = tempfile::tempdir().unwrap();
-    let error = refused(&without_compiler(cache.path()), fixture_component()).await;
-    assert_eq!(
-        (error.category(), error.blame()),
-        ("CompilerUnavailable", Blame::Host)
-    );
-    assert!(
-        error.to_string().contains("/nonexistent/compiler"),
-        "{error}"
-    );
-
-    // It ends well, and has written nothing.
-    let silent = HostConfig::new(cache.path(), Compiler::new("/bin/true", [""; 0]));
-    let error = refused(&Host::new(silent).unwrap(), fixture_component()).await;
-    assert_eq!(error.category(), "CompilerUnavailable");
-}
-
-#[tokio::test]
-async fn what_is_in_the_cache_is_not_compiled_again_and_what_is_broken_is() {
-    let cache = tempfile::tempdir().unwrap();
-    let compiling = Host::new(config(cache.path())).unwrap();
-    compiling.load("first", fixture_component()).await.unwrap();
-    let loading = without_compiler(cache.path());
-    loading.load("second", fixture_component()).await.unwrap();
-
-    let code = fs::read_dir(cache.path())
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .find(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "cwasm")
-        })
-        .unwrap();
-    let mut bytes = fs::read(&code).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    // Another file under that name, because this process has mapped the first.
-    fs::remove_file(&code).unwrap();
-    fs::write(&code, bytes).unwrap();
-
-    let error = loading
-        .load("third", fixture_component())
-        .await
-        .unwrap_err();
-    assert_eq!(
-        error.category(),
-        "CompilerUnavailable",
-        "it had to be compiled"
-    );
-    let plugin = compiling.load("fourth", fixture_component()).await.unwrap();
-    assert_eq!(
-        run(&plugin, "good", &Limits::default()).await.unwrap(),
-        "good"
-    );
-    loading.load("fifth", fixture_component()).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_cache_that_others_can_write_is_not_used() {
-    let cache = tempfile::tempdir().unwrap();
-    let host = Host::new(config(cache.path())).unwrap();
-    fs::set_permissions(cache.path(), fs::Permissions::from_mode(0o777)).unwrap();
-    let error = refused(&host, fixture_component()).await;
-    assert_eq!(
-        (error.category(), error.blame()),
-        ("CacheUnusable", Blame::Host)
-    );
-    assert!(Host::new(config(cache.path())).is_err());
 }

@@ -8,6 +8,7 @@
 
 mod calls;
 mod common;
+mod compiling;
 mod fairness;
 mod hostile;
 mod loading;

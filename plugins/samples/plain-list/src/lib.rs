@@ -44,6 +44,7 @@ impl Registrar for PlainList {
         vec![Read {
             id: "list".into(),
             source: ReadSource::ConfigKey(settings.key()),
+            written: true,
         }]
     }
 

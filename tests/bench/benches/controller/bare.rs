@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use futures::future::try_join_all;
+use futures::future::{try_join, try_join_all};
 use futures::{StreamExt, TryStreamExt, stream};
 use kube::Api;
 use kube::api::{DynamicObject, Patch, PatchParams};
@@ -13,21 +13,24 @@ use kube::core::{ApiResource, GroupVersionKind};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::rig::{AT_ONCE, Rig, server};
+use crate::batch::{Batch, server};
+use crate::rig::{AT_ONCE, Rig};
 
-/// A name that occurs nowhere else in a manifest.
+/// Names that occur nowhere else in a manifest.
 const PATTERN: &str = "name-of-the-server";
+const NAMESPACE: &str = "namespace-of-the-server";
+
+const MANAGED_BY: &str = "managed-by: mcp-operator";
 
 /// Applies what the operator would apply.
 pub(crate) struct Applier {
     client: kube::Client,
-    namespace: String,
     manifests: Vec<String>,
 }
 
 impl Applier {
     /// Takes the manifests from `mcp-operator render`.
-    pub(crate) fn new(rig: &Rig, namespace: &str) -> Result<Self> {
+    pub(crate) fn new(rig: &Rig) -> Result<Self> {
         let mut child = Command::new(&rig.environment.artifacts.operator)
             .args(["render", "--filename", "-", "--plugins"])
             .arg(rig.policy()?)
@@ -39,10 +42,11 @@ impl Applier {
             .stdout(Stdio::piped())
             .spawn()?;
         let input = child.stdin.take().context("no input")?;
-        { input }.write_all(server(namespace, PATTERN).to_string().as_bytes())?;
+        { input }.write_all(server(NAMESPACE, PATTERN).to_string().as_bytes())?;
         let output = child.wait_with_output()?;
         ensure!(output.status.success(), "render failed");
-        let rendered = String::from_utf8(output.stdout)?;
+        // The operator must not watch them: that would be at the cost of this side.
+        let rendered = String::from_utf8(output.stdout)?.replace(MANAGED_BY, "managed-by: bench");
         let mut manifests = Vec::new();
         for document in serde_yaml_ng::Deserializer::from_str(&rendered) {
             let object = Value::deserialize(document)?;
@@ -54,10 +58,15 @@ impl Applier {
                 manifests.push(object.to_string());
             }
         }
+        ensure!(
+            !manifests
+                .iter()
+                .any(|it| it.contains("by\":\"mcp-operator")),
+            "the operator would watch them"
+        );
         ensure!(manifests.len() > 4, "only {} objects", manifests.len());
         Ok(Self {
             client: rig.client.clone(),
-            namespace: namespace.to_owned(),
             manifests,
         })
     }
@@ -67,44 +76,59 @@ impl Applier {
         self.manifests.len()
     }
 
-    /// All objects of so many servers; the Deployment after the others, as the operator does it.
-    pub(crate) async fn apply(&self, count: usize) -> Result<Duration> {
+    /// All objects of all servers; what pods need before the Deployment, as the operator does it.
+    pub(crate) async fn apply(&self, batch: &Batch) -> Result<Duration> {
         let began = Instant::now();
-        stream::iter(0..count)
-            .map(|index| self.apply_one(format!("s-{index}")))
+        stream::iter(batch.places())
+            .map(|(namespace, name)| self.apply_one(namespace, name))
             .buffer_unordered(AT_ONCE)
             .try_collect::<()>()
             .await?;
         Ok(began.elapsed())
     }
 
-    async fn apply_one(&self, name: String) -> Result<()> {
+    async fn apply_one(&self, namespace: &str, name: String) -> Result<()> {
         let objects: Vec<DynamicObject> = self
             .manifests
             .iter()
-            .map(|manifest| Ok(serde_json::from_str(&manifest.replace(PATTERN, &name))?))
+            .map(|manifest| {
+                let manifest = manifest.replace(NAMESPACE, namespace);
+                Ok(serde_json::from_str(&manifest.replace(PATTERN, &name))?)
+            })
             .collect::<Result<_>>()?;
-        let is_deployment = |object: &&DynamicObject| {
-            object
-                .types
-                .as_ref()
-                .is_some_and(|types| types.kind == "Deployment")
+        let (needs, others): (Vec<_>, Vec<_>) = objects.iter().partition(|object| {
+            is_one_of(object, &["ServiceAccount", "ConfigMap", "NetworkPolicy"])
+        });
+        let (pods, beside): (Vec<_>, Vec<_>) = others
+            .into_iter()
+            .partition(|object| is_one_of(object, &["Deployment", "HorizontalPodAutoscaler"]));
+        let with_needs = async {
+            self.write_all(namespace, needs).await?;
+            self.write_all(namespace, pods).await
         };
-        let (pods, needs): (Vec<_>, Vec<_>) = objects.iter().partition(is_deployment);
-        for stage in [needs, pods] {
-            try_join_all(stage.into_iter().map(|object| self.write(object))).await?;
-        }
+        try_join(with_needs, self.write_all(namespace, beside)).await?;
         Ok(())
     }
 
-    async fn write(&self, object: &DynamicObject) -> Result<()> {
+    async fn write_all(&self, namespace: &str, objects: Vec<&DynamicObject>) -> Result<()> {
+        let writes = objects.into_iter();
+        try_join_all(writes.map(|object| self.write(namespace, object))).await?;
+        Ok(())
+    }
+
+    async fn write(&self, namespace: &str, object: &DynamicObject) -> Result<()> {
         let kind = object.types.as_ref().context("no kind")?;
         let resource = ApiResource::from_gvk(&GroupVersionKind::try_from(kind)?);
         let api: Api<DynamicObject> =
-            Api::namespaced_with(self.client.clone(), &self.namespace, &resource);
+            Api::namespaced_with(self.client.clone(), namespace, &resource);
         let name = object.metadata.name.as_deref().context("no name")?;
         let params = PatchParams::apply("bare-client").force();
         api.patch(name, &params, &Patch::Apply(object)).await?;
         Ok(())
     }
+}
+
+fn is_one_of(object: &DynamicObject, kinds: &[&str]) -> bool {
+    let types = object.types.as_ref();
+    types.is_some_and(|types| kinds.contains(&types.kind.as_str()))
 }

@@ -3,32 +3,37 @@
 //! Both sides meet the same control plane, one after the other and in turns, with the same number of servers at once.
 
 mod bare;
+mod batch;
 mod machine;
 mod memory;
 mod rig;
+mod seen;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use mcp_e2e::Request;
 
+use crate::batch::Batch;
 use crate::rig::Rig;
 
-/// Servers in each round, and rounds.
-const SIZES: [(usize, usize); 2] = [(100, 3), (1000, 2)];
+/// Servers in each round, and rounds. The largest first: memory is told where it is the only one.
+const SIZES: [(usize, usize); 2] = [(1000, 2), (100, 3)];
 /// With `--full` as well: takes most of an hour.
 const FULL: (usize, usize) = (5000, 1);
 /// With `--full`, as many servers as there are at the end, for the memory.
 const MOST: usize = 10_000;
-/// Changes of a Secret, one after the other.
-const ROTATIONS: usize = 20;
+/// Changes of a Secret, and deletions of a ConfigMap, one after the other.
+const CHANGES: usize = 30;
+/// What the operator and the cluster's controllers need until nothing is going on any more.
+const PAUSE: Duration = Duration::from_secs(1);
 /// Single servers on an idle operator.
 const SINGLES: usize = 50;
 /// Secrets that are no server's.
 const UNRELATED_SECRETS: usize = 10_000;
-const QUIET: Duration = Duration::from_mins(1);
-const QUIET_FULL: Duration = Duration::from_mins(10);
+const QUIET: Duration = Duration::from_mins(10);
+const QUIET_AFTER_RESTART: Duration = Duration::from_mins(1);
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -47,19 +52,18 @@ async fn run(full: bool) -> Result<()> {
     let mut rig = Rig::start().await?;
     memory::report("no servers", &rig);
     single(&mut rig).await?;
-    rotation(&mut rig).await?;
+    changes(&mut rig).await?;
     for (size, rounds) in SIZES.into_iter().chain(full.then_some(FULL)) {
         beside_bare_client(&mut rig, size, rounds).await?;
-        memory::report(&format!("{} servers", rig.servers()), &rig);
     }
     if full {
-        let namespace = rig.namespace().await?;
-        let more = MOST.saturating_sub(rig.servers());
-        rig.operate(&namespace, more).await?;
-        rig.settle(&namespace, more).await?;
+        let more = rig.batch(MOST.saturating_sub(rig.servers())).await?;
+        rig.operate(&more).await?;
+        rig.settle(&more).await?;
         memory::report(&format!("{} servers", rig.servers()), &rig);
     }
-    quiet(&mut rig, if full { QUIET_FULL } else { QUIET })?;
+    quiet(&mut rig)?;
+    memory::report(&format!("{} servers, restarted", rig.servers()), &rig);
     memory::unrelated_secrets(&rig, UNRELATED_SECRETS).await?;
     memory::report(
         &format!(
@@ -75,26 +79,37 @@ async fn run(full: bool) -> Result<()> {
 async fn single(rig: &mut Rig) -> Result<()> {
     let mut times = Vec::new();
     for _ in 0..SINGLES {
-        let namespace = rig.namespace().await?;
-        times.push(rig.operate(&namespace, 1).await?);
-        rig.settle(&namespace, 1).await?;
+        let one = rig.batch(1).await?;
+        times.push(rig.operate(&one).await?.1);
+        idle(rig, &one).await?;
     }
     print_times("one server, idle: all objects", times);
     Ok(())
 }
 
-/// From the answer to a change of a Secret until the pods' template has its new hash.
-async fn rotation(rig: &mut Rig) -> Result<()> {
-    let namespace = rig.namespace().await?;
-    rig.secret(&namespace, 0).await?;
-    rig.operate(&namespace, 1).await?;
-    rig.settle(&namespace, 1).await?;
-    let mut times = Vec::new();
-    for round in 1..=ROTATIONS {
-        times.push(rig.rotate(&namespace, round).await?);
-        rig.settle(&namespace, 1).await?;
+/// From the answer to a change of a Secret until the pods' template has its new hash, and from the answer to the deletion of
+/// a ConfigMap until it is back.
+async fn changes(rig: &mut Rig) -> Result<()> {
+    let one = rig.batch(1).await?;
+    let namespace = &one.namespaces[0];
+    rig.secret(namespace, 0).await?;
+    rig.operate(&one).await?;
+    let (mut rotations, mut deletions) = (Vec::new(), Vec::new());
+    for round in 1..=CHANGES {
+        idle(rig, &one).await?;
+        rotations.push(rig.rotate(namespace, round).await?);
+        idle(rig, &one).await?;
+        deletions.push(rig.take_away(namespace).await?);
     }
-    print_times("a Secret changes: the pods are replaced", times);
+    print_times("a Secret changes: the pods are replaced", rotations);
+    print_times("a ConfigMap is deleted: it is back", deletions);
+    Ok(())
+}
+
+/// Waits until the pods of the one server are there, and everybody has said so.
+async fn idle(rig: &Rig, one: &Batch) -> Result<()> {
+    rig.settle(one).await?;
+    tokio::time::sleep(PAUSE).await;
     Ok(())
 }
 
@@ -110,21 +125,25 @@ fn print_times(what: &str, mut times: Vec<Duration>) {
 
 async fn beside_bare_client(rig: &mut Rig, size: usize, rounds: usize) -> Result<()> {
     for round in 0..rounds {
-        let (ours, theirs) = (rig.namespace().await?, rig.namespace().await?);
-        let bare = bare::Applier::new(rig, &theirs)?;
+        let (ours, theirs) = (rig.batch(size).await?, rig.batch(size).await?);
+        let bare = bare::Applier::new(rig)?;
         let bare_writes = bare.writes();
+        rig.writes_have_ended()?;
         rig.audit.requests()?;
         let (operator, bare) = if round % 2 == 0 {
-            let operator = rig.operate(&ours, size).await?;
-            rig.settle(&ours, size).await?;
-            (operator, bare.apply(size).await?)
+            let (operator, _) = rig.operate(&ours).await?;
+            rig.settle(&ours).await?;
+            rig.writes_have_ended()?;
+            (operator, bare.apply(&theirs).await?)
         } else {
-            let bare = bare.apply(size).await?;
-            rig.settle(&theirs, size).await?;
-            (rig.operate(&ours, size).await?, bare)
+            let bare = bare.apply(&theirs).await?;
+            rig.settle(&theirs).await?;
+            rig.writes_have_ended()?;
+            (rig.operate(&ours).await?.0, bare)
         };
-        rig.settle(&ours, size).await?;
-        rig.settle(&theirs, size).await?;
+        rig.settle(&ours).await?;
+        rig.settle(&theirs).await?;
+        rig.writes_have_ended()?;
         println!(
             "| {size} servers at once, round {} | {:.1} s | {:.1} s | {:.2} |",
             round + 1,
@@ -139,22 +158,27 @@ async fn beside_bare_client(rig: &mut Rig, size: usize, rounds: usize) -> Result
             requests.len() - writes,
             bare_writes * size
         );
+        memory::report(&format!("{} servers", rig.servers()), rig);
     }
     Ok(())
 }
 
-fn quiet(rig: &mut Rig, time: Duration) -> Result<()> {
+/// Nothing may be written where nothing changes, and by an operator that starts.
+fn quiet(rig: &mut Rig) -> Result<()> {
     let writes =
         |requests: Vec<Request>| requests.iter().filter(|request| request.is_write()).count();
     rig.writes_have_ended()?;
-    std::thread::sleep(time);
+    rig.audit.requests()?;
+    std::thread::sleep(QUIET);
     let steady = writes(rig.audit.requests()?);
-    println!("| writes in {} s of quiet | {steady} | | |", time.as_secs());
-    rig.restart_operator()?;
-    std::thread::sleep(time.min(QUIET));
     println!(
-        "| writes after a restart | {} | | |",
-        writes(rig.audit.requests()?)
+        "| writes in {} s of quiet | {steady} | | |",
+        QUIET.as_secs()
     );
+    rig.restart_operator()?;
+    std::thread::sleep(QUIET_AFTER_RESTART);
+    let restarted = writes(rig.audit.requests()?);
+    println!("| writes after a restart | {restarted} | | |");
+    ensure!(steady + restarted == 0, "the operator wrote in vain");
     Ok(())
 }

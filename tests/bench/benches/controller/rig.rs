@@ -6,27 +6,37 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Namespace, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, Service};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::{
-    DynamicObject, ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams,
+    DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, WatchEvent,
+    WatchParams,
 };
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::{ApiResource, GroupVersionKind, PartialObjectMeta};
 use kube::{Api, Client, Config};
 use mcp_cluster::{Cache, ControlPlane, ControlPlaneOptions};
-use mcp_e2e::{AuditLog, Environment, Operator, Request, install_definitions, install_plugins};
-use serde_json::{Value, json};
+use mcp_e2e::{AuditLog, Environment, Operator, install_definitions, install_plugins};
+use serde_json::json;
+use tokio::time::timeout;
+
+use crate::batch::{self, Batch, SECRET, server};
+use crate::seen::all_seen;
 
 /// Servers that both sides work on at once: the operator's own default.
 pub(crate) const AT_ONCE: usize = 16;
 
 const LONGEST: Duration = Duration::from_mins(30);
 
+/// Longest wait for one change of one object.
+const PROMPT: Duration = Duration::from_secs(30);
+
 /// A control plane with the operator.
 pub(crate) struct Rig {
     pub(crate) environment: Environment,
     pub(crate) client: Client,
     pub(crate) audit: AuditLog,
+    audit_of_all: AuditLog,
     operator: Option<Operator>,
     namespaces: usize,
     servers: usize,
@@ -52,84 +62,79 @@ impl Rig {
         let kubeconfig = Kubeconfig::read_from(cluster.kubeconfig())?;
         let config =
             Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
-        let audit = AuditLog::new(&cluster.audit_log().context("no audit log")?);
+        let audit = cluster.audit_log().context("no audit log")?;
         Ok(Self {
-            operator: Some(Operator::start(&environment, "bench")?),
+            operator: Some(Operator::start_as_shipped(&environment, "bench")?),
             client: Client::try_from(config)?,
             environment,
-            audit,
+            audit: AuditLog::new(&audit),
+            audit_of_all: AuditLog::new(&audit),
             namespaces: 0,
             servers: 0,
             cluster,
         })
     }
 
-    /// A new namespace.
-    pub(crate) async fn namespace(&mut self) -> Result<String> {
-        self.namespaces += 1;
-        let name = format!("round-{}", self.namespaces);
-        let namespace: Namespace = serde_json::from_value(json!({ "metadata": { "name": name } }))?;
-        Api::all(self.client.clone())
-            .create(&PostParams::default(), &namespace)
-            .await?;
-        Ok(name)
+    /// So many servers to come, in new namespaces.
+    pub(crate) async fn batch(&mut self, count: usize) -> Result<Batch> {
+        let mut namespaces = Vec::new();
+        for _ in 0..count.div_ceil(batch::IN_ONE_NAMESPACE) {
+            self.namespaces += 1;
+            let name = format!("round-{}", self.namespaces);
+            let namespace: Namespace =
+                serde_json::from_value(json!({ "metadata": { "name": name } }))?;
+            Api::all(self.client.clone())
+                .create(&PostParams::default(), &namespace)
+                .await?;
+            namespaces.push(name);
+        }
+        Ok(Batch { namespaces, count })
     }
 
-    /// Creates servers, and waits until the operator has made the last object of the last one.
-    pub(crate) async fn operate(&mut self, namespace: &str, count: usize) -> Result<Duration> {
-        self.servers += count;
-        let deployments: Api<PartialObjectMeta<Deployment>> =
-            Api::namespaced(self.client.clone(), namespace);
-        let mut events = Box::pin(
-            deployments
-                .watch_metadata(&WatchParams::default(), "0")
-                .await?,
-        );
+    /// Creates servers, and waits until the operator has made the last object of the last one. How long that took, and
+    /// how long after the answer to the last creation.
+    pub(crate) async fn operate(&mut self, batch: &Batch) -> Result<(Duration, Duration)> {
+        self.servers += batch.count;
+        // The others are made before one of these.
+        let deployments = all_seen::<Deployment>(&self.client, batch).await?;
+        let services = all_seen::<Service>(&self.client, batch).await?;
+        let budgets = all_seen::<PodDisruptionBudget>(&self.client, batch).await?;
         let kind = GroupVersionKind::gvk("mcp.litellm.ai", "v1alpha1", "MCPServer");
-        let servers: Api<DynamicObject> = Api::namespaced_with(
-            self.client.clone(),
-            namespace,
-            &ApiResource::from_gvk(&kind),
-        );
-        let params = PostParams::default();
+        let (kind, params) = (ApiResource::from_gvk(&kind), PostParams::default());
         let began = Instant::now();
-        let create = stream::iter(0..count)
-            .map(|index| {
-                let (servers, params) = (&servers, &params);
+        let create = stream::iter(batch.places())
+            .map(|(namespace, name)| {
+                let servers: Api<DynamicObject> =
+                    Api::namespaced_with(self.client.clone(), namespace, &kind);
+                let params = &params;
                 async move {
-                    let object = serde_json::from_value(server(namespace, &format!("s-{index}")))?;
+                    let object = serde_json::from_value(server(namespace, &name))?;
                     servers.create(params, &object).await?;
                     anyhow::Ok(())
                 }
             })
             .buffer_unordered(AT_ONCE)
             .try_collect::<()>();
-        let see = async {
-            let mut seen = 0;
-            while seen < count {
-                match events.next().await.context("the watch ended")?? {
-                    WatchEvent::Added(_) => seen += 1,
-                    WatchEvent::Error(status) => anyhow::bail!("the watch failed: {status:?}"),
-                    _ => {}
-                }
-            }
-            Ok(())
+        let create = async {
+            create.await?;
+            Ok(Instant::now())
         };
-        tokio::time::timeout(LONGEST, async { tokio::try_join!(create, see) }).await??;
-        Ok(began.elapsed())
+        let all = async { tokio::try_join!(create, deployments, services, budgets) };
+        let (answered, ..) = timeout(LONGEST, all).await??;
+        Ok((began.elapsed(), answered.elapsed()))
     }
 
     /// Writes the Secret of the servers of a namespace, with other content each time.
     pub(crate) async fn secret(&self, namespace: &str, round: usize) -> Result<()> {
         let secret = json!({
             "apiVersion": "v1", "kind": "Secret",
-            "metadata": { "name": "token", "namespace": namespace, "labels": { "mcp.litellm.ai/server": "s-0" } },
+            "metadata": { "name": SECRET, "namespace": namespace, "labels": { "mcp.litellm.ai/server": "s-0" } },
             "stringData": { "token": format!("round-{round}") },
         });
         let secrets: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
         let params = PatchParams::apply("bench");
         secrets
-            .patch("token", &params, &Patch::Apply(&secret))
+            .patch(SECRET, &params, &Patch::Apply(&secret))
             .await?;
         Ok(())
     }
@@ -154,43 +159,79 @@ impl Rig {
         );
         self.secret(namespace, round).await?;
         let began = Instant::now();
-        loop {
-            if let WatchEvent::Modified(found) =
-                events.next().await.context("the watch ended")??
-                && found.metadata.generation != generation
-            {
-                return Ok(began.elapsed());
+        let changed = async {
+            loop {
+                if let WatchEvent::Modified(found) =
+                    events.next().await.context("the watch ended")??
+                    && found.metadata.generation != generation
+                {
+                    return anyhow::Ok(began.elapsed());
+                }
             }
-        }
+        };
+        timeout(PROMPT, changed)
+            .await
+            .context("the pods are not replaced")?
     }
 
-    /// Waits until the pods of a namespace are there: the other controllers' work must not go into the next round.
-    pub(crate) async fn settle(&self, namespace: &str, count: usize) -> Result<()> {
-        let deployments: Api<Deployment> = Api::namespaced(self.client.clone(), namespace);
+    /// Deletes the ConfigMap of the one server of a namespace, and waits until there is another.
+    pub(crate) async fn take_away(&self, namespace: &str) -> Result<Duration> {
+        let maps: Api<PartialObjectMeta<ConfigMap>> =
+            Api::namespaced(self.client.clone(), namespace);
+        let now = maps.list_metadata(&ListParams::default()).await?;
+        let version = now
+            .metadata
+            .resource_version
+            .context("a list without version")?;
+        let params = WatchParams::default();
+        let mut events = Box::pin(maps.watch_metadata(&params, &version).await?);
+        maps.delete("mcp-s-0", &DeleteParams::default()).await?;
         let began = Instant::now();
-        loop {
-            let list = deployments.list(&ListParams::default()).await?;
-            let available = |deployment: &&Deployment| {
-                let status = deployment.status.as_ref();
-                status.and_then(|status| status.available_replicas) == Some(2)
-            };
-            if list.items.iter().filter(available).count() == count {
-                return Ok(());
+        let back = async {
+            loop {
+                let event = events.next().await.context("the watch ended")??;
+                if let WatchEvent::Added(_) = event {
+                    return anyhow::Ok(began.elapsed());
+                }
             }
-            ensure!(
-                began.elapsed() < LONGEST,
-                "the pods of {namespace} do not come"
-            );
-            tokio::time::sleep(Duration::from_millis(if count > 1 { 1000 } else { 50 })).await;
-        }
+        };
+        timeout(PROMPT, back)
+            .await
+            .context("the ConfigMap does not come back")?
     }
 
-    /// Waits until the operator has written nothing for a while, and forgets what it wrote.
+    /// Waits until the pods of all servers are there: the other controllers' work must not go into the next round.
+    pub(crate) async fn settle(&self, batch: &Batch) -> Result<()> {
+        let began = Instant::now();
+        let pause = Duration::from_millis(if batch.count > 1 { 1000 } else { 50 });
+        for (namespace, count) in batch.counts() {
+            let deployments: Api<Deployment> = Api::namespaced(self.client.clone(), namespace);
+            loop {
+                let list = deployments.list(&ListParams::default()).await?;
+                let available = |deployment: &&Deployment| {
+                    let status = deployment.status.as_ref();
+                    status.and_then(|status| status.available_replicas) == Some(2)
+                };
+                if list.items.iter().filter(available).count() == count {
+                    break;
+                }
+                ensure!(
+                    began.elapsed() < LONGEST,
+                    "the pods of {namespace} do not come"
+                );
+                tokio::time::sleep(pause).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until nobody has written anything for a while: what the controllers of the cluster and the operator do after
+    /// one side is done must not be at the cost of the other.
     pub(crate) fn writes_have_ended(&mut self) -> Result<()> {
         let mut quiet = 0;
         while quiet < 5 {
             std::thread::sleep(Duration::from_secs(1));
-            let wrote = self.audit.requests()?.iter().any(Request::is_write);
+            let wrote = !self.audit_of_all.writes_of_all()?.is_empty();
             quiet = if wrote { 0 } else { quiet + 1 };
         }
         Ok(())
@@ -198,7 +239,10 @@ impl Rig {
 
     pub(crate) fn restart_operator(&mut self) -> Result<()> {
         drop(self.operator.take());
-        self.operator = Some(Operator::start(&self.environment, "bench-again")?);
+        self.operator = Some(Operator::start_as_shipped(
+            &self.environment,
+            "bench-again",
+        )?);
         Ok(())
     }
 
@@ -223,19 +267,4 @@ impl Rig {
         std::fs::write(&file, plugins)?;
         Ok(file)
     }
-}
-
-/// A server as users write it. Not registered: LiteLLM is not what is measured.
-pub(crate) fn server(namespace: &str, name: &str) -> Value {
-    json!({
-        "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPServer",
-        "metadata": { "name": name, "namespace": namespace },
-        "spec": {
-            "image": { "repository": "docker.io/local/mcp-weather", "tag": "1.0.0" },
-            "config": { "logLevel": "info" },
-            // Small: all of them must fit on the simulated node.
-            "resources": { "limits": { "cpu": "10m", "memory": "64Mi" } },
-            "litellm": { "autoRegister": false },
-        },
-    })
 }

@@ -17,6 +17,7 @@ fn all_mistakes_are_told_in_one_answer_in_kubectls_words() {
         * spec.resources.limits: Required value: CPU and memory limits must be defined (OPA requirement)\n\
         * spec.secrets[0].awsSecretKey: Required value: awsSecretKey is required for non-optional secrets";
     assert!(refused.contains(expected), "{refused}");
+    assert_eq!(refused.matches("\n* ").count(), 3, "{refused}");
 }
 
 #[test]

@@ -212,9 +212,10 @@ fn toolhive_3329_a_rollout_restart_is_not_undone() -> Result<()> {
     })
 }
 
-/// What `linkerd inject`, an injecting webhook or an agent's operator add to a Deployment.
+/// What `linkerd inject`, an injecting webhook or an agent's operator add to a Deployment: who takes it away again writes
+/// for ever (stacklok/toolhive#5819).
 #[test]
-fn what_a_mesh_injects_stays() -> Result<()> {
+fn toolhive_5819_what_a_mesh_injects_stays() -> Result<()> {
     let world = World::new("mesh");
     world.apply(&world.server("a", json!({ "config": { "a": 1 } })))?;
     world.deployed("a")?;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
-use mcp_e2e::{eventually, holds_for};
+use anyhow::{Context, Result, ensure};
+use mcp_e2e::{AuditLog, eventually, holds_for};
 use serde_json::{Value, json};
 
-use crate::world::{SOON, World, condition};
+use crate::world::{SOON, World, condition, environment};
 
 const KINDS: [&str; 5] = [
     "serviceaccount",
@@ -72,12 +72,44 @@ fn what_is_switched_off_is_gone() -> Result<()> {
     world.get("service", "mcp-a").map(drop)
 }
 
+/// The watch of MCPServers may be late: what is made again for one that is gone would be deleted with it, and made again.
 #[test]
-fn a_deleted_object_comes_back() -> Result<()> {
-    let world = World::new("healed");
+fn nothing_is_made_again_before_it_is_known_that_its_server_is_there() -> Result<()> {
+    let world = World::new("still-there");
     world.apply(&world.server("a", json!({})))?;
+    world.condition("a", "Ready", "True", "Ready")?;
+    let mut audit = AuditLog::new(environment().audit.as_deref().context("no audit log")?);
+    audit.requests()?;
+    let namespace = ["--namespace", &world.namespace];
+    let delete = ["delete", "service", "mcp-a"];
+    world.kubectl.run(&[&delete[..], &namespace].concat())?;
+    eventually("it is back", SOON, || world.get("service", "mcp-a"))?;
+    let requests = audit.requests()?;
+    let at = |verb: &str, resource: &str, name: &str| {
+        let object = format!("{}/{name}", world.namespace);
+        requests.iter().position(|request| {
+            request.verb == verb && request.resource == resource && request.object == object
+        })
+    };
+    let asked = at("get", "mcpservers", "a");
+    let made = at("patch", "services", "mcp-a");
+    ensure!(asked.is_some() && asked < made, "{requests:?}");
+    Ok(())
+}
+
+/// What is deleted once is gone for ever with kmcp, which looks only at what changes in its own resource.
+#[test]
+fn kmcp_a_deleted_object_of_any_kind_comes_back() -> Result<()> {
+    let world = World::new("healed");
+    let spec = json!({
+        "config": { "a": 1 }, "networkPolicy": { "enabled": true }, "autoscaling": { "minReplicas": 2, "maxReplicas": 3 },
+    });
+    world.apply(&world.server("a", spec))?;
     world.deployed("a")?;
-    for kind in ["service", "deployment"] {
+    for kind in KINDS
+        .into_iter()
+        .chain(["networkpolicy", "horizontalpodautoscaler"])
+    {
         let before = world.get(kind, "mcp-a")?["metadata"]["uid"].clone();
         world.kubectl.run(&[
             "delete",
@@ -87,12 +119,12 @@ fn a_deleted_object_comes_back() -> Result<()> {
             &world.namespace,
             "--wait=false",
         ])?;
-        eventually("it is back", SOON, || {
+        eventually(&format!("the {kind} is back"), SOON, || {
             ensure!(world.get(kind, "mcp-a")?["metadata"]["uid"] != before);
             Ok(())
         })?;
     }
-    Ok(())
+    world.condition("a", "Ready", "True", "Ready").map(drop)
 }
 
 #[test]
@@ -194,6 +226,8 @@ fn status_is_written_only_when_it_says_something_new() -> Result<()> {
     let world = World::new("status");
     world.apply(&world.server("a", json!({})))?;
     world.condition("a", "Ready", "True", "Ready")?;
+    // The other writer's condition follows the first status.
+    world.condition("a", "LiteLLMRegistered", "False", "NotRegistered")?;
     let before = world.get("mcpserver", "a")?;
     holds_for("the status rests", Duration::from_secs(2), || {
         ensure!(

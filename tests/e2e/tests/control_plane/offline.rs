@@ -205,6 +205,7 @@ fn what_is_checked_is_told_in_the_words_of_the_real_one() -> Result<()> {
         json!({ "image": { "repository": null } }),
         json!({ "image": "docker.io/local/mcp-weather" }),
         json!({ "config": [] }),
+        json!({ "config": { "": 1, ("a".repeat(254)): "b" } }),
         json!({ "args": [1, {}] }),
         json!({ "env": names, "secrets": [{ "awsSecretKey": "x" }] }),
         json!({ "env": [{ "name": "1" }, { "name": "B", "value": "x", "valueFrom": {} }] }),

@@ -67,6 +67,24 @@ fn template(world: &World) -> Result<(Value, Value)> {
     ))
 }
 
+/// Whoever looks again and again writes the same thing again and again, unless it looks first.
+fn again_changes_nothing(world: &World, kind: &str, name: &str) -> Result<()> {
+    let before = world.get(kind, name)?["metadata"]["resourceVersion"].clone();
+    world.kubectl.run(&[
+        "annotate",
+        "mcpserver",
+        "a",
+        "--overwrite",
+        "--namespace",
+        &world.namespace,
+        "look=again",
+    ])?;
+    holds_for("nothing is written", Duration::from_secs(2), || {
+        ensure!(world.get(kind, name)?["metadata"]["resourceVersion"] == before);
+        Ok(())
+    })
+}
+
 /// One test, because the definition is one for the whole cluster.
 #[test]
 fn external_secrets_come_and_go() -> Result<()> {
@@ -124,7 +142,30 @@ fn external_secrets_come_and_go() -> Result<()> {
     eventually("the ExternalSecret goes", SOON, || {
         world.is_gone("externalsecret", "mcp-a-secrets-app-id")
     })?;
-    world.get("externalsecret", "mcp-a-secrets")?;
+    let made = world.get("externalsecret", "mcp-a-secrets")?;
+
+    again_changes_nothing(&world, "externalsecret", "mcp-a-secrets")?;
+    world.kubectl.run(&[
+        "delete",
+        "externalsecret",
+        "mcp-a-secrets",
+        "--namespace",
+        &world.namespace,
+    ])?;
+    eventually("it is back", SOON, || {
+        let found = world.get("externalsecret", "mcp-a-secrets")?;
+        ensure!(found["metadata"]["uid"] != made["metadata"]["uid"]);
+        Ok(())
+    })?;
+    world.apply(&world.server("a", json!({})))?;
+    eventually("the last ExternalSecret goes", SOON, || {
+        world.is_gone("externalsecret", "mcp-a-secrets")
+    })?;
+    world.apply(&world.server(
+        "a",
+        json!({ "secrets": [{ "name": "token", "awsSecretKey": "mcp/a/token" }] }),
+    ))?;
+    world.condition("a", SYNCED, "Unknown", "Waiting")?;
 
     remove(&world, &definition)?;
     world.condition("a", SYNCED, "False", "ApiNotInstalled")?;
@@ -133,11 +174,17 @@ fn external_secrets_come_and_go() -> Result<()> {
 
 /// New data replaces the pods once; anything else about a Secret does not (stacklok/toolhive#3179).
 fn rotates(world: &World) -> Result<()> {
-    let (first, before) = eventually("the pods know of the Secret", SOON, || {
-        let (hash, generation) = template(world)?;
-        ensure!(hash.is_string(), "no hash");
-        Ok((hash, generation))
+    // Its first appearance is only noted: pods that wait for it get it by themselves.
+    eventually("the Secret is seen", SOON, || {
+        let deployment = world.get("deployment", "mcp-a")?;
+        let seen = &deployment["metadata"]["annotations"]["mcp.litellm.ai/secrets-seen"];
+        ensure!(
+            seen.as_str()
+                .is_some_and(|seen| seen.contains("mcp-a-secrets"))
+        );
+        Ok(())
     })?;
+    let (first, before) = template(world)?;
     secret(world, "mcp-a-secrets", "second")?;
     let (second, after) = eventually("the pods are replaced", SOON, || {
         let (hash, generation) = template(world)?;
@@ -180,6 +227,7 @@ fn the_prometheus_operator_comes_and_goes() -> Result<()> {
     let monitor = world.get("servicemonitor", "mcp-a")?;
     assert_eq!(monitor["metadata"]["labels"]["release"], "kube-prometheus");
     assert_eq!(monitor["spec"]["endpoints"][0]["port"], "metrics");
+    again_changes_nothing(&world, "servicemonitor", "mcp-a")?;
 
     // Deleted by somebody: it comes back. Switched off: it is gone, and so is what is said about it.
     world.kubectl.run(&[

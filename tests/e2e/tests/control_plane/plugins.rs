@@ -29,8 +29,9 @@ fn a_rule_of_ones_own_is_in_force_at_once_and_ends_with_its_plugin() -> Result<(
             .join("require_team_label.wasm"),
     )?;
     world.apply(&world.plugin("own-rule", from_map(&world, "team")))?;
+    // Both sides of what the README promises: two seconds, and a machine that is busy with other tests.
     let began = Instant::now();
-    eventually("the rule is in force", SOON, || {
+    eventually("the rule is in force", Duration::from_secs(5), || {
         let refused = world.kubectl.pipe(
             &["create", "--dry-run=server", "--filename", "-"],
             &manifest.to_string(),
@@ -223,6 +224,29 @@ fn a_plugin_that_loops_is_ended_and_its_policy_decides() -> Result<()> {
     Ok(())
 }
 
+/// Whoever holds a value that is nested thousands deep ends when it drops it.
+#[test]
+fn a_plugin_that_nests_without_end_ends_nobody() -> Result<()> {
+    let world = World::new("nesting");
+    let fixtures = &environment().artifacts.fixtures;
+    let file = fixtures.join("mcp_plugin_fixture.wasm");
+    world.apply(&world.plugin(
+        "nesting",
+        json!({ "source": { "file": file }, "settings": { "defaults": "nest" } }),
+    ))?;
+    world.plugin_is("nesting", "True", "Standby")?;
+    let refused = world.refused(&world.server("a", json!({})));
+    assert!(
+        refused.contains("plugin nesting: rule nest cannot be applied to MCPServer: a path has more than 128 parts"),
+        "{refused}"
+    );
+    world.kubectl.run(&["delete", "mcpplugin", "nesting"])?;
+    eventually("it is not asked any more", SOON, || {
+        world.apply(&world.server("a", json!({}))).map(drop)
+    })?;
+    world.deployed("a").map(drop)
+}
+
 #[test]
 fn a_rule_that_comes_later_shows_in_the_condition_and_keeps_what_serves() -> Result<()> {
     let world = World::new("later-rule");
@@ -246,6 +270,21 @@ fn a_rule_that_comes_later_shows_in_the_condition_and_keeps_what_serves() -> Res
     world.get("deployment", "mcp-a")?;
     world.kubectl.run(&["delete", "mcpplugin", "later-rule"])?;
     world.condition("a", "SpecValid", "True", "Valid").map(drop)
+}
+
+/// The namespace admits only pods that satisfy the profile, whoever makes them.
+#[test]
+fn what_compliance_completes_passes_pod_security_restricted() -> Result<()> {
+    let world = World::new("restricted");
+    let restricted = "pod-security.kubernetes.io/enforce=restricted";
+    world
+        .kubectl
+        .run(&["label", "namespace", "restricted", restricted])?;
+    let bare = json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "bare", "namespace": "restricted" }, "spec": { "containers": [{ "name": "a", "image": "a" }] } });
+    let refused = world.refused(&bare);
+    assert!(refused.contains("violates PodSecurity"), "{refused}");
+    world.apply(&world.server("a", json!({})))?;
+    world.deployed("a").map(drop)
 }
 
 #[test]

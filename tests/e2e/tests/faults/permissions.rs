@@ -1,26 +1,17 @@
 //! A permission is missing: the one thing that needs it does not work, and says so.
 
 use std::fs;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use mcp_e2e::{Operator, eventually};
-use serde_json::Value;
+use mcp_e2e::{Operator, Proxy, eventually, holds_for};
+use serde_json::{Value, json};
 
 use crate::world::{RECOVERY, World};
 
-fn condition(world: &World, kind: &str) -> Result<Value> {
-    let server = world.get("mcpserver", "s-0")?;
-    let conditions = server["status"]["conditions"]
-        .as_array()
-        .context("no status")?;
-    let found = conditions
-        .iter()
-        .find(|condition| condition["type"] == kind);
-    found.cloned().with_context(|| format!("no {kind}"))
-}
-
 /// A kubeconfig for the operator's own service account.
-fn kubeconfig(world: &World, folder: &std::path::Path) -> Result<std::path::PathBuf> {
+pub(crate) fn kubeconfig(world: &World, folder: &std::path::Path) -> Result<std::path::PathBuf> {
     let token = world.kubectl().run(&[
         "create",
         "token",
@@ -41,29 +32,43 @@ fn kubeconfig(world: &World, folder: &std::path::Path) -> Result<std::path::Path
     Ok(file)
 }
 
+/// Takes the permission for a kind of objects away, and gives the role as it was.
+fn without(world: &World, group: &str, resource: &str) -> Result<Value> {
+    let role = world
+        .kubectl()
+        .json(&["get", "clusterrole", "mcp-operator"])?;
+    let mut rules = role["rules"].clone();
+    let list = rules.as_array_mut().context("no rules")?;
+    let before = list.len();
+    list.retain(|rule| rule["apiGroups"][0] != group || rule["resources"][0] != resource);
+    ensure!(list.len() + 1 == before, "no rule for {resource} alone");
+    grant(world, &json!({ "rules": rules }))?;
+    Ok(role)
+}
+
+fn grant(world: &World, role: &Value) -> Result<()> {
+    let patch = json!({ "rules": role["rules"] }).to_string();
+    let kind = ["patch", "clusterrole", "mcp-operator", "--type=merge"];
+    world
+        .kubectl()
+        .run(&[&kind[..], &["--patch", &patch]].concat())
+        .map(drop)
+}
+
 /// Comparable operators stay Pending without a word (stacklok/toolhive#4195).
 #[test]
 fn toolhive_4195_a_missing_permission_is_told_and_stops_nothing_else() -> Result<()> {
     let world = World::start("permissions")?;
-    let role = world
-        .kubectl()
-        .json(&["get", "clusterrole", "mcp-operator"])?;
-    let mut restricted = role.clone();
-    let rules = restricted["rules"].as_array_mut().context("no rules")?;
-    rules.retain(|rule| rule["apiGroups"][0] != "policy");
-    world
-        .kubectl()
-        .pipe(&["replace", "--filename", "-"], &restricted.to_string())?;
-
+    let role = without(&world, "policy", "poddisruptionbudgets")?;
     let folder = tempfile::tempdir()?;
     let config = kubeconfig(&world, folder.path())?;
     let _operator = Operator::start_as(&world.environment, "permissions", &config)?;
     world.apply(1)?;
     eventually("the Deployment is ready", RECOVERY, || {
-        ensure!(condition(&world, "DeploymentReady")?["status"] == "True");
+        ensure!(world.condition("DeploymentReady")?["status"] == "True");
         Ok(())
     })?;
-    let ready = condition(&world, "Ready")?;
+    let ready = world.condition("Ready")?;
     ensure!(
         ready["status"] == "False" && ready["reason"] == "Forbidden",
         "{ready}"
@@ -72,18 +77,193 @@ fn toolhive_4195_a_missing_permission_is_told_and_stops_nothing_else() -> Result
     ensure!(message.contains("poddisruptionbudgets"), "{message}");
 
     // The permission comes: no restart is needed.
-    let patch = serde_json::json!({ "rules": role["rules"] });
-    world.kubectl().run(&[
-        "patch",
-        "clusterrole",
-        "mcp-operator",
-        "--type=merge",
-        "--patch",
-        &patch.to_string(),
-    ])?;
+    grant(&world, &role)?;
     eventually("everything is there", RECOVERY, || {
-        ensure!(condition(&world, "Ready")?["status"] == "True");
+        ensure!(world.condition("Ready")?["status"] == "True");
         world.get("poddisruptionbudget", "mcp-s-0")
     })
     .map(drop)
+}
+
+/// A watch that may not go on would go on later without a word, and what it missed would be missed for ever.
+#[test]
+fn a_permission_that_goes_and_comes_back_needs_no_restart() -> Result<()> {
+    let world = World::start("permission-back")?;
+    let folder = tempfile::tempdir()?;
+    let proxy = Proxy::start(&kubeconfig(&world, folder.path())?, folder.path())?;
+    let _operator = Operator::start_as(&world.environment, "permission-back", proxy.kubeconfig())?;
+    world.apply(1)?;
+    world.converged(1)?;
+
+    let role = without(&world, "policy", "poddisruptionbudgets")?;
+    proxy.cut();
+    eventually("it is told", RECOVERY, || {
+        let ready = world.condition("Ready")?;
+        ensure!(ready["reason"] == "Forbidden", "{ready}");
+        Ok(())
+    })?;
+    world.delete("poddisruptionbudget", "mcp-s-0")?;
+
+    grant(&world, &role)?;
+    eventually("everything is there", RECOVERY, || {
+        ensure!(world.condition("Ready")?["status"] == "True");
+        world.get("poddisruptionbudget", "mcp-s-0")
+    })
+    .map(drop)
+}
+
+fn secret(world: &World, value: &str) -> Result<()> {
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret",
+        "metadata": { "name": "token", "namespace": "servers", "labels": { "mcp.litellm.ai/server": "s-0" } },
+        "stringData": { "token": value },
+    });
+    world.kubectl().apply(&secret.to_string()).map(drop)
+}
+
+/// Secrets that nobody can read have not changed: a fleet must not be replaced for a lost permission.
+#[test]
+fn without_the_permission_to_read_secrets_no_pod_is_replaced_and_it_is_told() -> Result<()> {
+    let world = World::start("secrets-forbidden")?;
+    let folder = tempfile::tempdir()?;
+    let config = kubeconfig(&world, folder.path())?;
+    let mut operator = Operator::start_as(&world.environment, "secrets-readable", &config)?;
+    secret(&world, "first")?;
+    let env = json!([{ "name": "TOKEN", "valueFrom": { "secretKeyRef": { "name": "token", "key": "token" } } }]);
+    world.apply_with(0..1, &json!({ "env": env }))?;
+    world.converged(1)?;
+    let generation = || -> Result<Value> {
+        Ok(world.get("deployment", "mcp-s-0")?["metadata"]["generation"].clone())
+    };
+    let before = generation()?;
+    operator.kill();
+
+    let role = without(&world, "", "secrets")?;
+    let _operator = Operator::start_as(&world.environment, "secrets-forbidden", &config)?;
+    eventually("it is told", RECOVERY, || {
+        let ready = world.condition("Ready")?;
+        let message = ready["message"].as_str().unwrap_or_default();
+        ensure!(message.contains("secrets is forbidden"), "{ready}");
+        ensure!(ready["status"] == "True", "{ready}");
+        Ok(())
+    })?;
+    secret(&world, "second")?;
+    holds_for("the pods stay", Duration::from_secs(3), || {
+        ensure!(generation()? == before);
+        Ok(())
+    })?;
+
+    grant(&world, &role)?;
+    eventually(
+        "the pods are replaced for what has changed",
+        RECOVERY,
+        || {
+            ensure!(generation()?.as_i64() == before.as_i64().map(|before| before + 1));
+            Ok(())
+        },
+    )?;
+    eventually("nothing is told any more", RECOVERY, || {
+        let ready = world.condition("Ready")?;
+        let message = ready["message"].as_str().unwrap_or_default();
+        ensure!(!message.contains("forbidden"), "{ready}");
+        Ok(())
+    })
+}
+
+/// Nothing depends on events: their lack is told to who can mend it, once.
+#[test]
+fn without_the_permission_to_write_events_everything_else_works_and_it_is_told_once() -> Result<()>
+{
+    let world = World::start("events-forbidden")?;
+    let role = without(&world, "events.k8s.io", "events")?;
+    let folder = tempfile::tempdir()?;
+    let config = kubeconfig(&world, folder.path())?;
+    let operator = Operator::start_as(&world.environment, "events-forbidden", &config)?;
+    let logged = |words: &str| -> Result<Vec<String>> {
+        let log = fs::read_to_string(operator.log())?;
+        let lines = log.lines().filter(|line| line.contains(words));
+        Ok(lines.map(str::to_owned).collect())
+    };
+    world.apply(3)?;
+    world.converged(3)?;
+    let refused = eventually("it is told", RECOVERY, || {
+        let refused = logged("events are not written")?;
+        ensure!(refused.len() == 1, "{refused:?}");
+        Ok(refused)
+    })?;
+    for words in [
+        "WARN",
+        "events.events.k8s.io",
+        "ServiceAccount to create and patch",
+    ] {
+        ensure!(refused[0].contains(words), "{words}: {}", refused[0]);
+    }
+
+    grant(&world, &role)?;
+    world.apply_some(3..4)?;
+    eventually("events are written", RECOVERY, || {
+        let about = world.kubectl().run(&[
+            "get",
+            "events.events.k8s.io",
+            "--namespace=servers",
+            "--output=jsonpath={.items[*].regarding.name}",
+        ])?;
+        ensure!(about.split(' ').any(|name| name == "s-3"), "{about}");
+        ensure!(logged("events are written again")?.len() == 1);
+        Ok(())
+    })?;
+    ensure!(logged("events are not written")?.len() == 1);
+    Ok(())
+}
+
+/// Rules depend on the labels of namespaces. Who may not read them says so and ends, and ends when it is asked to.
+#[test]
+fn without_the_permission_to_read_namespaces_the_operator_ends_with_a_sentence() -> Result<()> {
+    let world = World::start("namespaces-forbidden")?;
+    without(&world, "", "namespaces")?;
+    let folder = tempfile::tempdir()?;
+    let config = kubeconfig(&world, folder.path())?;
+    let run = || {
+        let mut command = Command::new(&world.environment.artifacts.operator);
+        command
+            .arg("run")
+            .arg("--builtin-plugins")
+            .arg(&world.environment.artifacts.plugins)
+            .arg("--cache-dir")
+            .arg(world.environment.logs.join("components"))
+            .args([
+                "--webhook-bind",
+                "127.0.0.1:0",
+                "--health-bind",
+                "127.0.0.1:0",
+            ])
+            .env("KUBECONFIG", &config)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        command.spawn()
+    };
+    let began = Instant::now();
+    let output = run()?.wait_with_output()?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let said: Vec<&str> = errors
+        .lines()
+        .filter(|line| line.starts_with("error: "))
+        .collect();
+    ensure!(
+        said.len() == 1 && said[0].contains("namespaces is forbidden"),
+        "{errors}"
+    );
+    ensure!(output.status.code() == Some(1) && began.elapsed() < RECOVERY);
+
+    let mut waiting = run()?;
+    std::thread::sleep(Duration::from_secs(10));
+    let id = waiting.id().to_string();
+    Command::new("kill").args(["-TERM", &id]).status()?;
+    let ended = eventually("it ends", Duration::from_secs(10), || {
+        waiting.try_wait()?.context("it still runs")
+    });
+    // Nothing of it stays behind, whatever came out.
+    let _ = waiting.kill();
+    ensure!(ended?.success(), "a signal is no failure");
+    Ok(())
 }

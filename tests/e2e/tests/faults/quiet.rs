@@ -4,9 +4,11 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use mcp_e2e::{Operator, Request};
+use mcp_cluster::Definitions;
+use mcp_e2e::{Operator, Request, eventually};
+use serde_json::json;
 
-use crate::world::World;
+use crate::world::{RECOVERY, World};
 
 const SERVERS: usize = 50;
 
@@ -24,6 +26,56 @@ fn nothing_is_written_where_nothing_changes_nor_after_a_restart() -> Result<()> 
     nothing_is_written(&mut world, "in quiet")?;
     operator.kill();
     let _operator = Operator::start(&world.environment, "quiet-again")?;
+    nothing_is_written(&mut world, "after a restart")
+}
+
+/// Every kind that there is, and a registration.
+#[test]
+fn nothing_is_written_for_a_server_with_everything() -> Result<()> {
+    let mut world = World::start("quiet-everything")?;
+    let definitions = Definitions::fetch()?;
+    for definition in [&definitions.external_secrets, &definitions.service_monitors] {
+        let file = definition.to_string_lossy();
+        let apply = ["apply", "--server-side", "--filename", &file];
+        world.kubectl().run(&apply)?;
+    }
+    world.gateway()?;
+    let mut operator = Operator::start(&world.environment, "quiet-everything")?;
+    world.apply_with(
+        0..1,
+        &json!({
+            "litellm": { "autoRegister": true }, "networkPolicy": { "enabled": true },
+            "autoscaling": { "minReplicas": 2, "maxReplicas": 4 },
+            "secrets": [
+                { "name": "token", "awsSecretKey": "a/token" }, { "name": "extra", "awsSecretKey": "a/extra", "optional": true },
+            ],
+            "observability": { "metrics": { "enabled": true, "port": 9090 }, "tracing": { "enabled": true, "jaegerEndpoint": "http://otel.monitoring:4317" } },
+        }),
+    )?;
+    for kind in [
+        "serviceaccount",
+        "configmap",
+        "service",
+        "poddisruptionbudget",
+        "networkpolicy",
+        "servicemonitor",
+        "deployment",
+        "horizontalpodautoscaler",
+    ] {
+        eventually(kind, RECOVERY, || world.get(kind, "mcp-s-0"))?;
+    }
+    for name in ["mcp-s-0-secrets", "mcp-s-0-secrets-extra"] {
+        eventually(name, RECOVERY, || world.get("externalsecret", name))?;
+    }
+    eventually("it is registered", RECOVERY, || {
+        let registered = world.condition("LiteLLMRegistered")?;
+        ensure!(registered["status"] == "True", "{registered}");
+        Ok(())
+    })?;
+    world.settled()?;
+    nothing_is_written(&mut world, "in quiet")?;
+    operator.kill();
+    let _operator = Operator::start(&world.environment, "quiet-everything-again")?;
     nothing_is_written(&mut world, "after a restart")
 }
 

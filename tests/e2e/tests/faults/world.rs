@@ -1,6 +1,7 @@
 //! A control plane of a test's own.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -66,9 +67,40 @@ impl World {
     }
 
     pub(crate) fn apply_some(&self, which: std::ops::Range<usize>) -> Result<()> {
-        let servers: Vec<Value> = which.map(server).collect();
-        let list = json!({ "apiVersion": "v1", "kind": "List", "items": servers });
-        self.kubectl().apply(&list.to_string()).map(drop)
+        self.apply_with(which, &json!({}))
+    }
+
+    /// The same, with these parts of the specification.
+    pub(crate) fn apply_with(&self, which: std::ops::Range<usize>, spec: &Value) -> Result<()> {
+        self.kubectl().apply(&list(which, spec)).map(drop)
+    }
+
+    /// Applies servers beside what the test does, until the API server goes.
+    pub(crate) fn apply_meanwhile(&self, count: usize) -> JoinHandle<()> {
+        let (kubectl, servers) = (self.kubectl().clone(), list(0..count, &json!({})));
+        thread::spawn(move || drop(kubectl.apply(&servers)))
+    }
+
+    /// What the registrar rolls out: a LiteLLM of which nothing is asked.
+    pub(crate) fn gateway(&self) -> Result<()> {
+        let pod = json!({ "metadata": { "labels": { "app": "litellm" } }, "spec": { "containers": [{ "name": "a", "image": "docker.io/a:1" }] } });
+        let deployment = json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "litellm-proxy", "namespace": "litellm" },
+            "spec": { "selector": { "matchLabels": { "app": "litellm" } }, "template": pod },
+        });
+        self.kubectl().apply(&deployment.to_string()).map(drop)
+    }
+
+    /// A condition of `s-0`.
+    pub(crate) fn condition(&self, kind: &str) -> Result<Value> {
+        let server = self.get("mcpserver", "s-0")?;
+        let conditions = server["status"]["conditions"]
+            .as_array()
+            .context("no status")?;
+        let found = conditions
+            .iter()
+            .find(|condition| condition["type"] == kind);
+        found.cloned().with_context(|| format!("no {kind}"))
     }
 
     pub(crate) fn get(&self, kind: &str, name: &str) -> Result<Value> {
@@ -131,6 +163,19 @@ impl World {
         }
         Ok(all)
     }
+}
+
+/// Servers, with these parts of the specification.
+fn list(which: std::ops::Range<usize>, spec: &Value) -> String {
+    let server = |index| {
+        let mut server = server(index);
+        for (name, part) in spec.as_object().into_iter().flatten() {
+            server["spec"][name] = part.clone();
+        }
+        server
+    };
+    let servers: Vec<Value> = which.map(server).collect();
+    json!({ "apiVersion": "v1", "kind": "List", "items": servers }).to_string()
 }
 
 fn server(index: usize) -> Value {

@@ -87,6 +87,10 @@ pub(crate) fn the_operator_is_down(world: &World) -> Result<()> {
     ];
     world.kubectl().run(&gone)?;
     world.delete_server("e")?;
+    // From here on it logs everything.
+    world
+        .kubectl()
+        .run(&["set", "env", OPERATOR[0], OPERATOR[1], "RUST_LOG=trace"])?;
     world
         .kubectl()
         .run(&["scale", OPERATOR[0], OPERATOR[1], "--replicas=1"])?;

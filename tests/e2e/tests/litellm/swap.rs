@@ -2,21 +2,9 @@
 
 use anyhow::{Result, ensure};
 use mcp_cluster::{LiteLlm, repository};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::world::World;
-
-pub(crate) fn by_the_file(world: &World) -> Result<()> {
-    world.step("two servers, by the file");
-    for name in ["a", "b"] {
-        world.apply_server(name, "It adds")?;
-    }
-    for name in ["a", "b"] {
-        world.server_is(name, "True", "Registered")?;
-    }
-    world.lists(&["a", "b"], true)?;
-    world.call("a")
-}
 
 /// LiteLLM lists without a database, and refuses every change: nobody must lose a server by that.
 pub(crate) fn not_without_a_database(world: &World) -> Result<()> {
@@ -80,10 +68,7 @@ pub(crate) fn as_litellm_says_itself(world: &World) -> Result<()> {
     world.step("LiteLLM itself is asked");
     let patch = json!({ "spec": {
         "settings": { "verify": { "connection": "litellm", "health": true } },
-        "connections": [{
-            "name": "litellm", "baseUrl": "http://litellm-proxy.litellm.svc:4000",
-            "auth": { "secretKeyRef": { "namespace": "litellm", "name": "litellm-mcp-operator", "key": "token" } },
-        }],
+        "connections": [connection()],
     }});
     let patch = patch.to_string();
     world.kubectl().run(&[
@@ -100,7 +85,7 @@ pub(crate) fn as_litellm_says_itself(world: &World) -> Result<()> {
     let (status, said) = world.admin("POST", "/v1/mcp/server", Some(&theirs))?;
     ensure!(status == 201, "{status} {said}");
     world.apply_server("taken", "It adds")?;
-    world.apply_server_at("lost", "It adds", "/nowhere")?;
+    world.apply_server_with("lost", json!({ "path": "/nowhere" }))?;
     world.server_is("taken", "False", "NameCollision")?;
     let message = world.server_is("lost", "False", "Unhealthy")?;
     ensure!(message.contains("/nowhere"), "{message}");
@@ -109,4 +94,34 @@ pub(crate) fn as_litellm_says_itself(world: &World) -> Result<()> {
     }
     ensure!(!world.file()?.contains("tenants_taken:"));
     Ok(())
+}
+
+/// One that repeats everything that it is told, also what LiteLLM answers about the key.
+pub(crate) fn a_registrar_says_all_it_knows(world: &World) -> Result<()> {
+    world.step("a registrar says everything that it is told");
+    let from = format!("--from-file=plugin.wasm={}", world.fixture().display());
+    world
+        .kubectl()
+        .run(&["create", "configmap", "echo", "--namespace=litellm", &from])?;
+    let plugin = json!({
+        "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPPlugin", "metadata": { "name": "echo" },
+        "spec": {
+            "source": { "configMap": { "namespace": "litellm", "name": "echo" } },
+            "settings": { "plan": "echo-input" }, "priority": 10, "connections": [connection()],
+        },
+    });
+    world.kubectl().apply(&plugin.to_string())?;
+    let message = world.registrar_is("echo", "Unknown", "TakingOver")?;
+    for told in ["/key/info", "mcp-operator.tenants.a", "content-type"] {
+        ensure!(message.contains(told), "{told} is not in {message}");
+    }
+    Ok(())
+}
+
+/// The operator's to LiteLLM.
+fn connection() -> Value {
+    json!({
+        "name": "litellm", "baseUrl": "http://litellm-proxy.litellm.svc:4000",
+        "auth": { "secretKeyRef": { "namespace": "litellm", "name": "litellm-mcp-operator", "key": "token" } },
+    })
 }

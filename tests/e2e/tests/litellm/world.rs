@@ -1,16 +1,20 @@
 //! A real node with a real LiteLLM, and what can be seen there.
 
 use std::cell::RefCell;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
+use jiff::Timestamp;
 use mcp_cluster::{Cache, Kubectl, LiteLlm, LiteLlmDatabase};
 use mcp_e2e::{Environment, eventually};
 use serde_json::{Value, json};
 
 /// A rollout of LiteLLM, on a machine that may be busy; the operator looks at LiteLLM every minute.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(5);
+/// The operator looks at a rollout every other second, and a call of a tool starts a client of its own.
+const NOTICED: Duration = Duration::from_secs(15);
 const NAMESPACE: &str = "tenants";
 const SERVERS: &str = "/v1/mcp/server";
 
@@ -20,7 +24,7 @@ pub(crate) struct World {
     pub(crate) litellm: LiteLlm,
     pub(crate) database: LiteLlmDatabase,
     began: Instant,
-    /// Keys that the operator was given.
+    /// Keys that the operator was given, each followed by what its Secret holds: the same in base64.
     keys: RefCell<Vec<String>>,
 }
 
@@ -43,27 +47,37 @@ impl World {
         &self.environment.kubectl
     }
 
+    /// A plugin for tests.
+    pub(crate) fn fixture(&self) -> PathBuf {
+        let fixtures = &self.environment.artifacts.fixtures;
+        fixtures.join("mcp_plugin_fixture.wasm")
+    }
+
     /// Says where the story is.
     pub(crate) fn step(&self, what: &str) {
         eprintln!("{:>4} s  {what}", self.began.elapsed().as_secs());
     }
 
     pub(crate) fn apply_server(&self, name: &str, description: &str) -> Result<()> {
-        self.apply_server_at(name, description, "/mcp")
+        let litellm = json!({ "litellm": { "description": description } });
+        self.apply_server_with(name, litellm)
     }
 
-    /// The same, at this path; the server itself knows only `/mcp`.
-    pub(crate) fn apply_server_at(&self, name: &str, description: &str, path: &str) -> Result<()> {
-        let server = json!({
+    /// The same, with these fields of its specification.
+    pub(crate) fn apply_server_with(&self, name: &str, fields: Value) -> Result<()> {
+        let mut server = json!({
             "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPServer",
             "metadata": { "name": name, "namespace": NAMESPACE },
             "spec": {
-                "image": { "repository": "docker.io/local/mcp-weather", "tag": "1.0.0" }, "transport": "http", "path": path, "replicas": 1,
+                "image": { "repository": "docker.io/local/mcp-weather", "tag": "1.0.0" }, "transport": "http", "path": "/mcp", "replicas": 1,
                 "config": { "greeting": "hello" },
                 "resources": { "requests": { "cpu": "10m", "memory": "16Mi" }, "limits": { "cpu": "500m", "memory": "64Mi" } },
-                "litellm": { "description": description },
+                "litellm": { "description": "It adds" },
             },
         });
+        for (field, value) in fields.as_object().context("no fields")? {
+            server["spec"][field] = value.clone();
+        }
         self.kubectl().apply(&server.to_string()).map(drop)
     }
 
@@ -159,7 +173,8 @@ impl World {
         call(&self.litellm, self.kubectl(), name)
     }
 
-    /// Calls a tool again and again while something happens, and says how long it could not be called.
+    /// Calls a tool again and again while something happens. It must never be away for longer than LiteLLM's last rollout
+    /// took, since no swap needs more than one.
     pub(crate) fn while_calling(
         &self,
         name: &str,
@@ -183,10 +198,44 @@ impl World {
             result.map(|()| caller.join())
         })?;
         let longest = longest.map_err(|_| anyhow!("calling panicked"))?.as_secs();
+        let rollout = self.last_rollout()?.as_secs();
         self.step(&format!(
-            "{name} was called all the time; the longest pause between two answers was {longest} s"
+            "{name} was called all the time; the longest pause between two answers was {longest} s, and a rollout took {rollout} s"
         ));
+        ensure!(
+            longest <= rollout + NOTICED.as_secs(),
+            "{name} was away for {longest} s, longer than a rollout of {rollout} s"
+        );
         Ok(())
+    }
+
+    /// From the creation of LiteLLM's newest pod until it served.
+    fn last_rollout(&self) -> Result<Duration> {
+        let pods = self.kubectl().json(&[
+            "get",
+            "pods",
+            "--namespace=litellm",
+            "--selector=app=litellm-proxy",
+        ])?;
+        let time = |value: &Value| value.as_str()?.parse::<Timestamp>().ok();
+        let pods = pods["items"].as_array().cloned().unwrap_or_default();
+        let newest = pods
+            .iter()
+            .max_by_key(|pod| time(&pod["metadata"]["creationTimestamp"]))
+            .context("LiteLLM has no pod")?;
+        let conditions = newest["status"]["conditions"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let ready = conditions
+            .iter()
+            .find(|condition| condition["type"] == "Ready" && condition["status"] == "True")
+            .and_then(|condition| time(&condition["lastTransitionTime"]));
+        let created = time(&newest["metadata"]["creationTimestamp"]);
+        let (ready, created) = ready
+            .zip(created)
+            .with_context(|| format!("LiteLLM does not serve: {newest}"))?;
+        Ok(ready.duration_since(created).unsigned_abs())
     }
 
     /// The administrator's request.
@@ -226,17 +275,27 @@ impl World {
 
     /// Gives the operator a key for LiteLLM.
     pub(crate) fn give_key(&self, key: &str) -> Result<()> {
-        self.keys.borrow_mut().push(key.to_owned());
         let secret = json!({
             "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "litellm-mcp-operator", "namespace": "litellm" },
             "stringData": { "token": key },
         });
-        self.kubectl().apply(&secret.to_string()).map(drop)
+        self.kubectl().apply(&secret.to_string())?;
+        let encoded = self.kubectl().run(&[
+            "get",
+            "secret",
+            "litellm-mcp-operator",
+            "--namespace=litellm",
+            "--output=jsonpath={.data.token}",
+        ])?;
+        ensure!(!encoded.is_empty(), "the Secret holds nothing");
+        self.keys.borrow_mut().extend([key.to_owned(), encoded]);
+        Ok(())
     }
 
     /// The key that the operator uses now.
     pub(crate) fn last_key(&self) -> String {
-        self.keys.borrow().last().cloned().unwrap_or_default()
+        let keys = self.keys.borrow();
+        keys.iter().rev().nth(1).cloned().unwrap_or_default()
     }
 
     /// Name of the operator's pod.
@@ -293,11 +352,12 @@ impl World {
             everything[0]
         );
         let keys = self.keys.borrow();
-        ensure!(keys.len() >= 3, "{} keys", keys.len());
+        ensure!(keys.len() >= 6, "{} keys", keys.len());
         for key in keys.iter() {
-            let found = everything
-                .iter()
-                .position(|text| text.contains(key.as_str()));
+            // Where it is encoded with something before it, its last signs may differ.
+            let told = key.trim_end_matches('=');
+            let told = &told[..told.len() - 1];
+            let found = everything.iter().position(|text| text.contains(told));
             ensure!(
                 found.is_none(),
                 "a key is in {found:?} of logs, events and objects"

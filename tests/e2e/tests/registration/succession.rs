@@ -45,14 +45,6 @@ fn file_only(world: &World) -> Result<()> {
     Ok(())
 }
 
-fn rollouts(world: &World) -> Result<i64> {
-    let found =
-        world
-            .kubectl()
-            .json(&["get", "deployment", "litellm-proxy", "--namespace=litellm"])?;
-    Ok(found["metadata"]["generation"].as_i64().unwrap_or_default())
-}
-
 #[test]
 fn a_strategy_of_ones_own_takes_over_and_back_and_nothing_is_left_behind() -> Result<()> {
     let mut world = World::start("succession")?;
@@ -84,11 +76,11 @@ fn a_strategy_of_ones_own_takes_over_and_back_and_nothing_is_left_behind() -> Re
     file_only(&world)?;
 
     // And again changes nothing.
-    let before = rollouts(&world)?;
+    let before = world.rollouts()?;
     std::thread::sleep(Duration::from_secs(3));
     world.audit.requests()?;
     holds_for("quiet", Duration::from_secs(5), || {
-        ensure!(rollouts(&world)? == before);
+        ensure!(world.rollouts()? == before);
         Ok(())
     })?;
     let requests = world.audit.requests()?;
@@ -245,4 +237,67 @@ fn a_file_that_moves_leaves_its_old_place_empty() -> Result<()> {
         world.registered(&name, "Registered")?;
     }
     Ok(())
+}
+
+/// A plugin of somebody's own that passes all that is checked before it is put into force, and traps when it is asked.
+#[test]
+fn a_registrar_that_fails_keeps_nobody_from_registering() -> Result<()> {
+    let world = World::start("succession-fails")?;
+    let mut operator = Operator::start(&world.environment, "succession-fails")?;
+    world.apply_servers(&names())?;
+    file_only(&world)?;
+    let before = world.rollouts()?;
+    let file = world
+        .environment
+        .artifacts
+        .fixtures
+        .join("mcp_plugin_fixture.wasm");
+    let broken = |function: &str| {
+        let settings = json!({ function: "panic" });
+        json!({ "source": { "file": file }, "settings": settings, "priority": 10 })
+    };
+    for (function, server) in [("observe", "c"), ("plan", "d")] {
+        world.apply_plugin("broken", &broken(function))?;
+        eventually("it waits", SOON, || {
+            let message = world.registrar_is("broken", "Unknown", "TakingOver")?;
+            let wanted = "Waits, and litellm-configmap registers meanwhile: plugin broken: ";
+            ensure!(
+                message.starts_with(wanted) && message.contains(function),
+                "{message}"
+            );
+            Ok(())
+        })?;
+        world.apply_servers(&[server.to_owned()])?;
+        world.registered(server, "Registered")?;
+    }
+    world.kubectl().run(&["delete", "mcpplugin", "broken"])?;
+    world.registrar_is("litellm-configmap", "True", "InForce")?;
+
+    // A new version of the one in force that traps, also over a restart.
+    let mut update = broken("plan");
+    update["source"]["builtin"] = Value::Null;
+    let patch = json!({ "spec": update }).to_string();
+    let patch = [
+        "patch",
+        "mcpplugin",
+        "litellm-configmap",
+        "--type=merge",
+        "--patch",
+        &patch,
+    ];
+    world.kubectl().run(&patch)?;
+    let message = world.registrar_is("litellm-configmap", "Unknown", "TakingOver")?;
+    ensure!(
+        message.starts_with("Waits, and what this MCPPlugin was before registers meanwhile: "),
+        "{message}"
+    );
+    world.apply_servers(&["e".to_owned()])?;
+    world.registered("e", "Registered")?;
+    operator.kill();
+    let _operator = Operator::start(&world.environment, "succession-fails-again")?;
+    world.apply_servers(&["f".to_owned()])?;
+    world.registered("f", "Registered")?;
+    // One rollout for each of the four, and none for all that trapped.
+    ensure!(world.rollouts()? == before + 4);
+    file_only(&world)
 }

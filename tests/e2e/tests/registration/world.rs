@@ -13,6 +13,14 @@ pub(crate) const SOON: Duration = Duration::from_mins(2);
 /// Namespace of the MCPServers.
 pub(crate) const NAMESPACE: &str = "servers";
 
+/// An operator that asks LiteLLM every second how things stand.
+pub(crate) const ATTENTIVE: [&str; 4] = [
+    "--registry-debounce-milliseconds",
+    "200",
+    "--registry-resync-seconds",
+    "1",
+];
+
 /// A control plane of a test's own.
 pub(crate) struct World {
     pub(crate) environment: Environment,
@@ -99,6 +107,13 @@ impl World {
     /// What LiteLLM would include.
     pub(crate) fn file(&self) -> Result<String> {
         self.key("litellm", "litellm-mcp-servers", "mcp_servers.yaml")
+    }
+
+    /// Changes whenever LiteLLM is rolled.
+    pub(crate) fn rollouts(&self) -> Result<i64> {
+        let deployment = ["get", "deployment", "litellm-proxy", "--namespace=litellm"];
+        let found = self.kubectl().json(&deployment)?;
+        Ok(found["metadata"]["generation"].as_i64().unwrap_or_default())
     }
 
     /// Waits until `LiteLLMRegistered` of a server is True for this reason.

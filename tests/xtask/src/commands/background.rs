@@ -31,6 +31,15 @@ impl Background {
         self.folder.join("kubeconfig-path")
     }
 
+    fn node_file(&self) -> PathBuf {
+        self.folder.join("node")
+    }
+
+    /// Whether the cluster has a node that runs containers.
+    pub(crate) fn has_node(&self) -> bool {
+        self.node_file().exists()
+    }
+
     /// The supervisor's process number, if it runs.
     pub(crate) fn process(&self) -> Option<i32> {
         let pid = fs::read_to_string(self.process_file())
@@ -49,9 +58,12 @@ impl Background {
             .map(PathBuf::from)
     }
 
-    /// Notes that this process is the supervisor.
-    pub(crate) fn begin(&self) -> Result<()> {
+    /// Notes that this process is the supervisor, and of what.
+    pub(crate) fn begin(&self, node: bool) -> Result<()> {
         self.end()?;
+        if node {
+            fs::write(self.node_file(), "").context("cannot note that there is a node")?;
+        }
         fs::write(self.process_file(), std::process::id().to_string())
             .context("cannot note the process number")
     }
@@ -67,7 +79,11 @@ impl Background {
 
     /// Forgets the cluster.
     pub(crate) fn end(&self) -> Result<()> {
-        for file in [self.kubeconfig_file(), self.process_file()] {
+        for file in [
+            self.kubeconfig_file(),
+            self.process_file(),
+            self.node_file(),
+        ] {
             match fs::remove_file(&file) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     return Err(error).with_context(|| format!("cannot remove {}", file.display()));

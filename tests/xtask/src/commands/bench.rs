@@ -26,6 +26,8 @@ enum What {
     Controller,
     /// Registrars: a plan for 10,000 servers, and what a burst of 1,000 costs LiteLLM.
     Registration,
+    /// The first part of that: takes seconds.
+    Plan,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
@@ -36,6 +38,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         What::Plugin => ("plugin_call", Artifacts::build(&cache)?),
         What::Controller => ("controller", Artifacts::build_optimised(&cache)?),
         What::Registration => ("registration", Artifacts::build_optimised(&cache)?),
+        What::Plan => ("registration", Artifacts::build(&cache)?),
     };
     let tools = control_plane_tools(&cache)?;
     let environment = Environment {
@@ -49,9 +52,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     command
         .current_dir(repository())
         .args(["bench", "--package", "mcp-bench", "--bench", bench]);
-    if arguments.full {
-        command.args(["--", "--full"]);
-    }
+    match arguments.what {
+        What::Plan => command.args(["--", "--plan"]),
+        _ if arguments.full => command.args(["--", "--full"]),
+        _ => &mut command,
+    };
     environment.tell(&mut command);
     let status = command.status().context("cannot run cargo")?;
     ensure!(status.success(), "`cargo bench` failed ({status})");

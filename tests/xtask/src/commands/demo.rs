@@ -1,13 +1,14 @@
 //! `cargo xtask demo`: the main job, on a real cluster, shown step by step.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use mcp_cluster::{
     Cache, Cluster, ControlPlane, ControlPlaneOptions, Existing, Kubectl, LiteLlm, Progress,
-    RealNode, ensure_node_packages, ensure_rust_targets, handle_signals, interrupted, repository,
+    RealNode, ensure_node_packages, ensure_prerequisites, ensure_rust_targets, handle_signals,
+    interrupted, repository,
 };
 use mcp_e2e::{
     Artifacts, Environment, Operator, eventually, install_definitions, install_into_node,
@@ -20,7 +21,8 @@ pub(crate) struct Arguments {
     /// End when everything was shown, instead of staying until Ctrl-C.
     #[arg(long)]
     once: bool,
-    /// A cluster of your own, in which the operator is installed already: nothing is started.
+    /// A cluster of your own, in which the operator is installed already: nothing is started, only the sample rule is
+    /// built, and what is shown is taken away again.
     #[arg(long)]
     kubeconfig: Option<PathBuf>,
 }
@@ -29,22 +31,23 @@ pub(crate) struct Arguments {
 struct Stage {
     _operator: Option<Operator>,
     litellm: Option<LiteLlm>,
-    artifacts: Artifacts,
+    /// Folder with the sample rule.
+    plugins: PathBuf,
     cluster: Cluster,
 }
 
+/// Namespace of what is shown.
+const NAMESPACE: &str = "tools";
+/// The rule that is shipped, and its ConfigMap.
+const RULE: &str = "require-team-label";
+
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     handle_signals()?;
-    ensure_rust_targets()?;
-    let stage = match &arguments.kubeconfig {
-        Some(kubeconfig) => Stage {
-            _operator: None,
-            litellm: None,
-            artifacts: Artifacts::build(&Cache::open()?)?,
-            cluster: Cluster::Existing(Existing::open(kubeconfig)?),
-        },
-        None => set_up()?,
-    };
+    if let Some(kubeconfig) = &arguments.kubeconfig {
+        return in_existing(kubeconfig);
+    }
+    ensure_prerequisites(false)?;
+    let stage = set_up()?;
     show(&stage)?;
     let kubeconfig = stage.cluster.kubectl().kubeconfig();
     title("Go on by hand");
@@ -56,6 +59,48 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     println!("\nThe cluster stays until Ctrl-C.");
     while !interrupted() {
         sleep(Duration::from_millis(100));
+    }
+    Ok(())
+}
+
+/// In a cluster of the user's: what is made is taken away again, also if something fails.
+fn in_existing(kubeconfig: &Path) -> Result<()> {
+    let cluster = Existing::open(kubeconfig)?;
+    ensure_rust_targets()?;
+    println!(
+        "Left out: LiteLLM, and the call of a tool through it; pods, if the cluster lacks the image."
+    );
+    let stage = Stage {
+        _operator: None,
+        litellm: None,
+        plugins: Artifacts::build_plugins(&Cache::open()?)?,
+        cluster: Cluster::Existing(cluster),
+    };
+    let kubectl = stage.cluster.kubectl();
+    let had_namespace = kubectl.run(&["get", "namespace", NAMESPACE]).is_ok();
+    let shown = show(&stage);
+    let cleaned = clean_up(kubectl, had_namespace);
+    shown.and(cleaned)
+}
+
+fn clean_up(kubectl: &Kubectl, keep_namespace: bool) -> Result<()> {
+    title("Taking it away again");
+    let gone = "--ignore-not-found";
+    let map = [
+        "delete",
+        "configmap",
+        RULE,
+        "--namespace=mcp-operator-system",
+        gone,
+    ];
+    print(kubectl, &["delete", "mcpplugin", RULE, gone])?;
+    print(kubectl, &map)?;
+    print(
+        kubectl,
+        &["delete", "--filename", &sample("weather.yaml"), gone],
+    )?;
+    if !keep_namespace {
+        print(kubectl, &["delete", "namespace", NAMESPACE])?;
     }
     Ok(())
 }
@@ -81,7 +126,7 @@ fn set_up() -> Result<Stage> {
     Ok(Stage {
         _operator: None,
         litellm: Some(litellm),
-        artifacts,
+        plugins: artifacts.plugins,
         cluster: Cluster::RealNode(Box::new(node)),
     })
 }
@@ -109,7 +154,7 @@ fn on_control_plane(cache: &Cache, artifacts: Artifacts) -> Result<Stage> {
     Ok(Stage {
         _operator: Some(operator),
         litellm: None,
-        artifacts,
+        plugins: artifacts.plugins,
         cluster: Cluster::ControlPlane(Box::new(cluster)),
     })
 }
@@ -117,7 +162,7 @@ fn on_control_plane(cache: &Cache, artifacts: Artifacts) -> Result<Stage> {
 fn show(stage: &Stage) -> Result<()> {
     let kubectl = stage.cluster.kubectl();
     // A namespace from an earlier demo on the same cluster is as good.
-    let _ = kubectl.run(&["create", "namespace", "tools"]);
+    let _ = kubectl.run(&["create", "namespace", NAMESPACE]);
     title("The policy in force");
     print(kubectl, &["get", "mcpplugins"])?;
     denied(kubectl)?;
@@ -145,19 +190,13 @@ fn denied(kubectl: &Kubectl) -> Result<()> {
 fn one_manifest(stage: &Stage, kubectl: &Kubectl) -> Result<()> {
     title("One manifest, and everything it becomes");
     print(kubectl, &["apply", "--filename", &sample("weather.yaml")])?;
-    let ready = if stage.litellm.is_some() {
-        "Ready"
-    } else {
-        "DeploymentReady"
+    let (what, until) = match &stage.cluster {
+        // Whether the image is there is not known.
+        Cluster::Existing(_) => ("deployment/mcp-weather", "--for=create"),
+        _ if stage.litellm.is_some() => ("mcpserver/weather", "--for=condition=Ready"),
+        _ => ("mcpserver/weather", "--for=condition=DeploymentReady"),
     };
-    let condition = format!("--for=condition={ready}");
-    kubectl.run(&[
-        "wait",
-        "mcpserver/weather",
-        "--namespace=tools",
-        &condition,
-        "--timeout=300s",
-    ])?;
+    kubectl.run(&["wait", what, "--namespace=tools", until, "--timeout=300s"])?;
     print(kubectl, &["get", "mcpserver", "--namespace=tools"])?;
     print(
         kubectl,
@@ -187,16 +226,12 @@ fn own_rule(stage: &Stage, kubectl: &Kubectl) -> Result<()> {
     title("A rule of your own, without a restart");
     let file = format!(
         "--from-file=plugin.wasm={}",
-        stage
-            .artifacts
-            .plugins
-            .join("require_team_label.wasm")
-            .display()
+        stage.plugins.join("require_team_label.wasm").display()
     );
     let map = [
         "create",
         "configmap",
-        "require-team-label",
+        RULE,
         "--namespace=mcp-operator-system",
         &file,
         "--dry-run=client",
@@ -227,9 +262,7 @@ fn own_rule(stage: &Stage, kubectl: &Kubectl) -> Result<()> {
         began.elapsed().as_secs_f32()
     );
     print(kubectl, &["get", "mcpplugins"])?;
-    kubectl
-        .run(&["delete", "mcpplugin", "require-team-label"])
-        .map(drop)
+    kubectl.run(&["delete", "mcpplugin", RULE]).map(drop)
 }
 
 fn title(text: &str) {

@@ -21,7 +21,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     handle_signals()?;
     let cache = Cache::open()?;
     let background = Background::open(&cache)?;
-    background.begin()?;
+    background.begin(arguments.node)?;
     let cluster = if arguments.node {
         Cluster::RealNode(Box::new(RealNode::start(&cache)?))
     } else {

@@ -6,7 +6,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use mcp_cluster::{
     Cache, ControlPlane, ControlPlaneOptions, LiteLlm, RealNode, control_plane_tools,
-    ensure_node_packages, ensure_rust_targets, handle_signals, node_tools, repository,
+    ensure_node_possible, ensure_prerequisites, ensure_rust_targets, handle_signals, node_tools,
+    repository,
 };
 use mcp_e2e::{Artifacts, Environment, install_definitions, install_into_node, install_plugins};
 
@@ -15,6 +16,9 @@ pub(crate) struct Arguments {
     /// Only these: unit tests, tests against a control plane, or tests on a real node.
     #[arg(long, value_enum)]
     only: Option<Tier>,
+    /// Of the tests against a control plane, only those with this in their names.
+    #[arg(long)]
+    filter: Option<String>,
 }
 
 /// What a test needs.
@@ -31,7 +35,21 @@ enum Tier {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     handle_signals()?;
     let wanted = |tier| arguments.only.is_none_or(|only| only == tier);
-    ensure_rust_targets()?;
+    let node = match ensure_node_possible() {
+        _ if !wanted(Tier::Node) => false,
+        Ok(()) => true,
+        Err(error) if arguments.only.is_some() => return Err(error),
+        // Said at the end too, where it is seen.
+        Err(error) => {
+            eprintln!("tests on a real node will be left out: {error:#}");
+            false
+        }
+    };
+    if arguments.only == Some(Tier::Unit) {
+        ensure_rust_targets()?;
+    } else {
+        ensure_prerequisites(node)?;
+    }
     if wanted(Tier::Unit) {
         unit()?;
     }
@@ -41,10 +59,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let cache = Cache::open()?;
     let artifacts = Artifacts::build(&cache)?;
     if wanted(Tier::ControlPlane) {
-        on_control_plane(&cache, &artifacts)?;
+        on_control_plane(&cache, &artifacts, arguments.filter.as_deref())?;
     }
-    if wanted(Tier::Node) {
-        on_node(&cache, &artifacts, arguments.only.is_some())?;
+    if node {
+        on_node(&cache, &artifacts)?;
+    } else if wanted(Tier::Node) {
+        eprintln!("tests on a real node were left out: they need root on Linux");
     }
     Ok(())
 }
@@ -55,7 +75,7 @@ fn unit() -> Result<()> {
     cargo("plugins", &["test"], |_| {})
 }
 
-fn on_control_plane(cache: &Cache, artifacts: &Artifacts) -> Result<()> {
+fn on_control_plane(cache: &Cache, artifacts: &Artifacts, filter: Option<&str>) -> Result<()> {
     control_plane_tools(cache)?;
     let options = ControlPlaneOptions {
         name: "test-control-plane".into(),
@@ -84,18 +104,13 @@ fn on_control_plane(cache: &Cache, artifacts: &Artifacts) -> Result<()> {
         "--test",
         "faults",
     ];
-    cargo("", &tests, |command| environment.tell(command))
+    let filter = filter.map_or(vec![], |filter| vec!["--", filter]);
+    cargo("", &[&tests[..], &filter].concat(), |command| {
+        environment.tell(command);
+    })
 }
 
-/// Where the machine cannot do it, this says so and is no failure, unless it was asked for.
-fn on_node(cache: &Cache, artifacts: &Artifacts, asked_for: bool) -> Result<()> {
-    if let Err(error) = ensure_node_packages() {
-        if asked_for {
-            return Err(error);
-        }
-        eprintln!("tests on a real node are left out: {error:#}");
-        return Ok(());
-    }
+fn on_node(cache: &Cache, artifacts: &Artifacts) -> Result<()> {
     control_plane_tools(cache)?;
     node_tools(cache)?;
     let litellm = LiteLlm::install(cache)?;

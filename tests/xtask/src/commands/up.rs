@@ -22,7 +22,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     handle_signals()?;
     let cache = Cache::open()?;
     let background = Background::open(&cache)?;
-    if background.kubeconfig().is_none() {
+    if background.kubeconfig().is_some() {
+        if arguments.node && !background.has_node() {
+            bail!(
+                "a cluster with simulated nodes is up: stop it with `cargo xtask down`, then ask for one with a real node"
+            );
+        }
+    } else {
         // Here, where its progress can be seen.
         control_plane_tools(&cache)?;
         if arguments.node {

@@ -1,7 +1,12 @@
 //! The objects that are there: one watch for each kind, filtered by our label, kept small.
 
+mod follower;
 mod kind;
 mod objects;
+mod owned;
+mod packed;
+mod state;
+mod trim;
 mod written;
 
 use std::collections::{BTreeSet, HashMap};
@@ -15,11 +20,13 @@ use kube::api::DynamicObject;
 use mcp_operator_core::manifest::{ManagedKind, Manifest};
 use mcp_operator_core::ownership::Difference;
 use strum::IntoEnumIterator;
-use tokio::sync::mpsc;
 
+pub(super) use self::follower::Owners;
 use self::kind::Kind;
-pub(super) use self::kind::State;
-use super::servers::ServerRef;
+pub(super) use self::objects::Key;
+pub(super) use self::state::State;
+use super::reference::ServerRef;
+use crate::watch as watches;
 
 /// The objects that are there, of all servers.
 pub(super) struct Live {
@@ -28,7 +35,7 @@ pub(super) struct Live {
 
 impl Live {
     /// Starts the watches. The owner of every object that changes is sent to `owners`.
-    pub(super) fn watch(client: &Client, owners: &mpsc::UnboundedSender<ServerRef>) -> Self {
+    pub(super) fn watch(client: &Client, owners: &Owners) -> Self {
         let kinds = ManagedKind::iter()
             .map(|kind| (kind, Kind::watch(client, kind, owners.clone())))
             .collect();
@@ -47,13 +54,10 @@ impl Live {
 
     /// Something whenever a kind becomes readable, or is no longer.
     pub(super) fn states_change(&self) -> BoxStream<'static, ()> {
-        let changes = self.kinds.values().map(|kind| {
-            futures::stream::unfold(kind.states(), |mut states| async {
-                states.changed().await.ok()?;
-                Some(((), states))
-            })
-            .boxed()
-        });
+        let changes = self
+            .kinds
+            .values()
+            .map(|kind| watches::changes(kind.states()));
         changes.collect::<SelectAll<_>>().boxed()
     }
 
@@ -72,11 +76,21 @@ impl Live {
         self.kinds.get(&kind)?.get(namespace, name)
     }
 
-    /// Names of the objects of a kind that a server owned lately; some may be gone.
-    pub(super) fn names_of(&self, kind: ManagedKind, server: &ServerRef) -> BTreeSet<String> {
+    /// Changes whenever an object says something else than before, its status aside; nothing if it is not there.
+    pub(super) fn fingerprint(
+        &self,
+        kind: ManagedKind,
+        namespace: &str,
+        name: &str,
+    ) -> Option<u64> {
+        self.kinds.get(&kind)?.fingerprint(namespace, name)
+    }
+
+    /// Namespaces and names of the objects of a kind that a server owned lately; some may be gone.
+    pub(super) fn keys_of(&self, kind: ManagedKind, server: &ServerRef) -> BTreeSet<Key> {
         self.kinds
             .get(&kind)
-            .map(|kind| kind.names_of(server))
+            .map(|kind| kind.keys_of(server))
             .unwrap_or_default()
     }
 

@@ -1,23 +1,17 @@
-//! What the API server answered to our own writes.
+//! What came of our own writes.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
-use kube::ResourceExt;
-use kube::api::DynamicObject;
-use kube::runtime::watcher::Event;
 use mcp_operator_core::manifest::Manifest;
 use mcp_operator_core::ownership::Difference;
 
-use super::objects::{Key, key, lock};
+use super::objects::{Key, lock};
 
-/// What is remembered of our own writes, beside what the watch shows.
+/// What is remembered of our own writes, beside what they left.
 #[derive(Default)]
 pub(super) struct Written {
-    /// Answers that the watch has not shown yet. Without them, a pass that comes too early would write the same thing
-    /// again.
-    answers: Mutex<HashMap<Key, Arc<DynamicObject>>>,
     /// By which manifest an object was last as it should be.
     agreed: Mutex<HashMap<Key, u64>>,
     /// What a manifest could not change. Without it, each pass would write it once more.
@@ -25,16 +19,6 @@ pub(super) struct Written {
 }
 
 impl Written {
-    pub(super) fn insert(&self, object: DynamicObject) {
-        lock(&self.answers).insert(key(&object), Arc::new(object));
-    }
-
-    pub(super) fn newer(&self, namespace: &str, name: &str) -> Option<Arc<DynamicObject>> {
-        lock(&self.answers)
-            .get(&(namespace.to_owned(), name.to_owned()))
-            .cloned()
-    }
-
     pub(super) fn agreed(&self, namespace: &str, manifest: &Manifest) {
         let key = (namespace.to_owned(), manifest.name().to_owned());
         lock(&self.agreed).insert(key, hash(manifest));
@@ -73,34 +57,17 @@ impl Written {
             .is_some_and(|(of, left)| *of == hash(manifest) && left == differences)
     }
 
-    /// Forgets what the watch has caught up with. Says whether it shows just what we know from an answer.
-    pub(super) fn seen(&self, event: &Event<DynamicObject>) -> bool {
-        match event {
-            Event::Apply(object) | Event::InitApply(object) => {
-                let mut answers = lock(&self.answers);
-                let Some(answer) = answers.get(&key(object)).map(|answer| version(answer)) else {
-                    return false;
-                };
-                if answer <= version(object) {
-                    answers.remove(&key(object));
-                }
-                return answer == version(object);
-            }
-            Event::Delete(object) => {
-                lock(&self.answers).remove(&key(object));
-                lock(&self.agreed).remove(&key(object));
-                lock(&self.overruled).remove(&key(object));
-            }
-            // After a new list the store is as new as anything that was written before it.
-            Event::InitDone => lock(&self.answers).clear(),
-            Event::Init => {}
-        }
-        false
+    /// Forgets an object that is gone.
+    pub(super) fn forget(&self, key: &Key) {
+        lock(&self.agreed).remove(key);
+        lock(&self.overruled).remove(key);
     }
-}
 
-fn version(object: &DynamicObject) -> Option<u64> {
-    object.resource_version()?.parse().ok()
+    /// Forgets all objects but those that are there.
+    pub(super) fn keep(&self, is_there: impl Fn(&Key) -> bool) {
+        lock(&self.agreed).retain(|key, _| is_there(key));
+        lock(&self.overruled).retain(|key, _| is_there(key));
+    }
 }
 
 fn hash(manifest: &Manifest) -> u64 {

@@ -1,0 +1,195 @@
+//! Patches that plugins ask for, applied and confined.
+//!
+//! A plugin's answer is not trusted. Its patches are few and shallow, or they are refused: a value that is nested
+//! thousands deep ends the process that drops it. What it may not touch is compared before and after (`confine`),
+//! instead of looking at the paths of its operations: there are many ways to write a path, but only one result.
+
+mod confine;
+
+use std::collections::BTreeMap;
+
+use json_patch::PatchOperation;
+use json_patch::jsonptr::Pointer;
+use serde_json::Value;
+use thiserror::Error;
+
+/// The most patches of one answer, and operations of all of them together.
+pub const MOST_PATCHES: usize = 1000;
+/// The most operations of one answer, all patches together.
+pub const MOST_OPERATIONS: usize = 4096;
+/// The deepest place that an operation may name.
+pub const MOST_TOKENS: usize = 128;
+/// How deep a result may be nested: as deep as plugins and the operator read JSON.
+pub const DEEPEST: usize = 127;
+
+/// The changes that one rule wants on one object.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ObjectPatch {
+    /// Position of the object in the list that the plugin was given.
+    pub object: usize,
+    /// Stable identifier of the rule.
+    pub code: String,
+    /// The changes, in order.
+    pub operations: Vec<PatchOperation>,
+}
+
+/// A patch that is refused. Always the plugin's fault.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PatchError {
+    /// There is more of something than anybody needs.
+    #[error("it answers with {found} {what}, {most} are allowed")]
+    TooMany {
+        /// Patches or operations.
+        what: &'static str,
+        /// How many there are.
+        found: usize,
+        /// How many there may be.
+        most: usize,
+    },
+    /// There is no such object.
+    #[error("rule {code} patches object {object}, but there are only {count}")]
+    NoSuchObject {
+        /// Rule.
+        code: String,
+        /// Position that the rule named.
+        object: usize,
+        /// Objects that there are.
+        count: usize,
+    },
+    /// The operations do not fit the object.
+    #[error("rule {code} cannot be applied to {kind}: {reason}")]
+    DoesNotFit {
+        /// Rule.
+        code: String,
+        /// Kind of the object.
+        kind: String,
+        /// Why.
+        reason: String,
+    },
+    /// The result is something that no plugin may bring about.
+    #[error("{rules} changes {what} of {kind}, which no plugin may")]
+    NotAllowed {
+        /// The rules that patched the object.
+        rules: String,
+        /// Kind of the object.
+        kind: String,
+        /// What was changed.
+        what: &'static str,
+    },
+    /// The result is nested too deeply.
+    #[error("{rules} nests {kind} deeper than {DEEPEST} levels")]
+    TooDeep {
+        /// The rules that patched the object.
+        rules: String,
+        /// Kind of the object.
+        kind: String,
+    },
+}
+
+/// Applies patches in order: all of them, or none.
+///
+/// # Errors
+/// The first patch that does not fit, or the first object that became what no plugin may make of it.
+pub fn apply(objects: &[Value], patches: &[ObjectPatch]) -> Result<Vec<Value>, PatchError> {
+    refuse_too_many(patches)?;
+    let mut result = objects.to_vec();
+    let mut touched: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
+    for patch in patches {
+        apply_one(&mut result, patch)?;
+        touched.entry(patch.object).or_default().push(&patch.code);
+    }
+    for (position, codes) in touched {
+        judge(&objects[position], &result[position], &codes)?;
+    }
+    Ok(result)
+}
+
+fn refuse_too_many(patches: &[ObjectPatch]) -> Result<(), PatchError> {
+    let operations = patches.iter().map(|patch| patch.operations.len()).sum();
+    for (what, found, most) in [
+        ("patches", patches.len(), MOST_PATCHES),
+        ("operations", operations, MOST_OPERATIONS),
+    ] {
+        if found > most {
+            return Err(PatchError::TooMany { what, found, most });
+        }
+    }
+    Ok(())
+}
+
+fn apply_one(objects: &mut [Value], patch: &ObjectPatch) -> Result<(), PatchError> {
+    let count = objects.len();
+    let code = || patch.code.clone();
+    let object = objects
+        .get_mut(patch.object)
+        .ok_or_else(|| PatchError::NoSuchObject {
+            code: code(),
+            object: patch.object,
+            count,
+        })?;
+    let kind = kind(object);
+    let does_not_fit = |reason| PatchError::DoesNotFit {
+        code: code(),
+        kind: kind.clone(),
+        reason,
+    };
+    if patch
+        .operations
+        .iter()
+        .any(|operation| is_deep(operation.path()))
+    {
+        return Err(does_not_fit(format!(
+            "a path has more than {MOST_TOKENS} parts"
+        )));
+    }
+    json_patch::patch(object, &patch.operations).map_err(|error| does_not_fit(error.to_string()))
+}
+
+fn is_deep(path: &Pointer) -> bool {
+    path.tokens().nth(MOST_TOKENS).is_some()
+}
+
+fn judge(before: &Value, after: &Value, codes: &[&str]) -> Result<(), PatchError> {
+    let (kind, rules) = (kind(before), rules(codes));
+    if !is_shallow(after, DEEPEST) {
+        return Err(PatchError::TooDeep { rules, kind });
+    }
+    match confine::forbidden_change(before, after) {
+        Some(what) => Err(PatchError::NotAllowed { rules, kind, what }),
+        None => Ok(()),
+    }
+}
+
+/// Whether there are no more than so many levels. Paths are short and values were read, so this does not recurse far.
+fn is_shallow(value: &Value, levels: usize) -> bool {
+    let below = |value: &Value| {
+        levels
+            .checked_sub(1)
+            .is_some_and(|levels| is_shallow(value, levels))
+    };
+    match value {
+        Value::Array(items) => levels > 0 && items.iter().all(below),
+        Value::Object(members) => levels > 0 && members.values().all(below),
+        _ => true,
+    }
+}
+
+fn kind(object: &Value) -> String {
+    object["kind"].as_str().unwrap_or("object").to_owned()
+}
+
+/// The rules that patched an object, each once, as the beginning of a sentence.
+fn rules(codes: &[&str]) -> String {
+    let mut codes = codes.to_vec();
+    codes.sort_unstable();
+    codes.dedup();
+    match codes.as_slice() {
+        [only] => format!("rule {only}"),
+        [first, second] => format!("one of the rules {first} and {second}"),
+        [first, rest @ ..] => format!("one of the rules {first} and {} more", rest.len()),
+        [] => "no rule".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

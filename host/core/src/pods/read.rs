@@ -1,0 +1,132 @@
+//! A pod, as far as it is read. There may be tens of thousands, and each changes several times while it starts: what is
+//! not read is not decoded.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1 as k8s;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use kube::Resource;
+use kube::core::NamespaceResourceScope;
+use serde::{Deserialize, Deserializer};
+
+/// A pod, as far as it is read.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Pod {
+    /// Name, namespace, labels and versions.
+    #[serde(deserialize_with = "identity")]
+    pub metadata: ObjectMeta,
+    #[serde(default)]
+    pub(super) status: Status,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Status {
+    pub(super) phase: String,
+    pub(super) conditions: Vec<Condition>,
+    pub(super) init_container_statuses: Vec<Container>,
+    pub(super) container_statuses: Vec<Container>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Condition {
+    #[serde(rename = "type")]
+    pub(super) type_: String,
+    pub(super) status: String,
+    pub(super) reason: String,
+    pub(super) message: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Container {
+    pub(super) name: String,
+    pub(super) image: String,
+    pub(super) ready: bool,
+    pub(super) restart_count: i32,
+    pub(super) state: State,
+    pub(super) last_state: State,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct State {
+    pub(super) waiting: Option<Waiting>,
+    pub(super) terminated: Option<Terminated>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Waiting {
+    pub(super) reason: String,
+    pub(super) message: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Terminated {
+    pub(super) exit_code: i32,
+    pub(super) reason: String,
+    pub(super) message: String,
+}
+
+impl Pod {
+    /// Whether it goes, or has ended: another one takes its place, and what becomes of it is nobody's trouble.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.metadata.deletion_timestamp.is_some()
+            || matches!(self.status.phase.as_str(), "Failed" | "Succeeded")
+    }
+}
+
+/// Most of the metadata of a pod says who has changed which field.
+fn identity<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Identity {
+        name: Option<String>,
+        namespace: Option<String>,
+        labels: Option<BTreeMap<String, String>>,
+        resource_version: Option<String>,
+        deletion_timestamp: Option<Time>,
+    }
+    let identity = Identity::deserialize(deserializer)?;
+    Ok(ObjectMeta {
+        name: identity.name,
+        namespace: identity.namespace,
+        labels: identity.labels,
+        resource_version: identity.resource_version,
+        deletion_timestamp: identity.deletion_timestamp,
+        ..ObjectMeta::default()
+    })
+}
+
+impl Resource for Pod {
+    type DynamicType = ();
+    type Scope = NamespaceResourceScope;
+
+    fn kind((): &()) -> Cow<'_, str> {
+        k8s::Pod::kind(&())
+    }
+
+    fn group((): &()) -> Cow<'_, str> {
+        k8s::Pod::group(&())
+    }
+
+    fn version((): &()) -> Cow<'_, str> {
+        k8s::Pod::version(&())
+    }
+
+    fn plural((): &()) -> Cow<'_, str> {
+        k8s::Pod::plural(&())
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
+}

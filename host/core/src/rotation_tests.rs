@@ -1,0 +1,131 @@
+use super::*;
+
+/// A Deployment whose pods need `token` and can do without `extra`.
+fn deployment() -> Value {
+    let variable = |secret: &str, optional: bool| json!({ "name": secret, "valueFrom": { "secretKeyRef": { "name": secret, "key": "k", "optional": optional } } });
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "mcp-a" },
+        "spec": { "template": { "metadata": {}, "spec": { "containers": [
+            { "name": "server", "env": [variable("token", false), variable("extra", true)] },
+        ] } } },
+    })
+}
+
+fn known(pairs: &[(&str, u8)]) -> BTreeMap<String, Fingerprint> {
+    pairs
+        .iter()
+        .map(|(name, byte)| ((*name).to_owned(), [*byte; 32]))
+        .collect()
+}
+
+/// The Deployment after a pass that found this; none: nothing could be read.
+fn after(live: Option<&Value>, secrets: Option<&[(&str, u8)]>) -> Value {
+    let live: Option<DynamicObject> =
+        live.map(|live| serde_json::from_value(live.clone()).unwrap());
+    let mut wanted = deployment();
+    let secrets = secrets.map(known);
+    stamp(&mut wanted, live.as_ref(), secrets.as_ref(), "uid");
+    wanted
+}
+
+/// Whether the pods are replaced.
+fn replaces(live: &Value, next: &Value) -> bool {
+    live["spec"]["template"] != next["spec"]["template"]
+}
+
+#[test]
+fn new_data_replaces_the_pods_and_nothing_else_does() {
+    let first = after(None, Some(&[("token", 1)]));
+    for same in [&[("token", 1)][..], &[("token", 1), ("a-stranger", 9)]] {
+        assert_eq!(after(Some(&first), Some(same)), first);
+    }
+    let second = after(Some(&first), Some(&[("token", 2)]));
+    assert!(replaces(&first, &second));
+    assert_eq!(after(Some(&second), Some(&[("token", 2)])), second);
+}
+
+#[test]
+fn a_secret_that_is_gone_replaces_nobody_and_neither_does_its_return() {
+    let first = after(None, Some(&[("token", 1), ("extra", 1)]));
+    let gone = after(Some(&first), Some(&[]));
+    assert_eq!(gone, first);
+    assert_eq!(
+        after(Some(&gone), Some(&[("token", 1), ("extra", 1)])),
+        first
+    );
+    let other = after(Some(&gone), Some(&[("token", 2), ("extra", 1)]));
+    assert!(replaces(&gone, &other), "it came back as another one");
+}
+
+#[test]
+fn secrets_that_cannot_be_read_replace_nobody() {
+    let first = after(None, Some(&[("token", 1)]));
+    let forbidden = after(Some(&first), None);
+    assert_eq!(forbidden, first);
+    let rotated = after(Some(&forbidden), Some(&[("token", 2)]));
+    assert!(
+        replaces(&forbidden, &rotated),
+        "it is seen when it can be read again"
+    );
+    // From the very beginning.
+    let blind = after(None, None);
+    assert_eq!(blind, deployment());
+    assert!(!replaces(
+        &blind,
+        &after(Some(&blind), Some(&[("token", 1), ("extra", 1)]))
+    ));
+}
+
+#[test]
+fn pods_that_waited_for_a_required_secret_are_not_replaced_for_it() {
+    let waiting = after(None, Some(&[]));
+    let started = after(Some(&waiting), Some(&[("token", 1)]));
+    assert!(!replaces(&waiting, &started));
+    assert!(replaces(
+        &started,
+        &after(Some(&started), Some(&[("token", 2)]))
+    ));
+}
+
+#[test]
+fn pods_that_run_without_an_optional_secret_are_replaced_for_it() {
+    let without = after(None, Some(&[("token", 1)]));
+    let with = after(Some(&without), Some(&[("token", 1), ("extra", 1)]));
+    assert!(replaces(&without, &with));
+    // Pods that have not started get it as they start.
+    let waiting = after(None, Some(&[]));
+    let waiting = after(Some(&waiting), Some(&[("extra", 1)]));
+    let started = after(Some(&waiting), Some(&[("token", 1), ("extra", 1)]));
+    assert!(!replaces(&waiting, &started));
+}
+
+#[test]
+fn the_hash_depends_on_the_key() {
+    assert_ne!(hash("uid", "a", &[1; 32]), hash("other", "a", &[1; 32]));
+    assert_ne!(hash("uid", "a", &[1; 32]), hash("uid", "b", &[1; 32]));
+}
+
+#[test]
+fn secrets_are_found_wherever_a_pod_reads_them() {
+    let pod = json!({ "spec": { "template": { "spec": {
+        "initContainers": [{ "envFrom": [{ "secretRef": { "name": "a" } }, { "configMapRef": { "name": "no" } }] }],
+        "containers": [{ "env": [{ "name": "x", "value": "y" }, { "name": "z", "valueFrom": { "secretKeyRef": { "name": "b", "optional": true } } }] }],
+        "volumes": [
+            { "secret": { "secretName": "c", "optional": true } }, { "emptyDir": {} },
+            { "projected": { "sources": [{ "secret": { "name": "d" } }, { "secret": { "name": "b" } }] } },
+        ],
+    } } } });
+    let found = references(&pod);
+    let names: Vec<_> = found.keys().collect();
+    assert_eq!(names, [&"a", &"b", &"c", &"d"]);
+    assert_eq!((found["b"], found["c"]), (Need::Required, Need::Optional));
+}
+
+#[test]
+fn a_deployment_without_secrets_stays_as_it_is() {
+    let mut plain =
+        json!({ "metadata": {}, "spec": { "template": { "spec": { "containers": [] } } } });
+    let before = plain.clone();
+    stamp(&mut plain, None, Some(&known(&[("token", 1)])), "uid");
+    assert_eq!(plain, before);
+}

@@ -1,0 +1,119 @@
+//! Events about what users made. One that cannot be written stops nothing; who runs the operator learns it once.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::Client;
+use kube::runtime::events::{Event, Recorder, Reporter};
+use tracing::{debug, info, warn};
+
+use crate::error::Error;
+
+/// Writes events. Cheap to clone.
+#[derive(Clone)]
+pub struct Events {
+    recorder: Recorder,
+    causes: Arc<Causes>,
+}
+
+impl Events {
+    /// In the name of the operator.
+    pub fn new(client: Client) -> Self {
+        Self {
+            recorder: Recorder::new(client, Reporter::from("mcp-operator")),
+            causes: Arc::default(),
+        }
+    }
+
+    /// Writes an event about an object, or says why that is not possible, if that is not known yet.
+    pub(crate) async fn publish(&self, event: &Event, about: &ObjectReference) {
+        match self.recorder.publish(event, about).await {
+            Ok(()) => {
+                if self.causes.clear() {
+                    info!("events are written again");
+                }
+            }
+            Err(error) => {
+                let is_concern = !is_of_what_goes(&error);
+                let error = Error::api("write event", error);
+                let category = error.category();
+                if is_concern && self.causes.add(category) {
+                    let remedy = remedy(category);
+                    warn!(category, %error, remedy, "events are not written");
+                } else {
+                    debug!(category, %error, "event not written");
+                }
+            }
+        }
+    }
+}
+
+/// What is being deleted has nobody who reads its events.
+fn is_of_what_goes(error: &kube::Error) -> bool {
+    let kube::Error::Api(status) = error else {
+        return false;
+    };
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    let mut reasons = causes.map(|cause| cause.reason.as_str());
+    status.code == 404 || reasons.any(|reason| reason == "NamespaceTerminating")
+}
+
+fn remedy(category: &str) -> &'static str {
+    match category {
+        "Forbidden" => {
+            "allow the operator's ServiceAccount to create and patch events of events.k8s.io, as deploy/base/rbac.yaml does"
+        }
+        _ => "nothing else depends on them: conditions say the same",
+    }
+}
+
+/// Why events could not be written since the last one that could: each is news once.
+#[derive(Default)]
+struct Causes(Mutex<BTreeSet<&'static str>>);
+
+impl Causes {
+    /// Whether it is news.
+    fn add(&self, cause: &'static str) -> bool {
+        self.lock().insert(cause)
+    }
+
+    /// Forgets all; whether there were any.
+    fn clear(&self) -> bool {
+        !std::mem::take(&mut *self.lock()).is_empty()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<&'static str>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn each_cause_is_told_once_until_events_are_written_again() {
+        let causes = Causes::default();
+        assert!(causes.add("Forbidden"));
+        assert!(!causes.add("Forbidden"));
+        assert!(causes.add("ApiServerUnreachable"));
+        assert!(causes.clear());
+        assert!(!causes.clear());
+        assert!(causes.add("Forbidden"));
+    }
+
+    #[test]
+    fn a_namespace_that_goes_is_no_lack_of_a_permission() {
+        let refused = |code: u16, reason: &str| {
+            let details = json!({ "causes": [{ "reason": reason }] });
+            let status = json!({ "code": code, "details": details });
+            kube::Error::Api(serde_json::from_value(status).unwrap())
+        };
+        assert!(is_of_what_goes(&refused(403, "NamespaceTerminating")));
+        assert!(is_of_what_goes(&refused(404, "")));
+        assert!(!is_of_what_goes(&refused(403, "")));
+    }
+}

@@ -1,0 +1,150 @@
+//! From a component to machine code: the compiler, and the cache.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use mcp_plugin_host::{Blame, Compiler, Digest, Host, HostConfig, Limits};
+
+use crate::common::{config, fixture_component, refused, run};
+
+#[tokio::test]
+async fn compiling_ends_at_its_limits() {
+    let cache = tempfile::tempdir().unwrap();
+    let refusing = |change: fn(&mut Compiler)| {
+        let mut config = config(cache.path());
+        change(&mut config.compiler);
+        Host::new(config).unwrap()
+    };
+    let host = refusing(|compiler| compiler.memory_bytes = 48 << 20);
+    let error = refused(&host, fixture_component()).await;
+    assert_eq!(
+        (error.category(), error.blame()),
+        ("CompileFailed", Blame::Guest),
+        "{error}"
+    );
+
+    let host = refusing(|compiler| compiler.timeout = Duration::from_millis(1));
+    assert_eq!(
+        refused(&host, fixture_component()).await.category(),
+        "CompileTimeout"
+    );
+}
+
+#[tokio::test]
+async fn what_does_not_compile_is_not_tried_again() {
+    let cache = tempfile::tempdir().unwrap();
+    let mut bytes = wat::parse_str("(component)").unwrap();
+    bytes.extend(b"garbage");
+    let compiling = Host::new(config(cache.path())).unwrap();
+    let error = compiling.load("first", &bytes).await.unwrap_err();
+    assert_eq!(error.category(), "CompileFailed");
+    let again = without_compiler(cache.path()).load("second", &bytes).await;
+    assert_eq!(again.unwrap_err().fault(), error.fault());
+}
+
+#[tokio::test]
+async fn a_component_that_was_compiled_once_is_loaded_by_its_digest() {
+    let digest = Digest::of(fixture_component());
+    let cache = tempfile::tempdir().unwrap();
+    let loading = without_compiler(cache.path());
+    assert!(
+        loading
+            .load_cached("fixture", digest)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    let compiling = Host::new(config(cache.path())).unwrap();
+    compiling.load("first", fixture_component()).await.unwrap();
+    let plugin = loading
+        .load_cached("fixture", digest)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        run(&plugin, "good", &Limits::default()).await.unwrap(),
+        "good"
+    );
+}
+
+fn without_compiler(cache: &Path) -> Host {
+    Host::new(HostConfig::new(
+        cache,
+        Compiler::new("/nonexistent/compiler", [""; 0]),
+    ))
+    .unwrap()
+}
+
+#[tokio::test]
+async fn a_compiler_that_cannot_be_run_blames_the_host() {
+    let cache = tempfile::tempdir().unwrap();
+    let error = refused(&without_compiler(cache.path()), fixture_component()).await;
+    assert_eq!(
+        (error.category(), error.blame()),
+        ("CompilerUnavailable", Blame::Host)
+    );
+    assert!(
+        error.to_string().contains("/nonexistent/compiler"),
+        "{error}"
+    );
+
+    // It ends well, and has written nothing.
+    let silent = HostConfig::new(cache.path(), Compiler::new("/bin/true", [""; 0]));
+    let error = refused(&Host::new(silent).unwrap(), fixture_component()).await;
+    assert_eq!(error.category(), "CompilerUnavailable");
+}
+
+#[tokio::test]
+async fn what_is_in_the_cache_is_not_compiled_again_and_what_is_broken_is() {
+    let cache = tempfile::tempdir().unwrap();
+    let compiling = Host::new(config(cache.path())).unwrap();
+    compiling.load("first", fixture_component()).await.unwrap();
+    let loading = without_compiler(cache.path());
+    loading.load("second", fixture_component()).await.unwrap();
+
+    let code = fs::read_dir(cache.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "cwasm")
+        })
+        .unwrap();
+    let mut bytes = fs::read(&code).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    // Another file under that name, because this process has mapped the first.
+    fs::remove_file(&code).unwrap();
+    fs::write(&code, bytes).unwrap();
+
+    let error = loading
+        .load("third", fixture_component())
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.category(),
+        "CompilerUnavailable",
+        "it had to be compiled"
+    );
+    let plugin = compiling.load("fourth", fixture_component()).await.unwrap();
+    assert_eq!(
+        run(&plugin, "good", &Limits::default()).await.unwrap(),
+        "good"
+    );
+    loading.load("fifth", fixture_component()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_cache_that_others_can_write_is_not_used() {
+    let cache = tempfile::tempdir().unwrap();
+    let host = Host::new(config(cache.path())).unwrap();
+    fs::set_permissions(cache.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let error = refused(&host, fixture_component()).await;
+    assert_eq!(
+        (error.category(), error.blame()),
+        ("CacheUnusable", Blame::Host)
+    );
+    assert!(Host::new(config(cache.path())).is_err());
+}

@@ -1,0 +1,253 @@
+//! ServiceMonitors in a namespace that is not their servers': no owner reference deletes them there. The operator has an
+//! option for that and is stopped meanwhile, so each test has a control plane of its own.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use mcp_cluster::{Cache, ControlPlane, ControlPlaneOptions, Definitions};
+use mcp_e2e::{Environment, Operator, eventually, holds_for, install_definitions, install_plugins};
+use serde_json::{Value, json};
+
+use crate::world::{SOON, World};
+
+const MONITORING: &str = "monitoring";
+const CREATED: &str = "ServiceMonitorCreated";
+
+/// A cluster with the Prometheus operator's API, and a namespace with MCPServers.
+struct Site {
+    servers: World,
+    environment: Environment,
+    _cluster: ControlPlane,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Site {
+    fn start(name: &str) -> Result<Self> {
+        static TURN: Mutex<()> = Mutex::new(());
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let options = ControlPlaneOptions {
+            name: format!("test-{name}"),
+            ..ControlPlaneOptions::default()
+        };
+        let cluster = ControlPlane::start(&Cache::open()?, options)?;
+        let kubectl = cluster.kubectl().clone();
+        install_definitions(&kubectl)?;
+        install_plugins(&kubectl)?;
+        let definition = Definitions::fetch()?.service_monitors;
+        let file = definition.to_string_lossy();
+        kubectl.run(&["apply", "--server-side", "--filename", &file])?;
+        // The second is where the registrar writes to.
+        for namespace in ["servers", "litellm"] {
+            kubectl.run(&["create", "namespace", namespace])?;
+        }
+        Ok(Self {
+            servers: World {
+                kubectl: kubectl.clone(),
+                namespace: "servers".into(),
+            },
+            environment: Environment {
+                kubectl,
+                ..Environment::open()?
+            },
+            _cluster: cluster,
+            _turn: turn,
+        })
+    }
+
+    fn operator(&self, name: &str, options: &[&str]) -> Result<Operator> {
+        let kubeconfig = self.environment.kubectl.kubeconfig();
+        Operator::start_with(&self.environment, name, kubeconfig, options)
+    }
+
+    /// Where Prometheus looks.
+    fn monitoring(&self) -> World {
+        World {
+            kubectl: self.servers.kubectl.clone(),
+            namespace: MONITORING.into(),
+        }
+    }
+
+    fn create_monitoring(&self) -> Result<()> {
+        let create = ["create", "namespace", MONITORING];
+        self.servers.kubectl.run(&create).map(drop)
+    }
+
+    fn serve(&self, name: &str, metrics: bool) -> Result<()> {
+        let spec = json!({ "observability": { "metrics": { "enabled": metrics } } });
+        self.servers.apply(&self.servers.server(name, spec))?;
+        Ok(())
+    }
+
+    fn delete_server(&self, name: &str) -> Result<()> {
+        let delete = ["delete", "mcpserver", name, "--namespace=servers"];
+        self.servers.kubectl.run(&delete).map(drop)
+    }
+
+    /// Any annotation wakes the controller.
+    fn look_again(&self, name: &str, value: &str) -> Result<()> {
+        let annotation = format!("look={value}");
+        let annotate = ["annotate", "mcpserver", name, "--namespace=servers"];
+        let annotate = [&annotate[..], &["--overwrite", &annotation]].concat();
+        self.servers.kubectl.run(&annotate).map(drop)
+    }
+
+    fn monitor_of(&self, name: &str) -> Result<Value> {
+        let monitor = format!("mcp.servers.{name}");
+        self.monitoring().get("servicemonitor", &monitor)
+    }
+
+    fn has_no_monitor(&self, name: &str) -> Result<()> {
+        let monitor = format!("mcp.servers.{name}");
+        self.monitoring().is_gone("servicemonitor", &monitor)
+    }
+
+    fn uid_of(&self, name: &str) -> Result<Value> {
+        Ok(self.servers.get("mcpserver", name)?["metadata"]["uid"].clone())
+    }
+}
+
+fn into_monitoring() -> [&'static str; 2] {
+    ["--service-monitor-namespace", MONITORING]
+}
+
+/// What the label and the annotations say of whose a ServiceMonitor is.
+fn named(monitor: &Value) -> (&Value, &Value, &Value) {
+    let metadata = &monitor["metadata"];
+    (
+        &metadata["labels"]["mcp.litellm.ai/server"],
+        &metadata["labels"]["mcp.litellm.ai/server-namespace"],
+        &metadata["annotations"]["mcp.litellm.ai/server-uid"],
+    )
+}
+
+#[test]
+fn a_service_monitor_elsewhere_lives_as_long_as_its_server() -> Result<()> {
+    let site = Site::start("foreign-namespace")?;
+    let _operator = site.operator("foreign-namespace", &into_monitoring())?;
+    site.serve("a", true)?;
+    let missing = site.servers.condition("a", CREATED, "False", "NotFound")?;
+    let message = missing["message"].as_str().unwrap_or_default();
+    ensure!(message.contains("\"monitoring\" not found"), "{message}");
+    site.servers.condition("a", "Ready", "True", "Ready")?;
+
+    site.create_monitoring()?;
+    site.look_again("a", "created")?;
+    let told = site.servers.condition("a", CREATED, "True", "Created")?;
+    let message = told["message"].as_str().unwrap_or_default();
+    ensure!(message.ends_with("in the namespace monitoring"), "{told}");
+    let made = site.monitor_of("a")?;
+    let uid = site.uid_of("a")?;
+    assert_eq!(named(&made), (&json!("a"), &json!("servers"), &uid));
+    assert!(made["metadata"]["ownerReferences"].is_null(), "{made}");
+    assert_eq!(
+        made["spec"]["namespaceSelector"]["matchNames"],
+        json!(["servers"])
+    );
+    site.servers.is_gone("servicemonitor", "mcp-a")?;
+
+    site.look_again("a", "nothing-new")?;
+    let version = made["metadata"]["resourceVersion"].clone();
+    holds_for("nothing is written", Duration::from_secs(2), || {
+        ensure!(site.monitor_of("a")?["metadata"]["resourceVersion"] == version);
+        Ok(())
+    })?;
+
+    let delete = ["delete", "servicemonitor", "mcp.servers.a"];
+    let delete = [&delete[..], &["--namespace", MONITORING]].concat();
+    site.servers.kubectl.run(&delete)?;
+    eventually("it is back", SOON, || site.monitor_of("a"))?;
+
+    site.serve("a", false)?;
+    eventually("it goes with the metrics", SOON, || {
+        site.has_no_monitor("a")
+    })?;
+    site.serve("a", true)?;
+    eventually("it comes with them", SOON, || site.monitor_of("a"))?;
+    site.delete_server("a")?;
+    eventually("it goes with its server", SOON, || site.has_no_monitor("a"))
+}
+
+#[test]
+fn a_foreign_service_monitor_elsewhere_is_never_taken_over() -> Result<()> {
+    let site = Site::start("foreign-namespace-taken")?;
+    site.create_monitoring()?;
+    let theirs = json!({
+        "apiVersion": "monitoring.coreos.com/v1", "kind": "ServiceMonitor",
+        "metadata": { "name": "mcp.servers.a", "namespace": MONITORING },
+        "spec": { "selector": { "matchLabels": { "app": "theirs" } }, "endpoints": [{ "port": "theirs" }] },
+    });
+    site.servers.apply(&theirs)?;
+    let _operator = site.operator("foreign-namespace-taken", &into_monitoring())?;
+    site.serve("a", true)?;
+    let refused = site
+        .servers
+        .condition("a", CREATED, "False", "ForeignObject")?;
+    let message = refused["message"].as_str().unwrap_or_default();
+    ensure!(message.contains("monitoring/mcp.servers.a"), "{message}");
+    site.servers.condition("a", "Ready", "True", "Ready")?;
+    let untouched = || -> Result<()> {
+        let found = site.monitor_of("a")?;
+        ensure!(found["spec"]["endpoints"][0]["port"] == "theirs", "{found}");
+        ensure!(named(&found).0.is_null(), "{found}");
+        Ok(())
+    };
+    untouched()?;
+    site.delete_server("a")?;
+    holds_for("it stays", Duration::from_secs(2), untouched)
+}
+
+#[test]
+fn what_happened_while_the_operator_was_down_is_caught_up_with() -> Result<()> {
+    let site = Site::start("foreign-namespace-down")?;
+    site.create_monitoring()?;
+    let mut operator = site.operator("foreign-namespace-down", &into_monitoring())?;
+    for name in ["gone", "stays", "again"] {
+        site.serve(name, true)?;
+        site.servers.condition(name, CREATED, "True", "Created")?;
+    }
+    operator.kill();
+
+    site.delete_server("gone")?;
+    // As a server of the same name would have left it, which was deleted before this one was made.
+    let mut left = site.monitor_of("again")?;
+    left["metadata"] = json!({
+        "name": "mcp.servers.again", "namespace": MONITORING, "labels": left["metadata"]["labels"],
+        "annotations": { "mcp.litellm.ai/server-uid": "00000000-0000-0000-0000-000000000000" },
+    });
+    site.servers.kubectl.pipe(
+        &["replace", "--force", "--filename", "-"],
+        &left.to_string(),
+    )?;
+    let stays = site.monitor_of("stays")?;
+
+    let mut operator = site.operator("foreign-namespace-back", &into_monitoring())?;
+    eventually("what is left is deleted", SOON, || {
+        site.has_no_monitor("gone")
+    })?;
+    let uid = site.uid_of("again")?;
+    eventually("it is made anew", SOON, || {
+        let found = site.monitor_of("again")?;
+        ensure!(*named(&found).2 == uid, "{found}");
+        Ok(())
+    })?;
+    let now = site.monitor_of("stays")?;
+    assert_eq!(
+        now["metadata"]["resourceVersion"], stays["metadata"]["resourceVersion"],
+        "it was in use"
+    );
+
+    // Another place, or none: they move, and the old ones go.
+    operator.kill();
+    let _operator = site.operator("foreign-namespace-moved", &[])?;
+    for name in ["stays", "again"] {
+        let own = format!("mcp-{name}");
+        let moved = eventually("it is at home", SOON, || {
+            site.servers.get("servicemonitor", &own)
+        })?;
+        let owner = &moved["metadata"]["ownerReferences"][0]["uid"];
+        assert_eq!(*owner, site.uid_of(name)?);
+        eventually("the old one goes", SOON, || site.has_no_monitor(name))?;
+    }
+    Ok(())
+}

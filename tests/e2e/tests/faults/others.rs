@@ -1,0 +1,116 @@
+//! What the rest of a cluster does: pods die, and there is much in it that is no business of the operator.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use mcp_e2e::{Operator, eventually};
+use serde_json::{Value, json};
+
+use crate::world::{RECOVERY, World};
+
+/// Ready that was true once stays so though the pods are dead (kubernetes-sigs/mcp-lifecycle-operator#212).
+#[test]
+fn lifecycle_operator_212_a_server_whose_pods_die_is_not_ready_within_seconds() -> Result<()> {
+    let world = World::start("pods-die")?;
+    let _operator = Operator::start(&world.environment, "pods-die")?;
+    world.apply(1)?;
+    world.converged(1)?;
+    // Their successors find no node.
+    world.kubectl().run(&["cordon", "fake-0"])?;
+    world.kubectl().run(&[
+        "delete",
+        "pods",
+        "--all",
+        "--namespace=servers",
+        "--wait=false",
+    ])?;
+    eventually("it is not ready", Duration::from_secs(10), || {
+        let server = world.get("mcpserver", "s-0")?;
+        ensure!(world.condition("Ready")?["status"] == "False");
+        ensure!(server["status"]["phase"] != "Ready", "{}", server["status"]);
+        Ok(())
+    })?;
+    eventually("it is told why", RECOVERY, || {
+        let found = world.condition("DeploymentReady")?;
+        ensure!(found["reason"] == "Unschedulable", "{found}");
+        Ok(())
+    })?;
+    world.kubectl().run(&["uncordon", "fake-0"])?;
+    eventually("it is ready again", RECOVERY, || {
+        ensure!(world.condition("Ready")?["status"] == "True");
+        Ok(())
+    })
+}
+
+const SECRETS: usize = 2000;
+const SECRET_BYTES: usize = 8 << 10;
+/// Far below what these Secrets hold.
+const GROWTH_KIB: u64 = 6 << 10;
+
+/// Memory that grows with every Secret of the cluster ends in a kill without a single MCPServer
+/// (kubernetes-sigs/mcp-lifecycle-operator#299).
+#[test]
+fn lifecycle_operator_299_the_secrets_of_others_are_neither_read_nor_kept() -> Result<()> {
+    let mut world = World::start("other-secrets")?;
+    let operator = Operator::start(&world.environment, "other-secrets")?;
+    world.apply(1)?;
+    world.converged(1)?;
+    world.settled()?;
+    let before = resident_kib(operator.id())?;
+    for batch in 0..SECRETS / 100 {
+        let secrets: Vec<Value> = (0..100).map(|index| other(batch * 100 + index)).collect();
+        let list = json!({ "apiVersion": "v1", "kind": "List", "items": secrets });
+        world
+            .kubectl()
+            .pipe(&["create", "--filename", "-"], &list.to_string())?;
+    }
+    std::thread::sleep(Duration::from_secs(5));
+    let after = resident_kib(operator.id())?;
+    ensure!(
+        after < before + GROWTH_KIB,
+        "{before} KiB before, {after} KiB after"
+    );
+    let asked: Vec<_> = world
+        .audit
+        .requests()?
+        .into_iter()
+        .filter(|request| request.resource == "secrets" && request.verb != "watch")
+        .collect();
+    ensure!(asked.is_empty(), "{asked:?}");
+
+    // Nor by one that finds them there.
+    drop(operator);
+    let operator = Operator::start(&world.environment, "other-secrets-again")?;
+    std::thread::sleep(Duration::from_secs(5));
+    let again = resident_kib(operator.id())?;
+    ensure!(
+        again < before + GROWTH_KIB,
+        "{before} KiB before, {again} KiB after a restart"
+    );
+    let of_others = |object: &str| object.contains("/other-");
+    let read: Vec<_> = world
+        .audit
+        .requests()?
+        .into_iter()
+        .filter(|request| of_others(&request.object))
+        .collect();
+    ensure!(read.is_empty(), "{read:?}");
+    Ok(())
+}
+
+fn other(index: usize) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": { "name": format!("other-{index}"), "namespace": "litellm" },
+        "stringData": { "data": "x".repeat(SECRET_BYTES) },
+    })
+}
+
+fn resident_kib(process: u32) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .context("no VmRSS")?;
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
+}

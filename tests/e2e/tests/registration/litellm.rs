@@ -1,0 +1,215 @@
+//! LiteLLM's admin API as far as the operator uses it, in this process, with faults on demand.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use crate::world::NAMESPACE;
+
+const SERVERS: &str = "/v1/mcp/server";
+
+/// A request, as a fault is decided by it.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) method: String,
+    /// Name of the MCPServer that it is about; empty for a list.
+    pub(crate) server: String,
+    /// The credential.
+    pub(crate) key: String,
+    /// When it came.
+    pub(crate) at: Instant,
+}
+
+impl Asked {
+    pub(crate) fn is(&self, method: &str, server: &str) -> bool {
+        self.method == method && self.server == server
+    }
+}
+
+/// What goes wrong instead of an answer.
+pub(crate) enum Fault {
+    /// This status code.
+    Status(u16),
+    /// 429, and when to ask again.
+    Later(u64),
+    /// No answer at all.
+    Silence,
+}
+
+type Faults = Box<dyn FnMut(&Asked) -> Option<Fault> + Send>;
+
+/// The stand-in. It ends with the tests.
+pub(crate) struct LiteLlm {
+    url: String,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    entries: Mutex<Vec<Value>>,
+    asked: Mutex<Vec<Asked>>,
+    faults: Mutex<Option<Faults>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl LiteLlm {
+    pub(crate) fn start() -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let shared = Arc::<Shared>::default();
+        let accepting = shared.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let shared = accepting.clone();
+                // A client that hangs up is its own concern.
+                thread::spawn(move || serve(&stream, &shared).ok());
+            }
+        });
+        Ok(Self { url, shared })
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// From now on, this decides what goes wrong.
+    pub(crate) fn fail(&self, faults: impl FnMut(&Asked) -> Option<Fault> + Send + 'static) {
+        *locked(&self.shared.faults) = Some(Box::new(faults));
+    }
+
+    /// From now on, nothing goes wrong.
+    pub(crate) fn recover(&self) {
+        *locked(&self.shared.faults) = None;
+    }
+
+    /// Lists a server as it does what it read from its file.
+    pub(crate) fn list_from_file(&self, server: &str) {
+        locked(&self.shared.entries).push(json!({
+            "server_id": format!("mcp-operator.{NAMESPACE}.{server}"),
+            "server_name": format!("{NAMESPACE}_{server}"), "is_config": true,
+        }));
+    }
+
+    /// Forgets everything, as with a new database.
+    pub(crate) fn lose_everything(&self) {
+        locked(&self.shared.entries).clear();
+    }
+
+    /// Names of the MCPServers that it knows, sorted.
+    pub(crate) fn known(&self) -> Vec<String> {
+        let entries = locked(&self.shared.entries);
+        let mut names: Vec<_> = entries
+            .iter()
+            .map(|entry| name(&entry["server_id"]))
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// All requests until now.
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        locked(&self.shared.asked).clone()
+    }
+}
+
+/// Ids are `<instance>.<namespace>.<name>`.
+fn name(id: &Value) -> String {
+    let id = id.as_str().unwrap_or_default();
+    id.rsplit('.').next().unwrap_or_default().to_owned()
+}
+
+/// One request on each connection.
+fn serve(mut stream: &TcpStream, shared: &Shared) -> Result<()> {
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line)?;
+    let mut words = line.split_whitespace().map(str::to_owned);
+    let (method, path) = words.next().zip(words.next()).context("no request")?;
+    let (mut length, mut key) = (0, String::new());
+    loop {
+        let mut header = String::new();
+        reader.read_line(&mut header)?;
+        let Some((name, value)) = header.trim().split_once(": ") else {
+            break;
+        };
+        match name.to_lowercase().as_str() {
+            "content-length" => length = value.parse()?,
+            "authorization" => value.trim_start_matches("Bearer ").clone_into(&mut key),
+            _ => {}
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let id = match path
+        .strip_prefix(SERVERS)
+        .and_then(|rest| rest.strip_prefix('/'))
+    {
+        Some(id) => json!(id),
+        None => body["server_id"].clone(),
+    };
+    let asked = Asked {
+        server: name(&id),
+        at: Instant::now(),
+        method,
+        key,
+    };
+    locked(&shared.asked).push(asked.clone());
+    let fault = locked(&shared.faults)
+        .as_mut()
+        .and_then(|faults| faults(&asked));
+    let (status, headers, said) = match fault {
+        None => {
+            let (status, said) = answer(&asked.method, &id, body, &mut locked(&shared.entries));
+            (status, String::new(), said)
+        }
+        Some(Fault::Status(status)) => (
+            status,
+            String::new(),
+            json!({ "detail": { "error": "as the test wants it" } }),
+        ),
+        Some(Fault::Later(seconds)) => (429, format!("retry-after: {seconds}\r\n"), json!({})),
+        Some(Fault::Silence) => {
+            thread::sleep(Duration::from_mins(5));
+            return Ok(());
+        }
+    };
+    let said = said.to_string();
+    write!(
+        stream,
+        "HTTP/1.1 {status} as it is\r\ncontent-length: {}\r\nconnection: close\r\n{headers}\r\n{said}",
+        said.len()
+    )?;
+    Ok(())
+}
+
+/// What LiteLLM does.
+fn answer(method: &str, id: &Value, body: Value, entries: &mut Vec<Value>) -> (u16, Value) {
+    let position = entries.iter().position(|entry| entry["server_id"] == *id);
+    let unknown = || (404, json!({ "detail": { "error": "unknown" } }));
+    match (method, position) {
+        ("GET", _) if id.is_null() => (200, json!(entries)),
+        ("POST", Some(_)) => (400, json!({ "detail": { "error": "exists" } })),
+        ("POST", None) => {
+            entries.push(body.clone());
+            (201, body)
+        }
+        ("PUT", Some(position)) => {
+            entries[position].clone_from(&body);
+            (202, body)
+        }
+        ("DELETE", Some(position)) => {
+            entries.remove(position);
+            (202, json!({}))
+        }
+        _ => unknown(),
+    }
+}
