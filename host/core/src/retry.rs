@@ -23,6 +23,16 @@ pub enum ErrorClass {
     PluginHost,
 }
 
+impl ErrorClass {
+    /// Whether it is often over when it is tried again at once, so that nobody has to hear of a first one.
+    pub fn may_pass(self) -> bool {
+        match self {
+            Self::Conflict | Self::Transient | Self::PluginHost => true,
+            Self::Terminal | Self::External | Self::PluginGuest => false,
+        }
+    }
+}
+
 const CONFLICT: Duration = Duration::from_millis(200);
 const FIRST: Duration = Duration::from_millis(500);
 const SLOWEST: Duration = Duration::from_mins(1);
@@ -98,6 +108,26 @@ mod tests {
                     "{class:?}"
                 );
             }
+        }
+    }
+
+    /// Otherwise a status would say nothing for as long as nobody tries again.
+    #[test]
+    fn what_may_pass_is_tried_again_within_a_second() {
+        use ErrorClass::{Conflict, External, PluginGuest, PluginHost, Terminal, Transient};
+        for class in [
+            Conflict,
+            External,
+            PluginGuest,
+            PluginHost,
+            Terminal,
+            Transient,
+        ] {
+            let again = retry_after(class, 1, 1.0);
+            assert!(
+                !class.may_pass() || again.is_some_and(|pause| pause < Duration::from_secs(1)),
+                "{class:?}"
+            );
         }
     }
 

@@ -10,25 +10,54 @@ use tracing::{debug, info, warn};
 
 use crate::error::Error;
 
+/// Events of which is remembered that they were written, so that a repeated one counts up instead of being another one.
+/// kube's own memory is of six minutes, whatever their number: a burst of servers would take more than their objects do.
+const REMEMBERED: usize = 500;
+
 /// Writes events. Cheap to clone.
 #[derive(Clone)]
 pub struct Events {
-    recorder: Recorder,
+    client: Client,
+    recorder: Arc<Mutex<Remembering>>,
     causes: Arc<Causes>,
+}
+
+/// A recorder, and what it remembers at most.
+struct Remembering {
+    recorder: Recorder,
+    events: usize,
 }
 
 impl Events {
     /// In the name of the operator.
     pub fn new(client: Client) -> Self {
+        let remembering = Remembering {
+            recorder: recorder(&client),
+            events: 0,
+        };
         Self {
-            recorder: Recorder::new(client, Reporter::from("mcp-operator")),
+            client,
+            recorder: Arc::new(Mutex::new(remembering)),
             causes: Arc::default(),
         }
     }
 
+    /// The one that remembers the last events, or a new one if those are too many.
+    fn recorder(&self) -> Recorder {
+        let mut remembering = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
+        if remembering.events == REMEMBERED {
+            *remembering = Remembering {
+                recorder: recorder(&self.client),
+                events: 0,
+            };
+        }
+        remembering.events += 1;
+        remembering.recorder.clone()
+    }
+
     /// Writes an event about an object, or says why that is not possible, if that is not known yet.
     pub(crate) async fn publish(&self, event: &Event, about: &ObjectReference) {
-        match self.recorder.publish(event, about).await {
+        match self.recorder().publish(event, about).await {
             Ok(()) => {
                 if self.causes.clear() {
                     info!("events are written again");
@@ -47,6 +76,10 @@ impl Events {
             }
         }
     }
+}
+
+fn recorder(client: &Client) -> Recorder {
+    Recorder::new(client.clone(), Reporter::from("mcp-operator"))
 }
 
 /// What is being deleted has nobody who reads its events.

@@ -10,6 +10,7 @@ mod install;
 mod operator;
 mod proxy;
 mod wait;
+mod webhook;
 
 pub use artifacts::Artifacts;
 pub use audit::{AuditLog, Request, creations};
@@ -19,3 +20,4 @@ pub use install::{install_definitions, install_into_node, install_plugins};
 pub use operator::Operator;
 pub use proxy::Proxy;
 pub use wait::{eventually, holds_for};
+pub use webhook::FailingWebhook;

@@ -10,6 +10,8 @@ mod coexistence;
 mod contest;
 #[path = "control_plane/foreign_namespace.rs"]
 mod foreign_namespace;
+#[path = "control_plane/hiccup.rs"]
+mod hiccup;
 #[path = "control_plane/objects.rs"]
 mod objects;
 #[path = "control_plane/offline.rs"]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use mcp_operator_core::retry::ErrorClass;
 use mcp_operator_core::rollout::Rollout;
 
 use super::contest;
@@ -30,6 +31,17 @@ pub(super) fn after_failure(retry: Option<Duration>, jitter: f64) -> Duration {
     retry.unwrap_or_else(|| spread(REFUSED, jitter))
 }
 
+/// Longest that a pass takes whose failure is not worth telling: it is soon known whether the next one fails too.
+const SHORT: Duration = Duration::from_secs(3);
+
+/// Whether a failure shows in the status, or first has to happen again. `took`: how long the pass was.
+///
+/// A hiccup of the API server or a moment of too much work is over with the next pass: to tell it would be two writes for
+/// each server, at the worst time.
+pub(super) fn is_told(class: ErrorClass, is_first: bool, took: Duration) -> bool {
+    !(class.may_pass() && is_first && took <= SHORT)
+}
+
 /// A tenth before and after that.
 fn spread(pause: Duration, jitter: f64) -> Duration {
     pause.mul_f64(0.9 + jitter / 5.0)
@@ -37,7 +49,7 @@ fn spread(pause: Duration, jitter: f64) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use mcp_operator_core::retry::{ErrorClass, retry_after};
+    use mcp_operator_core::retry::retry_after;
     use serde_json::json;
 
     use super::*;
@@ -77,5 +89,26 @@ mod tests {
         }
         assert_eq!(after_failure(None, 0.0).as_secs(), 270);
         assert_eq!(after_failure(None, 1.0).as_secs(), 330);
+    }
+
+    #[test]
+    fn what_may_pass_is_told_when_it_happens_again_and_what_was_slow_at_once() {
+        let told =
+            |class, is_first, seconds| is_told(class, is_first, Duration::from_secs(seconds));
+        for class in [
+            ErrorClass::Conflict,
+            ErrorClass::Transient,
+            ErrorClass::PluginHost,
+        ] {
+            assert!(!told(class, true, 1), "{class:?}");
+            assert!(told(class, false, 1) && told(class, true, 10), "{class:?}");
+        }
+        for class in [
+            ErrorClass::Terminal,
+            ErrorClass::External,
+            ErrorClass::PluginGuest,
+        ] {
+            assert!(told(class, true, 0), "{class:?}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! One pass over one MCPServer, as a list of steps.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use kube::ResourceExt;
 use kube::core::DeserializeGuard;
@@ -35,6 +36,7 @@ pub(super) async fn reconcile(
     guarded: Arc<DeserializeGuard<McpServer>>,
     context: Arc<Context>,
 ) -> Action {
+    let began = Instant::now();
     let pending = &context.memory.pending;
     let itself: ServerRef = ObjectRef::from_obj(&*guarded);
     let changed = pending.remove(&itself);
@@ -67,8 +69,13 @@ pub(super) async fn reconcile(
     }
     let contested = matches!(result, Ok(Converged::Contested));
     let pass = observe(server, &context, verdict, result.as_ref().err()); // no client
+    let is_first = !context.memory.backoff.has_failed(&key);
+    let may_pass =
+        |stopped: &Stopped| !pace::is_told(stopped.error.class(), is_first, began.elapsed());
     let written = match news(server, &pass, &context.settings) {
         None => Ok(()),
+        // Told if it happens again.
+        Some(_) if result.as_ref().is_err_and(may_pass) => Ok(()),
         // What went wrong is told at once.
         Some(_) if gives_way && result.is_ok() && pass.trouble.is_none() => {
             context.gives_way(itself);

@@ -8,12 +8,9 @@ use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, Service};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use kube::api::{
-    DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, WatchEvent,
-    WatchParams,
-};
+use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::core::{ApiResource, GroupVersionKind, PartialObjectMeta};
+use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client, Config};
 use mcp_cluster::{Cache, ControlPlane, ControlPlaneOptions};
 use mcp_e2e::{AuditLog, Environment, Operator, install_definitions, install_plugins};
@@ -21,15 +18,15 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use crate::batch::{self, Batch, SECRET, server};
-use crate::seen::all_seen;
+use crate::seen::{all_seen, replaced};
 
 /// Servers that both sides work on at once: the operator's own default.
 pub(crate) const AT_ONCE: usize = 16;
 
 const LONGEST: Duration = Duration::from_mins(30);
 
-/// Longest wait for one change of one object.
-const PROMPT: Duration = Duration::from_secs(30);
+/// Name of the objects of a server that is the only one of its namespace.
+const OBJECT: &str = "mcp-s-0";
 
 /// A control plane with the operator.
 pub(crate) struct Rig {
@@ -141,63 +138,18 @@ impl Rig {
 
     /// Changes the Secret of a namespace with one server, and waits until its Deployment has changed.
     pub(crate) async fn rotate(&self, namespace: &str, round: usize) -> Result<Duration> {
-        let deployments: Api<PartialObjectMeta<Deployment>> =
-            Api::namespaced(self.client.clone(), namespace);
-        let now = deployments.list_metadata(&ListParams::default()).await?;
-        let version = now
-            .metadata
-            .resource_version
-            .context("a list without version")?;
-        let generation = now
-            .items
-            .first()
-            .and_then(|found| found.metadata.generation);
-        let mut events = Box::pin(
-            deployments
-                .watch_metadata(&WatchParams::default(), &version)
-                .await?,
-        );
-        self.secret(namespace, round).await?;
-        let began = Instant::now();
-        let changed = async {
-            loop {
-                if let WatchEvent::Modified(found) =
-                    events.next().await.context("the watch ended")??
-                    && found.metadata.generation != generation
-                {
-                    return anyhow::Ok(began.elapsed());
-                }
-            }
-        };
-        timeout(PROMPT, changed)
-            .await
-            .context("the pods are not replaced")?
+        let change = self.secret(namespace, round);
+        replaced::<Deployment>(&self.client, namespace, OBJECT, change).await
     }
 
     /// Deletes the ConfigMap of the one server of a namespace, and waits until there is another.
     pub(crate) async fn take_away(&self, namespace: &str) -> Result<Duration> {
-        let maps: Api<PartialObjectMeta<ConfigMap>> =
-            Api::namespaced(self.client.clone(), namespace);
-        let now = maps.list_metadata(&ListParams::default()).await?;
-        let version = now
-            .metadata
-            .resource_version
-            .context("a list without version")?;
-        let params = WatchParams::default();
-        let mut events = Box::pin(maps.watch_metadata(&params, &version).await?);
-        maps.delete("mcp-s-0", &DeleteParams::default()).await?;
-        let began = Instant::now();
-        let back = async {
-            loop {
-                let event = events.next().await.context("the watch ended")??;
-                if let WatchEvent::Added(_) = event {
-                    return anyhow::Ok(began.elapsed());
-                }
-            }
+        let maps: Api<ConfigMap> = Api::namespaced(self.client.clone(), namespace);
+        let delete = async {
+            maps.delete(OBJECT, &DeleteParams::default()).await?;
+            Ok(())
         };
-        timeout(PROMPT, back)
-            .await
-            .context("the ConfigMap does not come back")?
+        replaced::<ConfigMap>(&self.client, namespace, OBJECT, delete).await
     }
 
     /// Waits until the pods of all servers are there: the other controllers' work must not go into the next round.

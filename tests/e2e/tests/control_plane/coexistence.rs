@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
-use mcp_e2e::{AuditLog, Request, eventually, holds_for};
+use anyhow::{Result, ensure};
+use mcp_e2e::{Request, eventually, holds_for};
 use serde_json::{Value, json};
 
-use crate::world::{SOON, World, environment};
+use crate::world::{SOON, World};
 
 /// Asks the operator to look again, a few times, and gives what it wrote to the Deployment.
 fn writes_when_asked_again(world: &World) -> Result<Vec<Request>> {
-    let mut audit = AuditLog::new(environment().audit.as_deref().context("no audit log")?);
-    audit.requests()?;
+    let mut audit = world.audited("a")?;
     for round in 0..3 {
         world.kubectl.run(&[
             "annotate",
@@ -25,8 +24,8 @@ fn writes_when_asked_again(world: &World) -> Result<Vec<Request>> {
         std::thread::sleep(Duration::from_secs(1));
     }
     let object = format!("{}/mcp-a", world.namespace);
-    let mut requests = audit.requests()?;
-    requests.retain(|request| request.is_write() && request.object == object);
+    let mut requests = world.writes(&mut audit)?;
+    requests.retain(|request| request.object == object);
     Ok(requests)
 }
 

@@ -3,11 +3,11 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use mcp_e2e::{AuditLog, Request, eventually, holds_for};
 use serde_json::json;
 
-use crate::world::{SOON, World, environment};
+use crate::world::{SOON, World};
 
 /// How long the operator leaves alone what is contested.
 const WINDOW: Duration = Duration::from_mins(1);
@@ -19,18 +19,15 @@ fn start(namespace: &str) -> Result<(World, AuditLog)> {
     let world = World::new(namespace);
     world.apply(&world.server("a", json!({ "replicas": 2 })))?;
     world.deployed("a")?;
-    let mut audit = AuditLog::new(environment().audit.as_deref().context("no audit log")?);
-    audit.requests()?;
+    let audit = world.audited("a")?;
     Ok((world, audit))
 }
 
 /// What the operator wrote to the Deployment since the last look.
 fn writes(world: &World, audit: &mut AuditLog) -> Result<Vec<Request>> {
     let object = format!("{}/mcp-a", world.namespace);
-    let mut requests = audit.requests()?;
-    requests.retain(|request| {
-        request.is_write() && request.resource == "deployments" && request.object == object
-    });
+    let mut requests = world.writes(audit)?;
+    requests.retain(|request| request.resource == "deployments" && request.object == object);
     Ok(requests)
 }
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
-use mcp_e2e::{AuditLog, eventually, holds_for};
+use anyhow::{Result, ensure};
+use mcp_e2e::{eventually, holds_for};
 use serde_json::{Value, json};
 
-use crate::world::{SOON, World, condition, environment};
+use crate::world::{SOON, World, condition};
 
 const KINDS: [&str; 5] = [
     "serviceaccount",
@@ -78,8 +78,7 @@ fn nothing_is_made_again_before_it_is_known_that_its_server_is_there() -> Result
     let world = World::new("still-there");
     world.apply(&world.server("a", json!({})))?;
     world.condition("a", "Ready", "True", "Ready")?;
-    let mut audit = AuditLog::new(environment().audit.as_deref().context("no audit log")?);
-    audit.requests()?;
+    let mut audit = world.audited("a")?;
     let namespace = ["--namespace", &world.namespace];
     let delete = ["delete", "service", "mcp-a"];
     world.kubectl.run(&[&delete[..], &namespace].concat())?;

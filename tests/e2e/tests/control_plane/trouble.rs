@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use mcp_e2e::{AuditLog, eventually};
+use mcp_e2e::eventually;
 use serde_json::{Value, json};
 
-use crate::world::{SOON, World, environment};
+use crate::world::{SOON, World};
 
 /// A namespace of the strictest level, and a pod of which somebody has made more than that allows.
 #[test]
@@ -78,8 +78,7 @@ fn events_tell_transitions_and_each_once() -> Result<()> {
         );
         Ok(())
     })?;
-    let mut audit = AuditLog::new(environment().audit.as_deref().context("no audit log")?);
-    audit.requests()?;
+    let mut audit = world.audited("a")?;
     for round in 0..4 {
         let look = format!("look={round}");
         let namespace = &world.namespace;
@@ -94,9 +93,7 @@ fn events_tell_transitions_and_each_once() -> Result<()> {
         ])?;
         std::thread::sleep(Duration::from_millis(700));
     }
-    let of_here = format!("{}/", world.namespace);
-    let mut again = audit.requests()?;
-    again.retain(|request| request.is_write() && request.object.starts_with(&of_here));
+    let again = world.writes(&mut audit)?;
     ensure!(again.is_empty(), "{again:?}");
 
     world.apply(&world.server("a", json!({})))?;

@@ -1,11 +1,12 @@
 //! What the tests share: one operator, and a namespace for each of them.
 
 use std::sync::OnceLock;
+use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use mcp_cluster::Kubectl;
-use mcp_e2e::{Environment, Operator, eventually};
+use mcp_e2e::{AuditLog, Environment, Operator, Request, eventually};
 use serde_json::{Value, json};
 
 /// Long, because a busy machine is no error.
@@ -121,6 +122,29 @@ impl World {
     /// Waits until a server's Deployment is complete.
     pub(crate) fn deployed(&self, server: &str) -> Result<Value> {
         self.condition(server, "DeploymentReady", "True", "")
+    }
+
+    /// The audit log from when the operator has nothing more to say about a server.
+    pub(crate) fn audited(&self, server: &str) -> Result<AuditLog> {
+        // It comes last, and later the more servers are new.
+        self.condition(server, "LiteLLMRegistered", "False", "")?;
+        let mut audit = AuditLog::new(environment().audit.as_deref().context("no audit log")?);
+        audit.requests()?;
+        eventually("nothing more is written", SOON, || {
+            sleep(Duration::from_secs(2));
+            let writes = self.writes(&mut audit)?;
+            ensure!(writes.is_empty(), "{writes:?}");
+            Ok(())
+        })?;
+        Ok(audit)
+    }
+
+    /// What the operator wrote in this namespace since the last look.
+    pub(crate) fn writes(&self, audit: &mut AuditLog) -> Result<Vec<Request>> {
+        let of_here = format!("{}/", self.namespace);
+        let mut requests = audit.requests()?;
+        requests.retain(|request| request.is_write() && request.object.starts_with(&of_here));
+        Ok(requests)
     }
 
     /// A plugin that is only for this namespace.
