@@ -19,6 +19,7 @@ pub mod field;
 pub mod manifest;
 pub mod owner;
 pub mod ownership;
+pub mod pass;
 pub mod patch;
 pub mod pods;
 pub mod quantity;

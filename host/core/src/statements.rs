@@ -14,7 +14,19 @@ use serde_json::Value;
 use crate::build;
 use crate::conditions::{self, Statement, Truth};
 use crate::manifest::ManagedKind;
-use crate::status::{Failure, Pass, Presence, Verdict, reasons};
+use crate::pass::{Failure, Pass, Presence, Verdict};
+
+/// Reasons of `DeploymentReady` that the phase tells apart.
+pub(crate) mod reasons {
+    /// All pods are there and of the present template.
+    pub(crate) const AVAILABLE: &str = "MinimumReplicasAvailable";
+    /// Some pods serve, not all are as they should be.
+    pub(crate) const PROGRESSING: &str = "RolloutInProgress";
+    /// No pod serves.
+    pub(crate) const UNAVAILABLE: &str = "ReplicasUnavailable";
+    /// The Deployment was not made yet.
+    pub(crate) const NOT_CREATED: &str = "NotCreated";
+}
 
 /// All that the controller says: what is not asked for has no condition.
 pub(crate) fn all(

@@ -7,97 +7,11 @@ use mcp_operator_api::names::conditions::{
     DEPLOYMENT_READY, EXTERNAL_SECRET_SYNCED, READY, SPEC_VALID,
 };
 use mcp_operator_api::v1alpha1::{Endpoints, McpServer, McpServerStatus, Phase};
-use serde_json::Value;
 
-use crate::build::{self, SecretObject, Settings};
+use crate::build::{self, Settings};
 use crate::conditions;
-use crate::field::FieldError;
-use crate::manifest::ManagedKind;
-use crate::pods::Trouble;
-use crate::rollout::Rollout;
-use crate::statements;
-
-/// Reasons of `DeploymentReady` that [`phase`] tells apart.
-pub mod reasons {
-    /// All pods are there and of the present template.
-    pub const AVAILABLE: &str = "MinimumReplicasAvailable";
-    /// Some pods serve, not all are as they should be.
-    pub const PROGRESSING: &str = "RolloutInProgress";
-    /// No pod serves.
-    pub const UNAVAILABLE: &str = "ReplicasUnavailable";
-    /// The Deployment was not made yet.
-    pub const NOT_CREATED: &str = "NotCreated";
-}
-
-/// What one pass of the controller came to.
-#[derive(Clone, Debug)]
-pub struct Pass {
-    /// What the rules say about the specification.
-    pub verdict: Verdict,
-    /// What stopped the pass after that, if anything.
-    pub failure: Option<Failure>,
-    /// The Deployment as it is, if there is one.
-    pub rollout: Option<Rollout>,
-    /// Deployments cannot be read: that none is seen means nothing.
-    pub blind: bool,
-    /// What keeps a pod from serving, in the words of the API.
-    pub trouble: Option<Trouble>,
-    /// What External Secrets was asked for.
-    pub external_secrets: Vec<(SecretObject, Presence)>,
-    /// The ServiceMonitor, where one is wanted.
-    pub service_monitor: Option<Presence>,
-    /// What the operator cannot do for this server, which stops nothing: a permission that it lacks.
-    pub notes: Vec<String>,
-}
-
-impl Pass {
-    /// A pass that saw nothing yet.
-    pub fn new(verdict: Verdict) -> Self {
-        Self {
-            verdict,
-            failure: None,
-            rollout: None,
-            blind: false,
-            trouble: None,
-            external_secrets: Vec::new(),
-            service_monitor: None,
-            notes: Vec::new(),
-        }
-    }
-}
-
-/// Whether an object of an optional API is there.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Presence {
-    /// Its API is not installed in the cluster.
-    NotServed,
-    /// The API is there, the object is not.
-    Missing,
-    /// The object.
-    Present(Value),
-}
-
-/// What the rules say about a specification.
-#[derive(Clone, Debug)]
-pub enum Verdict {
-    /// It passes.
-    Valid,
-    /// It breaks rules. What was made from an earlier version stays.
-    Invalid(Vec<FieldError>),
-    /// A plugin that must be asked could not answer.
-    Unknown(Failure),
-}
-
-/// Something that stopped a pass.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// Stable CamelCase word.
-    pub reason: String,
-    /// Sentence for people: what, where and what helps.
-    pub message: String,
-    /// Kind of the object that it happened to. None: the whole pass.
-    pub kind: Option<ManagedKind>,
-}
+use crate::pass::Pass;
+use crate::statements::{self, reasons};
 
 /// The status that this pass leads to. Only what the controller owns is in it: the registration's
 /// condition belongs to another writer.

@@ -3,11 +3,16 @@ use mcp_operator_api::names::conditions::{
     AVAILABLE, DISRUPTION_BUDGET_CREATED, LITELLM_REGISTERED, SERVICE_MONITOR_CREATED,
 };
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 use strum::IntoEnumIterator;
 
 use super::*;
-use crate::field::ErrorType;
+use crate::build::SecretObject;
+use crate::field::{ErrorType, FieldError};
+use crate::manifest::ManagedKind;
+use crate::pass::{Failure, Presence, Verdict};
+use crate::pods::Trouble;
+use crate::rollout::Rollout;
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()

@@ -2,8 +2,8 @@
 //! category, one word that is used alike in conditions, events, metrics and logs.
 
 use mcp_operator_core::admission::PluginFailure;
+use mcp_operator_core::pass::Failure;
 use mcp_operator_core::retry::ErrorClass;
-use mcp_operator_core::status::Failure;
 use mcp_operator_core::steps::{Cause, Reach};
 use thiserror::Error;
 

@@ -33,7 +33,7 @@ impl Plugin for Validation {
     }
 
     fn check_settings(settings: &Settings) -> Vec<Finding> {
-        settings.check()
+        settings.check(&rules::ALL.map(|rule| rule.code))
     }
 }
 

@@ -3,6 +3,7 @@ use mcp_plugin_sdk::{Finding, Request, Validator};
 use serde_json::{Value, json};
 
 use crate::Validation;
+use crate::rules::ALL;
 
 const ECR: &str = "123456789012.dkr.ecr.us-east-1.amazonaws.com/mcp-github";
 
@@ -188,7 +189,7 @@ fn settings_are_judged() {
         "allowedRegistries": ["https://ghcr.io", ""], "disabledRules": ["image-tags"],
     }));
     let fields: Vec<_> = settings
-        .check()
+        .check(&ALL.map(|rule| rule.code))
         .into_iter()
         .map(|finding| finding.field)
         .collect();

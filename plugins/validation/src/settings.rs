@@ -3,8 +3,6 @@
 use mcp_plugin_sdk::{Finding, Path};
 use serde::Deserialize;
 
-use crate::rules;
-
 /// What a platform team decides about the rules.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -40,7 +38,8 @@ impl Default for Ecr {
 }
 
 impl Settings {
-    pub(crate) fn check(&self) -> Vec<Finding> {
+    /// `codes`: of all rules that there are.
+    pub(crate) fn check(&self, codes: &[&str]) -> Vec<Finding> {
         let registries =
             self.allowed_registries
                 .iter()
@@ -61,10 +60,9 @@ impl Settings {
             .iter()
             .enumerate()
             .filter_map(|(index, code)| {
-                let known: Vec<&str> = rules::ALL.iter().map(|rule| rule.code).collect();
                 let field = Path::new("disabledRules").index(index);
-                (!known.contains(&code.as_str()))
-                    .then(|| Finding::not_supported("settings", field, code, &known))
+                (!codes.contains(&code.as_str()))
+                    .then(|| Finding::not_supported("settings", field, code, codes))
             });
         registries.chain(rules).collect()
     }

@@ -4,9 +4,9 @@ use mcp_operator_core::registration::{HttpRequest, HttpResponse};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Response, Url};
 
+use super::credential::Credential;
 use super::endpoint::Endpoint;
 use super::error::ExchangeError;
-use super::session::Credential;
 
 /// LiteLLM lists a server in about 2 kB.
 const LARGEST_LIST: usize = 32 << 20;

@@ -7,7 +7,7 @@ use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_core::manifest::{ManagedKind, Manifest};
 use mcp_operator_core::owner::belongs_to;
 use mcp_operator_core::ownership::{Difference, differences};
-use mcp_operator_core::status::Failure;
+use mcp_operator_core::pass::Failure;
 use tracing::{info, warn};
 
 use super::contest::{Answer, WINDOW};

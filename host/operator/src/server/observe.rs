@@ -6,9 +6,9 @@ use kube::ResourceExt;
 use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_core::build::{child_name, secret_objects, service_monitor_place};
 use mcp_operator_core::manifest::{ManagedKind, Manifest};
+use mcp_operator_core::pass::{Pass, Presence, Verdict};
 use mcp_operator_core::rollout::Rollout;
 use mcp_operator_core::rotation;
-use mcp_operator_core::status::{Pass, Presence, Verdict};
 use serde_json::Value;
 
 use super::apply::Stopped;

@@ -13,7 +13,8 @@ use mcp_operator_core::build;
 use mcp_operator_core::field::FieldError;
 use mcp_operator_core::manifest::{ManagedKind, Manifest};
 use mcp_operator_core::ownership::without_nulls;
-use mcp_operator_core::status::{self, Verdict};
+use mcp_operator_core::pass::Verdict;
+use mcp_operator_core::status;
 use serde_json::Value;
 use tracing::{error, warn};
 

@@ -7,7 +7,8 @@ use kube::{Api, Client, Resource, ResourceExt};
 use mcp_operator_api::names::{API_VERSION, SERVER_KIND, conditions, field_managers};
 use mcp_operator_api::v1alpha1::{McpServer, McpServerStatus, Phase};
 use mcp_operator_core::conditions::find;
-use mcp_operator_core::status::{self, Pass};
+use mcp_operator_core::pass::Pass;
+use mcp_operator_core::status;
 use serde_json::json;
 use tracing::info;
 

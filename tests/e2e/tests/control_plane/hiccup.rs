@@ -67,6 +67,9 @@ fn a_write_that_fails_once_is_tried_again_and_not_told() -> Result<()> {
     ])?;
     eventually("it is back", SOON, || world.get("service", "mcp-a"))?;
     std::thread::sleep(Duration::from_secs(2));
+    world
+        .kubectl
+        .run(&["delete", "validatingwebhookconfiguration", &world.namespace])?;
     let writes = world.writes(&mut audit)?;
     let codes: Vec<_> = writes
         .iter()

@@ -93,6 +93,7 @@ fn on_control_plane(cache: &Cache, artifacts: &Artifacts, filter: Option<&str>) 
     };
     let tests = [
         "test",
+        "--no-fail-fast",
         "--package",
         "mcp-e2e",
         "--test",
