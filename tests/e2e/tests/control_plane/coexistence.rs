@@ -11,34 +11,14 @@ use crate::world::{SOON, World};
 /// Asks the operator to look again, a few times, and gives what it wrote to the Deployment.
 fn writes_when_asked_again(world: &World) -> Result<Vec<Request>> {
     let mut audit = world.audited("a")?;
-    for round in 0..3 {
-        world.kubectl.run(&[
-            "annotate",
-            "mcpserver",
-            "a",
-            "--overwrite",
-            "--namespace",
-            &world.namespace,
-            &format!("look={round}"),
-        ])?;
+    for _ in 0..3 {
+        world.look_again("a")?;
         std::thread::sleep(Duration::from_secs(1));
     }
     let object = format!("{}/mcp-a", world.namespace);
     let mut requests = world.writes(&mut audit)?;
     requests.retain(|request| request.object == object);
     Ok(requests)
-}
-
-fn patch(world: &World, kind: &str, patch: &Value) -> Result<String> {
-    world.kubectl.run(&[
-        "patch",
-        kind,
-        "mcp-a",
-        "--namespace",
-        &world.namespace,
-        "--patch",
-        &patch.to_string(),
-    ])
 }
 
 #[test]
@@ -52,15 +32,7 @@ fn what_is_ours_is_put_back_and_what_is_not_ours_stays() -> Result<()> {
             { "name": "server", "image": "docker.io/evil:1" }, { "name": "sidecar", "image": "docker.io/mesh:1" },
         ] } } },
     });
-    world.kubectl.run(&[
-        "patch",
-        "deployment",
-        "mcp-a",
-        "--namespace",
-        &world.namespace,
-        "--patch",
-        &patch.to_string(),
-    ])?;
+    world.patch("deployment", "mcp-a", &patch)?;
     eventually("the image is put back", SOON, || {
         let containers =
             &world.get("deployment", "mcp-a")?["spec"]["template"]["spec"]["containers"];
@@ -229,7 +201,7 @@ fn toolhive_5819_what_a_mesh_injects_stays() -> Result<()> {
             "volumes": [{ "name": "linkerd-identity", "emptyDir": {} }],
         },
     } } });
-    patch(&world, "deployment", &injected)?;
+    world.patch("deployment", "mcp-a", &injected)?;
     let generation = world.get("deployment", "mcp-a")?["metadata"]["generation"].clone();
     let writes = writes_when_asked_again(&world)?;
     ensure!(writes.is_empty(), "{writes:?}");
@@ -263,7 +235,7 @@ fn labels_of_a_human_stay_and_ours_are_put_back() -> Result<()> {
         let name =
             world.get(kind, "mcp-a")?["metadata"]["labels"]["app.kubernetes.io/name"].clone();
         let labels = json!({ "metadata": { "labels": { "cost-center": "42", "app.kubernetes.io/name": "other" } } });
-        patch(&world, kind, &labels)?;
+        world.patch(kind, "mcp-a", &labels)?;
         eventually("our label is put back", SOON, || {
             let labels = world.get(kind, "mcp-a")?["metadata"]["labels"].clone();
             ensure!(

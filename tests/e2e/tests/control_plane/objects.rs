@@ -46,14 +46,7 @@ fn one_manifest_becomes_everything_and_again_changes_nothing() -> Result<()> {
 
     // Any label wakes the controller; none of its own objects carry this one.
     let before = versions(&world)?;
-    world.kubectl.run(&[
-        "annotate",
-        "mcpserver",
-        "a",
-        "--namespace",
-        &world.namespace,
-        "look=again",
-    ])?;
+    world.look_again("a")?;
     holds_for("nothing is written", Duration::from_secs(2), || {
         ensure!(versions(&world)? == before);
         Ok(())
@@ -254,14 +247,7 @@ fn a_network_policy_comes_and_goes() -> Result<()> {
     assert_eq!(from["kubernetes.io/metadata.name"], "litellm");
     world.deployed("a")?;
     let version = made["metadata"]["resourceVersion"].clone();
-    world.kubectl.run(&[
-        "annotate",
-        "mcpserver",
-        "a",
-        "--namespace",
-        &world.namespace,
-        "look=again",
-    ])?;
+    world.look_again("a")?;
     holds_for("nothing is written", Duration::from_secs(1), || {
         ensure!(world.get("networkpolicy", "mcp-a")?["metadata"]["resourceVersion"] == version);
         Ok(())

@@ -70,15 +70,7 @@ fn template(world: &World) -> Result<(Value, Value)> {
 /// Whoever looks again and again writes the same thing again and again, unless it looks first.
 fn again_changes_nothing(world: &World, kind: &str, name: &str) -> Result<()> {
     let before = world.get(kind, name)?["metadata"]["resourceVersion"].clone();
-    world.kubectl.run(&[
-        "annotate",
-        "mcpserver",
-        "a",
-        "--overwrite",
-        "--namespace",
-        &world.namespace,
-        "look=again",
-    ])?;
+    world.look_again("a")?;
     holds_for("nothing is written", Duration::from_secs(2), || {
         ensure!(world.get(kind, name)?["metadata"]["resourceVersion"] == before);
         Ok(())

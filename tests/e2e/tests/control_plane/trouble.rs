@@ -23,15 +23,7 @@ fn a_pod_that_pod_security_refuses_is_told_in_the_words_of_the_api() -> Result<(
     let sidecar = json!({ "spec": { "template": { "spec": { "containers": [
         { "name": "sidecar", "image": "docker.io/mesh:1", "securityContext": { "allowPrivilegeEscalation": true } },
     ] } } } });
-    world.kubectl.run(&[
-        "patch",
-        "deployment",
-        "mcp-a",
-        "--namespace",
-        &world.namespace,
-        "--patch",
-        &sidecar.to_string(),
-    ])?;
+    world.patch("deployment", "mcp-a", &sidecar)?;
     let found = world.condition("a", "DeploymentReady", "False", "FailedCreate")?;
     let message = found["message"].as_str().unwrap_or_default();
     ensure!(
@@ -79,18 +71,8 @@ fn events_tell_transitions_and_each_once() -> Result<()> {
         Ok(())
     })?;
     let mut audit = world.audited("a")?;
-    for round in 0..4 {
-        let look = format!("look={round}");
-        let namespace = &world.namespace;
-        world.kubectl.run(&[
-            "annotate",
-            "mcpserver",
-            "a",
-            "--overwrite",
-            "--namespace",
-            namespace,
-            &look,
-        ])?;
+    for _ in 0..4 {
+        world.look_again("a")?;
         std::thread::sleep(Duration::from_millis(700));
     }
     let again = world.writes(&mut audit)?;

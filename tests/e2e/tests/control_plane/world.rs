@@ -1,6 +1,7 @@
 //! What the tests share: one operator, and a namespace for each of them.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -122,6 +123,30 @@ impl World {
     /// Waits until a server's Deployment is complete.
     pub(crate) fn deployed(&self, server: &str) -> Result<Value> {
         self.condition(server, "DeploymentReady", "True", "")
+    }
+
+    /// `kubectl patch`, as somebody else does it.
+    pub(crate) fn patch(&self, kind: &str, name: &str, patch: &Value) -> Result<String> {
+        self.kubectl.run(&[
+            "patch",
+            kind,
+            name,
+            "--namespace",
+            &self.namespace,
+            "--patch",
+            &patch.to_string(),
+        ])
+    }
+
+    /// Has the operator look at a server in which nothing changes that matters: each time another annotation.
+    pub(crate) fn look_again(&self, server: &str) -> Result<()> {
+        static LOOKS: AtomicUsize = AtomicUsize::new(0);
+        let look = format!("look={}", LOOKS.fetch_add(1, Ordering::Relaxed));
+        let annotate = ["annotate", "mcpserver", server, "--overwrite", &look];
+        let namespace = ["--namespace", &self.namespace];
+        self.kubectl
+            .run(&[&annotate[..], &namespace].concat())
+            .map(drop)
     }
 
     /// The audit log from when the operator has nothing more to say about a server.
