@@ -74,11 +74,6 @@ impl ManagedKind {
             Self::ServiceAccount | Self::ConfigMap | Self::NetworkPolicy
         )
     }
-
-    /// Whether it makes pods, or says how many: it comes after what they need.
-    pub fn is_about_pods(self) -> bool {
-        matches!(self, Self::Deployment | Self::HorizontalPodAutoscaler)
-    }
 }
 
 fn foreign(group: &str, version: &str, kind: &str) -> ApiResource {

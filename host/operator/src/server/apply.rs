@@ -69,35 +69,50 @@ enum Applied {
     Ownerless,
 }
 
-/// Makes the objects as they should be, all at the same time, except for the Deployment and its autoscaler: those come
-/// after what pods cannot start without.
+/// Makes the objects as they should be, all at the same time, except that the Deployment comes after what pods cannot
+/// start without, and its autoscaler after the Deployment.
 ///
-/// One that fails keeps the others from nothing, except that no pod is made without what it cannot start without.
+/// One that fails keeps the others from nothing, except from what would be wrong without it.
 pub(super) async fn apply(
     context: &Context,
     server: &McpServer,
     manifests: &[Manifest],
 ) -> Result<Converged, Stopped> {
+    let (mut needs, mut pods, mut scaling, mut beside) = (vec![], vec![], vec![], vec![]);
     let served = manifests
         .iter()
         .filter(|manifest| context.live.state(manifest.kind) != State::NotServed);
-    let (needs, others): (Vec<_>, Vec<_>) =
-        served.partition(|manifest| manifest.kind.is_needed_by_pods());
-    let (pods, beside): (Vec<_>, Vec<_>) = others
-        .into_iter()
-        .partition(|manifest| manifest.kind.is_about_pods());
-    let with_needs = async {
-        let mut applied = apply_all(context, server, needs).await;
-        let may_run = applied.iter().all(|(_, result)| result.is_ok());
-        let pods = pods
-            .into_iter()
-            .filter(|manifest| may_run || manifest.kind != ManagedKind::Deployment);
-        applied.extend(apply_all(context, server, pods).await);
+    for manifest in served {
+        let stage = match manifest.kind {
+            kind if kind.is_needed_by_pods() => &mut needs,
+            ManagedKind::Deployment => &mut pods,
+            ManagedKind::HorizontalPodAutoscaler => &mut scaling,
+            _ => &mut beside,
+        };
+        stage.push(manifest);
+    }
+    let in_turn = async {
+        let mut applied = apply_all(context, server, &needs).await;
+        if applied.iter().all(|(_, result)| result.is_ok()) {
+            applied.extend(apply_all(context, server, &pods).await);
+        }
+        // It would tell everybody that it has nothing to scale, or scale what somebody else has there.
+        if pods.iter().all(|pods| is_there(context, server, pods)) {
+            applied.extend(apply_all(context, server, &scaling).await);
+        }
         applied
     };
-    let (mut applied, beside) = join(with_needs, apply_all(context, server, beside)).await;
-    applied.extend(beside);
+    let (mut applied, others) = join(in_turn, apply_all(context, server, &beside)).await;
+    applied.extend(others);
     outcome(applied)
+}
+
+/// Whether an object exists, and is the server's.
+fn is_there(context: &Context, server: &McpServer, manifest: &Manifest) -> bool {
+    let found = context
+        .live
+        .get(manifest.kind, manifest.namespace(), manifest.name());
+    found.is_some_and(|found| belongs_to(&*found, server))
 }
 
 /// What all of it comes to.
@@ -128,10 +143,10 @@ fn outcome(applied: Vec<(ManagedKind, Result<Applied, Error>)>) -> Result<Conver
 async fn apply_all(
     context: &Context,
     server: &McpServer,
-    manifests: impl IntoIterator<Item = &Manifest>,
+    manifests: &[&Manifest],
 ) -> Vec<(ManagedKind, Result<Applied, Error>)> {
     let applied = manifests
-        .into_iter()
+        .iter()
         .map(|manifest| async { (manifest.kind, apply_one(context, server, manifest).await) });
     join_all(applied).await
 }

@@ -99,14 +99,18 @@ impl Applier {
         let (needs, others): (Vec<_>, Vec<_>) = objects.iter().partition(|object| {
             is_one_of(object, &["ServiceAccount", "ConfigMap", "NetworkPolicy"])
         });
-        let (pods, beside): (Vec<_>, Vec<_>) = others
+        let (pods, others): (Vec<_>, Vec<_>) = others
             .into_iter()
-            .partition(|object| is_one_of(object, &["Deployment", "HorizontalPodAutoscaler"]));
-        let with_needs = async {
+            .partition(|object| is_one_of(object, &["Deployment"]));
+        let (scaling, beside): (Vec<_>, Vec<_>) = others
+            .into_iter()
+            .partition(|object| is_one_of(object, &["HorizontalPodAutoscaler"]));
+        let in_turn = async {
             self.write_all(namespace, needs).await?;
-            self.write_all(namespace, pods).await
+            self.write_all(namespace, pods).await?;
+            self.write_all(namespace, scaling).await
         };
-        try_join(with_needs, self.write_all(namespace, beside)).await?;
+        try_join(in_turn, self.write_all(namespace, beside)).await?;
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use mcp_e2e::{Request, eventually, holds_for};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::world::{SOON, World};
 
@@ -102,61 +102,6 @@ fn a_deployment_that_is_scaled_by_hand_is_put_back_each_time() -> Result<()> {
     })?;
     ensure!(writes_when_asked_again(&world)?.is_empty());
     Ok(())
-}
-
-/// An operator that leaves `replicas` out when an autoscaler comes scales to one pod (mcp-lifecycle-operator#372).
-#[test]
-fn lifecycle_operator_372_an_autoscaler_takes_the_number_of_pods_over() -> Result<()> {
-    let world = World::new("autoscaling");
-    let replicas =
-        || -> Result<Value> { Ok(world.get("deployment", "mcp-a")?["spec"]["replicas"].clone()) };
-    world.apply(&world.server("a", json!({ "replicas": 4 })))?;
-    world.deployed("a")?;
-    let scaled = json!({ "replicas": 4, "autoscaling": { "minReplicas": 2, "maxReplicas": 6 } });
-    world.apply(&world.server("a", scaled))?;
-    eventually("there is an autoscaler", SOON, || {
-        world.get("horizontalpodautoscaler", "mcp-a")
-    })?;
-    eventually("the number is not ours", SOON, || {
-        let managed = world.kubectl.json(&[
-            "get",
-            "deployment",
-            "mcp-a",
-            "--namespace",
-            &world.namespace,
-            "--show-managed-fields",
-        ])?;
-        let ours = managed["metadata"]["managedFields"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|entry| entry["manager"] == "mcp-operator");
-        ensure!(
-            ours.is_some_and(|entry| entry["fieldsV1"]["f:spec"]["f:replicas"].is_null()),
-            "{ours:?}"
-        );
-        Ok(())
-    })?;
-    assert_eq!(replicas()?, 4, "no pod is lost on the way");
-    world.kubectl.run(&[
-        "scale",
-        "deployment/mcp-a",
-        "--replicas=5",
-        "--namespace",
-        &world.namespace,
-    ])?;
-    holds_for("nobody fights", Duration::from_secs(2), || {
-        ensure!(replicas()? == 5);
-        Ok(())
-    })?;
-    world.apply(&world.server("a", json!({ "replicas": 3 })))?;
-    eventually("the autoscaler goes", SOON, || {
-        world.is_gone("horizontalpodautoscaler", "mcp-a")
-    })?;
-    eventually("the number is the user's again", SOON, || {
-        ensure!(replicas()? == 3);
-        Ok(())
-    })
 }
 
 /// `kubectl rollout restart` writes an annotation that must survive (stacklok/toolhive#3329).

@@ -72,6 +72,12 @@ fn nothing_is_written_for_a_server_with_everything() -> Result<()> {
         ensure!(registered["status"] == "True", "{registered}");
         Ok(())
     })?;
+    // The autoscaler is somebody else, and not always quick.
+    eventually("as many pods run as the autoscaler wants", RECOVERY, || {
+        let status = &world.get("mcpserver", "s-0")?["status"];
+        ensure!(status["ready"] == "2/2", "{status}");
+        Ok(())
+    })?;
     world.settled()?;
     nothing_is_written(&mut world, "in quiet")?;
     operator.kill();
