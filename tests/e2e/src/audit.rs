@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -12,6 +14,11 @@ use serde_json::Value;
 const AGENT: &str = "mcp-operator/";
 /// Verbs that change something.
 const WRITES: [&str; 5] = ["create", "update", "patch", "delete", "deletecollection"];
+
+/// Without a write for so long, the operator has come to rest.
+const QUIET: Duration = Duration::from_secs(3);
+/// Longest wait for that.
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// One request of the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +66,27 @@ impl AuditLog {
                 .starts_with(AGENT)
                 .then_some(request)
         })
+    }
+
+    /// Waits until the operator has written nothing of this kind for a while, and gives all its requests until then.
+    ///
+    /// # Errors
+    /// As [`AuditLog::requests`], and when it goes on writing for minutes.
+    pub fn settled(&mut self, matters: impl Fn(&Request) -> bool) -> Result<Vec<Request>> {
+        let (mut all, began, mut since) = (Vec::new(), Instant::now(), Instant::now());
+        while since.elapsed() < QUIET {
+            sleep(QUIET / 6);
+            let requests = self.requests()?;
+            if let Some(write) = requests
+                .iter()
+                .find(|request| request.is_write() && matters(request))
+            {
+                ensure!(began.elapsed() < PATIENCE, "no end of writes: {write:?}");
+                since = Instant::now();
+            }
+            all.extend(requests);
+        }
+        Ok(all)
     }
 
     /// What anybody changed since the last call; not that somebody is still alive, which leases tell all the time.

@@ -189,7 +189,7 @@ fn a_pod_that_cannot_run_is_told() -> Result<()> {
     ] {
         kubectl.apply(&server.to_string())?;
         let name = server["metadata"]["name"].as_str().unwrap();
-        eventually(reason, Duration::from_mins(1), || {
+        eventually(reason, Duration::from_mins(3), || {
             let server = kubectl.json(&["get", "mcpserver", name, "--namespace=broken"])?;
             let conditions = server["status"]["conditions"]
                 .as_array()

@@ -3,23 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use mcp_e2e::{Request, eventually, holds_for};
+use mcp_e2e::{eventually, holds_for};
 use serde_json::json;
 
 use crate::world::{SOON, World};
-
-/// Asks the operator to look again, a few times, and gives what it wrote to the Deployment.
-fn writes_when_asked_again(world: &World) -> Result<Vec<Request>> {
-    let mut audit = world.audited("a")?;
-    for _ in 0..3 {
-        world.look_again("a")?;
-        std::thread::sleep(Duration::from_secs(1));
-    }
-    let object = format!("{}/mcp-a", world.namespace);
-    let mut requests = world.writes(&mut audit)?;
-    requests.retain(|request| request.object == object);
-    Ok(requests)
-}
 
 #[test]
 fn what_is_ours_is_put_back_and_what_is_not_ours_stays() -> Result<()> {
@@ -100,7 +87,8 @@ fn a_deployment_that_is_scaled_by_hand_is_put_back_each_time() -> Result<()> {
         ensure!(events.contains("Deployment mcp-a"), "{events}");
         Ok(())
     })?;
-    ensure!(writes_when_asked_again(&world)?.is_empty());
+    let writes = world.writes_when_asked_again("a")?;
+    ensure!(writes.is_empty(), "{writes:?}");
     Ok(())
 }
 
@@ -148,7 +136,7 @@ fn toolhive_5819_what_a_mesh_injects_stays() -> Result<()> {
     } } });
     world.patch("deployment", "mcp-a", &injected)?;
     let generation = world.get("deployment", "mcp-a")?["metadata"]["generation"].clone();
-    let writes = writes_when_asked_again(&world)?;
+    let writes = world.writes_when_asked_again("a")?;
     ensure!(writes.is_empty(), "{writes:?}");
     // A change of the server leaves it alone, too.
     world.apply(&world.server(
@@ -190,7 +178,7 @@ fn labels_of_a_human_stay_and_ours_are_put_back() -> Result<()> {
             Ok(())
         })?;
     }
-    let writes = writes_when_asked_again(&world)?;
+    let writes = world.writes_when_asked_again("a")?;
     ensure!(writes.is_empty(), "{writes:?}");
     Ok(())
 }
@@ -246,7 +234,7 @@ fn what_admission_adds_stays() -> Result<()> {
     world.deployed("a")?;
     let annotations = &world.get("deployment", "mcp-a")?["metadata"]["annotations"];
     assert_eq!(annotations["policy"], "seen");
-    let writes = writes_when_asked_again(&world)?;
+    let writes = world.writes_when_asked_again("a")?;
     ensure!(writes.is_empty(), "{writes:?}");
     assert_eq!(world.events("Overruled")?, "");
     Ok(())
@@ -268,7 +256,7 @@ fn what_admission_decides_otherwise_is_told_and_not_fought_over() -> Result<()> 
     })?;
     world.deployed("a")?;
     assert_eq!(world.get("deployment", "mcp-a")?["spec"]["replicas"], 3);
-    let writes = writes_when_asked_again(&world)?;
+    let writes = world.writes_when_asked_again("a")?;
     ensure!(writes.is_empty(), "{writes:?}");
     // What it leaves alone is written as ever.
     world.apply(&world.server("a", json!({ "replicas": 1, "image": { "tag": "1.0.1" } })))?;

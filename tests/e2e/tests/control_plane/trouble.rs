@@ -11,7 +11,7 @@ use crate::world::{SOON, World};
 /// A namespace of the strictest level, and a pod of which somebody has made more than that allows.
 #[test]
 fn a_pod_that_pod_security_refuses_is_told_in_the_words_of_the_api() -> Result<()> {
-    let world = World::new("restricted");
+    let world = World::new("refused-pod");
     world.kubectl.run(&[
         "label",
         "namespace",

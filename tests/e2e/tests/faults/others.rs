@@ -25,7 +25,7 @@ fn lifecycle_operator_212_a_server_whose_pods_die_is_not_ready_within_seconds() 
         "--namespace=servers",
         "--wait=false",
     ])?;
-    eventually("it is not ready", Duration::from_secs(10), || {
+    eventually("it is not ready", Duration::from_secs(30), || {
         let server = world.get("mcpserver", "s-0")?;
         ensure!(world.condition("Ready")?["status"] == "False");
         ensure!(server["status"]["phase"] != "Ready", "{}", server["status"]);

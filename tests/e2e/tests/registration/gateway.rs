@@ -13,6 +13,8 @@ use crate::world::{ATTENTIVE, NAMESPACE, SOON, World, condition};
 
 /// Requests that the operator sends at the same time.
 const AT_ONCE: usize = 8;
+/// What LiteLLM asks for: time enough for all servers to be there before it is over.
+const PAUSE: Duration = Duration::from_secs(40);
 /// Long before the operator looks at LiteLLM without any reason.
 const AT_ONCE_TIME: Duration = Duration::from_secs(30);
 
@@ -95,7 +97,7 @@ fn who_asks_to_be_left_alone_is_left_alone_and_keeps_no_swap_waiting() -> Result
             // The test may be over.
             let _ = tell.send(asked.at);
         }
-        refuse.then_some(Fault::Later(20))
+        refuse.then_some(Fault::Later(PAUSE.as_secs()))
     });
     let all = names(40);
     world.apply_servers(&all)?;
@@ -106,7 +108,7 @@ fn who_asks_to_be_left_alone_is_left_alone_and_keeps_no_swap_waiting() -> Result
     let after = sent_after(&litellm, refused);
     let early = after
         .iter()
-        .filter(|asked| asked.at < refused + Duration::from_millis(19_900));
+        .filter(|asked| asked.at + Duration::from_millis(100) < refused + PAUSE);
     ensure!(
         early.clone().count() < AT_ONCE,
         "{:?}",

@@ -61,15 +61,17 @@ fn a_strategy_of_ones_own_takes_over_and_back_and_nothing_is_left_behind() -> Re
     let message = world.registrar_is("litellm-configmap", "False", "Standby")?;
     assert_eq!(message, "MCPServers are registered by own");
     // Nobody is told to come before the other has left: LiteLLM was rolled to forget.
-    let events = world
-        .kubectl()
-        .run(&["get", "events", "--output=jsonpath={.items[*].reason}"])?;
     for reason in [
         "RegistrarTakingOver",
         "RegistrarLeaving",
         "RegistrarInForce",
     ] {
-        assert!(events.contains(reason), "{reason} in {events}");
+        eventually("it is told", SOON, || {
+            let events = ["get", "events", "--output=jsonpath={.items[*].reason}"];
+            let events = world.kubectl().run(&events)?;
+            ensure!(events.contains(reason), "{reason} in {events}");
+            Ok(())
+        })?;
     }
 
     world.kubectl().run(&["delete", "mcpplugin", "own"])?;
@@ -77,8 +79,7 @@ fn a_strategy_of_ones_own_takes_over_and_back_and_nothing_is_left_behind() -> Re
 
     // And again changes nothing.
     let before = world.rollouts()?;
-    std::thread::sleep(Duration::from_secs(3));
-    world.audit.requests()?;
+    world.audit.settled(|_| true)?;
     holds_for("quiet", Duration::from_secs(5), || {
         ensure!(world.rollouts()? == before);
         Ok(())
