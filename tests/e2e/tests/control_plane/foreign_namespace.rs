@@ -1,12 +1,11 @@
 //! ServiceMonitors in a namespace that is not their servers': no owner reference deletes them there. The operator has an
 //! option for that and is stopped meanwhile, so each test has a control plane of its own.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use mcp_cluster::{Cache, ControlPlane, ControlPlaneOptions, Definitions};
-use mcp_e2e::{Environment, Operator, eventually, holds_for, install_definitions, install_plugins};
+use mcp_cluster::Definitions;
+use mcp_e2e::{Operator, OwnCluster, eventually, holds_for};
 use serde_json::{Value, json};
 
 use crate::world::{SOON, World};
@@ -17,47 +16,26 @@ const CREATED: &str = "ServiceMonitorCreated";
 /// A cluster with the Prometheus operator's API, and a namespace with MCPServers.
 struct Site {
     servers: World,
-    environment: Environment,
-    _cluster: ControlPlane,
-    _turn: MutexGuard<'static, ()>,
+    own: OwnCluster,
 }
 
 impl Site {
     fn start(name: &str) -> Result<Self> {
-        static TURN: Mutex<()> = Mutex::new(());
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let options = ControlPlaneOptions {
-            name: format!("test-{name}"),
-            ..ControlPlaneOptions::default()
-        };
-        let cluster = ControlPlane::start(&Cache::open()?, options)?;
-        let kubectl = cluster.kubectl().clone();
-        install_definitions(&kubectl)?;
-        install_plugins(&kubectl)?;
+        let own = OwnCluster::start(name, &[])?;
         let definition = Definitions::fetch()?.service_monitors;
         let file = definition.to_string_lossy();
-        kubectl.run(&["apply", "--server-side", "--filename", &file])?;
-        // The second is where the registrar writes to.
-        for namespace in ["servers", "litellm"] {
-            kubectl.run(&["create", "namespace", namespace])?;
-        }
-        Ok(Self {
-            servers: World {
-                kubectl: kubectl.clone(),
-                namespace: "servers".into(),
-            },
-            environment: Environment {
-                kubectl,
-                ..Environment::open()?
-            },
-            _cluster: cluster,
-            _turn: turn,
-        })
+        let install = ["apply", "--server-side", "--filename", &file];
+        own.kubectl().run(&install)?;
+        let servers = World {
+            kubectl: own.kubectl().clone(),
+            namespace: OwnCluster::NAMESPACE.into(),
+        };
+        Ok(Self { servers, own })
     }
 
     fn operator(&self, name: &str, options: &[&str]) -> Result<Operator> {
-        let kubeconfig = self.environment.kubectl.kubeconfig();
-        Operator::start_with(&self.environment, name, kubeconfig, options)
+        let environment = &self.own.environment;
+        Operator::start_with(environment, name, self.own.kubectl().kubeconfig(), options)
     }
 
     /// Where Prometheus looks.

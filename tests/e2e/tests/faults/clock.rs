@@ -18,7 +18,7 @@ fn the_clock_steps_in_the_middle_of_a_burst() -> Result<()> {
     let mut world = World::start("clock")?;
     let folder = tempfile::tempdir()?;
     let clock = Clock::new(folder.path())?;
-    let operator = Operator::start_by(&clock, &world.environment, "clock")?;
+    let operator = Operator::start_by(&clock, &world.own.environment, "clock")?;
     let burst = world.apply_meanwhile(SERVERS);
     // Into the future, into the past, and right again.
     for offset in ["+26h", "-26h", "+0"] {

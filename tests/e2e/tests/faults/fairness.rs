@@ -52,7 +52,7 @@ fn listen() -> Result<SocketAddr> {
 #[test]
 fn servers_that_fail_slowly_delay_no_other() -> Result<()> {
     let world = World::start("fairness")?;
-    let _operator = Operator::start(&world.environment, "fairness")?;
+    let _operator = Operator::start(&world.own.environment, "fairness")?;
     silence(&world, listen()?)?;
     world.apply(BAD)?;
     eventually("all of them have failed", RECOVERY, || {

@@ -15,8 +15,8 @@ const SERVERS: usize = 20;
 #[test]
 fn links_are_cut_all_through_a_burst() -> Result<()> {
     let mut world = World::start("links-cut")?;
-    let proxy = Proxy::start(world.kubectl().kubeconfig(), &world.environment.logs)?;
-    let _operator = Operator::start_as(&world.environment, "links-cut", proxy.kubeconfig())?;
+    let proxy = Proxy::start(world.kubectl().kubeconfig(), &world.own.environment.logs)?;
+    let _operator = Operator::start_as(&world.own.environment, "links-cut", proxy.kubeconfig())?;
     world.apply(SERVERS)?;
     let (began, mut cut) = (Instant::now(), 0);
     while began.elapsed() < Duration::from_secs(15) {
@@ -32,9 +32,9 @@ fn links_are_cut_all_through_a_burst() -> Result<()> {
 #[test]
 fn a_silent_link_is_given_up() -> Result<()> {
     let mut world = World::start("links-silent")?;
-    let proxy = Proxy::start(world.kubectl().kubeconfig(), &world.environment.logs)?;
+    let proxy = Proxy::start(world.kubectl().kubeconfig(), &world.own.environment.logs)?;
     let _operator = Operator::start_with(
-        &world.environment,
+        &world.own.environment,
         "links-silent",
         proxy.kubeconfig(),
         &["--api-silence-seconds", "5"],
@@ -52,8 +52,8 @@ fn a_silent_link_is_given_up() -> Result<()> {
 fn a_past_that_is_gone_is_listed_anew() -> Result<()> {
     let forgetful = ["--watch-cache=false", "--etcd-compaction-interval=2s"];
     let mut world = World::start_with("past-gone", &forgetful)?;
-    let proxy = Proxy::start(world.kubectl().kubeconfig(), &world.environment.logs)?;
-    let operator = Operator::start_as(&world.environment, "past-gone", proxy.kubeconfig())?;
+    let proxy = Proxy::start(world.kubectl().kubeconfig(), &world.own.environment.logs)?;
+    let operator = Operator::start_as(&world.own.environment, "past-gone", proxy.kubeconfig())?;
     world.apply(SERVERS)?;
     world.converged(SERVERS)?;
     proxy.refuse(true);

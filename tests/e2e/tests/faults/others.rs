@@ -13,7 +13,7 @@ use crate::world::{RECOVERY, World};
 #[test]
 fn lifecycle_operator_212_a_server_whose_pods_die_is_not_ready_within_seconds() -> Result<()> {
     let world = World::start("pods-die")?;
-    let _operator = Operator::start(&world.environment, "pods-die")?;
+    let _operator = Operator::start(&world.own.environment, "pods-die")?;
     world.apply(1)?;
     world.converged(1)?;
     // Their successors find no node.
@@ -53,7 +53,7 @@ const GROWTH_KIB: u64 = 6 << 10;
 #[test]
 fn lifecycle_operator_299_the_secrets_of_others_are_neither_read_nor_kept() -> Result<()> {
     let mut world = World::start("other-secrets")?;
-    let operator = Operator::start(&world.environment, "other-secrets")?;
+    let operator = Operator::start(&world.own.environment, "other-secrets")?;
     world.apply(1)?;
     world.converged(1)?;
     world.settled()?;
@@ -72,6 +72,7 @@ fn lifecycle_operator_299_the_secrets_of_others_are_neither_read_nor_kept() -> R
         "{before} KiB before, {after} KiB after"
     );
     let asked: Vec<_> = world
+        .own
         .audit
         .requests()?
         .into_iter()
@@ -81,7 +82,7 @@ fn lifecycle_operator_299_the_secrets_of_others_are_neither_read_nor_kept() -> R
 
     // Nor by one that finds them there.
     drop(operator);
-    let operator = Operator::start(&world.environment, "other-secrets-again")?;
+    let operator = Operator::start(&world.own.environment, "other-secrets-again")?;
     std::thread::sleep(Duration::from_secs(5));
     let again = resident_kib(operator.id())?;
     ensure!(
@@ -90,6 +91,7 @@ fn lifecycle_operator_299_the_secrets_of_others_are_neither_read_nor_kept() -> R
     );
     let of_others = |object: &str| object.contains("/other-");
     let read: Vec<_> = world
+        .own
         .audit
         .requests()?
         .into_iter()

@@ -27,13 +27,13 @@ const READS_PER_KIND: usize = 80;
 #[test]
 fn the_api_server_is_killed_in_the_middle_of_a_burst() -> Result<()> {
     let mut world = World::start("api-server-killed")?;
-    let _operator = Operator::start(&world.environment, "api-server-killed")?;
+    let _operator = Operator::start(&world.own.environment, "api-server-killed")?;
     let burst = world.apply_meanwhile(BURST);
     let made = begun(&world)?;
-    world.cluster.kill(Component::ApiServer)?;
+    world.own.servers.kill(Component::ApiServer)?;
     ensure!(made < BURST, "the burst was over: {made} of {BURST}");
     sleep(Duration::from_secs(20));
-    world.cluster.restart(Component::ApiServer)?;
+    world.own.servers.restart(Component::ApiServer)?;
     ensure!(burst.join().is_ok(), "the burst panicked");
     the_rest_is_taken(&world)?;
     world.converged(BURST)?;
@@ -43,12 +43,12 @@ fn the_api_server_is_killed_in_the_middle_of_a_burst() -> Result<()> {
 #[test]
 fn the_store_is_away_for_a_while() -> Result<()> {
     let mut world = World::start("etcd-away")?;
-    let _operator = Operator::start(&world.environment, "etcd-away")?;
+    let _operator = Operator::start(&world.own.environment, "etcd-away")?;
     world.apply(SERVERS / 2)?;
     world.converged(SERVERS / 2)?;
-    world.cluster.kill(Component::Etcd)?;
+    world.own.servers.kill(Component::Etcd)?;
     sleep(Duration::from_secs(10));
-    world.cluster.restart(Component::Etcd)?;
+    world.own.servers.restart(Component::Etcd)?;
     eventually("servers are taken again", RECOVERY, || world.apply(SERVERS))?;
     world.converged(SERVERS)?;
     once_and_without_a_storm(&world.settled()?, SERVERS)
@@ -58,13 +58,13 @@ fn the_store_is_away_for_a_while() -> Result<()> {
 #[test]
 fn the_store_goes_in_the_middle_of_a_burst() -> Result<()> {
     let mut world = World::start("etcd-burst")?;
-    let _operator = Operator::start(&world.environment, "etcd-burst")?;
+    let _operator = Operator::start(&world.own.environment, "etcd-burst")?;
     let burst = world.apply_meanwhile(BURST);
     let made = begun(&world)?;
-    world.cluster.kill(Component::Etcd)?;
+    world.own.servers.kill(Component::Etcd)?;
     ensure!(made < BURST, "the burst was over: {made} of {BURST}");
     sleep(Duration::from_secs(10));
-    world.cluster.restart(Component::Etcd)?;
+    world.own.servers.restart(Component::Etcd)?;
     ensure!(burst.join().is_ok(), "the burst panicked");
     the_rest_is_taken(&world)?;
     // The simulated kubelet forgets a pod whose status it could not write, until the pod changes.
@@ -90,7 +90,7 @@ fn an_api_server_that_has_too_much_to_do_is_asked_again_later() -> Result<()> {
     let folder = tempfile::tempdir()?;
     // Administrators are never too many.
     let config = kubeconfig(&world, folder.path())?;
-    let _operator = Operator::start_as(&world.environment, "too-many", &config)?;
+    let _operator = Operator::start_as(&world.own.environment, "too-many", &config)?;
     world.apply(SERVERS)?;
     world.converged(SERVERS)?;
     let mut requests = world.settled()?;

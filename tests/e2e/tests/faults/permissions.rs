@@ -62,7 +62,7 @@ fn toolhive_4195_a_missing_permission_is_told_and_stops_nothing_else() -> Result
     let role = without(&world, "policy", "poddisruptionbudgets")?;
     let folder = tempfile::tempdir()?;
     let config = kubeconfig(&world, folder.path())?;
-    let _operator = Operator::start_as(&world.environment, "permissions", &config)?;
+    let _operator = Operator::start_as(&world.own.environment, "permissions", &config)?;
     world.apply(1)?;
     eventually("the Deployment is ready", RECOVERY, || {
         ensure!(world.condition("DeploymentReady")?["status"] == "True");
@@ -91,7 +91,11 @@ fn a_permission_that_goes_and_comes_back_needs_no_restart() -> Result<()> {
     let world = World::start("permission-back")?;
     let folder = tempfile::tempdir()?;
     let proxy = Proxy::start(&kubeconfig(&world, folder.path())?, folder.path())?;
-    let _operator = Operator::start_as(&world.environment, "permission-back", proxy.kubeconfig())?;
+    let _operator = Operator::start_as(
+        &world.own.environment,
+        "permission-back",
+        proxy.kubeconfig(),
+    )?;
     world.apply(1)?;
     world.converged(1)?;
 
@@ -127,7 +131,7 @@ fn without_the_permission_to_read_secrets_no_pod_is_replaced_and_it_is_told() ->
     let world = World::start("secrets-forbidden")?;
     let folder = tempfile::tempdir()?;
     let config = kubeconfig(&world, folder.path())?;
-    let mut operator = Operator::start_as(&world.environment, "secrets-readable", &config)?;
+    let mut operator = Operator::start_as(&world.own.environment, "secrets-readable", &config)?;
     secret(&world, "first")?;
     let env = json!([{ "name": "TOKEN", "valueFrom": { "secretKeyRef": { "name": "token", "key": "token" } } }]);
     world.apply_with(0..1, &json!({ "env": env }))?;
@@ -139,7 +143,7 @@ fn without_the_permission_to_read_secrets_no_pod_is_replaced_and_it_is_told() ->
     operator.kill();
 
     let role = without(&world, "", "secrets")?;
-    let _operator = Operator::start_as(&world.environment, "secrets-forbidden", &config)?;
+    let _operator = Operator::start_as(&world.own.environment, "secrets-forbidden", &config)?;
     eventually("it is told", RECOVERY, || {
         let ready = world.condition("Ready")?;
         let message = ready["message"].as_str().unwrap_or_default();
@@ -178,7 +182,7 @@ fn without_the_permission_to_write_events_everything_else_works_and_it_is_told_o
     let role = without(&world, "events.k8s.io", "events")?;
     let folder = tempfile::tempdir()?;
     let config = kubeconfig(&world, folder.path())?;
-    let operator = Operator::start_as(&world.environment, "events-forbidden", &config)?;
+    let operator = Operator::start_as(&world.own.environment, "events-forbidden", &config)?;
     let logged = |words: &str| -> Result<Vec<String>> {
         let log = fs::read_to_string(operator.log())?;
         let lines = log.lines().filter(|line| line.contains(words));
@@ -224,13 +228,13 @@ fn without_the_permission_to_read_namespaces_the_operator_ends_with_a_sentence()
     let folder = tempfile::tempdir()?;
     let config = kubeconfig(&world, folder.path())?;
     let run = || {
-        let mut command = Command::new(&world.environment.artifacts.operator);
+        let mut command = Command::new(&world.own.environment.artifacts.operator);
         command
             .arg("run")
             .arg("--builtin-plugins")
-            .arg(&world.environment.artifacts.plugins)
+            .arg(&world.own.environment.artifacts.plugins)
             .arg("--cache-dir")
-            .arg(world.environment.logs.join("components"))
+            .arg(world.own.environment.logs.join("components"))
             .args([
                 "--webhook-bind",
                 "127.0.0.1:0",

@@ -16,7 +16,7 @@ const SERVERS: usize = 50;
 #[test]
 fn nothing_is_written_where_nothing_changes_nor_after_a_restart() -> Result<()> {
     let mut world = World::start("quiet")?;
-    let mut operator = Operator::start(&world.environment, "quiet")?;
+    let mut operator = Operator::start(&world.own.environment, "quiet")?;
     world.apply(SERVERS)?;
     world.converged(SERVERS)?;
     ensure!(
@@ -25,7 +25,7 @@ fn nothing_is_written_where_nothing_changes_nor_after_a_restart() -> Result<()> 
     );
     nothing_is_written(&mut world, "in quiet")?;
     operator.kill();
-    let _operator = Operator::start(&world.environment, "quiet-again")?;
+    let _operator = Operator::start(&world.own.environment, "quiet-again")?;
     nothing_is_written(&mut world, "after a restart")
 }
 
@@ -40,7 +40,7 @@ fn nothing_is_written_for_a_server_with_everything() -> Result<()> {
         world.kubectl().run(&apply)?;
     }
     world.gateway()?;
-    let mut operator = Operator::start(&world.environment, "quiet-everything")?;
+    let mut operator = Operator::start(&world.own.environment, "quiet-everything")?;
     world.apply_with(
         0..1,
         &json!({
@@ -81,13 +81,13 @@ fn nothing_is_written_for_a_server_with_everything() -> Result<()> {
     world.settled()?;
     nothing_is_written(&mut world, "in quiet")?;
     operator.kill();
-    let _operator = Operator::start(&world.environment, "quiet-everything-again")?;
+    let _operator = Operator::start(&world.own.environment, "quiet-everything-again")?;
     nothing_is_written(&mut world, "after a restart")
 }
 
 fn nothing_is_written(world: &mut World, when: &str) -> Result<()> {
     sleep(Duration::from_secs(15));
-    let requests = world.audit.requests()?;
+    let requests = world.own.audit.requests()?;
     // In these tests the operator listens elsewhere each time: that must be written.
     let must = |request: &&Request| request.resource.ends_with("webhookconfigurations");
     let writes: Vec<&Request> = requests

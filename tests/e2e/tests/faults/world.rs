@@ -1,64 +1,37 @@
 //! A control plane of a test's own.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use mcp_cluster::{Cache, ControlPlane, ControlPlaneOptions, Kubectl};
-use mcp_e2e::{AuditLog, Environment, Request, eventually, install_definitions, install_plugins};
+use mcp_cluster::Kubectl;
+use mcp_e2e::{OwnCluster, Request, eventually};
 use serde_json::{Value, json};
 
 /// Long: several servers have to come back after a fault, on a machine that may be busy.
 pub(crate) const RECOVERY: Duration = Duration::from_mins(3);
 
-const NAMESPACE: &str = "servers";
+const NAMESPACE: &str = OwnCluster::NAMESPACE;
 
 /// A control plane that one test may break.
 pub(crate) struct World {
-    pub(crate) cluster: ControlPlane,
-    pub(crate) environment: Environment,
-    pub(crate) audit: AuditLog,
-    _turn: MutexGuard<'static, ()>,
+    pub(crate) own: OwnCluster,
 }
 
 impl World {
-    /// Starts one, with everything installed but without an operator. One test at a time: each needs the machine.
+    /// Starts one, with everything installed but without an operator.
     pub(crate) fn start(name: &str) -> Result<Self> {
         Self::start_with(name, &[])
     }
 
     /// The same, with more arguments for the API server.
     pub(crate) fn start_with(name: &str, api_server_args: &[&str]) -> Result<Self> {
-        static TURN: Mutex<()> = Mutex::new(());
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let options = ControlPlaneOptions {
-            name: format!("test-{name}"),
-            audit: true,
-            api_server_args: api_server_args.iter().map(ToString::to_string).collect(),
-        };
-        let cluster = ControlPlane::start(&Cache::open()?, options)?;
-        install_definitions(cluster.kubectl())?;
-        install_plugins(cluster.kubectl())?;
-        // The second is where the registrar writes to.
-        for namespace in [NAMESPACE, "litellm"] {
-            cluster.kubectl().run(&["create", "namespace", namespace])?;
-        }
-        let environment = Environment {
-            kubectl: cluster.kubectl().clone(),
-            ..Environment::open()?
-        };
-        let audit = AuditLog::new(&cluster.audit_log().context("no audit log")?);
-        Ok(Self {
-            cluster,
-            environment,
-            audit,
-            _turn: turn,
-        })
+        let own = OwnCluster::start(name, api_server_args)?;
+        Ok(Self { own })
     }
 
     pub(crate) fn kubectl(&self) -> &Kubectl {
-        &self.environment.kubectl
+        self.own.kubectl()
     }
 
     /// Applies servers `s-0`, `s-1`, ...
@@ -149,7 +122,7 @@ impl World {
 
     /// Waits until the operator has nothing more to ask, and gives what it asked for before that.
     pub(crate) fn settled(&mut self) -> Result<Vec<Request>> {
-        self.audit.settled(|_| true)
+        self.own.audit.settled(|_| true)
     }
 }
 

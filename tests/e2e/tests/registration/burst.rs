@@ -11,19 +11,19 @@ const SERVERS: usize = 150;
 #[test]
 fn a_burst_is_one_write_and_one_rollout() -> Result<()> {
     let mut world = World::start("burst")?;
-    let _operator = Operator::start_as_shipped(&world.environment, "burst")?;
+    let _operator = Operator::start_as_shipped(&world.own.environment, "burst")?;
     // What the file begins with is written before.
     mcp_e2e::eventually("LiteLLM can start", crate::world::SOON, || {
         ensure!(world.file()? == "{}\n");
         Ok(())
     })?;
-    world.audit.requests()?;
+    world.own.audit.requests()?;
     let names: Vec<String> = (0..SERVERS).map(|number| format!("s-{number}")).collect();
     world.apply_servers(&names)?;
     for name in &names {
         world.registered(name, "Registered")?;
     }
-    let requests = world.audit.requests()?;
+    let requests = world.own.audit.requests()?;
     let writes = |resource: &str, object: &str| {
         let is = |request: &&Request| {
             request.is_write() && request.resource == resource && request.object == object

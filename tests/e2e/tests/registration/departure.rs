@@ -39,7 +39,7 @@ fn mentions(world: &World, word: &str) -> Result<Vec<String>> {
 #[test]
 fn what_is_deleted_while_nobody_looks_leaves_nothing_in_any_namespace() -> Result<()> {
     let world = World::start("departure")?;
-    let mut operator = Operator::start(&world.environment, "departure")?;
+    let mut operator = Operator::start(&world.own.environment, "departure")?;
     world.apply_servers(&["stays".to_owned(), "goeszzz".to_owned()])?;
     for name in ["stays", "goeszzz"] {
         world.registered(name, "Registered")?;
@@ -66,7 +66,7 @@ fn what_is_deleted_while_nobody_looks_leaves_nothing_in_any_namespace() -> Resul
         NAMESPACE,
         "--timeout=30s",
     ])?;
-    let _operator = Operator::start(&world.environment, "departure-again")?;
+    let _operator = Operator::start(&world.own.environment, "departure-again")?;
     eventually("nothing is left", SOON, || {
         let left = mentions(&world, "goeszzz")?;
         ensure!(left.is_empty(), "{left:?}");
@@ -79,7 +79,7 @@ fn what_is_deleted_while_nobody_looks_leaves_nothing_in_any_namespace() -> Resul
 #[test]
 fn what_goes_with_its_namespace_leaves_nothing_elsewhere() -> Result<()> {
     let world = World::start("departure-namespace")?;
-    let _operator = Operator::start(&world.environment, "departure-namespace")?;
+    let _operator = Operator::start(&world.own.environment, "departure-namespace")?;
     world.apply_servers(&["goeszzz".to_owned()])?;
     world.registered("goeszzz", "Registered")?;
     world

@@ -63,7 +63,8 @@ fn a_server_that_comes_and_goes_leaves_once_and_comes_back_when_it_stays() -> Re
         "15",
     ];
     let kubeconfig = world.kubectl().kubeconfig().to_owned();
-    let _operator = Operator::start_with(&world.environment, "flapping", &kubeconfig, &options)?;
+    let _operator =
+        Operator::start_with(&world.own.environment, "flapping", &kubeconfig, &options)?;
     world.apply_servers(&["a".to_owned()])?;
     world.registered("a", "Registered")?;
     let known = || Ok::<_, anyhow::Error>(world.file()?.contains("servers_a:"));

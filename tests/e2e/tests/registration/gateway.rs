@@ -86,7 +86,7 @@ fn sent_after(litellm: &LiteLlm, since: Instant) -> Vec<Asked> {
 #[test]
 fn who_asks_to_be_left_alone_is_left_alone_and_keeps_no_swap_waiting() -> Result<()> {
     let (world, litellm) = start("gateway-busy")?;
-    let _operator = Operator::start(&world.environment, "gateway-busy")?;
+    let _operator = Operator::start(&world.own.environment, "gateway-busy")?;
     world.registrar_is("api", "True", "InForce")?;
     let (tell, told) = std::sync::mpsc::channel();
     let mut posts = 0;
@@ -135,7 +135,7 @@ fn who_asks_to_be_left_alone_is_left_alone_and_keeps_no_swap_waiting() -> Result
 #[test]
 fn one_server_that_fails_delays_no_other() -> Result<()> {
     let (world, litellm) = start("gateway-poison")?;
-    let _operator = Operator::start(&world.environment, "gateway-poison")?;
+    let _operator = Operator::start(&world.own.environment, "gateway-poison")?;
     world.apply_servers(&["old".to_owned()])?;
     world.registered("old", "Registered")?;
     litellm.fail(
@@ -181,7 +181,7 @@ fn one_server_that_fails_delays_no_other() -> Result<()> {
 #[test]
 fn a_key_that_is_refused_stops_a_wave_and_a_new_one_goes_on() -> Result<()> {
     let (world, litellm) = start("gateway-key")?;
-    let _operator = Operator::start(&world.environment, "gateway-key")?;
+    let _operator = Operator::start(&world.own.environment, "gateway-key")?;
     world.registrar_is("api", "True", "InForce")?;
     let mut posts = 0;
     litellm.fail(move |asked| {
@@ -208,8 +208,12 @@ fn a_key_that_is_refused_stops_a_wave_and_a_new_one_goes_on() -> Result<()> {
 fn a_condition_says_what_litellm_knows_now() -> Result<()> {
     let (world, litellm) = start("gateway-truth")?;
     let kubeconfig = world.kubectl().kubeconfig().to_owned();
-    let _operator =
-        Operator::start_with(&world.environment, "gateway-truth", &kubeconfig, &ATTENTIVE)?;
+    let _operator = Operator::start_with(
+        &world.own.environment,
+        "gateway-truth",
+        &kubeconfig,
+        &ATTENTIVE,
+    )?;
     let all = names(2);
     world.apply_servers(&all)?;
     for name in &all {

@@ -18,18 +18,9 @@ fn of_a_config_map_of_others_only_the_key_is_touched() -> Result<()> {
         "data": { "config.yaml": "include: [mcp.yaml]\n" },
     });
     world.kubectl().apply(&theirs.to_string())?;
-    let patch =
-        json!({ "spec": { "settings": { "configMap": "litellm-config", "key": "mcp.yaml" } } })
-            .to_string();
-    world.kubectl().run(&[
-        "patch",
-        "mcpplugin",
-        "litellm-configmap",
-        "--type=merge",
-        "--patch",
-        &patch,
-    ])?;
-    let _operator = Operator::start(&world.environment, "sharing")?;
+    let place = json!({ "configMap": "litellm-config", "key": "mcp.yaml" });
+    world.change_plugin("litellm-configmap", &json!({ "settings": place }))?;
+    let _operator = Operator::start(&world.own.environment, "sharing")?;
     world.apply_servers(&["a".into()])?;
     world.registered("a", "Registered")?;
     let key = |key: &str| world.key("litellm", "litellm-config", key);

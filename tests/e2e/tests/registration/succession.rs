@@ -48,7 +48,7 @@ fn file_only(world: &World) -> Result<()> {
 #[test]
 fn a_strategy_of_ones_own_takes_over_and_back_and_nothing_is_left_behind() -> Result<()> {
     let mut world = World::start("succession")?;
-    let _operator = Operator::start(&world.environment, "succession")?;
+    let _operator = Operator::start(&world.own.environment, "succession")?;
     world.apply_servers(&names())?;
     file_only(&world)?;
     world.registrar_is("litellm-configmap", "True", "InForce")?;
@@ -79,12 +79,12 @@ fn a_strategy_of_ones_own_takes_over_and_back_and_nothing_is_left_behind() -> Re
 
     // And again changes nothing.
     let before = world.rollouts()?;
-    world.audit.settled(|_| true)?;
+    world.own.audit.settled(|_| true)?;
     holds_for("quiet", Duration::from_secs(5), || {
         ensure!(world.rollouts()? == before);
         Ok(())
     })?;
-    let requests = world.audit.requests()?;
+    let requests = world.own.audit.requests()?;
     let writes: Vec<_> = requests
         .iter()
         .filter(|request| request.is_write())
@@ -97,34 +97,19 @@ fn a_strategy_of_ones_own_takes_over_and_back_and_nothing_is_left_behind() -> Re
 #[test]
 fn a_swap_while_the_operator_was_down_leaves_nothing_behind() -> Result<()> {
     let world = World::start("succession-down")?;
-    let mut operator = Operator::start(&world.environment, "succession-down")?;
+    let mut operator = Operator::start(&world.own.environment, "succession-down")?;
     world.apply_servers(&names())?;
     file_only(&world)?;
     operator.kill();
-    let mut patch = world.own_registrar()?;
-    patch["source"]["builtin"] = Value::Null;
-    let patch = json!({ "spec": patch }).to_string();
-    world.kubectl().run(&[
-        "patch",
-        "mcpplugin",
-        "litellm-configmap",
-        "--type=merge",
-        "--patch",
-        &patch,
-    ])?;
-    let mut operator = Operator::start(&world.environment, "succession-again")?;
+    let mut own = world.own_registrar()?;
+    own["source"]["builtin"] = Value::Null;
+    world.change_plugin("litellm-configmap", &own)?;
+    let mut operator = Operator::start(&world.own.environment, "succession-again")?;
     own_list_only(&world)?;
 
     // Killed again, in the middle of the way back.
-    let back = json!({ "spec": { "source": { "builtin": "litellm-configmap", "configMap": null }, "settings": null } });
-    world.kubectl().run(&[
-        "patch",
-        "mcpplugin",
-        "litellm-configmap",
-        "--type=merge",
-        "--patch",
-        &back.to_string(),
-    ])?;
+    let back = json!({ "source": { "builtin": "litellm-configmap", "configMap": null }, "settings": null });
+    world.change_plugin("litellm-configmap", &back)?;
     eventually("the way back has begun", SOON, || {
         let record = world.key(
             "mcp-operator-system",
@@ -138,14 +123,14 @@ fn a_swap_while_the_operator_was_down_leaves_nothing_behind() -> Result<()> {
         Ok(())
     })?;
     operator.kill();
-    let _operator = Operator::start(&world.environment, "succession-at-last")?;
+    let _operator = Operator::start(&world.own.environment, "succession-at-last")?;
     file_only(&world)
 }
 
 #[test]
 fn nobody_takes_over_who_could_not_register() -> Result<()> {
     let world = World::start("succession-waits")?;
-    let _operator = Operator::start(&world.environment, "succession-waits")?;
+    let _operator = Operator::start(&world.own.environment, "succession-waits")?;
     world.apply_servers(&names())?;
     file_only(&world)?;
     let overlay = repository().join("deploy/overlays/litellm-admin-api");
@@ -212,18 +197,11 @@ fn nobody_takes_over_who_could_not_register() -> Result<()> {
 #[test]
 fn a_file_that_moves_leaves_its_old_place_empty() -> Result<()> {
     let world = World::start("succession-moves")?;
-    let _operator = Operator::start(&world.environment, "succession-moves")?;
+    let _operator = Operator::start(&world.own.environment, "succession-moves")?;
     world.apply_servers(&names())?;
     file_only(&world)?;
-    let patch = json!({ "spec": { "settings": { "configMap": "elsewhere" } } }).to_string();
-    world.kubectl().run(&[
-        "patch",
-        "mcpplugin",
-        "litellm-configmap",
-        "--type=merge",
-        "--patch",
-        &patch,
-    ])?;
+    let elsewhere = json!({ "settings": { "configMap": "elsewhere" } });
+    world.change_plugin("litellm-configmap", &elsewhere)?;
     eventually("the new file is written", SOON, || {
         let file = world.key("litellm", "elsewhere", "mcp_servers.yaml")?;
         ensure!(
@@ -244,11 +222,12 @@ fn a_file_that_moves_leaves_its_old_place_empty() -> Result<()> {
 #[test]
 fn a_registrar_that_fails_keeps_nobody_from_registering() -> Result<()> {
     let world = World::start("succession-fails")?;
-    let mut operator = Operator::start(&world.environment, "succession-fails")?;
+    let mut operator = Operator::start(&world.own.environment, "succession-fails")?;
     world.apply_servers(&names())?;
     file_only(&world)?;
     let before = world.rollouts()?;
     let file = world
+        .own
         .environment
         .artifacts
         .fixtures
@@ -277,16 +256,7 @@ fn a_registrar_that_fails_keeps_nobody_from_registering() -> Result<()> {
     // A new version of the one in force that traps, also over a restart.
     let mut update = broken("plan");
     update["source"]["builtin"] = Value::Null;
-    let patch = json!({ "spec": update }).to_string();
-    let patch = [
-        "patch",
-        "mcpplugin",
-        "litellm-configmap",
-        "--type=merge",
-        "--patch",
-        &patch,
-    ];
-    world.kubectl().run(&patch)?;
+    world.change_plugin("litellm-configmap", &update)?;
     let message = world.registrar_is("litellm-configmap", "Unknown", "TakingOver")?;
     ensure!(
         message.starts_with("Waits, and what this MCPPlugin was before registers meanwhile: "),
@@ -295,7 +265,7 @@ fn a_registrar_that_fails_keeps_nobody_from_registering() -> Result<()> {
     world.apply_servers(&["e".to_owned()])?;
     world.registered("e", "Registered")?;
     operator.kill();
-    let _operator = Operator::start(&world.environment, "succession-fails-again")?;
+    let _operator = Operator::start(&world.own.environment, "succession-fails-again")?;
     world.apply_servers(&["f".to_owned()])?;
     world.registered("f", "Registered")?;
     // One rollout for each of the four, and none for all that trapped.

@@ -4,18 +4,11 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use mcp_e2e::{Operator, eventually, holds_for};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::gateway::says;
 use crate::litellm::LiteLlm;
 use crate::world::{ATTENTIVE, NAMESPACE, SOON, World, condition};
-
-fn change(world: &World, spec: &Value) -> Result<()> {
-    let patch = json!({ "spec": spec }).to_string();
-    let kind = ["patch", "mcpplugin", "litellm-configmap", "--type=merge"];
-    let patch = [&kind[..], &["--patch", &patch]].concat();
-    world.kubectl().run(&patch).map(drop)
-}
 
 /// Waits until a server is registered, with this for a message.
 fn is_registered(world: &World, server: &str) -> Result<()> {
@@ -32,7 +25,8 @@ fn what_litellm_said_is_no_longer_claimed_when_it_is_no_longer_asked() -> Result
     let world = World::start("verify")?;
     let litellm = LiteLlm::start()?;
     let kubeconfig = world.kubectl().kubeconfig().to_owned();
-    let _operator = Operator::start_with(&world.environment, "verify", &kubeconfig, &ATTENTIVE)?;
+    let _operator =
+        Operator::start_with(&world.own.environment, "verify", &kubeconfig, &ATTENTIVE)?;
     world.apply_servers(&["a".to_owned(), "b".to_owned()])?;
     for server in ["a", "b"] {
         is_registered(&world, server)?;
@@ -43,8 +37,8 @@ fn what_litellm_said_is_no_longer_claimed_when_it_is_no_longer_asked() -> Result
     litellm.list_from_file("a");
     let connection = json!({ "name": "litellm", "baseUrl": litellm.url() });
     let settings = json!({ "verify": { "connection": "litellm" } });
-    change(
-        &world,
+    world.change_plugin(
+        "litellm-configmap",
         &json!({ "settings": settings, "connections": [connection] }),
     )?;
     says(&world, "b", "Unknown", "NotListed")?;
@@ -53,8 +47,8 @@ fn what_litellm_said_is_no_longer_claimed_when_it_is_no_longer_asked() -> Result
     says(&world, "a", "Unknown", "NotListed")?;
 
     // What nobody asks for is not known: the file and the rollout are, as before.
-    change(
-        &world,
+    world.change_plugin(
+        "litellm-configmap",
         &json!({ "settings": { "verify": null }, "connections": null }),
     )?;
     for server in ["a", "b"] {

@@ -1,17 +1,16 @@
 //! A control plane with a simulated LiteLLM.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
-use mcp_cluster::{Cache, ControlPlane, ControlPlaneOptions, Kubectl};
-use mcp_e2e::{AuditLog, Environment, eventually, install_definitions, install_plugins};
+use anyhow::{Result, ensure};
+use mcp_cluster::Kubectl;
+use mcp_e2e::{OwnCluster, eventually};
 use serde_json::{Value, json};
 
 /// Several rollouts of simulated pods, on a machine that may be busy.
 pub(crate) const SOON: Duration = Duration::from_mins(2);
 /// Namespace of the MCPServers.
-pub(crate) const NAMESPACE: &str = "servers";
+pub(crate) const NAMESPACE: &str = OwnCluster::NAMESPACE;
 
 /// An operator that asks LiteLLM every second how things stand.
 pub(crate) const ATTENTIVE: [&str; 4] = [
@@ -23,44 +22,19 @@ pub(crate) const ATTENTIVE: [&str; 4] = [
 
 /// A control plane of a test's own.
 pub(crate) struct World {
-    pub(crate) environment: Environment,
-    pub(crate) audit: AuditLog,
-    _cluster: ControlPlane,
-    _turn: MutexGuard<'static, ()>,
+    pub(crate) own: OwnCluster,
 }
 
 impl World {
-    /// Starts one, with everything installed but without an operator. One test at a time: each needs the machine.
+    /// Starts one, with everything installed but without an operator.
     pub(crate) fn start(name: &str) -> Result<Self> {
-        static TURN: Mutex<()> = Mutex::new(());
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let options = ControlPlaneOptions {
-            name: format!("test-{name}"),
-            audit: true,
-            ..ControlPlaneOptions::default()
-        };
-        let cluster = ControlPlane::start(&Cache::open()?, options)?;
-        install_definitions(cluster.kubectl())?;
-        install_plugins(cluster.kubectl())?;
-        for namespace in [NAMESPACE, "litellm"] {
-            cluster.kubectl().run(&["create", "namespace", namespace])?;
-        }
-        let environment = Environment {
-            kubectl: cluster.kubectl().clone(),
-            ..Environment::open()?
-        };
-        let world = Self {
-            audit: AuditLog::new(&cluster.audit_log().context("no audit log")?),
-            environment,
-            _cluster: cluster,
-            _turn: turn,
-        };
-        world.kubectl().apply(&litellm().to_string())?;
-        Ok(world)
+        let own = OwnCluster::start(name, &[])?;
+        own.kubectl().apply(&litellm().to_string())?;
+        Ok(Self { own })
     }
 
     pub(crate) fn kubectl(&self) -> &Kubectl {
-        &self.environment.kubectl
+        self.own.kubectl()
     }
 
     /// Applies servers of these names.
@@ -78,9 +52,23 @@ impl World {
         self.kubectl().apply(&plugin.to_string()).map(drop)
     }
 
+    /// Changes an MCPPlugin's specification, as `kubectl patch` does.
+    pub(crate) fn change_plugin(&self, name: &str, spec: &Value) -> Result<()> {
+        let patch = json!({ "spec": spec }).to_string();
+        let kind = ["patch", "mcpplugin", name, "--type=merge", "--patch"];
+        self.kubectl()
+            .run(&[&kind[..], &[patch.as_str()]].concat())
+            .map(drop)
+    }
+
     /// The registrar of somebody's own, in a ConfigMap; its source and settings.
     pub(crate) fn own_registrar(&self) -> Result<Value> {
-        let file = self.environment.artifacts.plugins.join("plain_list.wasm");
+        let file = self
+            .own
+            .environment
+            .artifacts
+            .plugins
+            .join("plain_list.wasm");
         let from = format!("--from-file=plugin.wasm={}", file.display());
         self.kubectl().run(&[
             "create",
