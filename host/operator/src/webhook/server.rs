@@ -111,7 +111,7 @@ async fn after(shutdown: &CancellationToken, pause: Duration) {
 mod tests {
     use axum::routing::get;
     use jiff::Timestamp;
-    use tokio::time::Instant;
+    use tokio::sync::Notify;
 
     use super::*;
     use crate::webhook::{certificate, identity};
@@ -125,13 +125,16 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
-        let slow = Router::new().route(
-            "/",
-            get(|| async {
-                sleep(Duration::from_millis(500)).await;
+        let (begun, released) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let handler = {
+            let (begun, released) = (begun.clone(), released.clone());
+            || async move {
+                begun.notify_one();
+                released.notified().await;
                 "answered"
-            }),
-        );
+            }
+        };
+        let slow = Router::new().route("/", get(handler));
         let serving = tokio::spawn(serve(listener, tls, slow, shutdown.clone()));
         let _pending_handshake = TcpStream::connect(address).await.unwrap();
         let client = reqwest::Client::builder()
@@ -144,12 +147,19 @@ mod tests {
             let (client, url) = (client.clone(), url.clone());
             async move { client.get(url).send().await?.text().await }
         });
-        sleep(Duration::from_millis(250)).await;
-        let began = Instant::now();
+        begun.notified().await;
         shutdown.cancel();
+        // Nobody new is accepted while what is going on ends.
+        while TcpStream::connect(address).await.is_ok() {
+            sleep(Duration::from_millis(10)).await;
+        }
+        released.notify_one();
         assert_eq!(asked.await.unwrap().unwrap(), "answered");
-        serving.await.unwrap().unwrap();
-        assert!(began.elapsed() < Duration::from_secs(5));
+        timeout(PATIENCE / 2, serving)
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
         assert!(client.get(url).send().await.is_err(), "nobody listens");
     }
 }
