@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -10,11 +11,14 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal};
 
 use crate::interrupt::check_interrupted;
 
 /// How many lines of a log an error shows.
 const TAIL: usize = 20;
+/// How often is looked whether a program has ended.
+const POLL: Duration = Duration::from_millis(50);
 
 /// Runs a program to its end and returns its standard output.
 ///
@@ -81,7 +85,37 @@ pub fn run_logged(command: &mut Command, log: &Path) -> Result<()> {
             let _ = child.wait();
             return Err(stop);
         }
-        thread::sleep(Duration::from_millis(50));
+        thread::sleep(POLL);
+    }
+}
+
+/// Runs a program to its end with its output where ours goes. A signal to stop ends it, with everything that it started:
+/// Ctrl-C reaches all of a terminal's programs, but `kill` only one.
+///
+/// # Errors
+/// When it cannot be started or fails, or a signal to stop has come.
+pub fn run_attended(command: &mut Command) -> Result<()> {
+    let mut child = command
+        .stdin(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .with_context(|| format!("cannot run `{}`", shown(command)))?;
+    loop {
+        if let Some(status) = child
+            .try_wait()
+            .with_context(|| format!("cannot wait for `{}`", shown(command)))?
+        {
+            if status.success() {
+                return Ok(());
+            }
+            bail!("`{}` failed ({status})", shown(command));
+        }
+        if let Err(stop) = check_interrupted() {
+            terminate_group(&child)?;
+            let _ = child.wait();
+            return Err(stop);
+        }
+        thread::sleep(POLL);
     }
 }
 
@@ -167,10 +201,20 @@ pub fn process_runs(pid: i32) -> bool {
 /// # Errors
 /// When it may not be asked. One that has stopped already is fine.
 pub fn terminate(pid: i32) -> Result<()> {
-    let Some(pid) = rustix::process::Pid::from_raw(pid) else {
+    ask_to_stop(pid, rustix::process::kill_process)
+}
+
+/// Asks all processes of a child's own group to stop.
+fn terminate_group(child: &Child) -> Result<()> {
+    let group = i32::try_from(child.id()).context("no process number")?;
+    ask_to_stop(group, rustix::process::kill_process_group)
+}
+
+fn ask_to_stop(pid: i32, kill: fn(Pid, Signal) -> rustix::io::Result<()>) -> Result<()> {
+    let Some(pid) = Pid::from_raw(pid) else {
         bail!("{pid} is no process number")
     };
-    match rustix::process::kill_process(pid, rustix::process::Signal::TERM) {
+    match kill(pid, Signal::TERM) {
         Err(rustix::io::Errno::SRCH) | Ok(()) => Ok(()),
         Err(error) => Err(error).context("cannot stop the process"),
     }

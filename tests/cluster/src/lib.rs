@@ -30,7 +30,7 @@ mod tools;
 
 pub use cache::{CACHE_VARIABLE, Cache, Lock, content_key, repository};
 pub use cluster::{Cluster, Existing};
-pub use command::{capture, find_program, process_runs, run_logged, terminate};
+pub use command::{capture, find_program, process_runs, run_attended, run_logged, terminate};
 pub use components::Component;
 pub use control_plane::{ControlPlane, ControlPlaneOptions};
 pub use definitions::Definitions;

@@ -2,9 +2,10 @@
 
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use mcp_cluster::{
     Cache, Kubectl, control_plane_tools, ensure_rust_targets, handle_signals, repository,
+    run_attended,
 };
 use mcp_e2e::{Artifacts, Environment};
 
@@ -58,7 +59,5 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         _ => &mut command,
     };
     environment.tell(&mut command);
-    let status = command.status().context("cannot run cargo")?;
-    ensure!(status.success(), "`cargo bench` failed ({status})");
-    Ok(())
+    run_attended(&mut command)
 }

@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use mcp_cluster::{
     Cache, ControlPlane, ControlPlaneOptions, LiteLlm, RealNode, control_plane_tools,
     ensure_node_possible, ensure_prerequisites, ensure_rust_targets, handle_signals, node_tools,
-    repository,
+    repository, run_attended,
 };
 use mcp_e2e::{Artifacts, Environment, install_definitions, install_into_node, install_plugins};
 
@@ -141,9 +141,5 @@ fn cargo(folder: &str, args: &[&str], prepare: impl FnOnce(&mut Command)) -> Res
     // An error says where it comes from by itself.
     command.env("RUST_BACKTRACE", "0");
     prepare(&mut command);
-    let status = command.status().context("cannot run cargo")?;
-    if !status.success() {
-        bail!("`cargo {}` failed ({status})", args.join(" "));
-    }
-    Ok(())
+    run_attended(&mut command)
 }
