@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::OnceLock;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
@@ -25,12 +25,10 @@ const POLL: Duration = Duration::from_millis(50);
 /// # Errors
 /// When it cannot be started or fails; then with the end of its standard error.
 pub fn capture(command: &mut Command) -> Result<String> {
-    let output = command.stdin(Stdio::null()).output().with_context(|| {
-        format!(
-            "cannot run `{}`: is it installed and on PATH?",
-            shown(command)
-        )
-    })?;
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| not_run(command))?;
     checked(command, output)
 }
 
@@ -58,57 +56,39 @@ pub fn run_logged(command: &mut Command, log: &Path) -> Result<()> {
     let errors = file
         .try_clone()
         .with_context(|| format!("cannot share {}", log.display()))?;
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(file)
-        .stderr(errors)
-        .spawn()
-        .with_context(|| {
-            format!(
-                "cannot run `{}`: is it installed and on PATH?",
-                shown(command)
-            )
-        })?;
-    loop {
-        if let Some(status) = child
-            .try_wait()
-            .with_context(|| format!("cannot wait for `{}`", shown(command)))?
-        {
-            if status.success() {
-                return Ok(());
-            }
-            bail!("`{}` failed ({status}); {}", shown(command), log_tail(log));
-        }
-        if let Err(stop) = check_interrupted() {
-            // It may have ended by itself just now.
-            let _ = child.kill();
-            let _ = child.wait();
-            return Err(stop);
-        }
-        thread::sleep(POLL);
+    let status = to_its_end(command.stdout(file).stderr(errors))?;
+    if !status.success() {
+        bail!("`{}` failed ({status}); {}", shown(command), log_tail(log));
     }
+    Ok(())
 }
 
-/// Runs a program to its end with its output where ours goes. A signal to stop ends it, with everything that it started:
-/// Ctrl-C reaches all of a terminal's programs, but `kill` only one.
+/// Runs a program to its end with its output where ours goes; Ctrl-C ends it.
 ///
 /// # Errors
 /// When it cannot be started or fails, or a signal to stop has come.
 pub fn run_attended(command: &mut Command) -> Result<()> {
+    let status = to_its_end(command)?;
+    if !status.success() {
+        bail!("`{}` failed ({status})", shown(command));
+    }
+    Ok(())
+}
+
+/// Waits until a program has ended. A signal to stop ends it, with everything that it started: Ctrl-C reaches all of a
+/// terminal's programs, but `kill` only one.
+fn to_its_end(command: &mut Command) -> Result<ExitStatus> {
     let mut child = command
         .stdin(Stdio::null())
         .process_group(0)
         .spawn()
-        .with_context(|| format!("cannot run `{}`", shown(command)))?;
+        .with_context(|| not_run(command))?;
     loop {
         if let Some(status) = child
             .try_wait()
             .with_context(|| format!("cannot wait for `{}`", shown(command)))?
         {
-            if status.success() {
-                return Ok(());
-            }
-            bail!("`{}` failed ({status})", shown(command));
+            return Ok(status);
         }
         if let Err(stop) = check_interrupted() {
             terminate_group(&child)?;
@@ -117,6 +97,13 @@ pub fn run_attended(command: &mut Command) -> Result<()> {
         }
         thread::sleep(POLL);
     }
+}
+
+fn not_run(command: &Command) -> String {
+    format!(
+        "cannot run `{}`: is it installed and on PATH?",
+        shown(command)
+    )
 }
 
 /// Starts a program that is killed when this one dies, whatever it dies of.
