@@ -38,6 +38,11 @@ impl Request {
     pub fn is_write(&self) -> bool {
         WRITES.contains(&self.verb.as_str())
     }
+
+    /// Whether it is about where the webhook is: beside a cluster that is another address for each operator.
+    pub fn is_about_webhook(&self) -> bool {
+        self.resource.ends_with("webhookconfigurations")
+    }
 }
 
 /// Reads on in an audit log.

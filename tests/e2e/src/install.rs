@@ -1,6 +1,6 @@
 //! Installs the operator's manifests.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use mcp_cluster::{Kubectl, RealNode, repository};
@@ -23,6 +23,17 @@ pub fn install_definitions(kubectl: &Kubectl) -> Result<()> {
             "crd/mcpservers.mcp.litellm.ai",
             "crd/mcpplugins.mcp.litellm.ai",
         ])
+        .map(drop)
+}
+
+/// A definition of somebody else, from its file.
+///
+/// # Errors
+/// When the cluster refuses it.
+pub fn install_definition(kubectl: &Kubectl, file: &Path) -> Result<()> {
+    let file = file.to_string_lossy();
+    kubectl
+        .run(&["apply", "--server-side", "--filename", &file])
         .map(drop)
 }
 

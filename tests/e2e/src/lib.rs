@@ -17,7 +17,7 @@ pub use artifacts::Artifacts;
 pub use audit::{AuditLog, Request, creations};
 pub use clock::Clock;
 pub use environment::Environment;
-pub use install::{install_definitions, install_into_node, install_plugins};
+pub use install::{install_definition, install_definitions, install_into_node, install_plugins};
 pub use operator::Operator;
 pub use own_cluster::OwnCluster;
 pub use proxy::Proxy;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use mcp_cluster::Definitions;
-use mcp_e2e::{Operator, OwnCluster, eventually, holds_for};
+use mcp_e2e::{Operator, OwnCluster, eventually, holds_for, install_definition};
 use serde_json::{Value, json};
 
 use crate::world::{SOON, World};
@@ -23,9 +23,7 @@ impl Site {
     fn start(name: &str) -> Result<Self> {
         let own = OwnCluster::start(name, &[])?;
         let definition = Definitions::fetch()?.service_monitors;
-        let file = definition.to_string_lossy();
-        let install = ["apply", "--server-side", "--filename", &file];
-        own.kubectl().run(&install)?;
+        install_definition(own.kubectl(), &definition)?;
         let servers = World {
             kubectl: own.kubectl().clone(),
             namespace: OwnCluster::NAMESPACE.into(),
@@ -60,14 +58,6 @@ impl Site {
     fn delete_server(&self, name: &str) -> Result<()> {
         let delete = ["delete", "mcpserver", name, "--namespace=servers"];
         self.servers.kubectl.run(&delete).map(drop)
-    }
-
-    /// Any annotation wakes the controller.
-    fn look_again(&self, name: &str, value: &str) -> Result<()> {
-        let annotation = format!("look={value}");
-        let annotate = ["annotate", "mcpserver", name, "--namespace=servers"];
-        let annotate = [&annotate[..], &["--overwrite", &annotation]].concat();
-        self.servers.kubectl.run(&annotate).map(drop)
     }
 
     fn monitor_of(&self, name: &str) -> Result<Value> {
@@ -110,7 +100,7 @@ fn a_service_monitor_elsewhere_lives_as_long_as_its_server() -> Result<()> {
     site.servers.condition("a", "Ready", "True", "Ready")?;
 
     site.create_monitoring()?;
-    site.look_again("a", "created")?;
+    site.servers.look_again("a")?;
     let told = site.servers.condition("a", CREATED, "True", "Created")?;
     let message = told["message"].as_str().unwrap_or_default();
     ensure!(message.ends_with("in the namespace monitoring"), "{told}");
@@ -124,7 +114,7 @@ fn a_service_monitor_elsewhere_lives_as_long_as_its_server() -> Result<()> {
     );
     site.servers.is_gone("servicemonitor", "mcp-a")?;
 
-    site.look_again("a", "nothing-new")?;
+    site.servers.look_again("a")?;
     let version = made["metadata"]["resourceVersion"].clone();
     holds_for("nothing is written", Duration::from_secs(2), || {
         ensure!(site.monitor_of("a")?["metadata"]["resourceVersion"] == version);

@@ -5,20 +5,12 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use mcp_cluster::Definitions;
-use mcp_e2e::{eventually, holds_for};
+use mcp_e2e::{eventually, holds_for, install_definition};
 use serde_json::{Value, json};
 
 use crate::world::{SOON, World};
 
 const SYNCED: &str = "ExternalSecretSynced";
-
-fn install(world: &World, definition: &Path) -> Result<()> {
-    let file = definition.to_string_lossy();
-    world
-        .kubectl
-        .run(&["apply", "--server-side", "--filename", &file])
-        .map(drop)
-}
 
 fn remove(world: &World, definition: &Path) -> Result<()> {
     let file = definition.to_string_lossy();
@@ -80,7 +72,7 @@ fn external_secrets_come_and_go() -> Result<()> {
     world.condition("a", SYNCED, "False", "ApiNotInstalled")?;
     world.deployed("a")?;
 
-    install(&world, &definition)?;
+    install_definition(&world.kubectl, &definition)?;
     world.condition("a", SYNCED, "Unknown", "Waiting")?;
     let made = world.get("externalsecret", "mcp-a-secrets")?;
     assert_eq!(made["metadata"]["ownerReferences"][0]["kind"], "MCPServer");
@@ -205,7 +197,7 @@ fn the_prometheus_operator_comes_and_goes() -> Result<()> {
     world.condition("a", created, "False", "ApiNotInstalled")?;
     world.condition("a", "Ready", "True", "Ready")?;
 
-    install(&world, &definition)?;
+    install_definition(&world.kubectl, &definition)?;
     world.condition("a", created, "True", "Created")?;
     let monitor = world.get("servicemonitor", "mcp-a")?;
     assert_eq!(monitor["metadata"]["labels"]["release"], "kube-prometheus");

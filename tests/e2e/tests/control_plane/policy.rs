@@ -95,9 +95,7 @@ fn what_a_policy_finds_invalid_is_not_insisted_on_and_made_when_its_server_is_to
     ensure!(writes.len() <= 1, "{writes:?}");
 
     allow(&world)?;
-    let touch = ["annotate", "mcpserver", "a", "approved=yes"];
-    let namespace = ["--namespace", &world.namespace];
-    world.kubectl.run(&[&touch[..], &namespace].concat())?;
+    world.look_again("a")?;
     world.deployed("a")?;
     world.condition("a", "Ready", "True", "Ready").map(drop)
 }
