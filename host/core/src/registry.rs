@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 use mcp_operator_api::names::conditions::{AVAILABLE, LITELLM_REGISTERED};
-use mcp_operator_api::v1alpha1::{LiteLlmAuth, McpServer};
+use mcp_operator_api::v1alpha1::{LiteLlmAuth, McpServer, Phase};
 
 use crate::build::{self, Settings};
 use crate::conditions::{self, Statement, Truth};
@@ -43,6 +43,8 @@ pub struct Desired {
     pub entries: Vec<Entry>,
     /// When the next grace period or probation ends.
     pub look_again: Option<Timestamp>,
+    /// Until when new servers may be about to serve: the list is about to change, and had better change once.
+    pub arriving: Option<Timestamp>,
 }
 
 impl Desired {
@@ -81,6 +83,8 @@ pub struct Patience {
     /// How long one that left for that must serve without a pause before it comes back. Without it, one that serves for
     /// seconds and crashes again would come and go for ever.
     pub probation: SignedDuration,
+    /// How long a new server that does not serve yet is expected to do so.
+    pub arrival: SignedDuration,
 }
 
 /// Makes the list from all MCPServers.
@@ -98,6 +102,8 @@ pub fn desired<'a>(
     for server in servers {
         let (is_in, until) = membership(server, patience).at(now);
         desired.look_again = desired.look_again.into_iter().chain(until).min();
+        let arrives = arrival(server, patience, now);
+        desired.arriving = desired.arriving.into_iter().chain(arrives).max();
         if is_in {
             desired.entries.push(entry(server, settings));
         }
@@ -136,7 +142,7 @@ fn membership(server: &McpServer, patience: Patience) -> Membership {
         return Membership::Out;
     }
     let available = conditions::find(conditions_of(server), AVAILABLE);
-    let status = available.map_or("Unknown", |available| available.status.as_str());
+    let status = truth(available);
     let after = |time: SignedDuration| {
         let since = available.map_or(Timestamp::MAX, |available| available.last_transition_time.0);
         since.checked_add(time).unwrap_or(Timestamp::MAX)
@@ -148,6 +154,28 @@ fn membership(server: &McpServer, patience: Patience) -> Membership {
         ("True", Past::New) | (_, Past::In) => Membership::In,
         (_, Past::Left | Past::New) => Membership::Out,
     }
+}
+
+/// Until when a new server is expected to serve: from when it was first seen not to, or else was made. `None` for one
+/// that serves or that somebody must do something about.
+fn arrival(server: &McpServer, patience: Patience, now: Timestamp) -> Option<Timestamp> {
+    let wants = server.spec.litellm.auto_register && server.metadata.deletion_timestamp.is_none();
+    let phase = server.status.as_ref().and_then(|status| status.phase);
+    let available = conditions::find(conditions_of(server), AVAILABLE);
+    let is_new = Past::of(server) == Past::New && truth(available) != "True";
+    if !wants || !is_new || phase == Some(Phase::Failed) {
+        return None;
+    }
+    let seen = available.map(|available| available.last_transition_time.0);
+    let since = seen.or_else(|| Some(server.creation_timestamp()?.0))?;
+    let end = since.checked_add(patience.arrival).ok()?;
+    // By another clock it may have been made in the future.
+    let latest = now.checked_add(patience.arrival).ok()?;
+    (now < end).then(|| end.min(latest))
+}
+
+fn truth(condition: Option<&Condition>) -> &str {
+    condition.map_or("Unknown", |condition| condition.status.as_str())
 }
 
 /// Where a server was before. It is kept where it survives a restart: in the condition itself.

@@ -6,6 +6,7 @@ use super::*;
 const PATIENCE: Patience = Patience {
     grace: SignedDuration::from_mins(5),
     probation: SignedDuration::from_mins(2),
+    arrival: SignedDuration::from_secs(20),
 };
 
 fn at(second: i64) -> Timestamp {
@@ -242,4 +243,53 @@ fn a_registered_server_stays_registered_while_others_change() {
     assert!(still_registered(&server));
     server.metadata.generation = Some(2);
     assert!(!still_registered(&server));
+}
+
+fn arriving(servers: &[McpServer], now: i64) -> Option<Timestamp> {
+    desired(servers, &Settings::default(), PATIENCE, at(now)).arriving
+}
+
+#[test]
+fn a_new_server_is_expected_until_it_serves_or_has_had_its_time() {
+    let new = |conditions| server("a", conditions);
+    let created = new(vec![]).creation_timestamp().unwrap().0.as_second();
+    assert_eq!(
+        arriving(&[new(vec![])], created + 19),
+        Some(at(created + 20))
+    );
+    assert_eq!(arriving(&[new(vec![])], created + 20), None);
+    // In a burst, it may be long after it was made that its objects are.
+    assert_eq!(
+        arriving(&[new(vec![down(created + 100)])], created + 119),
+        Some(at(created + 120))
+    );
+    assert_eq!(
+        arriving(&[new(vec![serving_since(created)])], created),
+        None
+    );
+    let both = [new(vec![down(created)]), new(vec![down(created + 5)])];
+    assert_eq!(arriving(&both, created + 6), Some(at(created + 25)));
+}
+
+#[test]
+fn nobody_waits_for_a_server_that_cannot_come() {
+    let now = server("a", vec![])
+        .creation_timestamp()
+        .unwrap()
+        .0
+        .as_second();
+    let mut out = server("a", vec![]);
+    out.spec.litellm.auto_register = false;
+    let mut gone = server("a", vec![]);
+    gone.metadata.deletion_timestamp = gone.metadata.creation_timestamp.clone();
+    let mut failed = server("a", vec![down(now)]);
+    failed.status.as_mut().unwrap().phase = Some(Phase::Failed);
+    let registered = server("a", vec![down(now), known()]);
+    assert_eq!(arriving(&[out, gone, failed, registered], now), None);
+}
+
+#[test]
+fn a_server_made_in_the_future_is_waited_for_no_longer_than_others() {
+    let server = server("a", vec![down(1000)]);
+    assert_eq!(arriving(&[server], 0), Some(at(20)));
 }

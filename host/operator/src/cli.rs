@@ -97,6 +97,11 @@ pub struct RunArguments {
     #[arg(long, env = "REGISTRY_DEBOUNCE_LONGEST_SECONDS", default_value_t = 180)]
     pub registry_debounce_longest_seconds: u32,
 
+    /// Seconds for which a new server that does not serve yet keeps other changes waiting: what is applied together
+    /// becomes one change, although its pods are not ready at once.
+    #[arg(long, env = "REGISTRY_ARRIVAL_SECONDS", default_value_t = 20)]
+    pub registry_arrival_seconds: u32,
+
     /// Seconds between two looks at LiteLLM when nothing changes.
     #[arg(long, env = "REGISTRY_RESYNC_SECONDS", default_value_t = 60)]
     pub registry_resync_seconds: u32,
@@ -234,6 +239,7 @@ impl RunArguments {
             registry_patience: Patience {
                 grace: SignedDuration::from_secs(self.registry_grace_seconds.into()),
                 probation: SignedDuration::from_secs(self.registry_return_seconds.into()),
+                arrival: SignedDuration::from_secs(self.registry_arrival_seconds.into()),
             },
         }
     }

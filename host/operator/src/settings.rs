@@ -21,7 +21,7 @@ pub struct Settings {
     pub registry_debounce_longest: Duration,
     /// How often the gateway is looked at without any change: somebody may have changed it, or it may have lost its data.
     pub registry_resync: Duration,
-    /// How long something must last before a server leaves the registry, or comes back.
+    /// How long something must last before a server leaves the registry, or comes back, or is waited for no longer.
     pub registry_patience: Patience,
 }
 
@@ -37,6 +37,7 @@ impl Default for Settings {
             registry_patience: Patience {
                 grace: SignedDuration::from_mins(5),
                 probation: SignedDuration::from_mins(2),
+                arrival: SignedDuration::from_secs(20),
             },
         }
     }

@@ -16,9 +16,11 @@ use crate::wait::eventually;
 const START: Duration = Duration::from_mins(2);
 
 /// A test does not wait for what users want to be left alone by.
-const IMPATIENT: [&str; 6] = [
+const IMPATIENT: [&str; 8] = [
     "--registry-debounce-milliseconds",
     "200",
+    "--registry-arrival-seconds",
+    "1",
     "--registry-grace-seconds",
     "5",
     "--registry-return-seconds",

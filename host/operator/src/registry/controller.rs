@@ -84,33 +84,42 @@ async fn work(tools: Tools, mut snapshots: Snapshots, servers: Servers, events: 
             }
         };
         if timeout(pause, change).await.is_ok() {
-            settle(&registry, &servers, debounce, longest).await;
-            // What is said about new servers gives way to their objects.
-            servers.acted_on().await;
+            // Changes that never end must not keep those waiting that came first.
+            let _ = timeout(longest, settle(&registry, &servers, debounce)).await;
         }
         // The next pass reads all Secrets: whatever was told about them by now is known then.
         while rotated.try_recv().is_ok() {}
     }
 }
 
-/// Waits until what should be registered has not changed for `debounce`, but no longer than `longest`: a burst of new
-/// servers is one change, and one rollout.
-async fn settle(registry: &Registry, servers: &Servers, debounce: Duration, longest: Duration) {
-    let began = Instant::now();
-    let (mut wanted, mut since) = (registry.wanted(), began);
+/// Waits until what should be registered has not changed for `debounce` and is not about to: a burst of new servers is
+/// one change, and one rollout.
+async fn settle(registry: &Registry, servers: &Servers, debounce: Duration) {
+    let (mut wanted, mut since) = (registry.wanted(), Instant::now());
     loop {
-        let quiet = (since + debounce).min(began + longest);
+        // How new servers stand is told after all of them have their objects: before that, silence means nothing.
+        if servers.acted_on().await {
+            since = Instant::now();
+        }
+        let arriving = wanted.arriving.map_or(Duration::ZERO, remaining);
         tokio::select! {
-            () = sleep_until(quiet) => return,
+            biased;
             () = servers.changed() => {}
+            () = sleep_until((since + debounce).max(Instant::now() + arriving)) => return,
         }
         // Events come by the hundred, and each look goes over all servers.
         sleep(debounce / 5).await;
         let now = registry.wanted();
-        if now != wanted {
-            (wanted, since) = (now, Instant::now());
+        if now.entries != wanted.entries {
+            since = Instant::now();
         }
+        wanted = now;
     }
+}
+
+/// From now until then.
+fn remaining(until: Timestamp) -> Duration {
+    Duration::try_from(until.duration_since(Timestamp::now())).unwrap_or_default()
 }
 
 /// The Secrets that registrars need.
@@ -139,10 +148,7 @@ fn pause(standing: &Standing, failures: u32, looks: u32, resync: Duration) -> Du
         None => watch,
     };
     let pause = pause.max(standing.leave_alone.unwrap_or_default());
-    let until = |at: Timestamp| {
-        Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default()
-            + Duration::from_millis(100)
-    };
+    let until = |at| remaining(at) + Duration::from_millis(100);
     standing.look_again.map_or(pause, |at| pause.min(until(at)))
 }
 

@@ -49,13 +49,24 @@ pub(super) struct Standing {
     pub(super) leave_alone: Option<Duration>,
 }
 
+/// What should be registered.
+pub(super) struct Wanted {
+    /// Changes whenever something else should be.
+    pub(super) entries: u64,
+    /// Until when new servers may be about to serve.
+    pub(super) arriving: Option<Timestamp>,
+}
+
 impl Registry {
-    /// Changes whenever something else should be registered.
-    pub(super) fn wanted(&self) -> u64 {
+    /// What should be registered now, and whether that is about to change.
+    pub(super) fn wanted(&self) -> Wanted {
         let mut hasher = DefaultHasher::new();
         let desired = self.desired(&readable(&self.servers.all()));
         desired.entries.hash(&mut hasher);
-        hasher.finish()
+        Wanted {
+            entries: hasher.finish(),
+            arriving: desired.arriving,
+        }
     }
 
     /// One pass. Errors end in the conditions and in the log; the next pass tries again.

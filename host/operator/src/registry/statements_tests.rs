@@ -16,6 +16,7 @@ use crate::error::Error;
 const PATIENCE: Patience = Patience {
     grace: SignedDuration::ZERO,
     probation: SignedDuration::ZERO,
+    arrival: SignedDuration::from_secs(20),
 };
 
 /// A server that serves and was registered until now.

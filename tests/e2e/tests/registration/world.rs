@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use mcp_cluster::Kubectl;
 use mcp_e2e::{OwnCluster, eventually};
 use serde_json::{Value, json};
@@ -13,9 +13,11 @@ pub(crate) const SOON: Duration = Duration::from_mins(2);
 pub(crate) const NAMESPACE: &str = OwnCluster::NAMESPACE;
 
 /// An operator that asks LiteLLM every second how things stand.
-pub(crate) const ATTENTIVE: [&str; 4] = [
+pub(crate) const ATTENTIVE: [&str; 6] = [
     "--registry-debounce-milliseconds",
     "200",
+    "--registry-arrival-seconds",
+    "1",
     "--registry-resync-seconds",
     "1",
 ];
@@ -104,21 +106,52 @@ impl World {
         Ok(found["metadata"]["generation"].as_i64().unwrap_or_default())
     }
 
-    /// Waits until `LiteLLMRegistered` of a server is True for this reason.
-    pub(crate) fn registered(&self, server: &str, reason: &str) -> Result<()> {
-        let what = format!("{server} is registered: {reason}");
-        eventually(&what, SOON, || {
+    /// Makes the only pod of a server serve or not, as a kubelet would tell it.
+    pub(crate) fn set_serving(&self, server: &str, serves: bool) -> Result<()> {
+        let selector = format!("--selector=mcp.litellm.ai/server={server}");
+        let pod = eventually(&format!("{server} has a pod"), SOON, || {
+            let pods =
+                self.kubectl()
+                    .json(&["get", "pods", "--namespace", NAMESPACE, &selector])?;
+            let name = pods["items"][0]["metadata"]["name"].as_str();
+            name.map(str::to_owned).context("no pod")
+        })?;
+        let status = if serves { "True" } else { "False" };
+        let patch = json!({ "status": { "conditions": [{ "type": "Ready", "status": status }] } });
+        self.kubectl()
+            .run(&[
+                "patch",
+                "pod",
+                &pod,
+                "--namespace",
+                NAMESPACE,
+                "--subresource=status",
+                "--type=strategic",
+                "--patch",
+                &patch.to_string(),
+            ])
+            .map(drop)
+    }
+
+    /// Waits until a condition of a server is this.
+    pub(crate) fn is(&self, server: &str, kind: &str, status: &str, reason: &str) -> Result<()> {
+        eventually(&format!("{server} is {reason}"), SOON, || {
             let found =
                 self.kubectl()
                     .json(&["get", "mcpserver", server, "--namespace", NAMESPACE])?;
-            let condition = condition(&found, "LiteLLMRegistered");
+            let condition = condition(&found, kind);
             ensure!(
-                condition["status"] == "True" && condition["reason"] == reason,
+                condition["status"] == status && condition["reason"] == reason,
                 "{}",
                 found["status"]
             );
             Ok(())
         })
+    }
+
+    /// Waits until `LiteLLMRegistered` of a server is True for this reason.
+    pub(crate) fn registered(&self, server: &str, reason: &str) -> Result<()> {
+        self.is(server, "LiteLLMRegistered", "True", reason)
     }
 
     /// Waits until an MCPPlugin says this about itself as a registrar, and returns the message.
