@@ -125,8 +125,9 @@ impl<'a> Index<'a> {
         // A LiteLLM that does not keep where an entry comes from keeps its `mcp_info`.
         let is_as_sent = found.comes_from(marks.source_url)
             || found.is_ours(self.instance) && found.spec_hash() == marks.spec_hash;
-        // Where a server is reached is compared too, in case that somebody edited it.
-        if is_as_sent && found.has(name, &server.url, &server.transport) {
+        // Somebody may have edited what was sent: who may use the server is a part of it.
+        let is_whole = found.has(name, &server.url, &server.transport) && found.describes(server);
+        if is_as_sent && is_whole {
             return reached(server, name, health.of(marks.id)).map(Need::Nothing);
         }
         if !found.is_ours(self.instance) {

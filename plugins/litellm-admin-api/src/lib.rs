@@ -4,7 +4,8 @@
 //! Each pass lists what LiteLLM knows and sends one request for each server that is missing, changed, or ours and no
 //! longer wanted. What is ours is known by its id (`<instance>.<namespace>.<name>`) together with the operator's name in
 //! its `source_url` or `mcp_info`; nothing else is ever changed, neither entries of people nor those of LiteLLM's
-//! configuration file. Whether an entry is up to date is told by a hash in both.
+//! configuration file. Whether an entry is up to date is told by a hash in both, and by what LiteLLM shows of it: what
+//! somebody edited is put back.
 //!
 //! ```yaml
 //! source: {builtin: litellm-admin-api}
@@ -15,8 +16,8 @@
 //! ```
 //!
 //! The token is that of a user with the role `proxy_admin`; a key that is limited to the routes `/v1/mcp/server` and
-//! `/v1/mcp/server/*` is enough. To such a key LiteLLM shows neither `mcp_info` nor URLs: what somebody changed in an
-//! entry is then not noticed before the MCPServer changes.
+//! `/v1/mcp/server/*` is enough. To such a key LiteLLM shows neither `mcp_info` nor URLs, groups and tools: what somebody
+//! changed of those is then not noticed before the MCPServer changes.
 //!
 //! LiteLLM takes a credential for a server from its environment only where its configuration file says so: servers with
 //! `spec.litellm.auth` are refused.

@@ -95,13 +95,50 @@ fn one_request_for_each_server_that_changed() {
 #[test]
 fn what_somebody_edited_is_mended() {
     let mut world = World::default();
-    let servers = [registrable("a", "a")];
+    let servers = [Server {
+        access_groups: vec!["auditors".into(), "developers".into()],
+        ..registrable("a", "a")
+    }];
     world.settle(&servers);
-    world.entries[0]["url"] = json!("http://evil/mcp");
-    world.requests.clear();
+    let before = world.entries[0].clone();
+    for (field, edited) in [
+        ("url", json!("http://evil/mcp")),
+        ("transport", json!("stdio")),
+        ("server_name", json!("b")),
+        (
+            "mcp_access_groups",
+            json!(["auditors", "developers", "everybody"]),
+        ),
+        ("mcp_access_groups", json!([])),
+        ("allowed_tools", json!(["drop_tables"])),
+        ("description", json!("Nothing to see here")),
+        ("description", Value::Null),
+    ] {
+        world.entries[0][field] = edited;
+        world.requests.clear();
+        world.settle(&servers);
+        assert_eq!(requests(&mut world), ["PUT"], "{field}");
+        assert_eq!(world.entries[0], before);
+    }
+}
+
+#[test]
+fn what_litellm_shows_otherwise_was_not_edited() {
+    let mut world = World::default();
+    let servers = [Server {
+        access_groups: vec!["auditors".into(), "developers".into()],
+        description: String::new(),
+        ..registrable("a", "a")
+    }];
     world.settle(&servers);
-    assert_eq!(requests(&mut world), ["PUT"]);
-    assert_eq!(world.entries[0]["url"], servers[0].url.as_str());
+    for (field, shown) in [
+        ("mcp_access_groups", json!(["developers", "auditors"])),
+        ("allowed_tools", Value::Null),
+        ("description", Value::Null),
+    ] {
+        world.entries[0][field] = shown;
+    }
+    assert!(world.plan(&servers).steps.is_empty());
 }
 
 #[test]

@@ -100,6 +100,8 @@ impl World {
             if self.limited_key {
                 listed["mcp_info"] = json!({ "is_public": false });
                 listed["url"] = Value::Null;
+                listed["mcp_access_groups"] = json!([]);
+                listed["allowed_tools"] = json!([]);
             }
             listed["status"] = Value::Null;
             listed["credentials"] = Value::Null;

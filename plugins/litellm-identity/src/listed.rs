@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use mcp_plugin_sdk::Server;
 use serde::Deserialize;
 
 use crate::mark::{key_of, read_source};
@@ -20,6 +21,9 @@ pub struct Listed<'a> {
     alias: Option<Cow<'a, str>>,
     url: Option<Cow<'a, str>>,
     transport: Option<Cow<'a, str>>,
+    description: Option<Cow<'a, str>>,
+    mcp_access_groups: Option<Raw<'a>>,
+    allowed_tools: Option<Raw<'a>>,
     is_config: Option<bool>,
     /// As it is written: it is long, and read only where the source does not say whose the entry is.
     mcp_info: Option<Raw<'a>>,
@@ -81,6 +85,9 @@ impl<'a> Listed<'a> {
                 "alias" => entry.alias = value.text()?,
                 "url" => entry.url = value.text()?,
                 "transport" => entry.transport = value.text()?,
+                "description" => entry.description = value.text()?,
+                "mcp_access_groups" => entry.mcp_access_groups = Some(value),
+                "allowed_tools" => entry.allowed_tools = Some(value),
                 "is_config" => entry.is_config = value.read()?,
                 "mcp_info" => entry.mcp_info = Some(value),
                 "source_url" => entry.source_url = value.text()?,
@@ -135,6 +142,18 @@ impl<'a> Listed<'a> {
             listed.as_ref().is_none_or(|listed| listed == wanted)
         };
         same(&self.server_name, name) && same(&self.url, url) && same(&self.transport, transport)
+    }
+
+    /// Whether it says about a server what we would say, as far as LiteLLM shows that: a key that is limited to some
+    /// routes is shown empty lists in place of what there is, and no URL.
+    pub fn describes(&self, server: &Server) -> bool {
+        let same = |listed: Option<Raw<'_>>, wanted: &[String]| {
+            listed.is_none_or(|listed| listed.is_list_of(wanted))
+        };
+        self.url.is_none()
+            || self.description.as_deref().unwrap_or_default() == server.description
+                && same(self.mcp_access_groups, &server.access_groups)
+                && same(self.allowed_tools, &server.allowed_tools)
     }
 
     /// Whether this installation gave it its id, be it in LiteLLM's configuration file.

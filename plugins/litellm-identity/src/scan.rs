@@ -1,6 +1,6 @@
 //! Reads a JSON list of objects of which a few members are wanted.
 //!
-//! LiteLLM tells about sixty members of each server, and five matter. Of what is skipped, nothing is checked but where it
+//! LiteLLM tells about sixty members of each server, and a few matter. Of what is skipped, nothing is checked but where it
 //! ends, so that tens of megabytes cost a fraction of what a parser of all JSON takes. What is wanted is read as always.
 
 use std::borrow::Cow;
@@ -83,6 +83,20 @@ impl<'a> Raw<'a> {
             return Ok(Some(self.written[1..self.written.len() - 1].into()));
         }
         Ok(self.read::<Option<String>>()?.map(Cow::Owned))
+    }
+
+    /// Whether it is a list of these texts, in any order. `null` is an empty one.
+    pub(crate) fn is_list_of(self, wanted: &[String]) -> bool {
+        if matches!(self.written, "[]" | "null") {
+            return wanted.is_empty();
+        }
+        let Ok(mut listed) = self.read::<Vec<String>>() else {
+            return false;
+        };
+        let mut wanted: Vec<&String> = wanted.iter().collect();
+        listed.sort_unstable();
+        wanted.sort_unstable();
+        listed.iter().eq(wanted)
     }
 
     /// Whatever it is.

@@ -26,6 +26,7 @@ fn servers_stay_registered_through_swaps_and_outages() -> Result<()> {
     file::not_by_the_admin_api(&world)?;
     changes::created_updated_deleted(&world)?;
     changes::entries_of_others_stay(&world)?;
+    changes::what_somebody_edits_is_put_back(&world)?;
     outages::the_database_is_away_and_then_empty(&world)?;
     outages::the_proxy_is_down_for_a_minute(&world)?;
     outages::the_key_is_revoked(&world)?;

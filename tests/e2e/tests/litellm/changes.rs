@@ -4,6 +4,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use mcp_cluster::LiteLlm;
 use mcp_e2e::eventually;
 use serde_json::{Value, json};
 
@@ -83,4 +84,37 @@ pub(crate) fn entries_of_others_stay(world: &World) -> Result<()> {
     let (status, _) = world.admin("DELETE", "/v1/mcp/server/theirs", None)?;
     ensure!(status == 202);
     world.lists(&["a", "b"], false)
+}
+
+/// To a key that may do everything, LiteLLM shows who may use a server.
+pub(crate) fn what_somebody_edits_is_put_back(world: &World) -> Result<()> {
+    world.step("somebody edits an entry");
+    world.give_key(LiteLlm::KEY)?;
+    let edited = json!({
+        "server_id": "mcp-operator.tenants.b", "mcp_access_groups": ["everybody"], "allowed_tools": ["drop_tables"],
+    });
+    let (status, said) = world.admin("PUT", "/v1/mcp/server", Some(&edited))?;
+    ensure!(status == 202, "{status} {said}");
+    eventually("the entry is as it was", PATIENCE, || {
+        let entries = world.entries()?;
+        let is_back = entries.iter().any(|entry| {
+            entry["server_id"] == edited["server_id"]
+                && entry["mcp_access_groups"] == json!([])
+                && entry["allowed_tools"] == json!([])
+        });
+        ensure!(is_back, "{entries:?}");
+        Ok(())
+    })?;
+    world.server_is("b", "True", "Registered")?;
+    sleep(Duration::from_secs(5));
+    // A new key is used at once.
+    let key = world.make_key()?;
+    let before = versions(world, &["a", "b"])?;
+    world.give_key(&key)?;
+    sleep(Duration::from_secs(5));
+    ensure!(
+        versions(world, &["a", "b"])? == before,
+        "to a limited key nothing looks edited"
+    );
+    Ok(())
 }
