@@ -3,7 +3,9 @@
 //! One plan does one of the two: it writes the file, if that differs; or, if it does not, it rolls every workload that does
 //! not know the file and is not being rolled. So from any state, one write and one roll of each workload lead to a plan
 //! without steps. They are two plans since pods are replaced only when the file has been seen in its place: one that starts
-//! in the moment of the write might read what was there before, and nobody would notice.
+//! in the moment of the write might read what was there before, and nobody would notice. For the same reason a file is
+//! written as another one where a workload is said to know it already: while something else was in its place, its pods may
+//! have read that.
 
 use litellm_identity::{Assigned, Reach, Refusal, assign};
 use mcp_plugin_sdk::{
@@ -96,18 +98,24 @@ fn next(
         key.key, key.namespace, key.name
     );
     match registry.observed(FILE) {
-        Some(Observed::ConfigKey(found)) if found.as_deref() == Some(file) => {
-            rollouts(settings, registry, file)
+        Some(Observed::ConfigKey(Some(found))) if render::is_same(found, file) => {
+            rollouts(settings, registry, found)
         }
         // Without knowing who else has a name, nothing is changed: the next answer would change it back.
         Some(Observed::ConfigKey(Some(_))) if let Proxy::Unknown(why) = proxy => (
             Vec::new(),
             Standing::pending("VerificationUnavailable", why.clone()),
         ),
-        Some(Observed::ConfigKey(_)) => {
+        Some(Observed::ConfigKey(found)) => {
+            let content = match found {
+                Some(found) if may_have_read(settings, registry, found, file) => {
+                    render::again(file, &mark(settings, registry, found))
+                }
+                _ => file.to_owned(),
+            };
             let write = Action::WriteConfigKey(ConfigKeyWrite {
                 key,
-                content: Some(file.to_owned()),
+                content: Some(content),
             });
             (
                 vec![for_all(write)],
@@ -175,6 +183,31 @@ fn rollouts(settings: &Settings, registry: &Registry, file: &str) -> (Vec<Step>,
         message: "Registered with LiteLLM".into(),
     };
     (steps, waiting.unwrap_or_else(registered))
+}
+
+/// Whether pods that are said to know the file may have read what is in its place instead.
+fn may_have_read(settings: &Settings, registry: &Registry, found: &str, file: &str) -> bool {
+    let value = hash(file);
+    // Nothing at all is what a file without servers says.
+    let is_another = !render::is_empty(file) || !matches!(found.trim(), "" | "{}");
+    is_another
+        && settings.workloads().any(|workload| {
+            matches!(
+                registry.observed(&read_id(&workload)),
+                Some(Observed::Workload(Some(state))) if knows(state, &value, file)
+            )
+        })
+}
+
+/// For a file that is written over another one: no workload was rolled out for one with it.
+fn mark(settings: &Settings, registry: &Registry, found: &str) -> String {
+    let mut known = found.to_owned();
+    for workload in settings.workloads() {
+        if let Some(Observed::Workload(Some(state))) = registry.observed(&read_id(&workload)) {
+            known.extend(state.rolled_to.as_deref());
+        }
+    }
+    hash(&known)
 }
 
 /// Whether the pods of a workload are of this file. Those that were never rolled out for any have read one without

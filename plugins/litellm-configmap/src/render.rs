@@ -14,6 +14,10 @@ use crate::yaml::{inline, key};
 const EMPTY: &str = "{}\n";
 const HEADER: &str =
     "# Written by the MCP Server Operator. Changes are overwritten.\nmcp_servers:\n";
+/// Makes a file another one that says the same.
+const AGAIN: &str = "# Written again: ";
+/// Bytes, with the end of the line.
+const LONGEST_MARK: usize = 65;
 /// Kubernetes takes no ConfigMap with more data.
 pub(crate) const LARGEST_FILE: usize = 1 << 20;
 
@@ -21,7 +25,8 @@ pub(crate) const LARGEST_FILE: usize = 1 << 20;
 pub(crate) fn render(instance: &str, assigned: &mut [Assigned<'_>]) -> String {
     let (text, mut entries) = entries(instance, assigned);
     let size = |entries: &[Entry]| {
-        HEADER.len() + entries.iter().map(|entry| entry.text.len()).sum::<usize>()
+        let texts = entries.iter().map(|entry| entry.text.len()).sum::<usize>();
+        HEADER.len() + texts + AGAIN.len() + LONGEST_MARK
     };
     let excess = size(&entries).saturating_sub(LARGEST_FILE);
     if excess > 0 {
@@ -44,6 +49,18 @@ pub(crate) fn render(instance: &str, assigned: &mut [Assigned<'_>]) -> String {
 /// Whether a file is one without servers.
 pub(crate) fn is_empty(file: &str) -> bool {
     file == EMPTY
+}
+
+/// The same file, as one that nobody has read yet. `mark`: up to 64 bytes without a line break, new for each such file.
+pub(crate) fn again(file: &str, mark: &str) -> String {
+    [file, AGAIN, mark, "\n"].concat()
+}
+
+/// Whether what was found is this file, be it written again.
+pub(crate) fn is_same(found: &str, file: &str) -> bool {
+    found
+        .strip_prefix(file)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(AGAIN) && rest.lines().count() == 1)
 }
 
 /// What one server needs in the file.

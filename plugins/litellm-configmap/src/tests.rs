@@ -73,6 +73,12 @@ fn an_installation_without_servers_is_not_rolled() {
     };
     world.settle(&[]);
     assert_eq!((world.writes, world.rolls), (1, 0));
+    // As somebody wrote it so that LiteLLM starts.
+    for empty in ["", "{}"] {
+        world.file = Some(empty.into());
+        world.settle(&[]);
+        assert_eq!(world.rolls, 0);
+    }
     world.settle(&[server("tools", "a", "1")]);
     world.settle(&[]);
     assert_eq!(
@@ -80,6 +86,49 @@ fn an_installation_without_servers_is_not_rolled() {
         (Some("{}\n"), 2),
         "the last one that leaves is a change"
     );
+}
+
+/// A pod that restarted while something else was in its place has read that, and nothing else tells it.
+#[test]
+fn what_was_overwritten_is_read_again() {
+    let mut world = World {
+        complete: true,
+        ..World::default()
+    };
+    let servers = [server("tools", "a", "1")];
+    world.settle(&servers);
+    let whole = world.file.clone().unwrap();
+    for (round, broken) in ["{}", "mcp_servers: {}", "mcp_servers: {}", "", "{}\n"]
+        .into_iter()
+        .enumerate()
+    {
+        world.file = Some(broken.into());
+        let plan = world.settle(&servers);
+        assert_eq!((world.writes, world.rolls), (round + 2, round + 2));
+        assert_eq!(plan.registrations[0].state, RegistrationState::Registered);
+        assert!(world.file.as_ref().unwrap().starts_with(&whole));
+        assert!(
+            world.plan(&servers).steps.is_empty(),
+            "and again changes nothing"
+        );
+    }
+    // It was away, and without it no pod starts.
+    world.file = None;
+    world.settle(&servers);
+    assert_eq!(world.file.as_ref(), Some(&whole));
+}
+
+#[test]
+fn a_change_that_is_taken_back_before_the_rollout_may_have_been_read() {
+    let mut world = World {
+        complete: true,
+        ..World::default()
+    };
+    let servers = [server("tools", "a", "1"), server("tools", "b", "2")];
+    world.settle(&servers[..1]);
+    world.carry_out(&world.plan(&servers));
+    world.settle(&servers[..1]);
+    assert_eq!((world.writes, world.rolls), (3, 2));
 }
 
 #[test]
