@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct LiteLlm {
-    /// Whether the operator registers the server.
+    /// Whether the operator registers the server. Default: true.
     #[serde(default = "yes")]
     pub auto_register: bool,
 
-    /// Access groups that the server belongs to in LiteLLM. A LiteLLM administrator grants access
-    /// groups to keys and teams.
+    /// Access groups that the server belongs to in LiteLLM: `[developers, analysts]`. A LiteLLM
+    /// administrator grants access groups to keys and teams.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(
         feature = "crd",
@@ -20,7 +20,8 @@ pub struct LiteLlm {
     )]
     pub allowed_user_groups: Vec<String>,
 
-    /// Tools that LiteLLM offers, by the names that the server gives them. Empty: all.
+    /// Tools that LiteLLM offers, by the names that the server gives them: `[search, get_issue]`.
+    /// Empty: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(
         feature = "crd",
@@ -28,8 +29,9 @@ pub struct LiteLlm {
     )]
     pub allowed_tools: Vec<String>,
 
-    /// What LiteLLM's users read about the server. No more than 2048 characters: what all servers
-    /// say has to fit into one file of LiteLLM.
+    /// What LiteLLM's users read about the server: `Issues and pull requests`. No more than 2048
+    /// characters: what all servers say has to fit into one file of LiteLLM. Default:
+    /// `Auto-registered from MCPServer/<name>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "crd", schemars(length(max = 2048)))]
     pub description: Option<String>,

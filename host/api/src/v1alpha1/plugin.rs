@@ -269,7 +269,7 @@ pub struct Connection {
     /// Certificate authorities for `https`, in PEM. Default: the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_bundle: Option<String>,
-    /// Milliseconds that a request may take, at most 120000.
+    /// Milliseconds that a request may take, at most 120000. Default: 30000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "crd", schemars(range(min = 1, max = 120_000)))]
     pub timeout_milliseconds: Option<i32>,
@@ -280,7 +280,8 @@ pub struct Connection {
 #[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectionAuth {
-    /// The Secret key that holds a bearer token.
+    /// The Secret key that holds a bearer token: `{namespace: litellm, name: litellm-mcp-operator,
+    /// key: token}`.
     pub secret_key_ref: SecretKeyReference,
 }
 

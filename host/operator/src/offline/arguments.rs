@@ -55,5 +55,8 @@ Objects are printed in the order in which they are applied, after the MCPServer 
 `check`, and with the same exit codes; `check --help` also tells what is not known without a cluster. Nothing is \
 printed for an MCPServer that would be denied.
 
+Secrets are not known: where pods read some that exist, the operator also notes their hashes in the Deployment, by \
+which the pods are replaced when they change.
+
 Owner references need the uid that the API server gives, and so does a ServiceMonitor in another namespace: they have \
 it if the manifest has one, as that of `kubectl get mcpserver NAME -o yaml`.";

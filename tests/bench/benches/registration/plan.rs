@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use mcp_plugin_host::contract::registrar::{
     Action, HttpResponse, Observation, Observed, Server, WorkloadState,
 };
@@ -128,19 +128,26 @@ impl Bench<'_> {
             "`litellm-configmap`, nothing is registered",
             plugin,
             "{}",
-            &observed(None),
+            &observed(None, None),
         )?;
-        let plan = self.plan(plugin, "{}", &observed(None))?;
-        if let Some(Action::WriteConfigKey(write)) = plan.steps.first().map(|step| &step.action) {
-            let file = write.content.as_deref();
-            self.report(
-                "`litellm-configmap`, all is registered",
-                plugin,
-                "{}",
-                &observed(file),
-            )?;
-        }
-        Ok(())
+        let mut plan = self.plan(plugin, "{}", &observed(None, None))?;
+        let Some(Action::WriteConfigKey(write)) = plan.steps.pop().map(|step| step.action) else {
+            bail!("it writes the file")
+        };
+        let file = write.content.as_deref();
+        let mut plan = self.plan(plugin, "{}", &observed(file, None))?;
+        let Some(Action::Roll(roll)) = plan.steps.pop().map(|step| step.action) else {
+            bail!("it rolls LiteLLM")
+        };
+        let converged = observed(file, Some(&roll.value));
+        let plan = self.plan(plugin, "{}", &converged)?;
+        ensure!(plan.steps.is_empty(), "nothing is left to do");
+        self.report(
+            "`litellm-configmap`, all that fit are registered",
+            plugin,
+            "{}",
+            &converged,
+        )
     }
 
     fn admin_api(&self, plugin: &Plugin) -> Result<()> {
@@ -164,7 +171,7 @@ impl Bench<'_> {
         }
         let list = Value::from(listed).to_string();
         let plan = self.plan(plugin, settings, &answers(&list))?;
-        anyhow::ensure!(plan.steps.is_empty(), "nothing is left to do");
+        ensure!(plan.steps.is_empty(), "nothing is left to do");
         self.report(
             "`litellm-admin-api`, all is registered",
             plugin,
@@ -174,9 +181,9 @@ impl Bench<'_> {
     }
 }
 
-fn observed(file: Option<&str>) -> [Observation<'_>; 2] {
+fn observed<'a>(file: Option<&'a str>, rolled_to: Option<&'a str>) -> [Observation<'a>; 2] {
     let workload = WorkloadState {
-        rolled_to: None,
+        rolled_to,
         complete: true,
         message: "",
     };

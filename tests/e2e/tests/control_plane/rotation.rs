@@ -88,3 +88,15 @@ fn toolhive_3179_a_rotated_secret_replaces_the_pods_once_and_nothing_else_does()
     secret(&world, "made-token", "third")?;
     replaced(&world, 4)
 }
+
+#[test]
+fn a_changed_configuration_replaces_the_pods_once() -> Result<()> {
+    let world = World::new("configuration");
+    let server = |greeting| world.server("a", json!({ "config": { "greeting": greeting } }));
+    world.apply(&server("hello"))?;
+    world.deployed("a")?;
+    world.apply(&server("good morning"))?;
+    replaced(&world, 2)?;
+    world.apply(&server("good morning"))?;
+    stays(&world, 2)
+}
