@@ -1,5 +1,6 @@
 //! One call: a slot, a fresh instance, a deadline, and whose fault it was.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::sync::{AcquireError, SemaphorePermit};
@@ -9,6 +10,7 @@ use wasmtime::{Result as WasmResult, Store};
 
 use crate::blame;
 use crate::contract::Failure;
+use crate::deadline::Deadline;
 use crate::error::{Fault, PluginError};
 use crate::guest::{self, DeadlinePassed, Guest};
 use crate::limits::Limits;
@@ -46,19 +48,26 @@ impl Plugin {
             ..*limits
         };
         let began = Instant::now();
-        let deadline = began + limits.timeout.min(LONGEST);
+        let ticks = self.running.ticker.ticks();
+        let mut deadline = Deadline::new(limits.timeout.min(LONGEST), ticks);
         // Held until the store is gone: it is declared before it.
-        let _slot = self.slot(call, limits, deadline).await?;
+        let _slot = self.slot(call, limits, deadline.at()).await?;
         let waited = began.elapsed();
         let transcript = Transcript::default();
         let component = &self.program.component;
-        let mut store = guest::store(component.engine(), limits, deadline, transcript.clone());
-        let answer = timeout_at(deadline, async {
+        let engine = component.engine();
+        let mut store = guest::store(engine, limits, deadline.clone(), transcript.clone());
+        let mut running = pin!(async {
             let instance = component.instantiate_async(&mut store).await?;
             invoke(&mut store, &instance).await
-        })
-        .await
-        .unwrap_or_else(|_| Err(DeadlinePassed.into()));
+        });
+        let answer = loop {
+            match timeout_at(deadline.at(), &mut running).await {
+                Ok(answer) => break answer,
+                Err(_) if deadline.has_passed() => break Err(DeadlinePassed.into()),
+                Err(_) => {}
+            }
+        };
         let output = transcript.text();
         if !output.is_empty() {
             tracing::debug!(plugin = self.name(), call, output, "plugin wrote");

@@ -1,12 +1,10 @@
 //! What belongs to one call: the store, and what its guest may use.
 
-use std::time::Duration;
-
-use tokio::time::Instant;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
+use crate::deadline::Deadline;
 use crate::limits::{Limits, Meter};
 use crate::transcript::Transcript;
 use crate::wasi;
@@ -34,7 +32,7 @@ pub(crate) struct DeadlinePassed;
 pub(crate) fn store(
     engine: &Engine,
     limits: &Limits,
-    deadline: Instant,
+    mut deadline: Deadline,
     transcript: Transcript,
 ) -> Store<Guest> {
     let mut handles = ResourceTable::new();
@@ -50,7 +48,7 @@ pub(crate) fn store(
     store.set_hostcall_fuel(limits.output_bytes);
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(move |_| {
-        if deadline.saturating_duration_since(Instant::now()) == Duration::ZERO {
+        if deadline.has_passed() {
             return Err(DeadlinePassed.into());
         }
         // Tokio's own yield lets timers and sockets have their turn too, which waking oneself does not.

@@ -39,6 +39,7 @@ mod blame;
 mod cache;
 mod call;
 mod config;
+mod deadline;
 mod engine;
 mod error;
 mod exports;

@@ -13,7 +13,7 @@ pub(crate) struct Running {
     pub(crate) memory: Semaphore,
     /// The most memory that a call can have, in bytes.
     pub(crate) largest_memory: usize,
-    _ticker: Ticker,
+    pub(crate) ticker: Ticker,
 }
 
 impl Running {
@@ -23,7 +23,7 @@ impl Running {
             slots: Semaphore::new(config.concurrency as usize),
             memory: Semaphore::new(config.memory_bytes / UNIT),
             largest_memory: half(config.memory_bytes / UNIT) * UNIT,
-            _ticker: ticker,
+            ticker,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The clock that interrupts guests.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -8,11 +10,12 @@ use std::time::Duration;
 use wasmtime::Engine;
 
 /// How often a running guest is interrupted: it lets others run, and ends if its time is up.
-const TICK: Duration = Duration::from_millis(10);
+pub(crate) const TICK: Duration = Duration::from_millis(10);
 
 /// A thread that counts up the engines' epochs until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Ticker {
+    ticks: Arc<AtomicU64>,
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -20,17 +23,26 @@ pub(crate) struct Ticker {
 impl Ticker {
     pub(crate) fn start(engines: Vec<Engine>) -> io::Result<Self> {
         let (stop, stopped) = mpsc::channel();
+        let ticks = Arc::new(AtomicU64::new(0));
+        let count = ticks.clone();
         let thread = thread::Builder::new()
             .name("plugin-ticker".into())
             .spawn(move || {
                 while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+                    count.fetch_add(1, Ordering::Relaxed);
                     engines.iter().for_each(Engine::increment_epoch);
                 }
             })?;
         Ok(Self {
+            ticks,
             stop: Some(stop),
             thread: Some(thread),
         })
+    }
+
+    /// Its ticks until now. Those that are missed while this process stands still are not made up for.
+    pub(crate) fn ticks(&self) -> Arc<AtomicU64> {
+        self.ticks.clone()
     }
 }
 

@@ -1,0 +1,37 @@
+//! The whole process stands still again and again, as on a machine whose processor is taken away. A program of its own:
+//! others would stand still with it.
+#![allow(clippy::unwrap_used, reason = "a test")]
+#![cfg(unix)]
+
+#[path = "plugins/common.rs"]
+#[expect(dead_code, reason = "the other tests need more")]
+mod common;
+
+use std::process::Command;
+use std::time::Duration;
+
+use mcp_plugin_host::Limits;
+
+/// Each stop is longer than a call may take.
+const STOPS: &str =
+    "for _ in 1 2 3 4 5 6; do sleep 0.5; kill -STOP $0 || exit; sleep 0.4; kill -CONT $0; done";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_had_no_time_is_not_to_blame() {
+    let plugin = common::fixture().await;
+    let limits = Limits {
+        timeout: Duration::from_millis(200),
+        ..Limits::default()
+    };
+    let mut freezer = Command::new("sh")
+        .args(["-c", STOPS, &std::process::id().to_string()])
+        .spawn()
+        .unwrap();
+    let mut calls = 0;
+    while freezer.try_wait().unwrap().is_none() {
+        let request = common::request();
+        plugin.validate("good", &request, &limits).await.unwrap();
+        calls += 1;
+    }
+    assert!(calls > 10, "{calls}");
+}
