@@ -4,7 +4,7 @@
 //! transition twice.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kube::runtime::reflector::ObjectRef;
@@ -16,12 +16,21 @@ use super::reference::{Guarded, ServerRef, reference};
 
 /// Answers to writes of a status, by server. Cheap to clone.
 #[derive(Clone, Default)]
-pub(super) struct Told(Arc<Mutex<HashMap<ServerRef, Answer>>>);
+pub(super) struct Told(Arc<Mutex<Answers>>);
+
+#[derive(Default)]
+struct Answers {
+    by_server: HashMap<ServerRef, Answer>,
+    /// Servers of a list that is not complete yet.
+    listing: Option<HashSet<ServerRef>>,
+}
 
 struct Answer {
     uid: Option<String>,
     version: Option<u64>,
     status: Option<McpServerStatus>,
+    /// A list was being read: it may be older.
+    came_while_listing: bool,
 }
 
 impl Told {
@@ -29,6 +38,7 @@ impl Told {
     pub(super) fn newest<'a>(&self, server: &'a McpServer) -> Cow<'a, McpServer> {
         let answers = self.lock();
         let newer = answers
+            .by_server
             .get(&reference(server))
             .filter(|answer| answer.uid == server.uid() && answer.version > version(server));
         newer.map_or(Cow::Borrowed(server), |answer| {
@@ -41,38 +51,54 @@ impl Told {
     /// Notes what the API server answered to a write.
     pub(super) fn wrote(&self, answer: McpServer) {
         let server = reference(&answer);
+        let mut answers = self.lock();
         let answer = Answer {
             uid: answer.uid(),
             version: version(&answer),
             status: answer.status,
+            came_while_listing: answers.listing.is_some(),
         };
-        self.lock().insert(server, answer);
+        answers.by_server.insert(server, answer);
     }
 
     /// Forgets what the watch has caught up with.
     pub(super) fn seen(&self, event: &Event<Guarded>) {
         let mut answers = self.lock();
         match event {
-            Event::Apply(server) => {
-                let key = ObjectRef::from_obj(server);
-                let is_behind = |answer: &Answer| {
-                    answer.uid == server.meta().uid && answer.version > version(server)
-                };
-                if !answers.get(&key).is_some_and(is_behind) {
-                    answers.remove(&key);
+            Event::Apply(server) => answers.shown(server),
+            Event::Delete(server) => {
+                answers.by_server.remove(&ObjectRef::from_obj(server));
+            }
+            Event::Init => answers.listing = Some(HashSet::new()),
+            Event::InitApply(server) => {
+                answers.shown(server);
+                if let Some(listing) = &mut answers.listing {
+                    listing.insert(ObjectRef::from_obj(server));
                 }
             }
-            Event::Delete(server) => {
-                answers.remove(&ObjectRef::from_obj(server));
+            Event::InitDone => {
+                let listed = answers.listing.take().unwrap_or_default();
+                answers
+                    .by_server
+                    .retain(|server, answer| answer.came_while_listing || listed.contains(server));
             }
-            // A new list is as new as anything that was written before it.
-            Event::InitDone => answers.clear(),
-            Event::Init | Event::InitApply(_) => {}
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<ServerRef, Answer>> {
+    fn lock(&self) -> MutexGuard<'_, Answers> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Answers {
+    /// The watch shows a server: an answer that is not newer has had its time.
+    fn shown(&mut self, server: &Guarded) {
+        let key = ObjectRef::from_obj(server);
+        let is_newer =
+            |answer: &Answer| answer.uid == server.meta().uid && answer.version > version(server);
+        if !self.by_server.get(&key).is_some_and(is_newer) {
+            self.by_server.remove(&key);
+        }
     }
 }
 
@@ -111,7 +137,7 @@ mod tests {
         told.seen(&Event::Apply(server("1", "9", "Pending")));
         assert_eq!(phase(&told, &shown), Phase::Ready);
         told.seen(&Event::Apply(server("1", "10", "Ready")));
-        assert!(told.lock().is_empty());
+        assert!(told.lock().by_server.is_empty());
     }
 
     #[test]
@@ -120,6 +146,38 @@ mod tests {
         told.wrote(server("1", "10", "Ready"));
         assert_eq!(phase(&told, &server("2", "5", "Pending")), Phase::Pending);
         told.seen(&Event::Delete(server("1", "10", "Ready")));
-        assert!(told.lock().is_empty());
+        assert!(told.lock().by_server.is_empty());
+    }
+
+    /// A list is as old as its first page, and may be read for long.
+    #[test]
+    fn an_answer_that_is_newer_than_a_list_outlives_it() {
+        let told = Told::default();
+        let named = |name: &str, version: &str| {
+            let mut server: McpServer = server("1", version, "Ready");
+            server.metadata.name = Some(name.into());
+            server
+        };
+        for name in ["a", "gone"] {
+            told.wrote(named(name, "5"));
+        }
+        told.seen(&Event::Init);
+        told.wrote(named("new", "12"));
+        told.wrote(named("a", "10"));
+        told.seen(&Event::InitApply(server("1", "9", "Pending")));
+        told.seen(&Event::InitDone);
+        assert_eq!(phase(&told, &server("1", "9", "Pending")), Phase::Ready);
+        let mut kept: Vec<String> = told
+            .lock()
+            .by_server
+            .keys()
+            .map(|it| it.name.clone())
+            .collect();
+        kept.sort();
+        assert_eq!(kept, ["a", "new"]);
+        told.seen(&Event::Init);
+        told.seen(&Event::InitApply(server("1", "10", "Ready")));
+        told.seen(&Event::InitDone);
+        assert!(!told.lock().by_server.keys().any(|it| it.name == "a"));
     }
 }
