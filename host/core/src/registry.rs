@@ -83,7 +83,7 @@ pub struct Patience {
     /// How long one that left for that must serve without a pause before it comes back. Without it, one that serves for
     /// seconds and crashes again would come and go for ever.
     pub probation: SignedDuration,
-    /// How long a new server that does not serve yet is expected to do so.
+    /// How long a new server is expected to serve, from when it was first seen not to.
     pub arrival: SignedDuration,
 }
 
@@ -156,8 +156,11 @@ fn membership(server: &McpServer, patience: Patience) -> Membership {
     }
 }
 
-/// Until when a new server is expected to serve: from when it was first seen not to, or else was made. `None` for one
-/// that serves or that somebody must do something about.
+/// How long a new server may wait until it is looked at: in a burst, its turn comes late.
+const FIRST_LOOK: SignedDuration = SignedDuration::from_mins(3);
+
+/// Until when a new server is expected to serve. `None` for one that serves, has had its time, or that somebody must do
+/// something about.
 fn arrival(server: &McpServer, patience: Patience, now: Timestamp) -> Option<Timestamp> {
     let wants = server.spec.litellm.auto_register && server.metadata.deletion_timestamp.is_none();
     let phase = server.status.as_ref().and_then(|status| status.phase);
@@ -166,10 +169,12 @@ fn arrival(server: &McpServer, patience: Patience, now: Timestamp) -> Option<Tim
     if !wants || !is_new || phase == Some(Phase::Failed) {
         return None;
     }
-    let seen = available.map(|available| available.last_transition_time.0);
-    let since = seen.or_else(|| Some(server.creation_timestamp()?.0))?;
-    let end = since.checked_add(patience.arrival).ok()?;
-    // By another clock it may have been made in the future.
+    let (since, time) = match available {
+        Some(available) => (available.last_transition_time.0, patience.arrival),
+        None => (server.creation_timestamp()?.0, FIRST_LOOK),
+    };
+    let end = since.checked_add(time).ok()?;
+    // Another clock may say that this began in the future.
     let latest = now.checked_add(patience.arrival).ok()?;
     (now < end).then(|| end.min(latest))
 }

@@ -252,23 +252,23 @@ fn arriving(servers: &[McpServer], now: i64) -> Option<Timestamp> {
 #[test]
 fn a_new_server_is_expected_until_it_serves_or_has_had_its_time() {
     let new = |conditions| server("a", conditions);
-    let created = new(vec![]).creation_timestamp().unwrap().0.as_second();
-    assert_eq!(
-        arriving(&[new(vec![])], created + 19),
-        Some(at(created + 20))
-    );
-    assert_eq!(arriving(&[new(vec![])], created + 20), None);
-    // In a burst, it may be long after it was made that its objects are.
-    assert_eq!(
-        arriving(&[new(vec![down(created + 100)])], created + 119),
-        Some(at(created + 120))
-    );
-    assert_eq!(
-        arriving(&[new(vec![serving_since(created)])], created),
-        None
-    );
-    let both = [new(vec![down(created)]), new(vec![down(created + 5)])];
-    assert_eq!(arriving(&both, created + 6), Some(at(created + 25)));
+    assert_eq!(arriving(&[new(vec![down(100)])], 119), Some(at(120)));
+    assert_eq!(arriving(&[new(vec![down(100)])], 120), None);
+    assert_eq!(arriving(&[new(vec![serving_since(100)])], 100), None);
+    let both = [new(vec![down(100)]), new(vec![down(105)])];
+    assert_eq!(arriving(&both, 106), Some(at(125)));
+}
+
+/// In a burst, it may be long after it was made that its objects are.
+#[test]
+fn a_new_server_that_nobody_has_looked_at_is_expected_for_longer() {
+    let new = server("a", vec![]);
+    let created = new.creation_timestamp().unwrap().0.as_second();
+    let new = [new];
+    assert_eq!(arriving(&new, created), Some(at(created + 20)));
+    assert_eq!(arriving(&new, created + 100), Some(at(created + 120)));
+    assert_eq!(arriving(&new, created + 179), Some(at(created + 180)));
+    assert_eq!(arriving(&new, created + 180), None);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::Tools;
-use super::pass::{Registry, Standing};
+use super::pass::{Registry, Standing, Wanted};
 use super::plugin_conditions::PluginConditions;
 use super::record::Records;
 use super::succession::Succession;
@@ -84,8 +84,11 @@ async fn work(tools: Tools, mut snapshots: Snapshots, servers: Servers, events: 
             }
         };
         if timeout(pause, change).await.is_ok() {
+            let settled = settle(|| registry.wanted(), || servers.changed(), debounce);
             // Changes that never end must not keep those waiting that came first.
-            let _ = timeout(longest, settle(&registry, &servers, debounce)).await;
+            let _ = timeout(longest, settled).await;
+            // What is said about new servers gives way to their objects.
+            servers.acted_on().await;
         }
         // The next pass reads all Secrets: whatever was told about them by now is known then.
         while rotated.try_recv().is_ok() {}
@@ -94,22 +97,25 @@ async fn work(tools: Tools, mut snapshots: Snapshots, servers: Servers, events: 
 
 /// Waits until what should be registered has not changed for `debounce` and is not about to: a burst of new servers is
 /// one change, and one rollout.
-async fn settle(registry: &Registry, servers: &Servers, debounce: Duration) {
-    let (mut wanted, mut since) = (registry.wanted(), Instant::now());
+async fn settle<Change: Future<Output = ()>>(
+    look: impl Fn() -> Wanted,
+    changed: impl Fn() -> Change,
+    debounce: Duration,
+) {
+    let (mut wanted, mut since) = (look(), Instant::now());
     loop {
-        // How new servers stand is told after all of them have their objects: before that, silence means nothing.
-        if servers.acted_on().await {
-            since = Instant::now();
-        }
         let arriving = wanted.arriving.map_or(Duration::ZERO, remaining);
+        let quiet = (since + debounce).max(Instant::now() + arriving);
+        if quiet <= Instant::now() {
+            return;
+        }
         tokio::select! {
-            biased;
-            () = servers.changed() => {}
-            () = sleep_until((since + debounce).max(Instant::now() + arriving)) => return,
+            () = sleep_until(quiet) => {}
+            () = changed() => {}
         }
         // Events come by the hundred, and each look goes over all servers.
         sleep(debounce / 5).await;
-        let now = registry.wanted();
+        let now = look();
         if now.entries != wanted.entries {
             since = Instant::now();
         }
@@ -154,7 +160,58 @@ fn pause(standing: &Standing, failures: u32, looks: u32, resync: Duration) -> Du
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
+
+    const DEBOUNCE: Duration = Duration::from_secs(2);
+
+    /// How long it takes where something else is wanted each second, so many times, and events never end.
+    async fn settled_after(changes: u64, arriving: Option<Timestamp>) -> Duration {
+        let began = Instant::now();
+        let look = || Wanted {
+            entries: began.elapsed().as_secs().min(changes),
+            arriving: arriving.filter(|_| began.elapsed() < Duration::from_mins(1)),
+        };
+        settle(look, || sleep(Duration::from_millis(1)), DEBOUNCE).await;
+        began.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn events_that_change_nothing_hold_up_nobody() {
+        assert!(settled_after(0, None).await < DEBOUNCE * 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_is_waited_for_to_its_end() {
+        let took = settled_after(30, None).await;
+        assert!(took > Duration::from_secs(31) && took < Duration::from_secs(34));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_about_to_come_is_waited_for() {
+        let soon = Timestamp::now() + Duration::from_secs(20);
+        assert!(settled_after(0, Some(soon)).await > Duration::from_secs(19));
+        let late = Timestamp::now() + Duration::from_hours(1);
+        let took = settled_after(0, Some(late)).await;
+        assert!(took > Duration::from_mins(1) && took < Duration::from_secs(64));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_enough() {
+        let began = Instant::now();
+        let look = || Wanted {
+            entries: 1,
+            arriving: None,
+        };
+        let (told, never) = (Cell::new(0), std::future::pending::<()>);
+        let changed = || {
+            told.set(told.get() + 1);
+            never()
+        };
+        settle(look, changed, DEBOUNCE).await;
+        assert!(began.elapsed() < DEBOUNCE * 2 && told.get() == 1);
+    }
 
     #[test]
     fn what_fails_is_tried_again_by_the_class_of_its_error() {

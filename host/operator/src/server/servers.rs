@@ -103,9 +103,9 @@ impl Servers {
         self.changed.notified().await;
     }
 
-    /// Waits until the controller has had a look at every server that changed; whether that took any time.
-    pub async fn acted_on(&self) -> bool {
-        self.memory.pending.none().await
+    /// Waits until the controller has had a look at every server that changed, within reason.
+    pub async fn acted_on(&self) {
+        self.memory.pending.none().await;
     }
 
     pub(super) fn store(&self) -> &Store<Guarded> {
