@@ -6,12 +6,24 @@ database.py URL run SQL     carries out a statement
 
 import pathlib
 import sys
+import time
 
 import psycopg
 
 
+def connect(url):
+    """The route to a pod that has just begun to serve may come a moment later."""
+    for attempt in range(60):
+        try:
+            return psycopg.connect(url, autocommit=True)
+        except psycopg.OperationalError:
+            if attempt == 59:
+                raise
+            time.sleep(0.5)
+
+
 def run(url, statement):
-    with psycopg.connect(url, autocommit=True) as connection:
+    with connect(url) as connection:
         connection.execute(statement)
 
 
@@ -21,7 +33,7 @@ def migrate(url):
     server, name = url.rsplit("/", 1)
     run(f"{server}/postgres", f"create database {name}")
     folder = pathlib.Path(litellm_proxy_extras.__file__).parent / "migrations"
-    with psycopg.connect(url, autocommit=True) as connection:
+    with connect(url) as connection:
         for file in sorted(folder.glob("*/migration.sql")):
             connection.execute(file.read_bytes())
 

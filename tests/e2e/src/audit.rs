@@ -17,6 +17,8 @@ const WRITES: [&str; 5] = ["create", "update", "patch", "delete", "deletecollect
 
 /// Without a write for so long, the operator has come to rest.
 const QUIET: Duration = Duration::from_secs(3);
+/// Looks at the audit log in that time.
+const LOOKS: u32 = 6;
 /// Longest wait for that.
 const PATIENCE: Duration = Duration::from_mins(3);
 
@@ -78,16 +80,18 @@ impl AuditLog {
     /// # Errors
     /// As [`AuditLog::requests`], and when it goes on writing for minutes.
     pub fn settled(&mut self, matters: impl Fn(&Request) -> bool) -> Result<Vec<Request>> {
-        let (mut all, began, mut since) = (Vec::new(), Instant::now(), Instant::now());
-        while since.elapsed() < QUIET {
-            sleep(QUIET / 6);
+        let (mut all, began, mut quiet) = (Vec::new(), Instant::now(), 0);
+        // Looks count, not time: where the whole machine stands still, nobody could have written.
+        while quiet < LOOKS {
+            sleep(QUIET / LOOKS);
+            quiet += 1;
             let requests = self.requests()?;
             if let Some(write) = requests
                 .iter()
                 .find(|request| request.is_write() && matters(request))
             {
                 ensure!(began.elapsed() < PATIENCE, "no end of writes: {write:?}");
-                since = Instant::now();
+                quiet = 0;
             }
             all.extend(requests);
         }

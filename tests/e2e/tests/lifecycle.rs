@@ -99,12 +99,13 @@ fn a_restart_writes_nothing_and_catches_up() -> Result<()> {
     kubectl.run(&["create", "namespace", "life"])?;
     let servers: Vec<Value> = ["a", "b", "c"].map(server).to_vec();
     kubectl.apply(&json!({ "apiVersion": "v1", "kind": "List", "items": servers }).to_string())?;
-    for name in ["a", "b", "c"] {
+    for condition in ["Ready", "LiteLLMRegistered=False"] {
         kubectl.run(&[
             "wait",
-            &format!("mcpserver/{name}"),
+            "mcpservers",
+            "--all",
             "--namespace=life",
-            "--for=condition=Ready",
+            &format!("--for=condition={condition}"),
             "--timeout=60s",
         ])?;
     }

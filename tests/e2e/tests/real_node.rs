@@ -47,8 +47,16 @@ fn a_manifest_becomes_a_tool_in_litellm_and_goes_again() -> Result<()> {
     assert_eq!(server["status"]["ready"], "2/2");
     assert_eq!(server["status"]["litellm"]["name"], "tools_weather");
 
-    let tools = litellm.tools(kubectl)?;
-    assert_eq!(tools, ["tools_weather-add", "tools_weather-whoami"]);
+    // A connection may still find a pod that has just gone.
+    let soon = Duration::from_secs(30);
+    eventually("LiteLLM offers the tools", soon, || {
+        let tools = litellm.tools(kubectl)?;
+        ensure!(
+            tools == ["tools_weather-add", "tools_weather-whoami"],
+            "{tools:?}"
+        );
+        Ok(())
+    })?;
     assert_eq!(
         litellm.call(kubectl, "tools_weather-add", &json!({ "a": 40, "b": 2 }))?,
         "42"

@@ -64,17 +64,21 @@ fn nothing_is_made_again_before_it_is_known_that_its_server_is_there() -> Result
     let delete = ["delete", "service", "mcp-a"];
     world.kubectl.run(&[&delete[..], &namespace].concat())?;
     eventually("it is back", SOON, || world.get("service", "mcp-a"))?;
-    let requests = audit.requests()?;
-    let at = |verb: &str, resource: &str, name: &str| {
-        let object = format!("{}/{name}", world.namespace);
-        requests.iter().position(|request| {
-            request.verb == verb && request.resource == resource && request.object == object
-        })
-    };
-    let asked = at("get", "mcpservers", "a");
-    let made = at("patch", "services", "mcp-a");
-    ensure!(asked.is_some() && asked < made, "{requests:?}");
-    Ok(())
+    let mut requests = Vec::new();
+    // A request is noted after it was answered.
+    eventually("it was asked for before", SOON, || {
+        requests.extend(audit.requests()?);
+        let at = |verb: &str, resource: &str, name: &str| {
+            let object = format!("{}/{name}", world.namespace);
+            requests.iter().position(|request| {
+                request.verb == verb && request.resource == resource && request.object == object
+            })
+        };
+        let asked = at("get", "mcpservers", "a");
+        let made = at("patch", "services", "mcp-a");
+        ensure!(asked.is_some() && asked < made, "{requests:?}");
+        Ok(())
+    })
 }
 
 /// What is deleted once is gone for ever with kmcp, which looks only at what changes in its own resource.
@@ -188,6 +192,11 @@ fn a_quota_that_is_full_is_told_in_the_words_of_the_api() -> Result<()> {
         "metadata": { "name": "none", "namespace": world.namespace }, "spec": { "hard": { "pods": "0" } },
     });
     world.apply(&quota)?;
+    eventually("the quota is in force", SOON, || {
+        let hard = &world.get("resourcequota", "none")?["status"]["hard"]["pods"];
+        ensure!(hard == "0", "{hard}");
+        Ok(())
+    })?;
     world.apply(&world.server("a", json!({})))?;
     let found = world.condition("a", "DeploymentReady", "False", "FailedCreate")?;
     assert!(

@@ -191,7 +191,7 @@ fn a_plugin_that_loops_is_ended_and_its_policy_decides() -> Result<()> {
     let looping = |policy: &str| {
         json!({
             "source": { "file": file }, "settings": { "validate": "loop" }, "failurePolicy": policy,
-            "limits": { "timeoutMilliseconds": 200 },
+            "limits": { "timeoutMilliseconds": 1000 },
         })
     };
     world.apply(&world.server("old", json!({})))?;
@@ -201,11 +201,15 @@ fn a_plugin_that_loops_is_ended_and_its_policy_decides() -> Result<()> {
     // Nobody can say whether a server that was there is valid; what serves goes on serving.
     world.condition("old", "SpecValid", "Unknown", "DeadlineExceeded")?;
     world.condition("old", "DeploymentReady", "True", "")?;
-    let refused = world.refused(&world.server("a", json!({})));
-    assert!(
-        refused.contains("plugin looping: validate took longer than 200ms"),
-        "{refused}"
-    );
+    // Its slots may be taken by the server that it cannot judge.
+    eventually("the request is refused for that", SOON, || {
+        let refused = world.refused(&world.server("a", json!({})));
+        ensure!(
+            refused.contains("plugin looping: validate took longer than 1s"),
+            "{refused}"
+        );
+        Ok(())
+    })?;
     // Another namespace's requests are not touched by it.
     let other = World::new("looping-neighbour");
     other.apply(&other.server("a", json!({})))?;

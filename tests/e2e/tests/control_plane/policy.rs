@@ -4,10 +4,10 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use mcp_e2e::{AuditLog, eventually};
+use mcp_e2e::eventually;
 use serde_json::json;
 
-use crate::world::{SOON, World, condition, environment};
+use crate::world::{SOON, World, condition};
 
 const WORDS: &str = "every Deployment needs an approval of the platform team";
 
@@ -81,10 +81,8 @@ fn what_a_policy_finds_invalid_is_not_insisted_on_and_made_when_its_server_is_to
 {
     let world = World::new("policy-invalid");
     refused(&world, "Invalid")?;
-    let mut audit = AuditLog::new(environment().audit.as_deref().context("no audit log")?);
     // What is made beside it still wakes the operator.
-    sleep(Duration::from_secs(3));
-    audit.requests()?;
+    let mut audit = world.audited("a")?;
     // Long enough for two writes of one that insists with doubling pauses.
     sleep(Duration::from_secs(20));
     let object = format!("{}/mcp-a", world.namespace);

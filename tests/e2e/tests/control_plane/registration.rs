@@ -36,7 +36,8 @@ fn registered(world: &World, name: &str) -> Value {
 #[test]
 fn a_server_is_registered_by_a_rollout_and_leaves_when_it_goes() -> Result<()> {
     let litellm = litellm();
-    eventually("LiteLLM can start", SOON, || {
+    // Where its namespace was not there yet, it is tried again half a minute later.
+    eventually("LiteLLM can start", SOON * 2, || {
         ensure!(file(&litellm)? == "{}\n");
         Ok(())
     })?;

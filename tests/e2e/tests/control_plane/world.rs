@@ -153,7 +153,12 @@ impl World {
     /// The audit log from when the operator has nothing more to say about a server.
     pub(crate) fn audited(&self, server: &str) -> Result<AuditLog> {
         // It comes last, and later the more servers are new.
-        self.condition(server, "LiteLLMRegistered", "False", "")?;
+        eventually("the registry has spoken", SOON, || {
+            let found = self.condition(server, "LiteLLMRegistered", "False", "")?;
+            let generation = &self.get("mcpserver", server)?["metadata"]["generation"];
+            ensure!(found["observedGeneration"] == *generation, "{found}");
+            Ok(())
+        })?;
         let mut audit = AuditLog::new(environment().audit.as_deref().context("no audit log")?);
         // All that came before does not matter.
         audit.requests()?;

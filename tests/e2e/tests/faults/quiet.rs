@@ -19,6 +19,17 @@ fn nothing_is_written_where_nothing_changes_nor_after_a_restart() -> Result<()> 
     let mut operator = Operator::start(&world.own.environment, "quiet")?;
     world.apply(SERVERS)?;
     world.converged(SERVERS)?;
+    eventually("the registry has spoken about all", RECOVERY, || {
+        let said = world.kubectl().run(&[
+            "get",
+            "mcpservers",
+            "--all-namespaces",
+            r#"--output=jsonpath={.items[*].status.conditions[?(@.type=="LiteLLMRegistered")].status}"#,
+        ])?;
+        let count = said.split_whitespace().count();
+        ensure!(count == SERVERS, "{count}");
+        Ok(())
+    })?;
     ensure!(
         world.settled()?.iter().any(Request::is_write),
         "the audit log shows nothing of the operator"

@@ -10,12 +10,15 @@ use crate::world::{SOON, World};
 
 const SERVERS: usize = 150;
 
-/// Writes of what LiteLLM is told, and of its Deployment, since the last call.
+/// Writes of what LiteLLM is told, and of its Deployment, since the last call and until there are no more.
 fn writes(world: &mut World) -> Result<(usize, usize)> {
-    let requests = world.own.audit.requests()?;
+    let requests = world.own.audit.settled(|_| true)?;
     let of = |resource: &str, object: &str| {
         let is = |request: &&Request| {
-            request.is_write() && request.resource == resource && request.object == object
+            request.is_write()
+                && request.code < 300
+                && request.resource == resource
+                && request.object == object
         };
         requests.iter().filter(is).count()
     };
@@ -51,7 +54,6 @@ fn a_burst_is_one_write_and_one_rollout() -> Result<()> {
 
 /// An operator in a cluster whose kubelet is the test: pods serve when it says so.
 fn without_kubelet(world: &mut World, name: &str, arrival: &str) -> Result<Operator> {
-    world.own.servers.kill(Component::Kwok)?;
     let options = [
         "--registry-debounce-milliseconds",
         "200",
@@ -61,6 +63,7 @@ fn without_kubelet(world: &mut World, name: &str, arrival: &str) -> Result<Opera
     let kubeconfig = world.kubectl().kubeconfig().to_owned();
     let operator = Operator::start_with(&world.own.environment, name, &kubeconfig, &options)?;
     litellm_can_start(world)?;
+    world.own.servers.kill(Component::Kwok)?;
     Ok(operator)
 }
 

@@ -16,7 +16,7 @@ fn a_server_that_comes_and_goes_leaves_once_and_comes_back_when_it_stays() -> Re
         "--registry-grace-seconds",
         "5",
         "--registry-return-seconds",
-        "15",
+        "40",
     ];
     let kubeconfig = world.kubectl().kubeconfig().to_owned();
     let _operator =

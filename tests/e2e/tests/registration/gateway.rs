@@ -16,7 +16,7 @@ const AT_ONCE: usize = 8;
 /// What LiteLLM asks for: time enough for all servers to be there before it is over.
 const PAUSE: Duration = Duration::from_secs(40);
 /// Long before the operator looks at LiteLLM without any reason.
-const AT_ONCE_TIME: Duration = Duration::from_secs(30);
+const AT_ONCE_TIME: Duration = Duration::from_secs(50);
 
 /// A control plane where MCPServers are registered with the stand-in, and no operator yet.
 fn start(name: &str) -> Result<(World, LiteLlm)> {
