@@ -81,7 +81,8 @@ impl Registry {
         });
         let patience = self.tools.settings.registry_patience;
         let about = |server: &McpServer| statements.about(server, patience);
-        standing.settled &= write_conditions(&self.tools.client, &servers, about).await;
+        let client = &self.tools.client;
+        standing.settled &= write_conditions(client, &self.servers, &servers, about).await;
         standing.look_again = desired.look_again;
         self.last = desired;
         standing

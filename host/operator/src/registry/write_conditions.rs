@@ -10,12 +10,15 @@ use mcp_operator_core::conditions::{Statement, contained};
 use serde_json::{Value, json};
 use tracing::warn;
 
+use crate::server::Servers;
+
 /// Writes that go on at the same time.
 const CONCURRENCY: usize = 8;
 
 /// Writes the conditions that say something new; whether all could be written.
 pub(super) async fn write_conditions(
     client: &Client,
+    all: &Servers,
     servers: &[&McpServer],
     about: impl Fn(&McpServer) -> Option<(Statement, String)>,
 ) -> bool {
@@ -24,11 +27,11 @@ pub(super) async fn write_conditions(
         .iter()
         .filter_map(|server| {
             let (statement, name) = about(server)?;
-            news(server, &statement, &name)
+            news(&all.newest(server), &statement, &name)
         })
         .collect();
     stream::iter(news)
-        .map(|news| write(client, news))
+        .map(|news| write(client, all, news))
         .buffer_unordered(CONCURRENCY)
         .fold(true, |all, written| async move { all && written })
         .await
@@ -69,7 +72,7 @@ fn news(server: &McpServer, statement: &Statement, registered_name: &str) -> Opt
     })
 }
 
-async fn write(client: &Client, news: News) -> bool {
+async fn write(client: &Client, all: &Servers, news: News) -> bool {
     let News {
         namespace,
         name,
@@ -78,7 +81,10 @@ async fn write(client: &Client, news: News) -> bool {
     let api: Api<McpServer> = Api::namespaced(client.clone(), &namespace);
     let params = PatchParams::apply(field_managers::REGISTRY).force();
     match api.patch_status(&name, &params, &Patch::Apply(&body)).await {
-        Ok(_) => true,
+        Ok(answer) => {
+            all.wrote(answer);
+            true
+        }
         // Deleted in the meantime: there is nobody left to tell.
         Err(kube::Error::Api(error)) if error.code == 404 => true,
         Err(error) => {

@@ -1,5 +1,6 @@
 //! All MCPServers: the one watch that the controller and the registry share.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, Resource, ResourceExt};
 use mcp_operator_api::names::conditions::LITELLM_REGISTERED;
+use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_core::conditions::find;
 use tokio::sync::{Notify, mpsc::UnboundedSender, watch};
 
@@ -106,6 +108,16 @@ impl Servers {
     /// Waits until the controller has had a look at every server that changed, within reason.
     pub async fn acted_on(&self) {
         self.memory.pending.none().await;
+    }
+
+    /// A server with the newest status that is known of it.
+    pub fn newest<'a>(&self, server: &'a McpServer) -> Cow<'a, McpServer> {
+        self.memory.told.newest(server)
+    }
+
+    /// Notes what the API server answered to a write of a status.
+    pub fn wrote(&self, answer: McpServer) {
+        self.memory.told.wrote(answer);
     }
 
     pub(super) fn store(&self) -> &Store<Guarded> {

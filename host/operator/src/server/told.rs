@@ -36,16 +36,19 @@ struct Answer {
 impl Told {
     /// A server with the newest status that is known of it.
     pub(super) fn newest<'a>(&self, server: &'a McpServer) -> Cow<'a, McpServer> {
-        let answers = self.lock();
-        let newer = answers
-            .by_server
-            .get(&reference(server))
-            .filter(|answer| answer.uid == server.uid() && answer.version > version(server));
-        newer.map_or(Cow::Borrowed(server), |answer| {
-            let mut server = server.clone();
-            server.status.clone_from(&answer.status);
-            Cow::Owned(server)
-        })
+        let (mut answers, key) = (self.lock(), reference(server));
+        let answer = answers.by_server.get(&key);
+        let Some(answer) = answer.filter(|answer| answer.uid == server.uid()) else {
+            return Cow::Borrowed(server);
+        };
+        if answer.version <= version(server) {
+            // The watch was quicker than the answer.
+            answers.by_server.remove(&key);
+            return Cow::Borrowed(server);
+        }
+        let mut server = server.clone();
+        server.status.clone_from(&answer.status);
+        Cow::Owned(server)
     }
 
     /// Notes what the API server answered to a write.
@@ -58,7 +61,11 @@ impl Told {
             status: answer.status,
             came_while_listing: answers.listing.is_some(),
         };
-        answers.by_server.insert(server, answer);
+        // Of two writers, the one that was first may have its answer last.
+        let is_older = |known: &Answer| known.uid == answer.uid && known.version > answer.version;
+        if !answers.by_server.get(&server).is_some_and(is_older) {
+            answers.by_server.insert(server, answer);
+        }
     }
 
     /// Forgets what the watch has caught up with.
@@ -138,6 +145,16 @@ mod tests {
         assert_eq!(phase(&told, &shown), Phase::Ready);
         told.seen(&Event::Apply(server("1", "10", "Ready")));
         assert!(told.lock().by_server.is_empty());
+    }
+
+    #[test]
+    fn the_newest_of_several_answers_counts() {
+        let told = Told::default();
+        told.wrote(server("1", "10", "Ready"));
+        told.wrote(server("1", "9", "Creating"));
+        assert_eq!(phase(&told, &server("1", "5", "Pending")), Phase::Ready);
+        assert_eq!(phase(&told, &server("1", "11", "Failed")), Phase::Failed);
+        assert!(told.lock().by_server.is_empty(), "it has had its time");
     }
 
     #[test]
