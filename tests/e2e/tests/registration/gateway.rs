@@ -109,8 +109,9 @@ fn who_asks_to_be_left_alone_is_left_alone_and_keeps_no_swap_waiting() -> Result
     let early = after
         .iter()
         .filter(|asked| asked.at + Duration::from_millis(100) < refused + PAUSE);
+    // Those that were on their way with it, and those that took the places of answered ones before its answer was read.
     ensure!(
-        early.clone().count() < AT_ONCE,
+        early.clone().count() < 2 * AT_ONCE,
         "{:?}",
         early.collect::<Vec<_>>()
     );
@@ -194,7 +195,7 @@ fn a_key_that_is_refused_stops_a_wave_and_a_new_one_goes_on() -> Result<()> {
     ensure!(!message.contains("first"), "{message}");
     let posts = litellm.asked();
     let posts = posts.iter().filter(|asked| asked.method == "POST").count();
-    ensure!(posts <= 10 + AT_ONCE, "{posts}");
+    ensure!(posts < 10 + 2 * AT_ONCE, "{posts}");
 
     give_key(&world, "second")?;
     knows(&litellm, &all, AT_ONCE_TIME)?;
