@@ -11,29 +11,15 @@ use crate::components::Component;
 use crate::kubectl::Kubectl;
 use crate::machine;
 use crate::ports::free_ports;
-use crate::servers::{POD_RANGE, Servers, remove_data, restart, wait_for_node};
-use crate::supervisor::{Program, Supervisor};
+use crate::servers::{POD_RANGE, Servers, remove_data, restart};
+use crate::simulated_node;
+use crate::supervisor::Supervisor;
 use crate::tools::{Tools, control_plane_tools};
 
 /// How often a start is tried again with other ports.
 const ATTEMPTS: usize = 3;
 /// What servers say when a port is taken.
 const PORT_TAKEN: &str = "address already in use";
-/// The simulated node.
-const NODE: &str = "fake-0";
-
-/// It has room for every pod that a test can make.
-const NODE_MANIFEST: &str = r#"apiVersion: v1
-kind: Node
-metadata:
-  name: fake-0
-  annotations: {kwok.x-k8s.io/node: fake}
-  labels: {kubernetes.io/hostname: fake-0, kubernetes.io/os: linux, kubernetes.io/arch: amd64}
-status:
-  allocatable: {cpu: "1000", memory: 10Ti, pods: "100000"}
-  capacity: {cpu: "1000", memory: 10Ti, pods: "100000"}
-"#;
-
 /// What a control plane may differ in.
 #[derive(Debug, Clone)]
 pub struct ControlPlaneOptions {
@@ -161,20 +147,6 @@ fn start_once(
     };
     let mut supervisor = Supervisor::new(folder.to_owned(), None);
     let kubectl = servers.start(&mut supervisor)?;
-    supervisor.start(kwok(&servers, kwok_port))?;
-    kubectl.apply(NODE_MANIFEST)?;
-    wait_for_node(&mut supervisor, &kubectl, NODE, Component::Kwok)?;
+    simulated_node::join(&mut supervisor, &kubectl, tools, kwok_port, POD_RANGE)?;
     Ok((supervisor, servers, kubectl))
-}
-
-fn kwok(servers: &Servers, port: u16) -> Program {
-    Program::new(Component::Kwok, servers.tools.path("kwok"))
-        .file("config", &servers.tools.kwok_stages())
-        .file("kubeconfig", &servers.kubeconfig())
-        .arg("--manage-all-nodes=false")
-        .arg("--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake")
-        .arg("--node-lease-duration-seconds=40")
-        // Its own default would lie within what many machines use themselves.
-        .arg(format!("--cidr={POD_RANGE}"))
-        .arg(format!("--server-address=127.0.0.1:{port}"))
 }

@@ -24,6 +24,7 @@ mod process;
 mod progress;
 mod real_node;
 mod servers;
+mod simulated_node;
 mod supervisor;
 mod template;
 mod tools;

@@ -16,7 +16,9 @@ use crate::kubectl::Kubectl;
 use crate::machine;
 use crate::namespaces::{Holder, Namespaces};
 use crate::node_files;
+use crate::ports::free_port;
 use crate::servers::{POD_RANGE, SERVICE_RANGE, Servers, restart, wait_for_node};
+use crate::simulated_node;
 use crate::supervisor::{Program, Supervisor};
 use crate::tools::{Tools, control_plane_tools, node_tools};
 
@@ -24,6 +26,8 @@ use crate::tools::{Tools, control_plane_tools, node_tools};
 const MACHINE: (&str, &str) = ("mcpop-host", "10.199.0.1");
 const NODE_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 199, 0, 2);
 const NODE: &str = "node0";
+/// Addresses that no real pod has.
+const SIMULATED_POD_RANGE: &str = "10.245.0.0/16";
 /// How long one of the node's programs may take to start.
 const START: Duration = Duration::from_mins(2);
 
@@ -32,6 +36,7 @@ pub struct RealNode {
     supervisor: Supervisor,
     kubectl: Kubectl,
     folder: PathBuf,
+    control_plane: Tools,
     tools: Tools,
     inside: Namespaces,
     // Dropped in this order: the programs, what they ran in, what that leaves on the machine.
@@ -62,11 +67,12 @@ impl RealNode {
         let inside = holder.inside().clone();
         connect(&inside)?;
         let mut supervisor = Supervisor::new(folder.clone(), Some(inside.clone()));
-        let kubectl = servers(control_plane, &folder).start(&mut supervisor)?;
+        let kubectl = servers(control_plane.clone(), &folder).start(&mut supervisor)?;
         let mut node = Self {
             supervisor,
             kubectl,
             folder,
+            control_plane,
             tools,
             inside,
             _holder: holder,
@@ -97,6 +103,17 @@ impl RealNode {
             .with_context(|| format!("{} is no UTF-8", archive.display()))?;
         self.ctr(&["--namespace=k8s.io", "images", "import", archive])
             .map(drop)
+    }
+
+    /// Has all pods that come now run on a simulated node: more than this machine could run.
+    ///
+    /// # Errors
+    /// When that does not start.
+    pub fn simulate_further_pods(&mut self) -> Result<()> {
+        let (supervisor, port) = (&mut self.supervisor, free_port()?);
+        let (kubectl, tools) = (&self.kubectl, &self.control_plane);
+        simulated_node::join(supervisor, kubectl, tools, port, SIMULATED_POD_RANGE)?;
+        kubectl.run(&["cordon", NODE]).map(drop)
     }
 
     /// Restarts one of the programs, or starts again one that was killed.
