@@ -190,24 +190,27 @@ fn may_have_read(settings: &Settings, registry: &Registry, found: &str, file: &s
     let value = hash(file);
     // Nothing at all is what a file without servers says.
     let is_another = !render::is_empty(file) || !matches!(found.trim(), "" | "{}");
-    is_another
-        && settings.workloads().any(|workload| {
-            matches!(
-                registry.observed(&read_id(&workload)),
-                Some(Observed::Workload(Some(state))) if knows(state, &value, file)
-            )
-        })
+    is_another && states(settings, registry).any(|state| knows(state, &value, file))
 }
 
 /// For a file that is written over another one: no workload was rolled out for one with it.
 fn mark(settings: &Settings, registry: &Registry, found: &str) -> String {
     let mut known = found.to_owned();
-    for workload in settings.workloads() {
-        if let Some(Observed::Workload(Some(state))) = registry.observed(&read_id(&workload)) {
-            known.extend(state.rolled_to.as_deref());
-        }
-    }
+    known.extend(states(settings, registry).filter_map(|state| state.rolled_to.as_deref()));
     hash(&known)
+}
+
+/// How it stands with the workloads that are there.
+fn states<'a>(
+    settings: &'a Settings,
+    registry: &'a Registry,
+) -> impl Iterator<Item = &'a WorkloadState> {
+    settings
+        .workloads()
+        .filter_map(|workload| match registry.observed(&read_id(&workload)) {
+            Some(Observed::Workload(state)) => state.as_ref(),
+            _ => None,
+        })
 }
 
 /// Whether the pods of a workload are of this file. Those that were never rolled out for any have read one without

@@ -20,6 +20,7 @@ use crate::tools::{Tools, control_plane_tools};
 const ATTEMPTS: usize = 3;
 /// What servers say when a port is taken.
 const PORT_TAKEN: &str = "address already in use";
+
 /// What a control plane may differ in.
 #[derive(Debug, Clone)]
 pub struct ControlPlaneOptions {

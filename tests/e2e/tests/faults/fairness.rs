@@ -56,17 +56,10 @@ fn servers_that_fail_slowly_delay_no_other() -> Result<()> {
     silence(&world, listen()?)?;
     world.apply(BAD)?;
     eventually("all of them have failed", RECOVERY, || {
-        let reasons = world.kubectl().run(&[
-            "get",
-            "mcpservers",
-            "--namespace=servers",
-            r#"--output=jsonpath={.items[*].status.conditions[?(@.type=="DeploymentReady")].reason}"#,
-        ])?;
-        let failed = reasons
-            .split(' ')
-            .filter(|reason| *reason == "ApiServerError");
+        let reasons = world.conditions("DeploymentReady", "reason")?;
+        let failed = reasons.iter().filter(|reason| *reason == "ApiServerError");
         let failed = failed.count();
-        ensure!(failed == BAD, "{failed} of {BAD}: {reasons}");
+        ensure!(failed == BAD, "{failed} of {BAD}: {reasons:?}");
         Ok(())
     })?;
     world.apply_some(BAD..BAD + GOOD)?;

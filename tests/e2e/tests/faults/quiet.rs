@@ -20,13 +20,7 @@ fn nothing_is_written_where_nothing_changes_nor_after_a_restart() -> Result<()> 
     world.apply(SERVERS)?;
     world.converged(SERVERS)?;
     eventually("the registry has spoken about all", RECOVERY, || {
-        let said = world.kubectl().run(&[
-            "get",
-            "mcpservers",
-            "--all-namespaces",
-            r#"--output=jsonpath={.items[*].status.conditions[?(@.type=="LiteLLMRegistered")].status}"#,
-        ])?;
-        let count = said.split_whitespace().count();
+        let count = world.conditions("LiteLLMRegistered", "status")?.len();
         ensure!(count == SERVERS, "{count}");
         Ok(())
     })?;

@@ -76,6 +76,19 @@ impl World {
         found.cloned().with_context(|| format!("no {kind}"))
     }
 
+    /// A member of a condition of every server that has the condition.
+    pub(crate) fn conditions(&self, kind: &str, member: &str) -> Result<Vec<String>> {
+        let path = format!(r#"{{.items[*].status.conditions[?(@.type=="{kind}")].{member}}}"#);
+        let found = self.kubectl().run(&[
+            "get",
+            "mcpservers",
+            "--namespace",
+            NAMESPACE,
+            &format!("--output=jsonpath={path}"),
+        ])?;
+        Ok(found.split_whitespace().map(str::to_owned).collect())
+    }
+
     pub(crate) fn get(&self, kind: &str, name: &str) -> Result<Value> {
         self.kubectl()
             .json(&["get", kind, name, "--namespace", NAMESPACE])
