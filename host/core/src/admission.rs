@@ -1,12 +1,14 @@
-//! From what plugins say to what the user is told.
+//! The answer to an admission request, decided from the outcomes of plugins and the rules of the operator itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use mcp_operator_api::v1alpha1::{FailurePolicy, Mode};
+use serde_json::Value;
 
+use crate::build;
 use crate::field::FieldError;
 
-/// What one plugin made of one object.
+/// The answer of one plugin about one object.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// Name of the MCPPlugin.
@@ -15,16 +17,15 @@ pub struct Outcome {
     pub mode: Mode,
     /// What its own failure does.
     pub failure_policy: FailurePolicy,
-    /// Its findings, or why there are none.
+    /// The findings, or why there are none.
     pub result: Result<Vec<Finding>, PluginFailure>,
 }
 
-/// One thing that a plugin says about an object.
+/// One thing that a plugin finds in an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What and where.
     pub error: FieldError,
-    /// Only a warning, whatever the plugin's mode is.
+    /// Whether it is only a warning, whatever the plugin's mode is.
     pub warning: bool,
 }
 
@@ -33,20 +34,20 @@ pub struct Finding {
 pub struct PluginFailure {
     /// Stable word for metrics and conditions, for example `DeadlineExceeded`.
     pub category: &'static str,
-    /// Whose fault it is: the component's (true) or the operator's.
+    /// Whether it is the fault of the component, not of the operator.
     pub guest: bool,
-    /// What happened, one sentence that names the plugin.
+    /// A sentence that names the plugin.
     pub message: String,
 }
 
-/// What happens to the object.
+/// Whether the object is admitted, with the warnings and audit annotations of the answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Decision {
-    /// Why it is refused; absent: it is allowed.
+    /// Absent for an object that is admitted.
     pub denial: Option<Denial>,
-    /// What the user is shown besides, sorted.
+    /// Shown to the user, sorted.
     pub warnings: Vec<String>,
-    /// What goes into the audit log: by `<plugin>.<code>`, what was found.
+    /// Audit annotations: the findings by `<plugin>.<code>`.
     pub audit: BTreeMap<String, String>,
 }
 
@@ -55,16 +56,30 @@ pub struct Decision {
 pub enum Denial {
     /// It breaks rules: all of them, sorted, each once.
     Invalid(Vec<FieldError>),
-    /// It may be in order, but a plugin that must agree could not be asked.
+    /// A plugin whose failure policy is `Fail` could not be asked.
     PluginFailed(Vec<PluginFailure>),
 }
 
-/// Decides. The order of the outcomes does not matter.
+/// What no object can be built from, whatever rules plugins have: the API server would refuse it later, where its user would
+/// look for the mistake last. `object` is an MCPServer as JSON; one without a configuration has no such findings.
+pub fn unbuildable(object: &Value) -> Vec<Finding> {
+    let Some(config) = object["spec"]["config"].as_object() else {
+        return Vec::new();
+    };
+    let errors = build::config_errors(config).into_iter();
+    let finding = |error| Finding {
+        error,
+        warning: false,
+    };
+    errors.map(finding).collect()
+}
+
+/// Decides about an object. The order of the outcomes does not matter.
 pub fn decide(outcomes: &[Outcome]) -> Decision {
     let mut errors = Vec::new();
     let mut failures = Vec::new();
     let mut decision = Decision::default();
-    let mut notes = Notes::default();
+    let mut notes = AuditNotes::default();
     for outcome in outcomes {
         match &outcome.result {
             Ok(findings) => {
@@ -83,7 +98,7 @@ pub fn decide(outcomes: &[Outcome]) -> Decision {
     if errors.is_empty() {
         decision.denial = (!failures.is_empty()).then_some(Denial::PluginFailed(failures));
     } else {
-        // The user mends the object first; a failing plugin shows again when it is sent again.
+        // The user has to correct the object anyway; a plugin that still fails then is reported again.
         decision
             .warnings
             .extend(failures.into_iter().map(|failure| failure.message));
@@ -94,7 +109,7 @@ pub fn decide(outcomes: &[Outcome]) -> Decision {
     decision
 }
 
-/// In the modes `warn` and `audit` nothing that a plugin does or fails to do blocks anybody.
+/// In the modes `warn` and `audit` no plugin refuses anything, whether it answers or fails.
 fn refuses(outcome: &Outcome) -> bool {
     outcome.mode == Mode::Enforce && outcome.failure_policy == FailurePolicy::Fail
 }
@@ -105,21 +120,21 @@ impl Decision {
         outcome: &Outcome,
         finding: &Finding,
         errors: &mut Vec<FieldError>,
-        notes: &mut Notes,
+        notes: &mut AuditNotes,
     ) {
-        let said = finding.error.to_string();
+        let error = finding.error.to_string();
         let rule = &finding.error.code;
         match outcome.mode {
             Mode::Enforce if !finding.warning => errors.push(finding.error.clone()),
             Mode::Enforce | Mode::Warn => self
                 .warnings
-                .push(format!("{said} ({}/{rule})", outcome.plugin)),
+                .push(format!("{error} ({}/{rule})", outcome.plugin)),
             Mode::Audit => {}
         }
-        notes.add(format!("{}.{rule}", outcome.plugin), said);
+        notes.add(format!("{}.{rule}", outcome.plugin), error);
     }
 
-    fn note_failure(&mut self, outcome: &Outcome, failure: &PluginFailure, notes: &mut Notes) {
+    fn note_failure(&mut self, outcome: &Outcome, failure: &PluginFailure, notes: &mut AuditNotes) {
         if outcome.mode != Mode::Audit {
             self.warnings.push(failure.message.clone());
         }
@@ -130,11 +145,11 @@ impl Decision {
     }
 }
 
-/// What goes into the audit log. Several findings of one rule are kept in one annotation, sorted, each once.
+/// Audit annotations under construction. Several findings of one rule share an annotation, sorted and without duplicates.
 #[derive(Default)]
-struct Notes(BTreeMap<String, BTreeSet<String>>);
+struct AuditNotes(BTreeMap<String, BTreeSet<String>>);
 
-impl Notes {
+impl AuditNotes {
     fn add(&mut self, key: String, text: String) {
         self.0.entry(key).or_default().insert(text);
     }

@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use serde_json::json;
 
 use super::*;
 use crate::field::ErrorType;
@@ -41,7 +42,7 @@ fn nothing_found_is_allowed() {
 }
 
 #[test]
-fn all_errors_are_told_at_once_sorted_and_each_once() {
+fn all_errors_are_reported_at_once_sorted_and_without_duplicates() {
     let decision = decide(&[
         outcome(
             "b",
@@ -122,7 +123,7 @@ fn a_failure_refuses_only_where_it_must() {
 }
 
 #[test]
-fn broken_rules_are_told_before_broken_plugins() {
+fn broken_rules_are_reported_before_failed_plugins() {
     let decision = decide(&[
         outcome("a", Mode::Enforce, Err(failure("a"))),
         outcome(
@@ -133,6 +134,17 @@ fn broken_rules_are_told_before_broken_plugins() {
     ]);
     assert!(matches!(decision.denial, Some(Denial::Invalid(_))));
     assert_eq!(decision.warnings, ["plugin a trapped"]);
+}
+
+#[test]
+fn a_configuration_that_no_config_map_holds_is_found_without_plugins() {
+    let found = |config| unbuildable(&json!({ "spec": { "config": config } }));
+    let findings = found(json!({ "": 1 }));
+    let codes: Vec<_> = findings.iter().map(|found| &*found.error.code).collect();
+    assert_eq!(codes, ["config-name"]);
+    assert!(!findings[0].warning, "it refuses the object");
+    assert_eq!(found(json!({ "githubOrg": "acme" })), []);
+    assert_eq!(unbuildable(&json!({ "spec": {} })), []);
 }
 
 fn any_outcome() -> impl Strategy<Value = Outcome> {

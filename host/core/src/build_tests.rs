@@ -3,48 +3,49 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn server(spec: Value) -> McpServer {
+fn server(spec: Value) -> ValidatedServer {
+    named_server("github", spec)
+}
+
+fn named_server(name: &str, spec: Value) -> ValidatedServer {
     let mut spec = spec;
     spec["image"] = json!({ "repository": "ghcr.io/acme/mcp-github", "tag": "1.0.0" });
-    serde_json::from_value(json!({
+    let server = serde_json::from_value(json!({
         "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPServer",
         "metadata": {
-            "name": "github", "namespace": "tools", "uid": "8f2b",
+            "name": name, "namespace": "tools", "uid": "8f2b",
             "labels": { "team": "platform", "app.kubernetes.io/instance": "argo" },
         },
         "spec": spec,
     }))
-    .unwrap()
+    .unwrap();
+    ValidatedServer::parse(&server).unwrap()
 }
 
-fn built(spec: Value) -> Vec<Manifest> {
-    objects(&server(spec), &Settings::default())
+fn built(spec: Value) -> Objects<Built> {
+    objects(&server(spec), &Settings::default()).unwrap()
 }
 
-fn find(objects: &[Manifest], kind: ManagedKind) -> Option<&Value> {
-    objects
-        .iter()
-        .find(|manifest| manifest.kind == kind)
-        .map(|manifest| &manifest.object)
+fn find(objects: &Objects<Built>, kind: ManagedKind) -> Option<&Value> {
+    objects.find(kind).map(|manifest| &manifest.object)
 }
 
-fn env(objects: &[Manifest]) -> Vec<Value> {
+fn env(objects: &Objects<Built>) -> Vec<Value> {
     find(objects, ManagedKind::Deployment).unwrap()["spec"]["template"]["spec"]["containers"][0]["env"]
         .as_array()
         .cloned()
         .unwrap_or_default()
 }
 
-use crate::manifest::ManagedKind;
-
 #[test]
 fn the_smallest_server() {
-    insta::assert_yaml_snapshot!(yaml(&built(json!({}))));
+    let objects = built(json!({}));
+    insta::assert_yaml_snapshot!(objects.values().collect::<Vec<_>>());
 }
 
 #[test]
 fn a_server_with_everything() {
-    insta::assert_yaml_snapshot!(yaml(&built(json!({
+    let objects = built(json!({
         "type": "external-saas", "transport": "http", "replicas": 3, "port": 9000,
         "command": ["/serve"], "args": ["--fast"], "terminationGracePeriodSeconds": 60,
         "affinity": { "podAntiAffinity": "required", "zoneSpread": "required" },
@@ -64,11 +65,8 @@ fn a_server_with_everything() {
             "healthProbes": { "readiness": { "path": "/up" } },
         },
         "networkPolicy": { "enabled": true, "egress": [{ "cidr": "10.0.0.0/8", "ports": [443] }, { "cidr": "192.0.2.0/24" }] },
-    }))));
-}
-
-fn yaml(objects: &[Manifest]) -> Vec<&Value> {
-    objects.iter().map(|manifest| &manifest.object).collect()
+    }));
+    insta::assert_yaml_snapshot!(objects.values().collect::<Vec<_>>());
 }
 
 #[test]
@@ -91,23 +89,23 @@ fn a_budget_that_blocks_every_drain_is_not_made() {
         json!({ "podDisruptionBudget": { "minAvailable": 2 } }),
         json!({ "podDisruptionBudget": { "maxUnavailable": 0 } }),
         json!({ "podDisruptionBudget": { "minAvailable": "100%" } }),
-        // Half a pod is a whole one.
+        // Kubernetes rounds up.
         json!({ "podDisruptionBudget": { "minAvailable": "51%" } }),
         json!({ "podDisruptionBudget": { "maxUnavailable": "0%" } }),
         json!({ "replicas": 3, "podDisruptionBudget": { "minAvailable": "67%" } }),
     ] {
         assert_eq!(budget(blocking.clone()), None, "{blocking}");
     }
-    for sparing in [
+    for allowed in [
         json!({ "podDisruptionBudget": { "minAvailable": "50%" } }),
         json!({ "replicas": 3, "podDisruptionBudget": { "minAvailable": "66%" } }),
         json!({ "podDisruptionBudget": { "maxUnavailable": "1%" } }),
     ] {
-        let made = budget(sparing.clone());
+        let made = budget(allowed.clone());
         assert_eq!(
             made.unwrap()["spec"]["unhealthyPodEvictionPolicy"],
             "AlwaysAllow",
-            "{sparing}"
+            "{allowed}"
         );
     }
     assert!(
@@ -117,7 +115,7 @@ fn a_budget_that_blocks_every_drain_is_not_made() {
 }
 
 #[test]
-fn load_is_measured_as_the_user_says_and_by_cpu_otherwise() {
+fn an_autoscaler_without_targets_goes_by_cpu() {
     let metrics = |spec: Value| {
         let objects = built(spec);
         let metrics =
@@ -153,7 +151,7 @@ fn load_is_measured_as_the_user_says_and_by_cpu_otherwise() {
 }
 
 #[test]
-fn a_network_policy_is_made_only_where_it_is_wanted() {
+fn a_network_policy_is_made_only_where_it_is_enabled() {
     assert_eq!(
         find(
             &built(json!({ "networkPolicy": { "enabled": false } })),
@@ -168,9 +166,9 @@ fn a_network_policy_is_made_only_where_it_is_wanted() {
     assert_eq!(
         spec["ingress"].as_array().unwrap().len(),
         1,
-        "nobody scrapes it"
+        "metrics are off"
     );
-    assert_eq!(spec["egress"].as_array().unwrap().len(), 1, "names only");
+    assert_eq!(spec["egress"].as_array().unwrap().len(), 1, "DNS only");
 }
 
 #[test]
@@ -212,7 +210,7 @@ fn each_optional_secret_has_an_object_of_its_own() {
 }
 
 #[test]
-fn secrets_whose_names_read_the_same_do_not_share_an_object() {
+fn secrets_with_the_same_suffix_do_not_share_an_object() {
     let names = ["a-b", "a_b", "A-B", "c"];
     let secrets: Vec<_> = names
         .iter()
@@ -230,9 +228,9 @@ fn secrets_whose_names_read_the_same_do_not_share_an_object() {
     }
 }
 
-/// `config.path` says something about the server; as `PATH` it would keep its program from being found.
+/// `config.path` is about the MCP server; as `PATH` it would keep the program from being found.
 #[test]
-fn configuration_never_becomes_a_variable_of_the_system() {
+fn configuration_never_becomes_a_reserved_variable() {
     let objects = built(
         json!({ "config": { "path": "/v1", "home": "x", "ldPreload": "y", "": "z", "pathPrefix": "p" } }),
     );
@@ -250,43 +248,43 @@ fn configuration_never_becomes_a_variable_of_the_system() {
     );
 }
 
-/// In the words of the field, before a ConfigMap is refused that nobody has written.
+/// The error names the field that the user wrote, not the ConfigMap that the API server would refuse.
 #[test]
-fn configuration_that_no_config_map_holds_is_told() {
-    let told = |config: Value| {
-        let errors = config_errors(config.as_object().unwrap());
-        errors.iter().map(ToString::to_string).collect::<Vec<_>>()
+fn configuration_that_no_config_map_holds_is_an_error() {
+    let errors = |config: Value| {
+        let found = config_errors(config.as_object().unwrap());
+        found.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     let none: [&str; 0] = [];
     assert_eq!(
-        told(json!({ "": 1 })),
+        errors(json!({ "": 1 })),
         [
             r#"spec.config: Invalid value: "": a name must not be empty: environment variables are named after it"#
         ]
     );
     let (fits, long) = ("a".repeat(253), "a".repeat(254));
-    assert_eq!(told(json!({ fits: 1 })), none);
+    assert_eq!(errors(json!({ fits: 1 })), none);
     let too_long = |name: &str, length: usize| {
         format!(
             "spec.config: Invalid value: \"{name}\": its environment variable would be named with {length} characters, of which a key of a ConfigMap has at most 253: give it a shorter name"
         )
     };
-    assert_eq!(told(json!({ (&*long): true })), [too_long(&long, 254)]);
+    assert_eq!(errors(json!({ (&*long): true })), [too_long(&long, 254)]);
     // `aBaB` becomes `A_BA_B`.
     let grows = "aB".repeat(100);
-    assert_eq!(told(json!({ (&*grows): "x" })), [too_long(&grows, 300)]);
-    assert_eq!(told(json!({ long: {} })), none, "it is in the file only");
+    assert_eq!(errors(json!({ (&*grows): "x" })), [too_long(&grows, 300)]);
+    assert_eq!(errors(json!({ long: {} })), none, "it is in the file only");
 
-    // As a variable it is there twice.
+    // A text at the top level is in the file and in a variable.
     let text = "x".repeat(600_000);
-    let twice = told(json!({ "text": text }));
+    let twice = errors(json!({ "text": text }));
     assert_eq!(twice.len(), 1);
     assert!(
         twice[0].starts_with("spec.config: Too long: its ConfigMap would hold 1200007 bytes"),
         "{}",
         twice[0]
     );
-    assert_eq!(told(json!({ "text": [text] })), none);
+    assert_eq!(errors(json!({ "text": [text] })), none);
 }
 
 #[test]
@@ -335,7 +333,7 @@ fn traces_go_out_in_the_protocol_of_the_port_to_a_service_however_it_is_spelt() 
 
 #[test]
 fn every_object_keeps_its_owner_until_it_is_gone() {
-    for manifest in built(json!({ "config": { "a": 1 }, "networkPolicy": { "enabled": true } })) {
+    for manifest in &built(json!({ "config": { "a": 1 }, "networkPolicy": { "enabled": true } })) {
         let owner = &manifest.object["metadata"]["ownerReferences"][0];
         assert_eq!(
             owner["blockOwnerDeletion"],
@@ -370,13 +368,13 @@ fn toolhive_4783_the_order_of_lists_depends_on_nothing_but_the_specification() {
     }
 }
 
-/// A time in an object would make it another one with each pass.
+/// With a time in it, an object would change in every reconcile.
 #[test]
 fn timestamps_are_in_no_object() {
     let now = jiff::Timestamp::now().to_string();
     let today = now.split('T').next().unwrap();
     for manifest in
-        built(json!({ "config": { "a": 1 }, "secrets": [{ "name": "z", "awsSecretKey": "k" }] }))
+        &built(json!({ "config": { "a": 1 }, "secrets": [{ "name": "z", "awsSecretKey": "k" }] }))
     {
         let text = manifest.object.to_string();
         assert!(
@@ -411,9 +409,8 @@ proptest! {
         secrets in prop::collection::vec(("[-._a-zA-Z0-9]{1,20}", any::<bool>()), 0..3),
     ) {
         let secrets: Vec<_> = secrets.iter().map(|(name, optional)| json!({ "name": name, "optional": optional, "awsSecretKey": "a/b" })).collect();
-        let mut server = server(json!({ "config": config, "secrets": secrets }));
-        server.metadata.name = Some(name);
-        for manifest in objects(&server, &Settings::default()) {
+        let server = named_server(&name, json!({ "config": config, "secrets": secrets }));
+        for manifest in &objects(&server, &Settings::default()).unwrap() {
             prop_assert!(manifest.name().len() <= 63);
             for value in manifest.object["metadata"]["labels"].as_object().unwrap().values() {
                 prop_assert!(value.as_str().unwrap().len() <= 63);

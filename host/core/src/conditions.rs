@@ -1,18 +1,17 @@
-//! Conditions: made, compared and carried over.
+//! Conditions of all resources: drafted without a time, given one, and compared.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-/// Longest message that the API takes.
-const LONGEST_MESSAGE: usize = 32_768;
+/// How many bytes a message may have, by the schema of conditions.
+const MAX_MESSAGE_BYTES: usize = 32_768;
 
-/// What a condition should say.
+/// A condition before it has a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Statement {
-    /// Type of the condition.
+pub struct ConditionDraft {
+    /// The type of the condition.
     pub kind: &'static str,
-    /// `True`, `False` or `Unknown`.
-    pub status: Truth,
+    pub status: ConditionStatus,
     /// Stable CamelCase word.
     pub reason: String,
     /// Sentence for people.
@@ -21,16 +20,14 @@ pub struct Statement {
 
 /// Status of a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Truth {
-    /// It is so.
+pub enum ConditionStatus {
     True,
-    /// It is not so.
     False,
-    /// It is not known, or on its way.
+    /// It cannot be known, or is being worked on.
     Unknown,
 }
 
-impl Truth {
+impl ConditionStatus {
     /// As in manifests.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -41,11 +38,11 @@ impl Truth {
     }
 }
 
-impl Statement {
-    /// Makes a statement.
+impl ConditionDraft {
+    /// A condition of this type.
     pub fn new(
         kind: &'static str,
-        status: Truth,
+        status: ConditionStatus,
         reason: impl Into<String>,
         message: impl Into<String>,
     ) -> Self {
@@ -57,7 +54,8 @@ impl Statement {
         }
     }
 
-    /// The condition, with the time of the transition carried over where there was none.
+    /// The condition as it is written: with the time of the last transition, which stays that of the previous condition
+    /// unless the status differs.
     pub fn condition(
         &self,
         previous: &[Condition],
@@ -70,7 +68,7 @@ impl Statement {
                 condition.last_transition_time.clone()
             });
         let mut message = self.message.clone();
-        message.truncate(message.floor_char_boundary(LONGEST_MESSAGE));
+        message.truncate(message.floor_char_boundary(MAX_MESSAGE_BYTES));
         Condition {
             type_: self.kind.into(),
             status: self.status.as_str().into(),
@@ -96,8 +94,8 @@ pub fn is_true(conditions: &[Condition], kind: &str) -> bool {
     find(conditions, kind).is_some_and(|condition| condition.status == "True")
 }
 
-/// Whether all of `new` are in `old`, whatever their times are.
-pub fn contained(new: &[Condition], old: &[Condition]) -> bool {
+/// Whether writing `new` over `old` would change nothing but times. What `old` holds besides belongs to other writers.
+pub fn unchanged(new: &[Condition], old: &[Condition]) -> bool {
     new.iter().all(|condition| {
         find(old, &condition.type_).is_some_and(|previous| {
             let timeless = Condition {
@@ -119,28 +117,43 @@ mod tests {
 
     #[test]
     fn time_moves_only_with_the_status() {
-        let ready = |status, message: &str| Statement::new("Ready", status, "R", message);
-        let first = ready(Truth::False, "a").condition(&[], Some(1), at(10));
-        let same =
-            ready(Truth::False, "b").condition(std::slice::from_ref(&first), Some(1), at(20));
+        let ready = |status, message: &str| ConditionDraft::new("Ready", status, "R", message);
+        let first = ready(ConditionStatus::False, "a").condition(&[], Some(1), at(10));
+        let same = ready(ConditionStatus::False, "b").condition(
+            std::slice::from_ref(&first),
+            Some(1),
+            at(20),
+        );
         assert_eq!(
             (same.last_transition_time.0, same.message.as_str()),
             (at(10), "b")
         );
-        let other = ready(Truth::True, "b").condition(&[same], Some(1), at(30));
+        let other = ready(ConditionStatus::True, "b").condition(&[same], Some(1), at(30));
         assert_eq!(other.last_transition_time.0, at(30));
     }
 
     #[test]
     fn conditions_of_others_do_not_count() {
-        let ours = Statement::new("Ready", Truth::True, "R", "").condition(&[], None, at(1));
-        let theirs = Statement::new("Other", Truth::True, "R", "").condition(&[], None, at(1));
-        let later = Statement::new("Ready", Truth::True, "R", "").condition(&[], None, at(9));
-        assert!(contained(&[later], &[theirs, ours.clone()]));
+        let ours = ConditionDraft::new("Ready", ConditionStatus::True, "R", "").condition(
+            &[],
+            None,
+            at(1),
+        );
+        let theirs = ConditionDraft::new("Other", ConditionStatus::True, "R", "").condition(
+            &[],
+            None,
+            at(1),
+        );
+        let later = ConditionDraft::new("Ready", ConditionStatus::True, "R", "").condition(
+            &[],
+            None,
+            at(9),
+        );
+        assert!(unchanged(&[later], &[theirs, ours.clone()]));
         let changed = Condition {
             message: "new".into(),
             ..ours.clone()
         };
-        assert!(!contained(&[changed], &[ours]));
+        assert!(!unchanged(&[changed], &[ours]));
     }
 }

@@ -1,5 +1,5 @@
-//! Field errors: one thing that is wrong at one place of an object, worded as the API server words
-//! its own (apimachinery's `field.Error`).
+//! Field errors: what is wrong with one field of an object, worded as the API server words its own (apimachinery's
+//! `field.Error`).
 
 use std::fmt;
 
@@ -76,7 +76,7 @@ impl ErrorType {
     }
 }
 
-/// One thing that is wrong at one place of an object.
+/// What is wrong with one field of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldError {
     /// Path in apimachinery's notation, `spec.secrets[0].awsSecretKey`. Empty: the whole object.
@@ -85,7 +85,7 @@ pub struct FieldError {
     pub error_type: ErrorType,
     /// The value that was found, if showing it helps.
     pub bad_value: Option<Value>,
-    /// What is wrong and how to mend it.
+    /// What is wrong and how to correct it.
     pub message: String,
     /// Stable identifier of the rule.
     pub code: String,
@@ -107,7 +107,7 @@ impl FieldError {
         }
     }
 
-    /// Order in which errors are shown: by place, then by rule.
+    /// Errors are shown in the order of fields, then of rules.
     pub(crate) fn sort_key(&self) -> (&str, &str, ErrorType, &str) {
         (&self.field, &self.code, self.error_type, &self.message)
     }

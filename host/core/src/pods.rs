@@ -1,31 +1,31 @@
-//! Why a pod does not serve, as its status says.
+//! What keeps a pod from serving, read from its status.
 
 mod read;
 
 pub use read::Pod;
 use read::{Container, Terminated};
 
-/// Why a pod does not serve.
+/// What keeps a pod from serving.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Trouble {
-    /// Stable word of the API: `ImagePullBackOff`, `CrashLoopBackOff`, `Unschedulable`.
+pub struct PodIssue {
+    /// Reason as the Kubernetes API has it, but the same through all retries: `ImagePullBackOff`, `CrashLoopBackOff`, `Unschedulable`.
     pub reason: String,
     /// Which pod, and what the API says about it.
     pub message: String,
 }
 
-/// Reasons of a container that only waits for its turn.
-const PATIENT: [&str; 2] = ["ContainerCreating", "PodInitializing"];
+/// Reasons of a container that is being started.
+const STARTING_REASONS: [&str; 2] = ["ContainerCreating", "PodInitializing"];
 
 const CRASH_LOOP: &str = "CrashLoopBackOff";
 
-/// From so many restarts on the kubelet has waited before one: the first comes at once.
-const IN_A_LOOP: i32 = 2;
+/// After this many restarts a container is in a crash loop: the kubelet does the first at once and waits before the next.
+const CRASH_LOOP_RESTARTS: i32 = 2;
 
-impl Trouble {
-    /// What is wrong with a pod. None: nothing, or nothing yet, or it goes anyway.
+impl PodIssue {
+    /// The issue of a pod. None for one that serves, still starts, or is being terminated.
     pub fn of(pod: &Pod) -> Option<Self> {
-        if pod.is_leaving() {
+        if pod.is_terminating() {
             return None;
         }
         let status = &pod.status;
@@ -60,10 +60,10 @@ fn waiting(container: &Container) -> Option<(String, String)> {
     let (reason, message) = (waiting.reason.as_str(), &waiting.message);
     match reason {
         "" => None,
-        _ if PATIENT.contains(&reason) => None,
-        // The kubelet goes to and fro between these two; every change would be a write and an event.
+        _ if STARTING_REASONS.contains(&reason) => None,
+        // The kubelet alternates between these two. If both were shown, every change would be a write and an event.
         "ErrImagePull" | "ImagePullBackOff" => {
-            // `Back-off pulling image "x": ErrImagePull: why`, and before and after that just `why`.
+            // Either `Back-off pulling image "x": ErrImagePull: why` or just `why`.
             let why = match message.split_once("ErrImagePull: ") {
                 Some((_, why)) => why,
                 None if reason == "ErrImagePull" => message,
@@ -81,41 +81,44 @@ fn waiting(container: &Container) -> Option<(String, String)> {
     }
 }
 
-/// A container that ended badly and is not ready again.
+/// A container that ended with an error and is not ready again.
 ///
-/// One crash is none of a loop: that is the kubelet's word. Between two attempts of a loop it says something else, and
-/// every change would be a write and an event.
+/// The kubelet says `CrashLoopBackOff` only while it waits between two attempts. The reason here is the same during the
+/// attempts: every change would be a write and an event. A single crash is no loop.
 fn crashed(container: &Container) -> Option<(String, String)> {
     if container.ready {
         return None;
     }
-    let ended = [&container.state, &container.last_state]
+    let terminated = [&container.state, &container.last_state]
         .into_iter()
         .filter_map(|state| state.terminated.as_ref())
-        .find(|ended| ended.exit_code != 0)?;
+        .find(|terminated| terminated.exit_code != 0)?;
     let says_loop = container
         .state
         .waiting
         .as_ref()
         .is_some_and(|waiting| waiting.reason == CRASH_LOOP);
-    let reason = if says_loop || container.restart_count >= IN_A_LOOP {
+    let reason = if says_loop || container.restart_count >= CRASH_LOOP_RESTARTS {
         CRASH_LOOP
-    } else if ended.reason.is_empty() {
+    } else if terminated.reason.is_empty() {
         "Error"
     } else {
-        &ended.reason
+        &terminated.reason
     };
-    Some((reason.into(), last_words(&container.name, ended)))
+    Some((
+        reason.into(),
+        termination_message(&container.name, terminated),
+    ))
 }
 
-fn last_words(name: &str, ended: &Terminated) -> String {
+fn termination_message(name: &str, terminated: &Terminated) -> String {
     let message = format!(
         "container {name} ended with exit code {} ({})",
-        ended.exit_code, ended.reason
+        terminated.exit_code, terminated.reason
     );
-    match ended.message.trim() {
+    match terminated.message.trim() {
         "" => message,
-        words => format!("{message}: {words}"),
+        text => format!("{message}: {text}"),
     }
 }
 

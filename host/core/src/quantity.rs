@@ -1,5 +1,4 @@
-//! Resource quantities: `500m` and `0.5` are the same. The API server stores them in a form of its
-//! own, so they are compared by value.
+//! Resource quantities. The API server stores them in a canonical form (`0.5` becomes `500m`), so they are compared by value.
 
 /// A quantity in units of 10⁻⁹, or nothing if the text is no quantity.
 fn nano(text: &str) -> Option<i128> {

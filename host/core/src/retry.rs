@@ -4,28 +4,28 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// What kind of error it is: decides whether and when to try again.
+/// The kind of an error. It decides whether and when to try again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum ErrorClass {
-    /// To try again at once would not help: the API server finds an object invalid, or a policy of somebody does.
+    /// Only a change can help: the API server, or the policy of somebody, rejects an object.
     Terminal,
-    /// Somebody else was quicker: try again at once.
+    /// Somebody else has changed the object in between: try again at once.
     Conflict,
-    /// The API server or the network failed: try again, ever more slowly.
+    /// The API server or the network failed: try again with exponential backoff.
     Transient,
-    /// Somebody else must mend something: a permission that is missing, a foreign object in the way, an API that is not
-    /// there.
+    /// Somebody must change something in the cluster: a missing permission, a foreign object of the same name, an API that is
+    /// not installed.
     External,
-    /// A plugin failed by its own fault: a new version or other settings may help.
+    /// A plugin failed by its own fault: another version or other settings may help.
     PluginGuest,
-    /// A plugin could not be run by our fault.
+    /// A plugin could not be run by the operator's fault.
     PluginHost,
 }
 
 impl ErrorClass {
-    /// Whether it is often over when it is tried again at once, so that nobody has to hear of a first one.
-    pub fn may_pass(self) -> bool {
+    /// Whether such an error is often gone at the next attempt, so that the first one need not be reported.
+    pub fn may_resolve_itself(self) -> bool {
         match self {
             Self::Conflict | Self::Transient | Self::PluginHost => true,
             Self::Terminal | Self::External | Self::PluginGuest => false,
@@ -33,36 +33,46 @@ impl ErrorClass {
     }
 }
 
-const CONFLICT: Duration = Duration::from_millis(200);
-const FIRST: Duration = Duration::from_millis(500);
-const SLOWEST: Duration = Duration::from_mins(1);
-const EXTERNAL: Duration = Duration::from_secs(30);
+/// What every error of the operator says about itself, so that retries, conditions, events, metrics and logs treat the
+/// same failure alike.
+pub trait Classify: std::error::Error {
+    /// Whether and when to try again.
+    fn class(&self) -> ErrorClass;
 
-/// When to try again after the `attempt`th failure in a row, counted from 1. `jitter`, from 0.0 to
-/// 1.0, spreads what failed together. Nothing: wait for a change.
+    /// A CamelCase word: the reason of a condition or an event, the label of a metric, the field `category` of a log.
+    fn category(&self) -> &'static str;
+}
+
+const CONFLICT_RETRY: Duration = Duration::from_millis(200);
+const FIRST_RETRY: Duration = Duration::from_millis(500);
+const MAX_RETRY: Duration = Duration::from_mins(1);
+const EXTERNAL_RETRY: Duration = Duration::from_secs(30);
+
+/// How long to wait after the `attempt`th failure in a row, counted from 1. `jitter`, from 0.0 to 1.0, spreads the retries of
+/// what failed together. None: wait for a change.
 pub fn retry_after(class: ErrorClass, attempt: u32, jitter: f64) -> Option<Duration> {
     let pause = match class {
         ErrorClass::Terminal => return None,
-        ErrorClass::Conflict if attempt <= 3 => CONFLICT,
-        ErrorClass::External => EXTERNAL,
+        ErrorClass::Conflict if attempt <= 3 => CONFLICT_RETRY,
+        ErrorClass::External => EXTERNAL_RETRY,
         ErrorClass::Conflict
         | ErrorClass::Transient
         | ErrorClass::PluginGuest
-        | ErrorClass::PluginHost => FIRST
+        | ErrorClass::PluginHost => FIRST_RETRY
             .saturating_mul(
                 1_u32
                     .checked_shl(attempt.saturating_sub(1))
                     .unwrap_or(u32::MAX),
             )
-            .min(SLOWEST),
+            .min(MAX_RETRY),
     };
     Some(pause.mul_f64(0.75 + jitter.clamp(0.0, 1.0) / 2.0))
 }
 
-/// No service is waited for longer than this, whatever it asks for.
-const LONGEST_WAIT: Duration = Duration::from_mins(10);
+/// Upper bound of what a service can ask for.
+const MAX_RETRY_AFTER: Duration = Duration::from_mins(10);
 
-/// How long an HTTP service wants to be left alone: its header `Retry-After`, seconds or a date.
+/// How long an HTTP service asks to wait in its header `Retry-After`: seconds or a date.
 pub fn retry_after_header(value: &str, now: Timestamp) -> Option<Duration> {
     let value = value.trim();
     let wait = if let Ok(seconds) = value.parse() {
@@ -70,9 +80,10 @@ pub fn retry_after_header(value: &str, now: Timestamp) -> Option<Duration> {
     } else {
         let parser = jiff::fmt::rfc2822::DateTimeParser::new();
         let at = parser.parse_timestamp(value).ok()?;
-        Duration::try_from(at.duration_since(now)).unwrap_or_default()
+        // The date may lie in the past.
+        Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO)
     };
-    Some(wait.min(LONGEST_WAIT))
+    Some(wait.min(MAX_RETRY_AFTER))
 }
 
 #[cfg(test)]
@@ -89,7 +100,7 @@ mod tests {
         };
         for (class, pauses) in [
             (Terminal, [None; 5]),
-            // Who is quicker three times in a row is no accident.
+            // The fourth conflict in a row is no coincidence: another controller changes the same object.
             (Conflict, [200, 200, 4_000, 8_000, 60_000].map(Some)),
             (External, [30_000; 5].map(Some)),
             (Transient, [500, 1_000, 4_000, 8_000, 60_000].map(Some)),
@@ -111,9 +122,9 @@ mod tests {
         }
     }
 
-    /// Otherwise a status would say nothing for as long as nobody tries again.
+    /// Until then a first failure is not in the status.
     #[test]
-    fn what_may_pass_is_tried_again_within_a_second() {
+    fn what_may_resolve_itself_is_retried_within_a_second() {
         use ErrorClass::{Conflict, External, PluginGuest, PluginHost, Terminal, Transient};
         for class in [
             Conflict,
@@ -125,24 +136,25 @@ mod tests {
         ] {
             let again = retry_after(class, 1, 1.0);
             assert!(
-                !class.may_pass() || again.is_some_and(|pause| pause < Duration::from_secs(1)),
+                !class.may_resolve_itself()
+                    || again.is_some_and(|pause| pause < Duration::from_secs(1)),
                 "{class:?}"
             );
         }
     }
 
     #[test]
-    fn transient_errors_are_tried_ever_more_slowly() {
+    fn transient_errors_are_retried_with_backoff() {
         let pauses: Vec<_> = (1..9)
             .filter_map(|attempt| retry_after(ErrorClass::Transient, attempt, 0.5))
             .collect();
         assert_eq!(pauses[0], Duration::from_millis(500));
         assert!(pauses.windows(2).all(|pair| pair[0] <= pair[1]));
-        assert_eq!(pauses.last(), Some(&SLOWEST));
+        assert_eq!(pauses.last(), Some(&MAX_RETRY));
     }
 
     #[test]
-    fn a_service_says_when_it_wants_to_be_asked_again() {
+    fn a_service_decides_how_long_to_wait() {
         let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
         let wait = |value| retry_after_header(value, now).map(|wait| wait.as_secs());
         assert_eq!(wait("7"), Some(7));
@@ -154,10 +166,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_pause_is_absurd(attempt in any::<u32>(), jitter in -1.0..2.0) {
+        fn every_pause_is_within_bounds(attempt in any::<u32>(), jitter in -1.0..2.0) {
             for class in [ErrorClass::Conflict, ErrorClass::Transient, ErrorClass::External, ErrorClass::PluginHost] {
                 let pause = retry_after(class, attempt, jitter).unwrap();
-                prop_assert!(pause >= Duration::from_millis(100) && pause <= SLOWEST * 5 / 4);
+                prop_assert!(pause >= Duration::from_millis(100) && pause <= MAX_RETRY * 5 / 4);
             }
         }
     }

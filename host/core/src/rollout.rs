@@ -1,9 +1,9 @@
-//! How a Deployment stands, as its status says.
+//! The progress of a Deployment, read from its status.
 
 use serde_json::{Map, Value, json};
 
-/// Members of the status that are read, beside the conditions.
-const NUMBERS: [&str; 5] = [
+/// The numbers in the status that [`Rollout::of`] reads.
+const REPLICA_COUNTS: [&str; 5] = [
     "availableReplicas",
     "observedGeneration",
     "readyReplicas",
@@ -11,10 +11,10 @@ const NUMBERS: [&str; 5] = [
     "updatedReplicas",
 ];
 
-/// How a Deployment stands.
+/// The progress of a Deployment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rollout {
-    /// Pods that should be.
+    /// Pods that there should be.
     pub wanted: i64,
     /// Pods that serve, of whatever template.
     pub available: i64,
@@ -24,18 +24,17 @@ pub struct Rollout {
     pub updated: i64,
     /// Pods that there are.
     pub total: i64,
-    /// The Deployment controller has seen the present template.
-    pub seen: bool,
-    /// Why it does not go on, in the words of the API: deadline exceeded, quota, Pod Security.
+    /// Whether the Deployment controller has observed the present template.
+    pub observed: bool,
+    /// Why the rollout does not progress, as the Deployment controller says it: deadline exceeded, quota, Pod Security.
     pub stuck: Option<Stuck>,
 }
 
-/// Why a rollout does not go on.
+/// Why a rollout does not progress.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stuck {
     /// Reason of the Deployment's condition, for example `ProgressDeadlineExceeded`.
     pub reason: String,
-    /// Its message.
     pub message: String,
 }
 
@@ -50,7 +49,7 @@ impl Rollout {
             ready: number("readyReplicas"),
             updated: number("updatedReplicas"),
             total: number("replicas"),
-            seen: number("observedGeneration")
+            observed: number("observedGeneration")
                 >= deployment["metadata"]["generation"].as_i64().unwrap_or(0),
             stuck: stuck(status),
         }
@@ -58,21 +57,21 @@ impl Rollout {
 
     /// All pods are of the present template and serve, and none of an older one is left.
     pub fn complete(&self) -> bool {
-        self.seen
+        self.observed
             && [self.updated, self.total, self.available]
                 .iter()
                 .all(|pods| *pods == self.wanted)
     }
 
-    /// A sentence for conditions.
+    /// The progress as a sentence for conditions.
     pub fn message(&self) -> String {
         if self.complete() {
             format!(
                 "Deployment has {}/{} ready replicas",
                 self.ready, self.wanted
             )
-        } else if !self.seen || self.updated < self.wanted {
-            let updated = if self.seen { self.updated } else { 0 };
+        } else if !self.observed || self.updated < self.wanted {
+            let updated = if self.observed { self.updated } else { 0 };
             format!(
                 "{updated} of {} replicas updated, {} available",
                 self.wanted, self.available
@@ -91,9 +90,9 @@ impl Rollout {
     }
 }
 
-/// Of a Deployment's status, what [`Rollout::of`] reads: the rest changes often and says nothing here.
-pub fn told(status: &Value) -> Value {
-    let mut told: Map<String, Value> = NUMBERS
+/// The part of a Deployment's status that [`Rollout::of`] reads. The rest changes often and is not worth a reconcile.
+pub fn relevant_status(status: &Value) -> Value {
+    let mut relevant: Map<String, Value> = REPLICA_COUNTS
         .iter()
         .map(|name| ((*name).to_owned(), status[name].clone()))
         .collect();
@@ -102,8 +101,8 @@ pub fn told(status: &Value) -> Value {
         let members = ["type", "status", "reason", "message"].map(member);
         Value::Object(members.into_iter().collect())
     });
-    told.insert("conditions".into(), json!(Vec::from_iter(conditions)));
-    Value::Object(told)
+    relevant.insert("conditions".into(), json!(Vec::from_iter(conditions)));
+    Value::Object(relevant)
 }
 
 fn stuck(status: &Value) -> Option<Stuck> {
@@ -148,13 +147,13 @@ mod tests {
         for (updated, total, available) in [(1, 2, 2), (2, 3, 2), (2, 2, 1)] {
             assert!(!Rollout::of(&deployment(updated, total, available)).complete());
         }
-        let mut unseen = deployment(2, 2, 2);
-        unseen["status"]["observedGeneration"] = json!(2);
-        assert!(!Rollout::of(&unseen).complete());
+        let mut unobserved = deployment(2, 2, 2);
+        unobserved["status"]["observedGeneration"] = json!(2);
+        assert!(!Rollout::of(&unobserved).complete());
     }
 
     #[test]
-    fn a_denied_pod_is_told_in_the_words_of_the_api() {
+    fn a_denied_pod_is_explained_as_the_api_does() {
         let mut denied = deployment(0, 0, 0);
         denied["status"]["conditions"] = json!([
             { "type": "Progressing", "status": "True", "reason": "ReplicaSetUpdated", "message": "" },
@@ -168,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_of_a_status_says_the_same() {
+    fn the_relevant_status_gives_the_same_rollout() {
         let mut stuck = deployment(1, 2, 1);
         stuck["status"]["conditions"] = json!([
             { "type": "Available", "status": "True", "lastUpdateTime": "2026-01-01T00:00:00Z" },
@@ -177,7 +176,7 @@ mod tests {
         stuck["status"]["unavailableReplicas"] = json!(1);
         for deployment in [deployment(2, 2, 2), stuck] {
             let mut trimmed = deployment.clone();
-            trimmed["status"] = told(&deployment["status"]);
+            trimmed["status"] = relevant_status(&deployment["status"]);
             assert_eq!(Rollout::of(&trimmed), Rollout::of(&deployment));
             assert!(!trimmed.to_string().contains("lastUpdateTime"));
         }

@@ -1,9 +1,9 @@
 //! Replaces pods when a Secret that they read has changed.
 //!
-//! Only Secrets that the pod template names count: another one that carries the label is not read by the pods. What was
-//! last seen of each is noted on the Deployment, where it replaces nobody, and what the pods were last replaced for on the
-//! pod template. So three things leave the pods alone that only look like a change: a Secret that is gone or cannot be
-//! read now (its last hash stays), one that is back with the same data, and one that they waited for.
+//! Only Secrets that the pod template names count: the pods read no other one, even if it carries the label. The last hash of
+//! each Secret is noted on the Deployment, where a change replaces no pods; the hash that the pods were last replaced for is
+//! noted on the pod template. So the pods are not replaced for three things that only look like a change: a Secret that is
+//! gone or cannot be read now (its last hash stays), one that is back with the same data, and one that the pods waited for.
 
 use std::collections::BTreeMap;
 
@@ -14,17 +14,17 @@ use mcp_operator_api::names::annotations::{SECRET_HASH, SECRETS_SEEN};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-/// What is known about the data of a Secret: never the data itself.
+/// A hash of the data of a Secret. The operator keeps no data of Secrets.
 pub type Fingerprint = [u8; 32];
 
 /// Secrets by their names, with a hash of each.
 type Seen = BTreeMap<String, String>;
 
-/// Puts into a Deployment what makes it replace its pods, if that must be.
+/// Writes the hashes into a Deployment, which makes it replace its pods if they must be.
 ///
-/// `live` is the Deployment that there is, `known` what is known of the Secrets with the server's label; none if they
-/// cannot be read. Hashes are keyed, because everybody who may see a Deployment can read them: the same password gives
-/// another hash under another key, and none that a list of known hashes has.
+/// `live` is the Deployment in the cluster, `known` has the Secrets with the server's label, and is absent if they cannot be
+/// read. Everybody who may read the Deployment can read the hashes, so they are keyed: under another key the same password
+/// has another hash, and none is in a list of hashes of common passwords.
 pub fn stamp(
     deployment: &mut Value,
     live: Option<&DynamicObject>,
@@ -45,19 +45,19 @@ pub fn stamp(
             Some(((*name).to_owned(), hash.or_else(|| last(name))?))
         })
         .collect();
-    // Without a required one no pod has started. Pods that run without an optional one do not know that it came.
+    // Without a required Secret no pod has started. Pods that run without an optional one do not notice when it is created.
     let may_run = before.is_some()
         && referenced
             .iter()
             .all(|(name, need)| *need == Need::Optional || last(name).is_some());
-    // An empty note means that pods run without any: while a required one is missing they do not run, and where nothing
-    // could be seen yet nobody knows.
+    // An empty note says that pods run without any Secret. That is unknown while Secrets cannot be read, and wrong while a
+    // required one is missing.
     let run_without = known.is_some() && referenced.values().all(|need| *need == Need::Optional);
-    let is_reason = |(name, hash): (&String, &String)| match last(name) {
+    let replaces_pods = |(name, hash): (&String, &String)| match last(name) {
         Some(last) => last != *hash,
         None => may_run,
     };
-    let stamp = if live.is_none() || now.iter().any(is_reason) {
+    let stamp = if live.is_none() || now.iter().any(replaces_pods) {
         hash_of_all(&now)
     } else {
         live.and_then(stamped)
@@ -90,7 +90,7 @@ pub fn reads_secrets(deployment: &Value) -> bool {
     !references(deployment).is_empty()
 }
 
-/// All Secrets that the containers of a Deployment read, whoever put them in.
+/// All Secrets that the containers of a Deployment read, including those that plugins added.
 fn references<'a>(deployment: &'a Value) -> BTreeMap<&'a str, Need> {
     let pod = &deployment["spec"]["template"]["spec"];
     let mut found = BTreeMap::new();

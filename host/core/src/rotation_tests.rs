@@ -18,7 +18,7 @@ fn known(pairs: &[(&str, u8)]) -> BTreeMap<String, Fingerprint> {
         .collect()
 }
 
-/// The Deployment after a pass that found this; none: nothing could be read.
+/// The Deployment after a reconcile that found these Secrets. None: they could not be read.
 fn after(live: Option<&Value>, secrets: Option<&[(&str, u8)]>) -> Value {
     let live: Option<DynamicObject> =
         live.map(|live| serde_json::from_value(live.clone()).unwrap());
@@ -36,7 +36,7 @@ fn replaces(live: &Value, next: &Value) -> bool {
 #[test]
 fn new_data_replaces_the_pods_and_nothing_else_does() {
     let first = after(None, Some(&[("token", 1)]));
-    for same in [&[("token", 1)][..], &[("token", 1), ("a-stranger", 9)]] {
+    for same in [&[("token", 1)][..], &[("token", 1), ("unrelated", 9)]] {
         assert_eq!(after(Some(&first), Some(same)), first);
     }
     let second = after(Some(&first), Some(&[("token", 2)]));
@@ -45,7 +45,7 @@ fn new_data_replaces_the_pods_and_nothing_else_does() {
 }
 
 #[test]
-fn a_secret_that_is_gone_replaces_nobody_and_neither_does_its_return() {
+fn a_secret_that_is_gone_replaces_no_pods_and_neither_does_its_return() {
     let first = after(None, Some(&[("token", 1), ("extra", 1)]));
     let gone = after(Some(&first), Some(&[]));
     assert_eq!(gone, first);
@@ -58,7 +58,7 @@ fn a_secret_that_is_gone_replaces_nobody_and_neither_does_its_return() {
 }
 
 #[test]
-fn secrets_that_cannot_be_read_replace_nobody() {
+fn secrets_that_cannot_be_read_replace_no_pods() {
     let first = after(None, Some(&[("token", 1)]));
     let forbidden = after(Some(&first), None);
     assert_eq!(forbidden, first);
@@ -68,11 +68,11 @@ fn secrets_that_cannot_be_read_replace_nobody() {
         "it is seen when it can be read again"
     );
     // From the very beginning.
-    let blind = after(None, None);
-    assert_eq!(blind, deployment());
+    let unread = after(None, None);
+    assert_eq!(unread, deployment());
     assert!(!replaces(
-        &blind,
-        &after(Some(&blind), Some(&[("token", 1), ("extra", 1)]))
+        &unread,
+        &after(Some(&unread), Some(&[("token", 1), ("extra", 1)]))
     ));
 }
 

@@ -1,8 +1,8 @@
-//! Status of an MCPServer, from what was done and seen.
+//! Status of an MCPServer, from the outcome of a reconcile.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use kube::{Resource, ResourceExt};
+use kube::Resource;
 use mcp_operator_api::names::conditions::{
     DEPLOYMENT_READY, EXTERNAL_SECRET_SYNCED, READY, SPEC_VALID,
 };
@@ -10,28 +10,33 @@ use mcp_operator_api::v1alpha1::{Endpoints, McpServer, McpServerStatus, Phase};
 
 use crate::build::{self, Settings};
 use crate::conditions;
-use crate::pass::Pass;
-use crate::statements::{self, reasons};
+use crate::outcome::ReconcileOutcome;
+use crate::server_conditions::{self, reasons};
+use crate::server_key::ServerKey;
 
-/// The status that this pass leads to. Only what the controller owns is in it: the registration's
-/// condition belongs to another writer.
+/// The status after this reconcile. It holds only what the controller owns: the condition of the registration has another
+/// writer.
 pub fn compute(
     server: &McpServer,
-    pass: &Pass,
+    outcome: &ReconcileOutcome,
     settings: &Settings,
     now: Timestamp,
 ) -> McpServerStatus {
     let previous = server.status.clone().unwrap_or_default();
     let generation = server.meta().generation;
-    let registered = statements::registration(server, &previous.conditions);
-    let conditions: Vec<Condition> = statements::all(server, pass, registered.as_ref())
+    let registered = server_conditions::registration(server, &previous.conditions);
+    let conditions: Vec<Condition> = server_conditions::all(server, outcome, registered.as_ref())
         .iter()
-        .map(|statement| statement.condition(&previous.conditions, generation, now))
+        .map(|draft| draft.condition(&previous.conditions, generation, now))
         .collect();
-    let rollout = pass.rollout.clone().unwrap_or_default();
+    let rollout = outcome.rollout.clone().unwrap_or_default();
     let status = McpServerStatus {
         phase: Some(phase(&conditions, registered.as_ref())),
-        ready: Some(format!("{}/{}", rollout.ready, wanted(server, pass))),
+        ready: Some(format!(
+            "{}/{}",
+            rollout.ready,
+            wanted_replicas(server, outcome)
+        )),
         endpoints: Some(endpoints(server, settings)),
         replicas: Some(i32::try_from(rollout.total).unwrap_or(i32::MAX)),
         selector: Some(selector(server)),
@@ -58,7 +63,7 @@ pub fn differs(new: &McpServerStatus, old: &McpServerStatus) -> bool {
         litellm: None,
         ..status.clone()
     };
-    comparable(new) != comparable(old) || !conditions::contained(&new.conditions, &old.conditions)
+    comparable(new) != comparable(old) || !conditions::unchanged(&new.conditions, &old.conditions)
 }
 
 /// Where a server stands, in one word: follows from its conditions.
@@ -89,40 +94,33 @@ pub fn phase(conditions: &[Condition], registered: Option<&Condition>) -> Phase 
     }
 }
 
-fn wanted(server: &McpServer, pass: &Pass) -> i64 {
-    pass.rollout
+fn wanted_replicas(server: &McpServer, outcome: &ReconcileOutcome) -> i64 {
+    outcome
+        .rollout
         .as_ref()
         .map_or(i64::from(server.spec.replicas), |rollout| rollout.wanted)
 }
 
 fn endpoints(server: &McpServer, settings: &Settings) -> Endpoints {
-    let service = build::service_url(server, settings, server.spec.port);
+    let key = ServerKey::of(server);
+    let service = build::service_url(&key, settings, server.spec.port);
     let metrics = &server.spec.observability.metrics;
-    let scraped = build::service_url(server, settings, metrics.port.unwrap_or(server.spec.port));
+    let metrics_url = build::service_url(&key, settings, metrics.port.unwrap_or(server.spec.port));
     Endpoints {
         mcp: Some(format!("{service}{}", server.spec.endpoint_path())),
         metrics: metrics
             .enabled
-            .then(|| format!("{scraped}{}", metrics.path)),
+            .then(|| format!("{metrics_url}{}", metrics.path)),
         service: Some(service),
     }
 }
 
 fn selector(server: &McpServer) -> String {
-    let pairs: Vec<String> = build::selector(server)
+    let pairs: Vec<String> = build::selector(&ServerKey::of(server))
         .iter()
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
     pairs.join(",")
-}
-
-/// `namespace/name` of a server, for logs and plans.
-pub fn key(server: &McpServer) -> String {
-    format!(
-        "{}/{}",
-        server.namespace().unwrap_or_default(),
-        server.name_any()
-    )
 }
 
 #[cfg(test)]

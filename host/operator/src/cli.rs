@@ -1,18 +1,21 @@
 //! The command line.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 use jiff::SignedDuration;
-use mcp_operator_core::build::{self, SecretStoreSettings};
-use mcp_operator_core::registry::Patience;
+use mcp_operator_controller::ControllerSettings;
+use mcp_operator_core::desired_entries::GracePeriods;
+use mcp_operator_registration::RegistrationSettings;
 
-use crate::offline::ManifestArguments;
-use crate::settings::Settings;
-use crate::webhook::Place;
+use crate::webhook::Endpoint;
+
+mod manifests;
+mod shared;
+
+pub use manifests::ManifestArguments;
+pub use shared::{BuildArguments, PluginArguments};
 
 /// Turns MCPServer resources into running, registered MCP servers; rules are WebAssembly plugins.
 #[derive(Debug, Parser)]
@@ -29,10 +32,10 @@ pub enum Command {
     /// Run the operator.
     Run(Box<RunArguments>),
     /// Print the objects that the operator would apply for MCPServers, without a cluster.
-    #[command(after_long_help = crate::offline::RENDER_HELP)]
+    #[command(after_long_help = manifests::RENDER_HELP)]
     Render(Box<ManifestArguments>),
     /// Say what admission would say about MCPServers, without a cluster.
-    #[command(after_long_help = crate::offline::CHECK_HELP)]
+    #[command(after_long_help = manifests::CHECK_HELP)]
     Check(Box<ManifestArguments>),
     /// Print the custom resource definitions.
     Crd {
@@ -120,144 +123,40 @@ pub struct RunArguments {
     pub log_json: bool,
 }
 
-/// Options about plugins.
-#[derive(Clone, Debug, Args)]
-pub struct PluginArguments {
-    /// Folder with the plugins that `spec.source.builtin` names.
-    #[arg(long, env = "BUILTIN_PLUGINS", default_value = "/plugins")]
-    pub builtin_plugins: PathBuf,
-
-    /// Folder for compiled plugins; only the operator's user may write into it.
-    #[arg(long, env = "CACHE_DIR", default_value = "/var/cache/mcp-operator")]
-    pub cache_dir: PathBuf,
-
-    /// Largest plugin that is accepted, in MiB. 8 serve Rust, Go and JavaScript; one written in Python needs 20.
-    #[arg(long, env = "PLUGIN_SIZE_LIMIT_MIB", default_value_t = 8)]
-    pub plugin_size_limit_mib: usize,
-
-    /// Memory of all plugin calls that run at once, in MiB; half of it is the most that one call may be given.
-    #[arg(long, env = "PLUGIN_MEMORY_MIB", default_value_t = 320)]
-    pub plugin_memory_mib: usize,
-
-    /// Address space of the process that compiles a plugin, in MiB. Rust needs 64, one written in Python 1024.
-    #[arg(long, env = "COMPILER_MEMORY_MIB", default_value_t = 512)]
-    pub compiler_memory_mib: u64,
-}
-
-/// Options about what goes into objects.
-#[derive(Clone, Debug, Args)]
-pub struct BuildArguments {
-    /// DNS domain of the cluster.
-    #[arg(long, env = "CLUSTER_DOMAIN", default_value = "cluster.local")]
-    pub cluster_domain: String,
-
-    /// OTLP endpoint for MCPServers that trace and name none.
-    #[arg(long, env = "TRACING_ENDPOINT")]
-    pub tracing_endpoint: Option<String>,
-
-    /// Namespaces of LiteLLM: NetworkPolicies let them in.
-    #[arg(
-        long,
-        env = "GATEWAY_NAMESPACES",
-        value_delimiter = ',',
-        default_value = "litellm"
-    )]
-    pub gateway_namespaces: Vec<String>,
-
-    /// Namespaces of Prometheus: NetworkPolicies let them in.
-    #[arg(
-        long,
-        env = "MONITORING_NAMESPACES",
-        value_delimiter = ',',
-        default_value = "monitoring"
-    )]
-    pub monitoring_namespaces: Vec<String>,
-
-    /// Store of External Secrets for MCPServers that name none.
-    #[arg(long, env = "SECRET_STORE_NAME", default_value = "aws-secrets-manager")]
-    pub secret_store_name: String,
-
-    /// Kind of that store: `ClusterSecretStore` or `SecretStore`.
-    #[arg(long, env = "SECRET_STORE_KIND", default_value = "ClusterSecretStore")]
-    pub secret_store_kind: String,
-
-    /// How often the store is asked for secrets.
-    #[arg(long, env = "SECRET_REFRESH_INTERVAL", default_value = "1h")]
-    pub secret_refresh_interval: String,
-
-    /// Labels of ServiceMonitors, by which Prometheus finds them: `name=value`, separated by commas.
-    #[arg(
-        long,
-        env = "SERVICE_MONITOR_LABELS",
-        value_delimiter = ',',
-        default_value = "release=kube-prometheus",
-        value_parser = label
-    )]
-    pub service_monitor_labels: Vec<(String, String)>,
-
-    /// Namespace for all ServiceMonitors, where Prometheus looks for them nowhere else. [default: that of each MCPServer]
-    #[arg(
-        long,
-        env = "SERVICE_MONITOR_NAMESPACE",
-        value_name = "NAME",
-        value_parser = NonEmptyStringValueParser::new()
-    )]
-    pub service_monitor_namespace: Option<String>,
-}
-
-impl BuildArguments {
-    /// As the program uses them.
-    pub fn settings(&self) -> build::Settings {
-        build::Settings {
-            cluster_domain: self.cluster_domain.clone(),
-            tracing_endpoint: self.tracing_endpoint.clone(),
-            gateway_namespaces: self.gateway_namespaces.clone(),
-            monitoring_namespaces: self.monitoring_namespaces.clone(),
-            secret_store: SecretStoreSettings {
-                name: self.secret_store_name.clone(),
-                kind: self.secret_store_kind.clone(),
-                refresh_interval: self.secret_refresh_interval.clone(),
-            },
-            service_monitor_labels: self.service_monitor_labels.iter().cloned().collect(),
-            service_monitor_namespace: self.service_monitor_namespace.clone(),
+impl RunArguments {
+    /// As the controller uses them.
+    pub(crate) fn controller(&self) -> ControllerSettings {
+        ControllerSettings {
+            build: self.build.settings(),
+            concurrency: self.concurrency,
         }
     }
-}
 
-impl RunArguments {
-    /// As the program uses them.
-    pub fn settings(&self) -> Settings {
-        Settings {
+    /// As the registration uses them.
+    pub(crate) fn registration(&self) -> RegistrationSettings {
+        RegistrationSettings {
             build: self.build.settings(),
+            namespace: self.namespace.clone(),
             instance: self.instance.clone(),
-            concurrency: self.concurrency,
-            registry_debounce: Duration::from_millis(self.registry_debounce_milliseconds),
-            registry_debounce_longest: Duration::from_secs(
-                self.registry_debounce_longest_seconds.into(),
-            ),
-            registry_resync: Duration::from_secs(self.registry_resync_seconds.max(1).into()),
-            registry_patience: Patience {
+            debounce: Duration::from_millis(self.registry_debounce_milliseconds),
+            longest_debounce: Duration::from_secs(self.registry_debounce_longest_seconds.into()),
+            resync: Duration::from_secs(self.registry_resync_seconds.max(1).into()),
+            grace_periods: GracePeriods {
                 grace: SignedDuration::from_secs(self.registry_grace_seconds.into()),
-                probation: SignedDuration::from_secs(self.registry_return_seconds.into()),
-                arrival: SignedDuration::from_secs(self.registry_arrival_seconds.into()),
+                readmission: SignedDuration::from_secs(self.registry_return_seconds.into()),
+                startup: SignedDuration::from_secs(self.registry_arrival_seconds.into()),
             },
         }
     }
 
     /// Where the API server reaches the webhook.
-    pub fn place(&self) -> Place {
+    pub(crate) fn endpoint(&self) -> Endpoint {
         match self.webhook_address {
-            Some(address) => Place::Address(address),
-            None => Place::Service {
+            Some(address) => Endpoint::Address(address),
+            None => Endpoint::Service {
                 namespace: self.namespace.clone(),
                 name: self.webhook_service.clone(),
             },
         }
     }
-}
-
-fn label(text: &str) -> Result<(String, String), String> {
-    text.split_once('=')
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .ok_or_else(|| format!("{text} is not name=value"))
 }

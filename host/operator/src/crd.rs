@@ -8,12 +8,12 @@ use mcp_operator_api::v1alpha1::{McpPlugin, McpServer};
 ///
 /// # Errors
 /// When a definition cannot be written as YAML.
-pub fn yaml(plural: Option<&str>) -> Result<String> {
+pub fn manifests(plural: Option<&str>) -> Result<String> {
     let wanted = [McpServer::crd(), McpPlugin::crd()]
         .into_iter()
         .filter(|crd| plural.is_none_or(|plural| crd.spec.names.plural == plural));
     let documents = wanted
-        .map(|crd| serde_yaml_ng::to_string(&crd))
+        .map(|crd| serde_saphyr::to_string(&crd))
         .collect::<Result<Vec<_>, _>>();
     documents
         .map(|documents| documents.join("---\n"))

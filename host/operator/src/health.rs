@@ -1,22 +1,20 @@
 //! `/healthz` and `/readyz`.
 
-use anyhow::{Context, Result};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tracing::error;
 
-/// Serves until it is dropped. From `stopping` on it is not ready: requests go elsewhere before connections end.
-///
-/// # Errors
-/// When the listener fails.
+/// Serves for as long as the process runs. `/healthz` only says that the process answers: a task that ends, ends the
+/// process. From `stopping` on it is not ready: requests go elsewhere before connections end.
 pub(crate) async fn serve(
     listener: TcpListener,
     ready: watch::Receiver<bool>,
     stopping: CancellationToken,
-) -> Result<()> {
+) {
     let readyz = move || {
         let is_ready = *ready.borrow() && !stopping.is_cancelled();
         async move {
@@ -30,7 +28,7 @@ pub(crate) async fn serve(
     let router = Router::new()
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(readyz));
-    axum::serve(listener, router)
-        .await
-        .context("the health endpoint failed")
+    if let Err(error) = axum::serve(listener, router).await {
+        error!(%error, "the health endpoint failed");
+    }
 }

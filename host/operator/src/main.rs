@@ -3,17 +3,21 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use mcp_operator::cli::{Arguments, Command};
-use mcp_operator::offline::{self, Outcome};
+use mcp_operator::cli::{Arguments, Command, RunArguments};
 use mcp_operator::{crd, run, telemetry};
+use mcp_operator_offline::{self as offline, Outcome};
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::CompileComponent => return mcp_plugin_host::compile::child_main(),
-        Command::Crd { plural } => crd::yaml(plural.as_deref()).map(|yaml| print!("{yaml}")),
+        Command::Crd { plural } => crd::manifests(plural.as_deref()).map(|yaml| print!("{yaml}")),
         Command::Run(arguments) => operate(*arguments),
-        Command::Render(arguments) => return answer(offline::render(*arguments)),
-        Command::Check(arguments) => return answer(offline::check(*arguments)),
+        Command::Render(arguments) => {
+            return answer(async { offline::render(arguments.sources()?).await });
+        }
+        Command::Check(arguments) => {
+            return answer(async { offline::check(arguments.sources()?).await });
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -24,7 +28,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn operate(arguments: mcp_operator::cli::RunArguments) -> anyhow::Result<()> {
+fn operate(arguments: RunArguments) -> anyhow::Result<()> {
     telemetry::init(arguments.log_json);
     telemetry::install_crypto();
     tokio::runtime::Runtime::new()?.block_on(run::run(arguments))

@@ -3,22 +3,22 @@
 use k8s_openapi::api::core::v1::{
     Affinity, PodAffinityTerm, PodAntiAffinity, TopologySpreadConstraint, WeightedPodAffinityTerm,
 };
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
-use mcp_operator_api::v1alpha1::{McpServer, Spread};
+use mcp_operator_api::v1alpha1::Spread;
 
-use super::metadata::selector;
+use super::metadata::label_selector;
+use crate::validated_server::ValidatedServer;
 
-const HOST: &str = "kubernetes.io/hostname";
+const HOSTNAME: &str = "kubernetes.io/hostname";
 const ZONE: &str = "topology.kubernetes.io/zone";
 
-/// Different nodes, by `spec.affinity.podAntiAffinity`.
-pub(super) fn nodes(server: &McpServer) -> Option<Affinity> {
+/// Pods on different nodes, by `spec.affinity.podAntiAffinity`.
+pub(super) fn node_anti_affinity(server: &ValidatedServer) -> Option<Affinity> {
     let term = PodAffinityTerm {
-        label_selector: Some(own_pods(server)),
-        topology_key: HOST.into(),
+        label_selector: Some(label_selector(server)),
+        topology_key: HOSTNAME.into(),
         ..PodAffinityTerm::default()
     };
-    let apart = match server.spec.affinity.pod_anti_affinity {
+    let anti_affinity = match server.spec.affinity.pod_anti_affinity {
         Spread::None => return None,
         Spread::Required => PodAntiAffinity {
             required_during_scheduling_ignored_during_execution: Some(vec![term]),
@@ -35,30 +35,23 @@ pub(super) fn nodes(server: &McpServer) -> Option<Affinity> {
         },
     };
     Some(Affinity {
-        pod_anti_affinity: Some(apart),
+        pod_anti_affinity: Some(anti_affinity),
         ..Affinity::default()
     })
 }
 
-/// Zones evenly, by `spec.affinity.zoneSpread`.
-pub(super) fn zones(server: &McpServer) -> Option<Vec<TopologySpreadConstraint>> {
-    let otherwise = match server.spec.affinity.zone_spread {
+/// Pods evenly over zones, by `spec.affinity.zoneSpread`.
+pub(super) fn zone_spread(server: &ValidatedServer) -> Option<Vec<TopologySpreadConstraint>> {
+    let when_unsatisfiable = match server.spec.affinity.zone_spread {
         Spread::None => return None,
         Spread::Required => "DoNotSchedule",
         Spread::Preferred => "ScheduleAnyway",
     };
     Some(vec![TopologySpreadConstraint {
-        label_selector: Some(own_pods(server)),
+        label_selector: Some(label_selector(server)),
         max_skew: 1,
         topology_key: ZONE.into(),
-        when_unsatisfiable: otherwise.into(),
+        when_unsatisfiable: when_unsatisfiable.into(),
         ..TopologySpreadConstraint::default()
     }])
-}
-
-fn own_pods(server: &McpServer) -> LabelSelector {
-    LabelSelector {
-        match_labels: Some(selector(server)),
-        ..LabelSelector::default()
-    }
 }

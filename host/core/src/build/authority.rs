@@ -1,4 +1,4 @@
-//! Where a URL points to.
+//! Host and port of a URL.
 
 use std::net::IpAddr;
 
@@ -27,9 +27,9 @@ impl<'a> Authority<'a> {
         }
     }
 
-    /// The namespace of the Service that this is, seen from `namespace`: `<service>`, `<service>.<namespace>`, and the same
-    /// with `.svc` and the cluster's domain. A domain of two words outside of the cluster looks the same: then it is a
-    /// namespace that there is not.
+    /// The namespace of the Service that the host names, seen from `namespace`: `<service>`, `<service>.<namespace>`, and the
+    /// same with `.svc` and the domain of the cluster. A host outside of the cluster with two labels, such as `example.org`,
+    /// looks the same: the result is a namespace that does not exist.
     pub(super) fn namespace_of_service(&self, namespace: &'a str, domain: &str) -> Option<&'a str> {
         if self.host.starts_with('[') || self.host.parse::<IpAddr>().is_ok() {
             return None;
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn services_are_told_from_what_is_outside() {
+    fn services_are_distinguished_from_hosts_outside_the_cluster() {
         for (host, namespace) in [
             ("otel", Some("own")),
             ("otel.monitoring", Some("monitoring")),

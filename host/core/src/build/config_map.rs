@@ -3,63 +3,71 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ConfigMap;
-use mcp_operator_api::v1alpha1::McpServer;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::metadata::object_meta;
 use crate::field::{ErrorType, FieldError};
-use crate::manifest::{ManagedKind, Manifest};
+use crate::validated_server::ValidatedServer;
 use crate::yaml;
 
-/// Variables that the program's own start depends on: `config.path` says something about the server, and as `PATH` it
-/// would keep it from being found.
-const OF_THE_SYSTEM: [&str; 11] = [
+/// Variables that decide how a program is started: `config.path` is about the MCP server, but as `PATH` it would keep the
+/// program from being found.
+const RESERVED_ENV_NAMES: [&str; 11] = [
     "", "HOME", "HOSTNAME", "IFS", "LANG", "LOGNAME", "PATH", "PWD", "SHELL", "TMPDIR", "USER",
 ];
-/// What the dynamic linker reads.
-const OF_THE_LINKER: &str = "LD_";
+/// Prefix of the variables that the dynamic linker reads.
+const RESERVED_ENV_PREFIX: &str = "LD_";
 
 /// Key of the whole configuration, and name of the file in the container.
 pub(super) const FILE: &str = "config.yaml";
 
-/// Longest key that a ConfigMap may have.
-const LONGEST_KEY: usize = 253;
-/// Bytes that all values of a ConfigMap may have together.
-const LARGEST: usize = 1 << 20;
+/// Length of the longest key that a ConfigMap may have.
+const MAX_KEY_LENGTH: usize = 253;
+/// How many bytes all values of a ConfigMap may have together.
+const MAX_BYTES: usize = 1 << 20;
 
 /// Without configuration there is no ConfigMap.
 ///
-/// The file holds everything, nested values included. Each top-level scalar is a key of its own
-/// besides, named as an environment variable is: `githubOrg` becomes `GITHUB_ORG`. Variables of the system are none.
-pub(super) fn build(server: &McpServer) -> Option<Manifest> {
-    let config = &server.spec.config;
-    if config.is_empty() {
-        return None;
-    }
-    let map = ConfigMap {
+/// The file holds everything, nested values included. Each top-level scalar also has a key of its own, named as an
+/// environment variable is: `githubOrg` becomes `GITHUB_ORG`. Scalars whose variable would be a reserved one are only in
+/// the file.
+pub(super) fn build(server: &ValidatedServer) -> Option<ConfigMap> {
+    let file = server.config_file.as_ref()?;
+    Some(ConfigMap {
         metadata: object_meta(server),
-        data: Some(data(config)),
+        data: Some(data(&server.spec.config, file)),
         ..ConfigMap::default()
-    };
-    Some(Manifest::new(ManagedKind::ConfigMap, map))
+    })
 }
 
-fn data(config: &Map<String, Value>) -> BTreeMap<String, String> {
-    let file = yaml::to_string(&Value::Object(config.clone()));
+/// The configuration file, if there is any configuration.
+///
+/// # Errors
+/// When it cannot be written as YAML.
+pub(crate) fn file(config: &Map<String, Value>) -> Result<Option<String>, FieldError> {
+    if config.is_empty() {
+        return Ok(None);
+    }
+    let file = yaml::to_string(config).map_err(|error| {
+        let message = format!("it cannot be written as YAML: {error}");
+        config_error(ErrorType::Invalid, None, message, "config-yaml")
+    });
+    file.map(Some)
+}
+
+fn data(config: &Map<String, Value>, file: &str) -> BTreeMap<String, String> {
     let mut data: BTreeMap<String, String> = scalars(config).collect();
-    data.insert(FILE.into(), file);
+    data.insert(FILE.into(), file.to_owned());
     data
 }
 
-/// What is wrong with `spec.config`: the API server would refuse the ConfigMap, where its user would look for it last.
+/// What is wrong with `spec.config`. Without this check the API server would refuse the ConfigMap, which is the last place
+/// where a user looks for the mistake.
 pub fn errors(config: &Map<String, Value>) -> Vec<FieldError> {
-    let error = |error_type, bad_value, message, code: &str| FieldError {
-        field: "spec.config".into(),
-        error_type,
-        bad_value,
-        message,
-        code: code.into(),
+    let file = match file(config) {
+        Ok(file) => file.unwrap_or_default(),
+        Err(error) => return vec![error],
     };
     let names = config.iter().filter_map(|(name, value)| {
         let message = if name.is_empty() {
@@ -67,24 +75,44 @@ pub fn errors(config: &Map<String, Value>) -> Vec<FieldError> {
         } else {
             let (variable, _) = scalar(name, value)?;
             let length = variable.len();
-            if length <= LONGEST_KEY {
+            if length <= MAX_KEY_LENGTH {
                 return None;
             }
             format!(
-                "its environment variable would be named with {length} characters, of which a key of a ConfigMap has at most {LONGEST_KEY}: give it a shorter name"
+                "its environment variable would be named with {length} characters, of which a key of a ConfigMap has at most {MAX_KEY_LENGTH}: give it a shorter name"
             )
         };
         let name = Some(json!(name));
-        Some(error(ErrorType::Invalid, name, message, "config-name"))
+        Some(config_error(
+            ErrorType::Invalid,
+            name,
+            message,
+            "config-name",
+        ))
     });
-    let bytes: usize = data(config).values().map(String::len).sum();
-    let size = (bytes > LARGEST).then(|| {
+    let bytes: usize = data(config, &file).values().map(String::len).sum();
+    let size = (bytes > MAX_BYTES).then(|| {
         let message = format!(
-            "its ConfigMap would hold {bytes} bytes, and may hold {LARGEST}: put what is large into the image"
+            "its ConfigMap would hold {bytes} bytes, and may hold {MAX_BYTES}: put what is large into the image"
         );
-        error(ErrorType::TooLong, None, message, "config-size")
+        config_error(ErrorType::TooLong, None, message, "config-size")
     });
     names.chain(size).collect()
+}
+
+fn config_error(
+    error_type: ErrorType,
+    bad_value: Option<Value>,
+    message: String,
+    code: &str,
+) -> FieldError {
+    FieldError {
+        field: "spec.config".into(),
+        error_type,
+        bad_value,
+        message,
+        code: code.into(),
+    }
 }
 
 /// Top-level scalars by the name of their environment variable. Of two that get the same name, the
@@ -102,11 +130,11 @@ fn scalar(name: &str, value: &Value) -> Option<(String, String)> {
         Value::Null | Value::Array(_) | Value::Object(_) => return None,
     };
     let variable = variable_name(name);
-    (!is_of_the_system(&variable)).then_some((variable, text))
+    (!is_reserved(&variable)).then_some((variable, text))
 }
 
-fn is_of_the_system(variable: &str) -> bool {
-    OF_THE_SYSTEM.contains(&variable) || variable.starts_with(OF_THE_LINKER)
+fn is_reserved(variable: &str) -> bool {
+    RESERVED_ENV_NAMES.contains(&variable) || variable.starts_with(RESERVED_ENV_PREFIX)
 }
 
 /// Upper snake case: `githubOrg`, `github-org` and `github.org` become `GITHUB_ORG`.
@@ -131,8 +159,12 @@ pub(super) fn variable_name(name: &str) -> String {
 }
 
 /// Hash of the data: a change of it replaces the pods.
-pub(super) fn hash(map: &Manifest) -> String {
-    hex::encode(&Sha256::digest(map.object["data"].to_string())[..8])
+pub(super) fn hash(map: &ConfigMap) -> String {
+    let data = map.data.iter().flatten();
+    let json: Value = data
+        .map(|(key, value)| (key.as_str(), value.as_str()))
+        .collect();
+    hex::encode(&Sha256::digest(json.to_string())[..8])
 }
 
 #[cfg(test)]

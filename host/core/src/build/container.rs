@@ -1,33 +1,35 @@
 //! The container of an MCP server.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1::{
     Container, ContainerPort, HTTPGetAction, Probe, ResourceRequirements, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use mcp_operator_api::v1alpha1::{self as api, McpServer};
+use mcp_operator_api::v1alpha1::{self as api, PullPolicy};
 
 use super::environment;
 use super::{Settings, deployment};
+use crate::validated_server::ValidatedServer;
 
-/// Name of the container.
 pub(super) const NAME: &str = "server";
 /// Name of the port that speaks MCP.
 pub(super) const PORT: &str = "http";
 /// Name of the port with the metrics, where that is another one.
 pub(super) const METRICS_PORT: &str = "metrics";
-/// Folder with the configuration file.
+/// Folder that the configuration file is mounted into.
 const CONFIG_FOLDER: &str = "/etc/mcp";
 
-pub(super) fn build(server: &McpServer, has_config: bool, settings: &Settings) -> Container {
+pub(super) fn build(server: &ValidatedServer, has_config: bool, settings: &Settings) -> Container {
     let spec = &server.spec;
     let probes = &spec.observability.health_probes;
     Container {
         name: NAME.into(),
         image: Some(spec.image.reference()),
-        image_pull_policy: Some(format!("{:?}", spec.image.pull_policy)),
-        command: some(&spec.command),
-        args: some(&spec.args),
+        image_pull_policy: Some(pull_policy(spec.image.pull_policy).into()),
+        command: non_empty(&spec.command),
+        args: non_empty(&spec.args),
         env: Some(environment::build(server, settings)).filter(|variables| !variables.is_empty()),
         ports: Some(ports(server)),
         resources: resources(&spec.resources),
@@ -38,15 +40,23 @@ pub(super) fn build(server: &McpServer, has_config: bool, settings: &Settings) -
     }
 }
 
+fn pull_policy(policy: PullPolicy) -> &'static str {
+    match policy {
+        PullPolicy::IfNotPresent => "IfNotPresent",
+        PullPolicy::Always => "Always",
+        PullPolicy::Never => "Never",
+    }
+}
+
 /// Port of the metrics, if it is not the one that speaks MCP.
-pub(super) fn metrics_port(server: &McpServer) -> Option<i32> {
+pub(super) fn metrics_port(server: &ValidatedServer) -> Option<i32> {
     let metrics = &server.spec.observability.metrics;
     metrics
         .port
         .filter(|port| metrics.enabled && *port != server.spec.port)
 }
 
-fn ports(server: &McpServer) -> Vec<ContainerPort> {
+fn ports(server: &ValidatedServer) -> Vec<ContainerPort> {
     let port = |name: &str, number| ContainerPort {
         name: Some(name.into()),
         container_port: number,
@@ -62,11 +72,11 @@ fn ports(server: &McpServer) -> Vec<ContainerPort> {
 }
 
 fn resources(resources: &api::Resources) -> Option<ResourceRequirements> {
-    let quantities = |map: &std::collections::BTreeMap<String, api::Quantity>| {
+    let quantities = |map: &BTreeMap<String, api::Quantity>| {
         let quantities = map
             .iter()
             .map(|(name, quantity)| (name.clone(), Quantity(quantity.0.clone())));
-        Some(quantities.collect()).filter(|map: &std::collections::BTreeMap<_, _>| !map.is_empty())
+        Some(quantities.collect()).filter(|map: &BTreeMap<_, _>| !map.is_empty())
     };
     let requirements = ResourceRequirements {
         limits: quantities(&resources.limits),
@@ -100,6 +110,6 @@ fn config_mount() -> VolumeMount {
     }
 }
 
-fn some<T: Clone>(list: &[T]) -> Option<Vec<T>> {
+fn non_empty<T: Clone>(list: &[T]) -> Option<Vec<T>> {
     (!list.is_empty()).then(|| list.to_vec())
 }

@@ -1,4 +1,4 @@
-//! Deployment: the pods. Security contexts and further labels are the compliance plugin's.
+//! Deployment: the pods. Security contexts and further labels are added by the compliance plugin.
 
 use std::collections::BTreeMap;
 
@@ -6,62 +6,62 @@ use k8s_openapi::api::apps::v1::{
     Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment,
 };
 use k8s_openapi::api::core::v1::{
-    ConfigMapVolumeSource, KeyToPath, LocalObjectReference, PodSpec, PodTemplateSpec, Volume,
+    ConfigMap, ConfigMapVolumeSource, KeyToPath, LocalObjectReference, PodSpec, PodTemplateSpec,
+    Volume,
 };
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use kube::ResourceExt;
 use mcp_operator_api::names::annotations::CONFIG_HASH;
-use mcp_operator_api::v1alpha1::{McpServer, Spread};
+use mcp_operator_api::v1alpha1::Spread;
 
-use super::metadata::{all_labels, child_name, object_meta, selector};
+use super::metadata::{all_labels, child_name, label_selector, object_meta};
 use super::{Settings, affinity, config_map, container};
-use crate::manifest::{ManagedKind, Manifest};
+use crate::validated_server::ValidatedServer;
 
 pub(super) const CONFIG_VOLUME: &str = "config";
 
 pub(super) fn build(
-    server: &McpServer,
-    config: Option<&Manifest>,
+    server: &ValidatedServer,
+    config: Option<&ConfigMap>,
     settings: &Settings,
-) -> Manifest {
+) -> Deployment {
     let spec = DeploymentSpec {
-        // A HorizontalPodAutoscaler owns the number where there is one.
+        // Where there is a HorizontalPodAutoscaler, the field is its own.
         replicas: server
             .spec
             .autoscaling
             .is_none()
             .then_some(server.spec.replicas),
-        selector: LabelSelector {
-            match_labels: Some(selector(server)),
-            ..LabelSelector::default()
-        },
+        selector: label_selector(server),
         strategy: Some(strategy(server)),
         template: template(server, config, settings),
         ..DeploymentSpec::default()
     };
-    let deployment = Deployment {
+    Deployment {
         metadata: object_meta(server),
         spec: Some(spec),
         status: None,
-    };
-    Manifest::new(ManagedKind::Deployment, deployment)
+    }
 }
 
-/// No pod goes before its successor serves; only where pods must not share a node may one go first,
-/// since its successor might find no other node.
-fn strategy(server: &McpServer) -> DeploymentStrategy {
-    let crowded = server.spec.affinity.pod_anti_affinity == Spread::Required;
+/// No pod is stopped before its successor serves. Only where pods must not share a node may one be stopped first, since
+/// its successor might find no other node.
+fn strategy(server: &ValidatedServer) -> DeploymentStrategy {
+    let needs_free_node = server.spec.affinity.pod_anti_affinity == Spread::Required;
     DeploymentStrategy {
         type_: Some("RollingUpdate".into()),
         rolling_update: Some(RollingUpdateDeployment {
             max_surge: Some(IntOrString::Int(1)),
-            max_unavailable: Some(IntOrString::Int(i32::from(crowded))),
+            max_unavailable: Some(IntOrString::Int(i32::from(needs_free_node))),
         }),
     }
 }
 
-fn template(server: &McpServer, config: Option<&Manifest>, settings: &Settings) -> PodTemplateSpec {
+fn template(
+    server: &ValidatedServer,
+    config: Option<&ConfigMap>,
+    settings: &Settings,
+) -> PodTemplateSpec {
     let annotations =
         config.map(|map| BTreeMap::from([(CONFIG_HASH.to_owned(), config_map::hash(map))]));
     let metadata = ObjectMeta {
@@ -75,7 +75,7 @@ fn template(server: &McpServer, config: Option<&Manifest>, settings: &Settings) 
     }
 }
 
-fn pod(server: &McpServer, has_config: bool, settings: &Settings) -> PodSpec {
+fn pod(server: &ValidatedServer, has_config: bool, settings: &Settings) -> PodSpec {
     let spec = &server.spec;
     let pull_secrets = spec
         .image_pull_secrets
@@ -84,11 +84,11 @@ fn pod(server: &McpServer, has_config: bool, settings: &Settings) -> PodSpec {
             name: secret.name.clone(),
         });
     PodSpec {
-        service_account_name: Some(child_name(&server.name_any())),
+        service_account_name: Some(child_name(&server.key.name)),
         image_pull_secrets: Some(pull_secrets.collect())
             .filter(|secrets: &Vec<_>| !secrets.is_empty()),
-        affinity: affinity::nodes(server),
-        topology_spread_constraints: affinity::zones(server),
+        affinity: affinity::node_anti_affinity(server),
+        topology_spread_constraints: affinity::zone_spread(server),
         termination_grace_period_seconds: Some(spec.termination_grace_period_seconds),
         containers: vec![container::build(server, has_config, settings)],
         volumes: has_config.then(|| vec![config_volume(server)]),
@@ -96,14 +96,14 @@ fn pod(server: &McpServer, has_config: bool, settings: &Settings) -> PodSpec {
     }
 }
 
-fn config_volume(server: &McpServer) -> Volume {
+fn config_volume(server: &ValidatedServer) -> Volume {
     let file = KeyToPath {
         key: config_map::FILE.into(),
         path: config_map::FILE.into(),
         mode: None,
     };
     let source = ConfigMapVolumeSource {
-        name: child_name(&server.name_any()),
+        name: child_name(&server.key.name),
         items: Some(vec![file]),
         ..ConfigMapVolumeSource::default()
     };

@@ -1,22 +1,22 @@
-//! Environment variables of the container. Who says it most precisely wins: `spec.env` over
+//! Environment variables of the container. Of two with the same name the more specific source wins: `spec.env` over
 //! `spec.secrets` over tracing over `spec.config`.
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{ConfigMapKeySelector, EnvVar, EnvVarSource, SecretKeySelector};
-use kube::ResourceExt;
-use mcp_operator_api::v1alpha1::{self as api, McpServer, Secret};
+use mcp_operator_api::v1alpha1::{self as api, Secret};
 
 use super::Settings;
 use super::authority::Authority;
 use super::config_map::{scalars, variable_name};
 use super::external_secret::secret_object_name;
 use super::metadata::child_name;
+use crate::validated_server::ValidatedServer;
 
 const OTLP_GRPC_PORT: u16 = 4317;
 
-/// All variables, sorted by name: an order that depends on nothing else never makes a new rollout.
-pub(super) fn build(server: &McpServer, settings: &Settings) -> Vec<EnvVar> {
+/// All variables, sorted by name: a change of their order alone would replace all pods.
+pub(super) fn build(server: &ValidatedServer, settings: &Settings) -> Vec<EnvVar> {
     let mut variables = BTreeMap::new();
     let layers = config(server)
         .chain(tracing(server, settings))
@@ -34,15 +34,15 @@ pub(super) fn build(server: &McpServer, settings: &Settings) -> Vec<EnvVar> {
     variables.into_values().collect()
 }
 
-fn config(server: &McpServer) -> impl Iterator<Item = EnvVar> {
-    let map = child_name(&server.name_any());
+fn config(server: &ValidatedServer) -> impl Iterator<Item = EnvVar> {
+    let map = child_name(&server.key.name);
     scalars(&server.spec.config).map(move |(name, _)| {
         let selector = ConfigMapKeySelector {
             name: map.clone(),
             key: name.clone(),
             optional: None,
         };
-        from(
+        referring(
             name,
             EnvVarSource {
                 config_map_key_ref: Some(selector),
@@ -52,8 +52,8 @@ fn config(server: &McpServer) -> impl Iterator<Item = EnvVar> {
     })
 }
 
-/// Where traces go, for a server that sends any.
-pub(super) fn tracing_endpoint(server: &McpServer, settings: &Settings) -> Option<String> {
+/// Where a server sends its traces, if it does.
+pub(super) fn tracing_endpoint(server: &ValidatedServer, settings: &Settings) -> Option<String> {
     let tracing = &server.spec.observability.tracing;
     let endpoint = tracing
         .jaeger_endpoint
@@ -62,21 +62,21 @@ pub(super) fn tracing_endpoint(server: &McpServer, settings: &Settings) -> Optio
     endpoint.filter(|_| tracing.enabled)
 }
 
-/// OpenTelemetry's names, and the two that the servers of LiteLLM's users read.
-fn tracing(server: &McpServer, settings: &Settings) -> impl Iterator<Item = EnvVar> {
+/// The variables that OpenTelemetry specifies, and two for servers that configure Jaeger.
+fn tracing(server: &ValidatedServer, settings: &Settings) -> impl Iterator<Item = EnvVar> {
     let variables = match tracing_endpoint(server, settings) {
         Some(endpoint) => {
             let tracing = &server.spec.observability.tracing;
             let rate = tracing.sampling_rate.to_string();
             vec![
-                text("JAEGER_ENDPOINT", &endpoint),
-                text("JAEGER_SAMPLING_RATE", &rate),
-                text("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint),
-                text("OTEL_EXPORTER_OTLP_PROTOCOL", protocol(&endpoint)),
-                text("OTEL_RESOURCE_ATTRIBUTES", &resource_attributes(server)),
-                text("OTEL_SERVICE_NAME", &child_name(&server.name_any())),
-                text("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"),
-                text("OTEL_TRACES_SAMPLER_ARG", &rate),
+                literal("JAEGER_ENDPOINT", &endpoint),
+                literal("JAEGER_SAMPLING_RATE", &rate),
+                literal("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint),
+                literal("OTEL_EXPORTER_OTLP_PROTOCOL", protocol(&endpoint)),
+                literal("OTEL_RESOURCE_ATTRIBUTES", &resource_attributes(server)),
+                literal("OTEL_SERVICE_NAME", &child_name(&server.key.name)),
+                literal("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"),
+                literal("OTEL_TRACES_SAMPLER_ARG", &rate),
             ]
         }
         None => Vec::new(),
@@ -84,7 +84,7 @@ fn tracing(server: &McpServer, settings: &Settings) -> impl Iterator<Item = EnvV
     variables.into_iter()
 }
 
-/// Port 4317 is where OTLP speaks gRPC; an exporter that speaks HTTP there loses everything without a word.
+/// Port 4317 is where OTLP speaks gRPC; an exporter that speaks HTTP there loses all traces and reports no error.
 fn protocol(endpoint: &str) -> &'static str {
     match Authority::of(endpoint).port {
         Some(OTLP_GRPC_PORT) => "grpc",
@@ -92,23 +92,22 @@ fn protocol(endpoint: &str) -> &'static str {
     }
 }
 
-/// Servers of the same name in two namespaces are two.
-fn resource_attributes(server: &McpServer) -> String {
-    let namespace = server.namespace().unwrap_or_default();
-    format!("service.namespace={namespace}")
+/// The namespace keeps servers of the same name apart.
+fn resource_attributes(server: &ValidatedServer) -> String {
+    format!("service.namespace={}", server.key.namespace)
 }
 
-fn secret_variable(server: &McpServer, secret: &Secret) -> EnvVar {
+fn secret_variable(server: &ValidatedServer, secret: &Secret) -> EnvVar {
     let name = secret
         .env_var
         .clone()
         .unwrap_or_else(|| variable_name(&secret.name));
     let selector = SecretKeySelector {
-        name: secret_object_name(server, secret),
+        name: secret_object_name(&server.key, &server.spec, secret),
         key: secret.name.clone(),
         optional: secret.optional.then_some(true),
     };
-    from(
+    referring(
         name,
         EnvVarSource {
             secret_key_ref: Some(selector),
@@ -134,7 +133,7 @@ fn user_variable(variable: &api::EnvVar) -> EnvVar {
             optional: selector.optional.then_some(true),
         });
     if secret.is_none() && config.is_none() {
-        return text(
+        return literal(
             &variable.name,
             variable.value.as_deref().unwrap_or_default(),
         );
@@ -144,10 +143,10 @@ fn user_variable(variable: &api::EnvVar) -> EnvVar {
         config_map_key_ref: config,
         ..EnvVarSource::default()
     };
-    from(variable.name.clone(), source)
+    referring(variable.name.clone(), source)
 }
 
-fn text(name: &str, value: &str) -> EnvVar {
+fn literal(name: &str, value: &str) -> EnvVar {
     EnvVar {
         name: name.into(),
         value: Some(value.into()),
@@ -155,7 +154,7 @@ fn text(name: &str, value: &str) -> EnvVar {
     }
 }
 
-fn from(name: String, source: EnvVarSource) -> EnvVar {
+fn referring(name: String, source: EnvVarSource) -> EnvVar {
     EnvVar {
         name,
         value_from: Some(source),

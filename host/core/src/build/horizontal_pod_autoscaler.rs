@@ -4,16 +4,15 @@ use k8s_openapi::api::autoscaling::v2::{
     CrossVersionObjectReference, HorizontalPodAutoscaler, HorizontalPodAutoscalerSpec, MetricSpec,
     MetricTarget, ResourceMetricSource,
 };
-use kube::ResourceExt;
-use mcp_operator_api::v1alpha1::{Autoscaling, McpServer};
+use mcp_operator_api::v1alpha1::Autoscaling;
 
 use super::metadata::{child_name, object_meta};
-use crate::manifest::{ManagedKind, Manifest};
+use crate::validated_server::ValidatedServer;
 
-/// Use of CPU to keep where nothing is said, in percent of the requests.
+/// Target of the CPU utilization where the specification names neither CPU nor memory, in percent of the requests.
 const DEFAULT_CPU: i32 = 80;
 
-pub(super) fn build(server: &McpServer) -> Option<Manifest> {
+pub(super) fn build(server: &ValidatedServer) -> Option<HorizontalPodAutoscaler> {
     let scaling = server.spec.autoscaling.as_ref()?;
     let spec = HorizontalPodAutoscalerSpec {
         min_replicas: Some(scaling.min_replicas),
@@ -22,19 +21,15 @@ pub(super) fn build(server: &McpServer) -> Option<Manifest> {
         scale_target_ref: CrossVersionObjectReference {
             api_version: Some("apps/v1".into()),
             kind: "Deployment".into(),
-            name: child_name(&server.name_any()),
+            name: child_name(&server.key.name),
         },
         ..HorizontalPodAutoscalerSpec::default()
     };
-    let autoscaler = HorizontalPodAutoscaler {
+    Some(HorizontalPodAutoscaler {
         metadata: object_meta(server),
         spec: Some(spec),
         status: None,
-    };
-    Some(Manifest::new(
-        ManagedKind::HorizontalPodAutoscaler,
-        autoscaler,
-    ))
+    })
 }
 
 fn metrics(scaling: &Autoscaling) -> Vec<MetricSpec> {

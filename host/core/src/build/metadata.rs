@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
-use kube::{Resource, ResourceExt};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use mcp_operator_api::names::{annotations, labels};
-use mcp_operator_api::v1alpha1::McpServer;
 
 use super::Settings;
+use crate::server_key::ServerKey;
+use crate::validated_server::ValidatedServer;
 
-/// Labels that other programs use to recognise what is theirs: they must not spread to our objects.
+/// Prefixes of labels by which other programs recognise their own objects: they must not spread to those of the operator.
 const FOREIGN_LABELS: [&str; 6] = [
     "app.kubernetes.io/",
     "argocd.argoproj.io/",
@@ -25,8 +25,8 @@ pub fn child_name(server: &str) -> String {
 }
 
 /// Base URL of an MCPServer's Service, without a path.
-pub fn service_url(server: &McpServer, settings: &Settings, port: i32) -> String {
-    let (name, namespace) = (child_name(&server.name_any()), namespace(server));
+pub fn service_url(server: &ServerKey, settings: &Settings, port: i32) -> String {
+    let (name, namespace) = (child_name(&server.name), &server.namespace);
     format!(
         "http://{name}.{namespace}.svc.{}:{port}",
         settings.cluster_domain
@@ -34,45 +34,57 @@ pub fn service_url(server: &McpServer, settings: &Settings, port: i32) -> String
 }
 
 /// Labels by which pods are found. A Deployment's selector cannot change, so these never may.
-pub fn selector(server: &McpServer) -> BTreeMap<String, String> {
+pub fn selector(server: &ServerKey) -> BTreeMap<String, String> {
     BTreeMap::from([
-        (labels::NAME.into(), child_name(&server.name_any())),
-        (labels::INSTANCE.into(), server.name_any()),
+        (labels::NAME.into(), child_name(&server.name)),
+        (labels::INSTANCE.into(), server.name.clone()),
     ])
 }
 
-/// Labels of all objects: the user's own (cost centres and teams are found by them), then ours.
-pub(super) fn all_labels(server: &McpServer) -> BTreeMap<String, String> {
+/// The selector of the pods of a server.
+pub(super) fn label_selector(server: &ValidatedServer) -> LabelSelector {
+    LabelSelector {
+        match_labels: Some(selector(&server.key)),
+        ..LabelSelector::default()
+    }
+}
+
+/// Labels of all objects: the user's own (cost centres and teams are found by them), then the operator's.
+pub(super) fn all_labels(server: &ValidatedServer) -> BTreeMap<String, String> {
     let foreign = |key: &str| FOREIGN_LABELS.iter().any(|prefix| key.starts_with(prefix));
-    let mut all = server.labels().clone();
+    let mut all = server.labels.clone();
     all.retain(|key, _| !foreign(key));
-    all.extend(selector(server));
+    all.extend(selector(&server.key));
     all.insert(labels::MANAGED_BY.into(), labels::MANAGED_BY_VALUE.into());
-    all.insert(labels::SERVER.into(), server.name_any());
+    all.insert(labels::SERVER.into(), server.key.name.clone());
     all
 }
 
 /// Metadata of an object of this server.
-pub(super) fn object_meta(server: &McpServer) -> ObjectMeta {
+pub(super) fn object_meta(server: &ValidatedServer) -> ObjectMeta {
     ObjectMeta {
-        name: Some(child_name(&server.name_any())),
-        namespace: Some(namespace(server)),
+        name: Some(child_name(&server.key.name)),
+        namespace: Some(server.key.namespace.clone()),
         labels: Some(all_labels(server)),
-        owner_references: owner(server).map(|owner| vec![owner]),
+        owner_references: server.owner_reference.clone().map(|owner| vec![owner]),
         ..ObjectMeta::default()
     }
 }
 
-/// Metadata of an object of this server in another namespace. An owner reference would name an MCPServer of that namespace
-/// and so delete the object; a label and an annotation name ours instead.
-pub(super) fn object_meta_elsewhere(server: &McpServer, elsewhere: &str) -> ObjectMeta {
+/// Metadata of an object of this server in another namespace. There an owner reference would name an MCPServer of that
+/// namespace, and the garbage collector would delete the object; a label and an annotation name the server instead.
+pub(super) fn object_meta_elsewhere(server: &ValidatedServer, elsewhere: &str) -> ObjectMeta {
     let mut labels = all_labels(server);
-    labels.insert(labels::SERVER_NAMESPACE.into(), namespace(server));
+    labels.insert(
+        labels::SERVER_NAMESPACE.into(),
+        server.key.namespace.clone(),
+    );
     let annotations = server
-        .uid()
+        .uid
+        .clone()
         .map(|uid| BTreeMap::from([(annotations::SERVER_UID.into(), uid)]));
     ObjectMeta {
-        name: Some(name_elsewhere(server)),
+        name: Some(name_elsewhere(&server.key)),
         namespace: Some(elsewhere.to_owned()),
         labels: Some(labels),
         annotations,
@@ -80,20 +92,7 @@ pub(super) fn object_meta_elsewhere(server: &McpServer, elsewhere: &str) -> Obje
     }
 }
 
-/// `mcp.<namespace>.<name>`: the only one of all namespaces, since neither of the two can have a dot in it.
-pub(super) fn name_elsewhere(server: &McpServer) -> String {
-    format!("mcp.{}.{}", namespace(server), server.name_any())
-}
-
-/// Who deletes an MCPServer in the foreground waits until its objects are gone.
-fn owner(server: &McpServer) -> Option<OwnerReference> {
-    let owner = server.controller_owner_ref(&())?;
-    Some(OwnerReference {
-        block_owner_deletion: Some(true),
-        ..owner
-    })
-}
-
-pub(super) fn namespace(server: &McpServer) -> String {
-    server.namespace().unwrap_or_default()
+/// `mcp.<namespace>.<name>`: unique over all namespaces, since neither of the two can have a dot in it.
+pub(super) fn name_elsewhere(server: &ServerKey) -> String {
+    format!("mcp.{}.{}", server.namespace, server.name)
 }

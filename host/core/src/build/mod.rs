@@ -1,7 +1,8 @@
-//! From an MCPServer to the objects that it becomes. Pure and infallible: what could be wrong with
-//! a specification is said before, by rules, or by [`config_errors`].
+//! From an MCPServer to the objects that it becomes.
 //!
-//! One file for each kind. Objects that are not wanted are simply not in the result.
+//! Builders return typed objects and cannot fail: a specification has passed the rules of plugins, [`config_errors`] and
+//! [`ValidatedServer::parse`] before. One file for each kind; a kind that the specification does not ask for gives no
+//! object.
 
 mod affinity;
 mod authority;
@@ -20,11 +21,13 @@ mod service_monitor;
 
 use std::collections::BTreeMap;
 
-use mcp_operator_api::v1alpha1::McpServer;
+use serde::Serialize;
 
-use crate::manifest::Manifest;
+use crate::manifest::{BuildError, Built, ManagedKind, Manifest, Objects};
+use crate::validated_server::ValidatedServer;
 
 pub use config_map::errors as config_errors;
+pub(crate) use config_map::file as config_file;
 pub use external_secret::{SecretObject, secret_objects};
 pub use metadata::{child_name, selector, service_url};
 pub use pod_disruption_budget::withheld as disruption_budget_withheld;
@@ -85,25 +88,62 @@ impl Default for Settings {
 }
 
 /// The objects that an MCPServer becomes, in the order in which they are applied.
-pub fn objects(server: &McpServer, settings: &Settings) -> Vec<Manifest> {
+///
+/// # Errors
+/// When one of them cannot be written as JSON.
+pub fn objects(
+    server: &ValidatedServer,
+    settings: &Settings,
+) -> Result<Objects<Built>, BuildError> {
     let config = config_map::build(server);
     let deployment = deployment::build(server, config.as_ref(), settings);
-    let mut objects: Vec<Manifest> = [
-        Some(service_account::build(server)),
-        config,
-        Some(service::build(server)),
+    let mut all = Vec::new();
+    add(
+        &mut all,
+        ManagedKind::ServiceAccount,
+        [service_account::build(server)],
+    )?;
+    add(&mut all, ManagedKind::ConfigMap, config)?;
+    add(
+        &mut all,
+        ManagedKind::ExternalSecret,
+        external_secret::build(server, settings),
+    )?;
+    add(&mut all, ManagedKind::Service, [service::build(server)])?;
+    add(
+        &mut all,
+        ManagedKind::PodDisruptionBudget,
         pod_disruption_budget::build(server),
-        horizontal_pod_autoscaler::build(server),
+    )?;
+    add(
+        &mut all,
+        ManagedKind::NetworkPolicy,
         network_policy::build(server, settings),
+    )?;
+    add(
+        &mut all,
+        ManagedKind::ServiceMonitor,
         service_monitor::build(server, settings),
-        Some(deployment),
-    ]
-    .into_iter()
-    .flatten()
-    .chain(external_secret::build(server, settings))
-    .collect();
-    objects.sort_by_key(|manifest| manifest.kind);
-    objects
+    )?;
+    add(&mut all, ManagedKind::Deployment, [deployment])?;
+    add(
+        &mut all,
+        ManagedKind::HorizontalPodAutoscaler,
+        horizontal_pod_autoscaler::build(server),
+    )?;
+    Ok(Objects::built(all))
+}
+
+/// Adds the objects of one kind, however many a specification asks for.
+fn add(
+    all: &mut Vec<Manifest>,
+    kind: ManagedKind,
+    objects: impl IntoIterator<Item = impl Serialize>,
+) -> Result<(), BuildError> {
+    for object in objects {
+        all.push(Manifest::new(kind, &object)?);
+    }
+    Ok(())
 }
 
 #[cfg(test)]

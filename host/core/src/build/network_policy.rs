@@ -1,4 +1,5 @@
-//! NetworkPolicy: in, only from LiteLLM and Prometheus; out, names, traces and what is stated.
+//! NetworkPolicy: ingress only from LiteLLM and Prometheus; egress only to DNS, the collector of traces and what the
+//! specification lists.
 
 use std::collections::BTreeMap;
 
@@ -8,53 +9,48 @@ use k8s_openapi::api::networking::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use kube::ResourceExt;
-use mcp_operator_api::v1alpha1::{EgressRule, McpServer};
+use mcp_operator_api::v1alpha1::EgressRule;
 
 use super::Settings;
 use super::authority::Authority;
 use super::container::metrics_port;
 use super::environment::tracing_endpoint;
-use super::metadata::{object_meta, selector};
-use crate::manifest::{ManagedKind, Manifest};
+use super::metadata::{label_selector, object_meta};
+use crate::validated_server::ValidatedServer;
 
-/// Kubernetes puts it on every namespace.
+/// Label that Kubernetes puts on every namespace.
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
-/// Where OTLP over HTTP is, if a URL names no port.
+/// Port of OTLP over HTTP, for a URL that names none.
 const OTLP_PORT: i32 = 4318;
 
-pub(super) fn build(server: &McpServer, settings: &Settings) -> Option<Manifest> {
-    let wanted = server
+pub(super) fn build(server: &ValidatedServer, settings: &Settings) -> Option<NetworkPolicy> {
+    let policy = server
         .spec
         .network_policy
         .as_ref()
         .filter(|policy| policy.enabled)?;
-    let stated = wanted.egress.iter().map(stated);
+    let user_rules = policy.egress.iter().map(user_rule);
     let spec = NetworkPolicySpec {
-        pod_selector: Some(LabelSelector {
-            match_labels: Some(selector(server)),
-            ..LabelSelector::default()
-        }),
+        pod_selector: Some(label_selector(server)),
         policy_types: Some(vec!["Ingress".into(), "Egress".into()]),
         ingress: Some(ingress(server, settings)),
         egress: Some(
-            [Some(names()), traces(server, settings)]
+            [Some(dns()), traces(server, settings)]
                 .into_iter()
                 .flatten()
-                .chain(stated)
+                .chain(user_rules)
                 .collect(),
         ),
     };
-    let policy = NetworkPolicy {
+    Some(NetworkPolicy {
         metadata: object_meta(server),
         spec: Some(spec),
-    };
-    Some(Manifest::new(ManagedKind::NetworkPolicy, policy))
+    })
 }
 
-fn ingress(server: &McpServer, settings: &Settings) -> Vec<NetworkPolicyIngressRule> {
+fn ingress(server: &ValidatedServer, settings: &Settings) -> Vec<NetworkPolicyIngressRule> {
     let from = |namespaces: &[String], port: i32| NetworkPolicyIngressRule {
-        from: Some(namespaces.iter().map(|name| namespace(name)).collect()),
+        from: Some(namespaces.iter().map(|name| namespace_peer(name)).collect()),
         ports: Some(vec![tcp(port)]),
     };
     let metrics = server.spec.observability.metrics.enabled.then(|| {
@@ -72,8 +68,8 @@ fn ingress(server: &McpServer, settings: &Settings) -> Vec<NetworkPolicyIngressR
     .collect()
 }
 
-/// DNS, wherever the cluster has it.
-fn names() -> NetworkPolicyEgressRule {
+/// To DNS, in whichever namespace or host the cluster runs it.
+fn dns() -> NetworkPolicyEgressRule {
     let port = |protocol: &str| NetworkPolicyPort {
         protocol: Some(protocol.into()),
         port: Some(IntOrString::Int(53)),
@@ -85,19 +81,19 @@ fn names() -> NetworkPolicyEgressRule {
     }
 }
 
-/// The collector of traces, if it is a Service of the cluster.
-fn traces(server: &McpServer, settings: &Settings) -> Option<NetworkPolicyEgressRule> {
+/// To the collector of traces, if it is a Service of the cluster.
+fn traces(server: &ValidatedServer, settings: &Settings) -> Option<NetworkPolicyEgressRule> {
     let endpoint = tracing_endpoint(server, settings)?;
     let authority = Authority::of(&endpoint);
-    let own = server.namespace().unwrap_or_default();
-    let collector = authority.namespace_of_service(&own, &settings.cluster_domain)?;
+    let collector =
+        authority.namespace_of_service(&server.key.namespace, &settings.cluster_domain)?;
     Some(NetworkPolicyEgressRule {
-        to: Some(vec![namespace(collector)]),
+        to: Some(vec![namespace_peer(collector)]),
         ports: Some(vec![tcp(authority.port.map_or(OTLP_PORT, i32::from))]),
     })
 }
 
-fn stated(rule: &EgressRule) -> NetworkPolicyEgressRule {
+fn user_rule(rule: &EgressRule) -> NetworkPolicyEgressRule {
     let block = IPBlock {
         cidr: rule.cidr.clone(),
         except: None,
@@ -112,7 +108,7 @@ fn stated(rule: &EgressRule) -> NetworkPolicyEgressRule {
     }
 }
 
-fn namespace(name: &str) -> NetworkPolicyPeer {
+fn namespace_peer(name: &str) -> NetworkPolicyPeer {
     let labels = BTreeMap::from([(NAMESPACE_NAME.to_owned(), name.to_owned())]);
     let selector = LabelSelector {
         match_labels: Some(labels),

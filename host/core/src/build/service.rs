@@ -2,33 +2,31 @@
 
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use mcp_operator_api::v1alpha1::McpServer;
 
 use super::container::{METRICS_PORT, PORT, metrics_port};
 use super::metadata::{object_meta, selector};
-use crate::manifest::{ManagedKind, Manifest};
+use crate::validated_server::ValidatedServer;
 
-pub(super) fn build(server: &McpServer) -> Manifest {
+pub(super) fn build(server: &ValidatedServer) -> Service {
     let metrics = metrics_port(server).map(|number| port(METRICS_PORT, number));
     let spec = ServiceSpec {
         type_: Some("ClusterIP".into()),
-        selector: Some(selector(server)),
+        selector: Some(selector(&server.key)),
         ports: Some(
             [port(PORT, server.spec.port)]
                 .into_iter()
                 .chain(metrics)
                 .collect(),
         ),
-        // An MCP session lives in one pod: what belongs to it must reach the same one again.
+        // An MCP session lives in one pod: all requests of a session must reach the same pod.
         session_affinity: Some("ClientIP".into()),
         ..ServiceSpec::default()
     };
-    let service = Service {
+    Service {
         metadata: object_meta(server),
         spec: Some(spec),
         status: None,
-    };
-    Manifest::new(ManagedKind::Service, service)
+    }
 }
 
 fn port(name: &str, number: i32) -> ServicePort {

@@ -4,29 +4,27 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use mcp_operator_api::v1alpha1::McpServer;
 
 use super::metadata::object_meta;
-use crate::manifest::{ManagedKind, Manifest};
+use crate::validated_server::ValidatedServer;
 
-/// Read by the EKS pod identity webhook, which gives pods a token of their own for AWS.
+/// Annotation that is read by the EKS pod identity webhook, which gives pods a token of their own for AWS.
 const IAM_ROLE: &str = "eks.amazonaws.com/role-arn";
 
-pub(super) fn build(server: &McpServer) -> Manifest {
+pub(super) fn build(server: &ValidatedServer) -> ServiceAccount {
     let role = server
         .spec
         .aws
         .as_ref()
         .and_then(|aws| aws.iam_role.clone());
     let annotations = role.map(|role| BTreeMap::from([(IAM_ROLE.to_owned(), role)]));
-    let account = ServiceAccount {
+    ServiceAccount {
         metadata: ObjectMeta {
             annotations,
             ..object_meta(server)
         },
-        // No MCP server of ours speaks to the Kubernetes API. IRSA brings a volume of its own.
+        // An MCP server does not need the Kubernetes API. For AWS, the EKS webhook mounts a token of its own.
         automount_service_account_token: Some(false),
         ..ServiceAccount::default()
-    };
-    Manifest::new(ManagedKind::ServiceAccount, account)
+    }
 }

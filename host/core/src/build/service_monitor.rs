@@ -1,50 +1,52 @@
 //! ServiceMonitor: Prometheus scrapes the pods.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::ResourceExt;
-use mcp_operator_api::v1alpha1::McpServer;
-use serde_json::json;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use serde::Serialize;
 
 use super::Settings;
 use super::container::{METRICS_PORT, PORT, metrics_port};
 use super::metadata::{
-    child_name, name_elsewhere, namespace, object_meta, object_meta_elsewhere, selector,
+    child_name, label_selector, name_elsewhere, object_meta, object_meta_elsewhere,
 };
-use crate::manifest::{ManagedKind, Manifest};
+use crate::manifest::ManagedKind;
+use crate::server_key::ServerKey;
+use crate::validated_server::ValidatedServer;
 
 /// Namespace and name of a server's ServiceMonitor.
-pub fn place(server: &McpServer, settings: &Settings) -> (String, String) {
+pub fn place(server: &ServerKey, settings: &Settings) -> (String, String) {
     match elsewhere(server, settings) {
         Some(elsewhere) => (elsewhere.to_owned(), name_elsewhere(server)),
-        None => (namespace(server), child_name(&server.name_any())),
+        None => (server.namespace.clone(), child_name(&server.name)),
     }
 }
 
-pub(super) fn build(server: &McpServer, settings: &Settings) -> Option<Manifest> {
+pub(super) fn build(server: &ValidatedServer, settings: &Settings) -> Option<ServiceMonitor> {
     let metrics = &server.spec.observability.metrics;
     if !metrics.enabled {
         return None;
     }
-    let port = metrics_port(server).map_or(PORT, |_| METRICS_PORT);
     let resource = ManagedKind::ServiceMonitor.api_resource();
-    let mut object = json!({
-        "apiVersion": resource.api_version,
-        "kind": resource.kind,
-        "metadata": metadata(server, settings),
-        "spec": {
-            "selector": { "matchLabels": selector(server) },
-            "endpoints": [{ "port": port, "path": metrics.path, "interval": metrics.interval }],
+    let is_elsewhere = elsewhere(&server.key, settings).is_some();
+    Some(ServiceMonitor {
+        api_version: resource.api_version,
+        kind: resource.kind,
+        metadata: metadata(server, settings),
+        spec: ServiceMonitorSpec {
+            selector: label_selector(server),
+            endpoints: vec![Endpoint {
+                port: metrics_port(server).map_or(PORT, |_| METRICS_PORT),
+                path: metrics.path.clone(),
+                interval: metrics.interval.clone(),
+            }],
+            namespace_selector: is_elsewhere.then(|| NamespaceSelector {
+                match_names: vec![server.key.namespace.clone()],
+            }),
         },
-    });
-    // Without it, Services of the ServiceMonitor's own namespace are meant.
-    if elsewhere(server, settings).is_some() {
-        object["spec"]["namespaceSelector"] = json!({ "matchNames": [namespace(server)] });
-    }
-    Some(Manifest::new(ManagedKind::ServiceMonitor, object))
+    })
 }
 
-fn metadata(server: &McpServer, settings: &Settings) -> ObjectMeta {
-    let mut metadata = match elsewhere(server, settings) {
+fn metadata(server: &ValidatedServer, settings: &Settings) -> ObjectMeta {
+    let mut metadata = match elsewhere(&server.key, settings) {
         Some(elsewhere) => object_meta_elsewhere(server, elsewhere),
         None => object_meta(server),
     };
@@ -55,19 +57,52 @@ fn metadata(server: &McpServer, settings: &Settings) -> ObjectMeta {
 }
 
 /// The namespace of ServiceMonitors, if it is not the server's own.
-fn elsewhere<'a>(server: &McpServer, settings: &'a Settings) -> Option<&'a str> {
-    let wanted = settings.service_monitor_namespace.as_deref()?;
-    (wanted != namespace(server)).then_some(wanted)
+fn elsewhere<'a>(server: &ServerKey, settings: &'a Settings) -> Option<&'a str> {
+    let namespace = settings.service_monitor_namespace.as_deref()?;
+    (namespace != server.namespace).then_some(namespace)
+}
+
+/// What the operator writes of a ServiceMonitor, of which no Rust type is published.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ServiceMonitor {
+    api_version: String,
+    kind: String,
+    metadata: ObjectMeta,
+    spec: ServiceMonitorSpec,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ServiceMonitorSpec {
+    selector: LabelSelector,
+    endpoints: Vec<Endpoint>,
+    /// Without it, Services in the ServiceMonitor's own namespace are meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace_selector: Option<NamespaceSelector>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Endpoint {
+    port: &'static str,
+    path: String,
+    interval: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct NamespaceSelector {
+    match_names: Vec<String>,
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::*;
 
-    fn server(namespace: &str, name: &str) -> McpServer {
-        serde_json::from_value(json!({
+    fn server(namespace: &str, name: &str) -> ValidatedServer {
+        let server = serde_json::from_value(json!({
             "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPServer",
             "metadata": {
                 "name": name, "namespace": namespace, "uid": "8f2b",
@@ -75,7 +110,8 @@ mod tests {
             },
             "spec": { "image": { "repository": "ghcr.io/acme/mcp-github", "tag": "1.0.0" } },
         }))
-        .unwrap()
+        .unwrap();
+        ValidatedServer::parse(&server).unwrap()
     }
 
     fn settings(namespace: Option<&str>) -> Settings {
@@ -85,8 +121,8 @@ mod tests {
         }
     }
 
-    fn built(server: &McpServer, namespace: Option<&str>) -> Value {
-        build(server, &settings(namespace)).unwrap().object
+    fn built(server: &ValidatedServer, namespace: Option<&str>) -> Value {
+        serde_json::to_value(build(server, &settings(namespace)).unwrap()).unwrap()
     }
 
     #[test]
@@ -105,9 +141,10 @@ mod tests {
     }
 
     #[test]
-    fn its_name_is_the_only_one_of_all_namespaces_and_short_enough() {
+    fn its_name_is_unique_over_all_namespaces_and_short_enough() {
         let monitoring = settings(Some("monitoring"));
-        let name = |namespace: &str, name: &str| place(&server(namespace, name), &monitoring).1;
+        let name =
+            |namespace: &str, name: &str| place(&ServerKey::new(namespace, name), &monitoring).1;
         assert_ne!(name("a-b", "c"), name("a", "b-c"));
         assert_ne!(name("tools", "github"), name("monitoring", "github"));
         assert!(name(&"a".repeat(63), &"b".repeat(50)).len() <= 253);
@@ -117,9 +154,10 @@ mod tests {
     fn it_is_looked_for_where_it_is_made() {
         for namespace in [None, Some("tools"), Some("monitoring")] {
             let server = server("tools", "github");
-            let made = build(&server, &settings(namespace)).unwrap();
-            let (namespace, name) = place(&server, &settings(namespace));
-            assert_eq!((made.namespace(), made.name()), (&*namespace, &*name));
+            let made = built(&server, namespace);
+            let (namespace, name) = place(&server.key, &settings(namespace));
+            assert_eq!(made["metadata"]["namespace"], namespace);
+            assert_eq!(made["metadata"]["name"], name);
         }
     }
 }

@@ -1,26 +1,26 @@
-//! What no plugin may change, whatever it is asked to complete.
+//! What plugins may not change in the objects that they complete.
 
 use serde_json::{Map, Value};
 
-/// What plugins may change of each kind besides labels and annotations: members of `spec`, and of the object itself.
-const FREE: &[(&str, Free)] = &[
+/// What plugins may change in each kind besides labels and annotations: members of `spec`, and of the object itself.
+const MUTABLE_MEMBERS: &[(&str, Mutable)] = &[
     (
         "ConfigMap",
-        Free {
+        Mutable {
             object: &["data"],
             spec: &[],
         },
     ),
     (
         "ServiceAccount",
-        Free {
+        Mutable {
             object: &["automountServiceAccountToken"],
             spec: &[],
         },
     ),
     (
         "Service",
-        Free {
+        Mutable {
             object: &[],
             spec: &[
                 "internalTrafficPolicy",
@@ -34,14 +34,14 @@ const FREE: &[(&str, Free)] = &[
     ),
     (
         "HorizontalPodAutoscaler",
-        Free {
+        Mutable {
             object: &[],
             spec: &["behavior", "maxReplicas", "metrics", "minReplicas"],
         },
     ),
     (
         "PodDisruptionBudget",
-        Free {
+        Mutable {
             object: &[],
             spec: &[
                 "maxUnavailable",
@@ -52,40 +52,40 @@ const FREE: &[(&str, Free)] = &[
     ),
     (
         "ExternalSecret",
-        Free {
+        Mutable {
             object: &[],
             spec: &["refreshInterval"],
         },
     ),
 ];
 
-/// Members that may change.
+/// Names of members that plugins may change.
 #[derive(Clone, Copy, Default)]
-struct Free {
+struct Mutable {
     object: &'static [&'static str],
     spec: &'static [&'static str],
 }
 
-/// Volumes that a plugin may add: they bring nothing into a pod that the namespace does not show openly.
+/// Volumes that a plugin may add: whoever may read pods and ConfigMaps in the namespace can see their content anyway.
 const HARMLESS_VOLUMES: [&str; 3] = ["configMap", "downwardAPI", "emptyDir"];
 
-/// Names that the operator, or a cloud's identity service, goes by.
-const OUR_PREFIX: &str = "mcp.litellm.ai/";
-const OUR_LABELS: [&str; 3] = [
+/// Labels and annotations by which the operator finds its objects.
+const RESERVED_PREFIX: &str = "mcp.litellm.ai/";
+const RESERVED_LABELS: [&str; 3] = [
     "app.kubernetes.io/instance",
     "app.kubernetes.io/managed-by",
     "app.kubernetes.io/name",
 ];
 
-/// Names the first thing that was changed and must not be.
+/// The first change that is not allowed, as a part of a sentence.
 pub(super) fn forbidden_change(before: &Value, after: &Value) -> Option<&'static str> {
     let kind = before["kind"].as_str().unwrap_or_default();
-    let free = FREE
+    let mutable = MUTABLE_MEMBERS
         .iter()
         .find(|(of, _)| *of == kind)
-        .map_or(Free::default(), |(_, free)| *free);
-    let looked_at_below = ["metadata", "spec"];
-    if differ(before, after, &[&looked_at_below, free.object].concat())
+        .map_or(Mutable::default(), |(_, mutable)| *mutable);
+    let checked_below = ["metadata", "spec"];
+    if differ(before, after, &[&checked_below, mutable.object].concat())
         || differ(
             &before["metadata"],
             &after["metadata"],
@@ -97,7 +97,7 @@ pub(super) fn forbidden_change(before: &Value, after: &Value) -> Option<&'static
     if kind == "MCPServer" {
         return None;
     }
-    if our_names_differ(&before["metadata"], &after["metadata"]) {
+    if reserved_names_differ(&before["metadata"], &after["metadata"]) {
         return Some("labels or annotations that the operator goes by");
     }
     match kind {
@@ -108,17 +108,17 @@ pub(super) fn forbidden_change(before: &Value, after: &Value) -> Option<&'static
             Some("annotations, which can give it a role,")
         }
         "Deployment" => forbidden_in_deployment(&before["spec"], &after["spec"]),
-        _ => differ(&before["spec"], &after["spec"], free.spec)
+        _ => differ(&before["spec"], &after["spec"], mutable.spec)
             .then_some("a part of the specification"),
     }
 }
 
-/// Whether two objects differ in more than these members.
-fn differ(before: &Value, after: &Value, free: &[&str]) -> bool {
+/// Whether two objects differ in other members than the ignored ones.
+fn differ(before: &Value, after: &Value, ignored: &[&str]) -> bool {
     let rest = |members: &Map<String, Value>| {
         members
             .iter()
-            .filter(|(name, _)| !free.contains(&name.as_str()))
+            .filter(|(name, _)| !ignored.contains(&name.as_str()))
             .count()
     };
     match (before, after) {
@@ -126,27 +126,28 @@ fn differ(before: &Value, after: &Value, free: &[&str]) -> bool {
             rest(before) != rest(after)
                 || before
                     .iter()
-                    .filter(|(name, _)| !free.contains(&name.as_str()))
+                    .filter(|(name, _)| !ignored.contains(&name.as_str()))
                     .any(|(name, value)| after.get(name) != Some(value))
         }
-        // Something that was not there may appear, as long as it holds nothing else than what is free.
+        // An object may be added, as long as it has no other members than the ignored ones.
         (Value::Null, Value::Object(after)) => rest(after) > 0,
         _ => before != after,
     }
 }
 
-fn our_names_differ(before: &Value, after: &Value) -> bool {
-    let ours = |metadata: &Value, list: &str| -> Vec<(String, Value)> {
+fn reserved_names_differ(before: &Value, after: &Value) -> bool {
+    let reserved = |metadata: &Value, list: &str| -> Vec<(String, Value)> {
         let members = metadata[list].as_object().into_iter().flatten();
-        let is_ours = |name: &str| name.starts_with(OUR_PREFIX) || OUR_LABELS.contains(&name);
+        let is_reserved =
+            |name: &str| name.starts_with(RESERVED_PREFIX) || RESERVED_LABELS.contains(&name);
         members
-            .filter(|(name, _)| is_ours(name))
+            .filter(|(name, _)| is_reserved(name))
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect()
     };
     ["labels", "annotations"]
         .iter()
-        .any(|list| ours(before, list) != ours(after, list))
+        .any(|list| reserved(before, list) != reserved(after, list))
 }
 
 fn forbidden_in_deployment(before: &Value, after: &Value) -> Option<&'static str> {
@@ -154,14 +155,14 @@ fn forbidden_in_deployment(before: &Value, after: &Value) -> Option<&'static str
         return Some("the selector");
     }
     let (old, new) = (&before["template"], &after["template"]);
-    if our_names_differ(&old["metadata"], &new["metadata"]) {
+    if reserved_names_differ(&old["metadata"], &new["metadata"]) {
         return Some("labels or annotations that the operator goes by");
     }
     forbidden_in_pod(&old["spec"], &new["spec"])
 }
 
 fn forbidden_in_pod(before: &Value, after: &Value) -> Option<&'static str> {
-    // The second is the first by its old name.
+    // `serviceAccount` is the deprecated name of the same field.
     for account in ["serviceAccountName", "serviceAccount"] {
         if before[account] != after[account] {
             return Some("the service account");
@@ -224,7 +225,7 @@ fn has(of: &Value, list: &str, wanted: &Value) -> bool {
 
 fn same_names_and_images(before: &Value, after: &Value, list: &str) -> bool {
     let names = |pod| items(pod, list).map(|container| (&container["name"], &container["image"]));
-    // What is no list has no items, and yet is something.
+    // A value that is no list has no items to compare.
     (after[list].is_array() || after[list].is_null() || after[list] == before[list])
         && names(before).eq(names(after))
 }
@@ -237,7 +238,7 @@ fn is_harmless(volume: &Value) -> bool {
     })
 }
 
-/// Everything that makes a container run something.
+/// All fields by which a container runs a command.
 fn commands(container: &Value) -> [&Value; 7] {
     [
         &container["command"],
@@ -250,10 +251,10 @@ fn commands(container: &Value) -> [&Value; 7] {
     ]
 }
 
-/// What a security context, of a pod or of a container, gives that must not be given.
+/// What a security context, of a pod or of a container, allows that no plugin may allow.
 fn privileges(of: &Value) -> impl Iterator<Item = &Value> {
     let context = &of["securityContext"];
-    let given = |value: &&Value| **value == true;
+    let is_on = |value: &&Value| **value == true;
     let profile = |name: &str| &context[name]["type"];
     let switched_on = [
         &context["privileged"],
@@ -267,7 +268,7 @@ fn privileges(of: &Value) -> impl Iterator<Item = &Value> {
     ];
     switched_on
         .into_iter()
-        .filter(given)
+        .filter(is_on)
         .chain(
             unconfined
                 .into_iter()

@@ -1,8 +1,8 @@
 //! Patches that plugins ask for, applied and confined.
 //!
-//! A plugin's answer is not trusted. Its patches are few and shallow, or they are refused: a value that is nested
-//! thousands deep ends the process that drops it. What it may not touch is compared before and after (`confine`),
-//! instead of looking at the paths of its operations: there are many ways to write a path, but only one result.
+//! The answer of a plugin is not trusted. Too many patches are refused, and so are results that are nested too deeply: to
+//! drop a value that is nested thousands deep overflows the stack. What no plugin may change is compared before and after
+//! (`confine`); checking the paths of operations instead would miss some, since one path can be written in many ways.
 
 mod confine;
 
@@ -13,14 +13,14 @@ use json_patch::jsonptr::Pointer;
 use serde_json::Value;
 use thiserror::Error;
 
-/// The most patches of one answer, and operations of all of them together.
-pub const MOST_PATCHES: usize = 1000;
-/// The most operations of one answer, all patches together.
-pub const MOST_OPERATIONS: usize = 4096;
-/// The deepest place that an operation may name.
-pub const MOST_TOKENS: usize = 128;
-/// How deep a result may be nested: as deep as plugins and the operator read JSON.
-pub const DEEPEST: usize = 127;
+/// How many patches one answer may have.
+pub const MAX_PATCHES: usize = 1000;
+/// How many operations all patches of one answer may have together.
+pub const MAX_OPERATIONS: usize = 4096;
+/// How many parts a path may have.
+pub const MAX_PATH_TOKENS: usize = 128;
+/// How deeply a result may be nested: as deeply as plugins and the operator can read JSON.
+pub const MAX_DEPTH: usize = 127;
 
 /// The changes that one rule wants on one object.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,40 +33,40 @@ pub struct ObjectPatch {
     pub operations: Vec<PatchOperation>,
 }
 
-/// A patch that is refused. Always the plugin's fault.
+/// Why patches are refused. It is always the fault of the plugin.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PatchError {
-    /// There is more of something than anybody needs.
-    #[error("it answers with {found} {what}, {most} are allowed")]
+    /// The answer has too many patches or operations.
+    #[error("it answers with {found} {what}, {max} are allowed")]
     TooMany {
         /// Patches or operations.
         what: &'static str,
         /// How many there are.
         found: usize,
         /// How many there may be.
-        most: usize,
+        max: usize,
     },
     /// There is no such object.
     #[error("rule {code} patches object {object}, but there are only {count}")]
     NoSuchObject {
-        /// Rule.
+        /// Rule that made the patch.
         code: String,
         /// Position that the rule named.
         object: usize,
-        /// Objects that there are.
+        /// How many objects there are.
         count: usize,
     },
     /// The operations do not fit the object.
     #[error("rule {code} cannot be applied to {kind}: {reason}")]
     DoesNotFit {
-        /// Rule.
+        /// Rule that made the patch.
         code: String,
         /// Kind of the object.
         kind: String,
-        /// Why.
+        /// The error of the operation.
         reason: String,
     },
-    /// The result is something that no plugin may bring about.
+    /// Something was changed that no plugin may change.
     #[error("{rules} changes {what} of {kind}, which no plugin may")]
     NotAllowed {
         /// The rules that patched the object.
@@ -77,7 +77,7 @@ pub enum PatchError {
         what: &'static str,
     },
     /// The result is nested too deeply.
-    #[error("{rules} nests {kind} deeper than {DEEPEST} levels")]
+    #[error("{rules} nests {kind} deeper than {MAX_DEPTH} levels")]
     TooDeep {
         /// The rules that patched the object.
         rules: String,
@@ -99,19 +99,19 @@ pub fn apply(objects: &[Value], patches: &[ObjectPatch]) -> Result<Vec<Value>, P
         touched.entry(patch.object).or_default().push(&patch.code);
     }
     for (position, codes) in touched {
-        judge(&objects[position], &result[position], &codes)?;
+        check_result(&objects[position], &result[position], &codes)?;
     }
     Ok(result)
 }
 
 fn refuse_too_many(patches: &[ObjectPatch]) -> Result<(), PatchError> {
     let operations = patches.iter().map(|patch| patch.operations.len()).sum();
-    for (what, found, most) in [
-        ("patches", patches.len(), MOST_PATCHES),
-        ("operations", operations, MOST_OPERATIONS),
+    for (what, found, max) in [
+        ("patches", patches.len(), MAX_PATCHES),
+        ("operations", operations, MAX_OPERATIONS),
     ] {
-        if found > most {
-            return Err(PatchError::TooMany { what, found, most });
+        if found > max {
+            return Err(PatchError::TooMany { what, found, max });
         }
     }
     Ok(())
@@ -139,19 +139,19 @@ fn apply_one(objects: &mut [Value], patch: &ObjectPatch) -> Result<(), PatchErro
         .any(|operation| is_deep(operation.path()))
     {
         return Err(does_not_fit(format!(
-            "a path has more than {MOST_TOKENS} parts"
+            "a path has more than {MAX_PATH_TOKENS} parts"
         )));
     }
     json_patch::patch(object, &patch.operations).map_err(|error| does_not_fit(error.to_string()))
 }
 
 fn is_deep(path: &Pointer) -> bool {
-    path.tokens().nth(MOST_TOKENS).is_some()
+    path.tokens().nth(MAX_PATH_TOKENS).is_some()
 }
 
-fn judge(before: &Value, after: &Value, codes: &[&str]) -> Result<(), PatchError> {
+fn check_result(before: &Value, after: &Value, codes: &[&str]) -> Result<(), PatchError> {
     let (kind, rules) = (kind(before), rules(codes));
-    if !is_shallow(after, DEEPEST) {
+    if !is_shallow(after, MAX_DEPTH) {
         return Err(PatchError::TooDeep { rules, kind });
     }
     match confine::forbidden_change(before, after) {
@@ -160,7 +160,7 @@ fn judge(before: &Value, after: &Value, codes: &[&str]) -> Result<(), PatchError
     }
 }
 
-/// Whether there are no more than so many levels. Paths are short and values were read, so this does not recurse far.
+/// Whether a value has no more than so many levels. The recursion is bounded: paths are short, and values were read from JSON.
 fn is_shallow(value: &Value, levels: usize) -> bool {
     let below = |value: &Value| {
         levels
@@ -178,7 +178,7 @@ fn kind(object: &Value) -> String {
     object["kind"].as_str().unwrap_or("object").to_owned()
 }
 
-/// The rules that patched an object, each once, as the beginning of a sentence.
+/// The rules that patched an object, without duplicates, as the beginning of a sentence.
 fn rules(codes: &[&str]) -> String {
     let mut codes = codes.to_vec();
     codes.sort_unstable();

@@ -107,7 +107,7 @@ fn what_no_plugin_may_change_is_refused() {
 }
 
 #[test]
-fn nothing_is_half_applied() {
+fn patches_are_applied_all_or_none() {
     let fails = patch(json!([
         { "op": "add", "path": "/metadata/labels", "value": {} },
         { "op": "replace", "path": "/spec/nowhere/x", "value": 1 },
@@ -128,7 +128,7 @@ fn object(kind: &str, spec: Value) -> Value {
     json!({ "apiVersion": "v1", "kind": kind, "metadata": { "name": "mcp-github", "labels": { "mcp.litellm.ai/server": "github" } }, "spec": spec })
 }
 
-/// What comes of one operation on one object.
+/// The result of one operation on one object.
 fn patched(object: Value, operation: Value) -> Result<Value, PatchError> {
     let patch = ObjectPatch {
         object: 0,
@@ -143,7 +143,7 @@ fn add(path: &str, value: Value) -> Value {
 }
 
 #[test]
-fn a_pod_runs_and_reaches_only_what_was_built() {
+fn a_pod_gets_no_other_programs_secrets_or_privileges() {
     let pod = "/spec/template/spec";
     let container = format!("{pod}/containers/0");
     for (path, value, what) in [
@@ -236,7 +236,7 @@ fn a_pod_runs_and_reaches_only_what_was_built() {
 }
 
 #[test]
-fn a_pod_is_completed_with_what_is_harmless() {
+fn harmless_additions_to_a_pod_are_allowed() {
     let pod = "/spec/template/spec";
     let container = format!("{pod}/containers/0");
     for (path, value) in [
@@ -266,7 +266,7 @@ fn a_pod_is_completed_with_what_is_harmless() {
 }
 
 #[test]
-fn privileges_that_one_container_has_go_to_no_other() {
+fn privileges_of_one_container_cannot_be_given_to_another() {
     let mut pod = deployment();
     let containers = &mut pod["spec"]["template"]["spec"]["containers"];
     *containers = json!([
@@ -278,7 +278,7 @@ fn privileges_that_one_container_has_go_to_no_other() {
 }
 
 #[test]
-fn other_kinds_change_only_in_what_is_free() {
+fn other_kinds_change_only_in_their_mutable_members() {
     let account = json!({ "kind": "ServiceAccount", "metadata": { "name": "a" } });
     let role = add(
         "/metadata/annotations",
@@ -343,9 +343,9 @@ fn other_kinds_change_only_in_what_is_free() {
     }
 }
 
-/// Each operation builds on the one before it: paths grow, or values are put into values.
+/// Many small operations can nest a value too deeply, each one level below the one before.
 #[test]
-fn nothing_becomes_deep_enough_to_end_the_process() {
+fn no_result_is_nested_deeply_enough_to_overflow_the_stack() {
     let server = || object("MCPServer", json!({}));
     let nested = |depth: usize| {
         let mut path = "/spec".to_owned();
@@ -372,7 +372,7 @@ fn nothing_becomes_deep_enough_to_end_the_process() {
         refused.to_string(),
         "rule rule nests MCPServer deeper than 127 levels"
     );
-    let refused = apply(&[server()], &[nested(MOST_OPERATIONS + 1)]).unwrap_err();
+    let refused = apply(&[server()], &[nested(MAX_OPERATIONS + 1)]).unwrap_err();
     assert!(matches!(
         refused,
         PatchError::TooMany {
@@ -385,7 +385,7 @@ fn nothing_becomes_deep_enough_to_end_the_process() {
         code: "rule".into(),
         operations: vec![],
     };
-    let refused = apply(&[server()], &vec![none; MOST_PATCHES + 1]).unwrap_err();
+    let refused = apply(&[server()], &vec![none; MAX_PATCHES + 1]).unwrap_err();
     assert_eq!(
         refused.to_string(),
         "it answers with 1001 patches, 1000 are allowed"
@@ -393,7 +393,7 @@ fn nothing_becomes_deep_enough_to_end_the_process() {
 }
 
 #[test]
-fn of_several_rules_none_is_accused_alone() {
+fn the_error_names_every_rule_that_may_be_at_fault() {
     let patch = |code: &str, path: &str| ObjectPatch {
         object: 0,
         code: code.into(),
@@ -413,7 +413,7 @@ fn of_several_rules_none_is_accused_alone() {
 }
 
 #[test]
-fn what_the_operator_goes_by_stays() {
+fn reserved_labels_cannot_be_changed() {
     for (path, name) in [
         ("/metadata/labels", "mcp.litellm.ai/server"),
         ("/spec/template/metadata", "labels"),

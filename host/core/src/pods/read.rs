@@ -1,5 +1,5 @@
-//! A pod, as far as it is read. There may be tens of thousands, and each changes several times while it starts: what is
-//! not read is not decoded.
+//! The members of a pod that the operator reads. There may be tens of thousands of pods, and each changes several times while
+//! it starts, so nothing else is decoded.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use kube::Resource;
 use kube::core::NamespaceResourceScope;
 use serde::{Deserialize, Deserializer};
 
-/// A pod, as far as it is read.
+/// A pod with the members that the operator reads.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Pod {
     /// Name, namespace, labels and versions.
@@ -73,14 +73,14 @@ pub(super) struct Terminated {
 }
 
 impl Pod {
-    /// Whether it goes, or has ended: another one takes its place, and what becomes of it is nobody's trouble.
-    pub(super) fn is_leaving(&self) -> bool {
+    /// Whether the pod is being deleted or has ended: another one replaces it, so that its failures do not matter.
+    pub(super) fn is_terminating(&self) -> bool {
         self.metadata.deletion_timestamp.is_some()
             || matches!(self.status.phase.as_str(), "Failed" | "Succeeded")
     }
 }
 
-/// Most of the metadata of a pod says who has changed which field.
+/// Leaves out `managedFields`, which are most of the metadata of a pod.
 fn identity<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]

@@ -2,12 +2,12 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn trouble(pod: Value) -> Option<Trouble> {
-    Trouble::of(&serde_json::from_value(pod).unwrap())
+fn pod_issue(pod: Value) -> Option<PodIssue> {
+    PodIssue::of(&serde_json::from_value(pod).unwrap())
 }
 
-fn pod(status: Value) -> Option<Trouble> {
-    trouble(json!({ "metadata": { "name": "a-1" }, "status": status }))
+fn pod(status: Value) -> Option<PodIssue> {
+    pod_issue(json!({ "metadata": { "name": "a-1" }, "status": status }))
 }
 
 fn crashing(restarts: i32, state: &Value) -> Value {
@@ -18,12 +18,12 @@ fn crashing(restarts: i32, state: &Value) -> Value {
     json!({ "containerStatuses": [container] })
 }
 
-fn container(state: Value) -> Option<Trouble> {
+fn container(state: Value) -> Option<PodIssue> {
     pod(crashing(0, &state))
 }
 
 #[test]
-fn a_pod_that_serves_or_begins_is_no_trouble() {
+fn a_pod_that_serves_or_starts_has_no_issue() {
     assert_eq!(pod(json!({})), None);
     assert_eq!(container(json!({ "state": { "running": {} } })), None);
     assert_eq!(
@@ -33,7 +33,7 @@ fn a_pod_that_serves_or_begins_is_no_trouble() {
 }
 
 #[test]
-fn the_two_words_of_the_kubelet_for_a_failed_pull_are_one() {
+fn the_two_reasons_of_the_kubelet_for_a_failed_pull_are_one() {
     let pulling = |reason: &str, message: &str| {
         container(json!({ "state": { "waiting": { "reason": reason, "message": message } } }))
     };
@@ -48,7 +48,7 @@ fn the_two_words_of_the_kubelet_for_a_failed_pull_are_one() {
 }
 
 #[test]
-fn a_crash_stays_one_between_two_attempts() {
+fn a_crash_loop_stays_one_between_two_attempts() {
     let ended = json!({ "terminated": { "exitCode": 1, "reason": "Error" } });
     let states = [
         (3, json!({ "state": ended })),
@@ -59,10 +59,10 @@ fn a_crash_stays_one_between_two_attempts() {
         (4, json!({ "state": { "running": {} }, "lastState": ended })),
     ];
     for (restarts, state) in states {
-        let trouble = pod(crashing(restarts, &state)).unwrap();
-        assert_eq!(trouble.reason, "CrashLoopBackOff");
+        let pod_issue = pod(crashing(restarts, &state)).unwrap();
+        assert_eq!(pod_issue.reason, "CrashLoopBackOff");
         assert_eq!(
-            trouble.message,
+            pod_issue.message,
             "pod a-1: container server ended with exit code 1 (Error)"
         );
     }
@@ -76,22 +76,22 @@ fn one_crash_is_no_loop() {
         (1, json!({ "state": { "running": {} }, "lastState": ended })),
     ];
     for (restarts, state) in states {
-        let trouble = pod(crashing(restarts, &state)).unwrap();
-        assert_eq!(trouble.reason, "OOMKilled");
+        let pod_issue = pod(crashing(restarts, &state)).unwrap();
+        assert_eq!(pod_issue.reason, "OOMKilled");
     }
 }
 
-/// Each healthy rollout ends its old pods with SIGTERM, of which few programs die with 0.
+/// Each rollout stops its old pods with SIGTERM, on which few programs exit with 0.
 #[test]
-fn what_becomes_of_a_pod_that_goes_is_no_trouble() {
+fn a_pod_that_is_terminated_has_no_issue() {
     let status = crashing(
         0,
         &json!({ "state": { "terminated": { "exitCode": 143, "reason": "Error" } } }),
     );
     assert!(pod(status.clone()).is_some());
-    let leaving = json!({ "name": "a-1", "deletionTimestamp": "2026-01-01T00:00:00Z" });
+    let deleted = json!({ "name": "a-1", "deletionTimestamp": "2026-01-01T00:00:00Z" });
     assert_eq!(
-        trouble(json!({ "metadata": leaving, "status": status })),
+        pod_issue(json!({ "metadata": deleted, "status": status })),
         None
     );
     for phase in ["Failed", "Succeeded"] {
@@ -102,18 +102,18 @@ fn what_becomes_of_a_pod_that_goes_is_no_trouble() {
 }
 
 #[test]
-fn what_the_scheduler_says_is_passed_on() {
-    let trouble = pod(json!({ "conditions": [{
+fn the_message_of_the_scheduler_is_passed_on() {
+    let pod_issue = pod(json!({ "conditions": [{
         "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes are available: 1 Insufficient cpu.",
     }] }));
     assert_eq!(
-        trouble.unwrap().message,
+        pod_issue.unwrap().message,
         "pod a-1: 0/1 nodes are available: 1 Insufficient cpu."
     );
 }
 
 #[test]
-fn a_pod_is_read_as_the_api_server_tells_it() {
+fn a_pod_is_read_as_the_api_server_sends_it() {
     let pod: Pod = serde_json::from_value(json!({
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {

@@ -1,4 +1,4 @@
-//! A certificate authority of our own, and the certificate that the webhook serves with.
+//! Makes a certificate authority of the operator's own, and the certificate that the webhook serves with.
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
@@ -58,7 +58,7 @@ fn params(names: &[String], now: Timestamp) -> Result<CertificateParams> {
     let mut params =
         CertificateParams::new(names.to_vec()).context("a name cannot stand in a certificate")?;
     let today = now.to_zoned(TimeZone::UTC).date();
-    // The first day of a month exists in every year. A month back, for clocks that differ.
+    // The first day of a month exists in every year. A year back, for clocks that differ.
     let month = u8::try_from(today.month()).unwrap_or(1);
     params.not_before = date_time_ymd(i32::from(today.year()) - 1, month, 1);
     params.not_after = date_time_ymd(i32::from(today.year()) + YEARS, month, 1);

@@ -1,21 +1,9 @@
-//! The admission webhook: from the bytes of an AdmissionReview to an answer in the words of the API server.
-//!
-//! [`server`] serves TLS with what [`identity`] has; [`routes`] bounds bodies, time and load; [`handlers`] ask the
-//! plugins; [`review`] reads and writes AdmissionReviews, purely. [`registration`] tells the API server whom to trust.
+//! What the webhook needs from the cluster: a certificate to serve with, and an API server that trusts it.
 
+mod ca_injection;
 mod certificate;
-mod handlers;
-mod identity;
-mod registration;
-mod review;
-mod routes;
-mod server;
-mod state;
+mod serving_cert;
 
-pub(crate) use handlers::{mutate, validate};
-pub use identity::{Identity, Place};
-pub use registration::keep_registered;
-pub(crate) use review::{invalid, parse};
-pub use routes::router;
-pub use server::serve;
-pub use state::State;
+pub(crate) use ca_injection::inject_ca_bundle;
+pub(crate) use serving_cert::Endpoint;
+pub(crate) use serving_cert::ServingCert;

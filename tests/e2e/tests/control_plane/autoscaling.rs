@@ -86,7 +86,7 @@ fn an_autoscaler_comes_after_its_deployment_and_never_alone() -> Result<()> {
     world
         .kubectl
         .run(&[&delete[..], &[&world.namespace]].concat())?;
-    world.look_again("a")?;
+    world.recheck_at("a")?;
     eventually("the smallest number of pods runs", SOON, || {
         let status = &world.get("mcpserver", "a")?["status"];
         ensure!(status["ready"] == "2/2", "{status}");

@@ -100,7 +100,7 @@ fn a_service_monitor_elsewhere_lives_as_long_as_its_server() -> Result<()> {
     site.servers.condition("a", "Ready", "True", "Ready")?;
 
     site.create_monitoring()?;
-    site.servers.look_again("a")?;
+    site.servers.recheck_at("a")?;
     let told = site.servers.condition("a", CREATED, "True", "Created")?;
     let message = told["message"].as_str().unwrap_or_default();
     ensure!(message.ends_with("in the namespace monitoring"), "{told}");
@@ -114,7 +114,7 @@ fn a_service_monitor_elsewhere_lives_as_long_as_its_server() -> Result<()> {
     );
     site.servers.is_gone("servicemonitor", "mcp-a")?;
 
-    site.servers.look_again("a")?;
+    site.servers.recheck_at("a")?;
     let version = made["metadata"]["resourceVersion"].clone();
     holds_for("nothing is written", Duration::from_secs(2), || {
         ensure!(site.monitor_of("a")?["metadata"]["resourceVersion"] == version);

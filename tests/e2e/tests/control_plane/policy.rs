@@ -93,7 +93,7 @@ fn what_a_policy_finds_invalid_is_not_insisted_on_and_made_when_its_server_is_to
     ensure!(writes.len() <= 1, "{writes:?}");
 
     allow(&world)?;
-    world.look_again("a")?;
+    world.recheck_at("a")?;
     world.deployed("a")?;
     world.condition("a", "Ready", "True", "Ready").map(drop)
 }

@@ -72,7 +72,7 @@ fn events_tell_transitions_and_each_once() -> Result<()> {
     })?;
     let mut audit = world.audited("a")?;
     for _ in 0..4 {
-        world.look_again("a")?;
+        world.recheck_at("a")?;
         std::thread::sleep(Duration::from_millis(700));
     }
     let again = world.writes(&mut audit)?;

@@ -140,7 +140,7 @@ impl World {
     }
 
     /// Has the operator look at a server in which nothing changes that matters: each time another annotation.
-    pub(crate) fn look_again(&self, server: &str) -> Result<()> {
+    pub(crate) fn recheck_at(&self, server: &str) -> Result<()> {
         static LOOKS: AtomicUsize = AtomicUsize::new(0);
         let look = format!("look={}", LOOKS.fetch_add(1, Ordering::Relaxed));
         let annotate = ["annotate", "mcpserver", server, "--overwrite", &look];
@@ -175,7 +175,7 @@ impl World {
     pub(crate) fn writes_when_asked_again(&self, server: &str) -> Result<Vec<Request>> {
         let mut audit = self.audited(server)?;
         for _ in 0..3 {
-            self.look_again(server)?;
+            self.recheck_at(server)?;
             sleep(Duration::from_secs(1));
         }
         self.writes(&mut audit)

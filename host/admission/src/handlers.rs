@@ -1,0 +1,178 @@
+//! One request: validated, or completed, by the plugins in force.
+
+use std::sync::Arc;
+
+use kube::api::DynamicObject;
+use kube::core::admission::{AdmissionRequest, AdmissionResponse, Operation as RequestOperation};
+use mcp_operator_api::v1alpha1::{McpPluginSpec, McpServer};
+use mcp_operator_core::admission::{Decision, Denial, decide};
+use mcp_operator_core::validated_server::ValidatedServer;
+use mcp_operator_policy::{Operation, PolicyContext, Snapshot, Stage, User, rendered};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::review;
+use crate::state::AdmissionState;
+
+/// Validates: every plugin that is for this server, all at once. A plugin without an answer by `deadline` has failed.
+pub async fn validate(
+    state: &AdmissionState,
+    request: &AdmissionRequest<DynamicObject>,
+    deadline: Option<Instant>,
+) -> AdmissionResponse {
+    ask_plugins(state, request, async |plugins, context| {
+        let outcomes = plugins.validate_by(&context, deadline).await;
+        review::respond(request, decide(&outcomes))
+    })
+    .await
+}
+
+/// Completes: plugins one after the other, the difference as a patch.
+pub async fn mutate(
+    state: &AdmissionState,
+    request: &AdmissionRequest<DynamicObject>,
+    deadline: Option<Instant>,
+) -> AdmissionResponse {
+    ask_plugins(state, request, async |plugins, context| {
+        if context.object.as_ref().and_then(server).is_none() {
+            // Defaults come before the API server's own look at the schema, which says best what is wrong.
+            return AdmissionResponse::from(request);
+        }
+        match plugins.default_server_by(&context, deadline).await {
+            Ok(defaulted) => {
+                let decision = Decision {
+                    warnings: defaulted.warnings,
+                    ..Decision::default()
+                };
+                let before = context.object.unwrap_or_default();
+                let response = review::respond(request, decision);
+                review::with_changes(response, &before, &defaulted.object)
+            }
+            Err(failures) => {
+                let decision = Decision {
+                    denial: Some(Denial::PluginFailed(failures)),
+                    ..Decision::default()
+                };
+                review::respond(request, decision)
+            }
+        }
+    })
+    .await
+}
+
+/// MCPPlugins are validated by their schema; this warns of what this version cannot do yet.
+pub(crate) fn validate_plugin(request: &AdmissionRequest<DynamicObject>) -> AdmissionResponse {
+    let spec = request
+        .object
+        .as_ref()
+        .map(|object| object.data["spec"].clone());
+    let spec = spec.and_then(|spec| serde_json::from_value::<McpPluginSpec>(spec).ok());
+    let warnings = spec.map(|spec| unsupported(&spec)).unwrap_or_default();
+    review::respond(
+        request,
+        Decision {
+            warnings,
+            ..Decision::default()
+        },
+    )
+}
+
+fn unsupported(spec: &McpPluginSpec) -> Vec<String> {
+    let not_yet = [
+        (
+            spec.source.oci.is_some(),
+            "spec.source.oci: not supported by this version, the plugin will not be loaded",
+        ),
+        (
+            spec.source.url.is_some(),
+            "spec.source.url: not supported by this version, the plugin will not be loaded",
+        ),
+        (
+            spec.verify.is_some(),
+            "spec.verify: not supported by this version, the plugin will not be loaded",
+        ),
+    ];
+    not_yet
+        .into_iter()
+        .filter(|(given, _)| *given)
+        .map(|(_, text)| text.to_owned())
+        .collect()
+}
+
+/// Has the plugins in force asked, unless the request is none that they have a say in.
+async fn ask_plugins(
+    state: &AdmissionState,
+    request: &AdmissionRequest<DynamicObject>,
+    ask: impl AsyncFnOnce(Arc<Snapshot>, PolicyContext) -> AdmissionResponse,
+) -> AdmissionResponse {
+    if bypasses_plugins(request) {
+        return AdmissionResponse::from(request);
+    }
+    let plugins = state.snapshots.current();
+    match policy_context(state, request, &plugins).await {
+        Ok(context) => ask(plugins, context).await,
+        Err(why) => review::undecided(request, "InternalError", 500, &why),
+    }
+}
+
+/// What is being deleted must be able to go, whatever rules say today.
+fn bypasses_plugins(request: &AdmissionRequest<DynamicObject>) -> bool {
+    let deleting = request
+        .object
+        .as_ref()
+        .is_some_and(|object| object.metadata.deletion_timestamp.is_some());
+    let is_written = matches!(
+        request.operation,
+        RequestOperation::Create | RequestOperation::Update
+    );
+    deleting || !is_written
+}
+
+/// What plugins are asked about. The error is one sentence: which plugins a server is for depends on its namespace.
+async fn policy_context(
+    state: &AdmissionState,
+    request: &AdmissionRequest<DynamicObject>,
+    plugins: &Snapshot,
+) -> Result<PolicyContext, String> {
+    let namespace = match request.namespace.as_deref() {
+        Some(name) => Some(state.namespaces.namespace(name).await?),
+        None => None,
+    };
+    let object = request
+        .object
+        .as_ref()
+        .and_then(|object| serde_json::to_value(object).ok());
+    // What cannot be built is refused by a rule of its own.
+    let rendered = object
+        .as_ref()
+        .filter(|_| plugins.wants_rendered())
+        .and_then(server)
+        .and_then(|server| ValidatedServer::parse(&server).ok())
+        .and_then(|server| rendered(&server, &state.build).ok());
+    Ok(PolicyContext {
+        operation: if request.operation == RequestOperation::Create {
+            Operation::Create
+        } else {
+            Operation::Update
+        },
+        stage: Stage::Admission,
+        old_object: request
+            .old_object
+            .as_ref()
+            .and_then(|object| serde_json::to_value(object).ok()),
+        object,
+        name: request.name.clone(),
+        namespace,
+        user: Some(User {
+            username: request.user_info.username.clone().unwrap_or_default(),
+            groups: request.user_info.groups.clone().unwrap_or_default(),
+        }),
+        dry_run: request.dry_run,
+        rendered,
+    })
+}
+
+/// The object, if it can be read.
+fn server(object: &Value) -> Option<McpServer> {
+    serde_json::from_value(object.clone()).ok()
+}

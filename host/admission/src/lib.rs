@@ -1,0 +1,20 @@
+//! The admission webhook: from the bytes of an AdmissionReview to an answer worded as the API server words its own.
+//!
+//! - In: HTTPS requests of the API server, the plugins in force, and how servers become objects ([`AdmissionState`]).
+//! - Out: AdmissionReviews that allow, refuse, warn or patch.
+//! - Never: it talks to no cluster, and stores nothing. Certificates and the webhook configurations are the program's.
+//!
+//! [`server`] serves TLS; [`routes`] bounds bodies, time and load; [`handlers`] ask the plugins; [`review`] reads and
+//! writes AdmissionReviews, purely.
+
+mod handlers;
+mod review;
+mod routes;
+mod server;
+mod state;
+
+pub use handlers::{mutate, validate};
+pub use review::{invalid, parse};
+pub use routes::router;
+pub use server::serve;
+pub use state::AdmissionState;

@@ -1,0 +1,17 @@
+//! What requests are decided by.
+
+use std::sync::Arc;
+
+use mcp_operator_core::build;
+use mcp_operator_policy::{NamespaceLookup, Snapshots};
+
+/// What requests are decided by.
+#[derive(Clone)]
+pub struct AdmissionState {
+    /// The plugins in force.
+    pub snapshots: Snapshots,
+    /// Labels and annotations of namespaces.
+    pub namespaces: Arc<dyn NamespaceLookup>,
+    /// How servers become objects.
+    pub build: build::Settings,
+}

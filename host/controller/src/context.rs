@@ -1,0 +1,58 @@
+//! What a reconcile works with.
+
+use kube::{Client, ResourceExt};
+use mcp_operator_api::v1alpha1::McpServer;
+use mcp_operator_core::build;
+use mcp_operator_core::server_key::ServerKey;
+use mcp_operator_policy::{ReconcileInputs, Snapshots};
+use mcp_operator_runtime::{Events, Namespaces, ServerStore};
+
+use crate::cache::{ObjectCache, PodIssues, SecretHashes};
+use crate::fight_detector::FightDetector;
+use crate::noop_cache::NoopCache;
+use crate::requeue::Backoff;
+use std::sync::Arc;
+
+/// What the administrator decides for all servers.
+#[derive(Clone, Debug)]
+pub struct ControllerSettings {
+    /// What goes into objects.
+    pub build: build::Settings,
+    /// Reconciles that may run at the same time; 0: no limit.
+    pub concurrency: u16,
+}
+
+/// What a reconcile works with. Everything in it can be shared by all reconciles.
+pub(crate) struct Context {
+    pub(crate) client: Client,
+    pub(crate) settings: ControllerSettings,
+    pub(crate) snapshots: Snapshots,
+    pub(crate) namespaces: Namespaces,
+    pub(crate) events: Events,
+    /// All MCPServers, and the statuses that were written last.
+    pub(crate) servers: ServerStore,
+    /// Our objects.
+    pub(crate) objects: ObjectCache,
+    pub(crate) pod_issues: PodIssues,
+    pub(crate) secret_hashes: SecretHashes,
+    pub(crate) fights: FightDetector,
+    pub(crate) noop_cache: Arc<NoopCache>,
+    pub(crate) backoff: Arc<Backoff>,
+}
+
+impl Context {
+    /// What decides about the objects of a server, besides the server itself and the plugins.
+    pub(crate) fn reconcile_inputs(&self, server: &McpServer) -> ReconcileInputs<'_> {
+        let namespace = server.namespace().unwrap_or_default();
+        ReconcileInputs {
+            build: &self.settings.build,
+            namespace: self.namespaces.facts(&namespace),
+        }
+    }
+
+    /// Forgets everything about a server that is gone, or is going.
+    pub(crate) fn forget(&self, server: &ServerKey) {
+        self.noop_cache.forget(server);
+        self.backoff.reset(server);
+    }
+}

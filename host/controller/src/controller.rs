@@ -1,0 +1,181 @@
+//! The wiring: which watches feed the work queue, and kube's `Controller` that runs what comes out of it.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, future};
+use kube::Client;
+use kube::runtime::controller::{self, Action};
+use kube::runtime::reflector::ObjectRef;
+use mcp_operator_core::server_key::ServerKey;
+use mcp_operator_policy::Snapshots;
+use mcp_operator_runtime::{
+    Events, GuardedServer, Namespaces, ServerChange, ServerStore, TaskGroup, WatchEnded, WorkQueue,
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error};
+
+use crate::cache::{ObjectCache, PodIssues, SecretHashes};
+use crate::context::{Context, ControllerSettings};
+use crate::fight_detector::FightDetector;
+use crate::noop_cache::NoopCache;
+use crate::requeue::{Backoff, RetryLimiter};
+use crate::{orphans, schedule};
+
+/// Merges the many events of one moment, such as the steps in which the status of a Deployment is written: short for a
+/// person who watches, long for controllers.
+pub(crate) const DEBOUNCE: Duration = Duration::from_millis(200);
+
+/// The controller of MCPServers.
+pub struct Controller {
+    pub(crate) context: Arc<Context>,
+    queue: WorkQueue<ServerKey>,
+}
+
+impl Controller {
+    /// Starts all watches. Nothing is written before [`run`](Self::run).
+    pub fn new(
+        client: Client,
+        settings: ControllerSettings,
+        snapshots: Snapshots,
+        namespaces: Namespaces,
+        events: Events,
+        tasks: &TaskGroup,
+    ) -> Self {
+        let queue = WorkQueue::default();
+        let (noop_cache, backoff) = (Arc::<NoopCache>::default(), Arc::<Backoff>::default());
+        let on_change = {
+            let (queue, noop_cache, backoff) = (queue.clone(), noop_cache.clone(), backoff.clone());
+            move |change| on_server_change(change, &queue, &noop_cache, &backoff)
+        };
+        let context = Context {
+            servers: ServerStore::watch(&client, tasks, on_change),
+            objects: ObjectCache::watch(&client, tasks, &queue),
+            pod_issues: PodIssues::watch(&client, tasks, &queue),
+            secret_hashes: SecretHashes::watch(&client, tasks, &queue),
+            fights: FightDetector::default(),
+            noop_cache,
+            backoff,
+            client,
+            settings,
+            snapshots,
+            namespaces,
+            events,
+        };
+        Self {
+            context: Arc::new(context),
+            queue,
+        }
+    }
+
+    /// All MCPServers, for others who need them.
+    pub fn servers(&self) -> &ServerStore {
+        &self.context.servers
+    }
+
+    /// Runs until `shutdown`; reconciles that are going on are finished first.
+    pub async fn run(self, shutdown: CancellationToken) {
+        if let Err(ended) = self.ready().await {
+            error!(error = %ended, "the controller cannot begin");
+            return;
+        }
+        let absent = WorkQueue::default();
+        let reconciles = self.reconciles(absent.clone(), shutdown.clone());
+        tokio::join!(reconciles, orphans::run(&self.context, &absent, shutdown));
+    }
+
+    /// Without what the watches have listed, pods would be replaced for Secrets that only have not been seen yet.
+    async fn ready(&self) -> Result<(), WatchEnded> {
+        self.context.servers.ready().await?;
+        self.context.objects.ready().await?;
+        self.context.secret_hashes.ready().await?;
+        self.context.pod_issues.ready().await
+    }
+
+    /// `absent` gets those servers that turn out not to be there.
+    async fn reconciles(&self, absent: WorkQueue<ServerKey>, shutdown: CancellationToken) {
+        let context = Arc::clone(&self.context);
+        let retries = Arc::new(RetryLimiter::new(context.settings.concurrency));
+        let config = controller::Config::default().concurrency(context.settings.concurrency);
+        controller::Controller::for_stream(stream::pending(), context.servers.store().clone())
+            .with_config(config)
+            .reconcile_on(due(self.queue.clone()))
+            .reconcile_all_on(plugin_changes(context.snapshots.clone()))
+            .reconcile_all_on(self.availability_changes())
+            .graceful_shutdown_on(shutdown.cancelled_owned())
+            .run(
+                move |server, context| {
+                    let retries = Arc::clone(&retries);
+                    async move {
+                        Ok::<Action, Infallible>(schedule::run(server, &context, &retries).await)
+                    }
+                },
+                |_, error, _| match *error {},
+                context,
+            )
+            .for_each(move |result| {
+                if let Err(controller::Error::ObjectNotFound(server)) = &result {
+                    // No reconcile of it is going on any more that could create anything.
+                    let namespace = server.namespace.as_deref().unwrap_or_default();
+                    absent.add(ServerKey::new(namespace, &server.name));
+                }
+                if let Err(error) = result {
+                    debug!(%error, "reconcile skipped");
+                }
+                future::ready(())
+            })
+            .await;
+    }
+
+    /// Whenever more or less can be read than before: that concerns all servers.
+    fn availability_changes(&self) -> BoxStream<'static, ()> {
+        let context = &self.context;
+        let secrets_and_pods = stream::select(
+            context.secret_hashes.availability_changes(),
+            context.pod_issues.availability_changes(),
+        );
+        stream::select(context.objects.availability_changes(), secrets_and_pods).boxed()
+    }
+}
+
+/// What the user of a server has changed does not wait for the backoff of what was before.
+fn on_server_change(
+    change: ServerChange,
+    queue: &WorkQueue<ServerKey>,
+    noop_cache: &NoopCache,
+    backoff: &Backoff,
+) {
+    let server = match change {
+        ServerChange::Spec(server) => {
+            backoff.reset(&server);
+            server
+        }
+        ServerChange::Registration(server) => server,
+        ServerChange::Deleted(server) => {
+            backoff.reset(&server);
+            noop_cache.forget(&server);
+            server
+        }
+    };
+    queue.add(server);
+}
+
+/// The keys that come out of the work queue.
+fn due(queue: WorkQueue<ServerKey>) -> BoxStream<'static, ObjectRef<GuardedServer>> {
+    stream::unfold(queue, |queue| async {
+        let server = queue.next().await;
+        let reference = ObjectRef::new(&server.name).within(&server.namespace);
+        Some((reference, queue))
+    })
+    .boxed()
+}
+
+fn plugin_changes(snapshots: Snapshots) -> BoxStream<'static, ()> {
+    stream::unfold(snapshots, |mut snapshots| async {
+        snapshots.changed().await;
+        Some(((), snapshots))
+    })
+    .boxed()
+}

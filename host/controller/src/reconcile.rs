@@ -1,0 +1,118 @@
+//! One reconcile of one MCPServer, as a list of steps.
+
+use kube::Resource;
+use mcp_operator_api::v1alpha1::McpServer;
+use mcp_operator_core::build;
+use mcp_operator_core::field::FieldError;
+use mcp_operator_core::manifest::{Applied, Objects};
+use mcp_operator_core::rollout::Rollout;
+use mcp_operator_core::server_key::ServerKey;
+use mcp_operator_policy::{Judgement, default_and_validate, mutate_objects};
+
+use crate::apply::apply;
+use crate::context::Context;
+use crate::error::ReconcileError;
+use crate::observe::observe;
+use crate::orphans::delete_orphans;
+use crate::prune::prune;
+use crate::requeue::Attempt;
+use crate::rotation::stamp_secret_hashes;
+use crate::status_writer::write_status;
+
+/// What a reconcile that nothing stopped has found or made.
+#[derive(Debug)]
+pub(crate) enum Progress {
+    /// The objects are as they should be.
+    Applied(Objects<Applied>),
+    /// They are as an earlier reconcile left them, and nothing that decides about them has changed.
+    Unchanged,
+    /// Another controller insists on something in an object, which is left alone for a while.
+    Contested,
+    /// The specification breaks rules. What was made from an earlier one stays.
+    Invalid(Vec<FieldError>),
+    /// The Deployment was created just now: a status would be out of date before it is written.
+    DeploymentCreated,
+    /// The MCPServer was deleted, which the informer does not show yet.
+    OwnerDeleted,
+}
+
+/// What decides when the next reconcile comes.
+pub(crate) struct Reconciled {
+    pub(crate) progress: Progress,
+    /// The Deployment's rollout, if there is a Deployment.
+    pub(crate) rollout: Option<Rollout>,
+}
+
+/// One reconcile: objects first, then the status that says how they are. A failure ends in the status as well.
+pub(crate) async fn reconcile(
+    server: &McpServer,
+    context: &Context,
+    attempt: &Attempt,
+) -> Result<Reconciled, ReconcileError> {
+    let (key, uid) = (ServerKey::of(server), server.meta().uid.as_deref());
+    let orphans = delete_orphans(context, &key, uid).await; //                           client
+    let objects = reconcile_objects(server, context, attempt).await; //                  plugins and client
+    let result = objects.and_then(|progress| orphans.map(|()| progress));
+    let observed = observe(server, context, &result); //                                 no client
+    let Some(outcome) = observed else {
+        return result.map(Reconciled::without_status);
+    };
+    // A first failure that a second try often mends is not worth two writes of each status.
+    let is_reported = result
+        .as_ref()
+        .err()
+        .is_none_or(|error| attempt.reports(error));
+    let written = if is_reported {
+        write_status(context, server, &outcome).await //                                 client
+    } else {
+        Ok(())
+    };
+    let progress = result?;
+    written?;
+    Ok(Reconciled {
+        progress,
+        rollout: outcome.rollout,
+    })
+}
+
+/// Makes the objects what they should be.
+async fn reconcile_objects(
+    server: &McpServer,
+    context: &Context,
+    attempt: &Attempt,
+) -> Result<Progress, ReconcileError> {
+    let plugins = context.snapshots.current();
+    let inputs_hash = context.inputs_hash(server, &plugins); //                          no client
+    if context.noop_cache.is_noop(server, inputs_hash) {
+        return Ok(Progress::Unchanged);
+    }
+    let inputs = context.reconcile_inputs(server);
+    let judged = default_and_validate(server, &inputs, &plugins).await; //               plugins
+    let admitted = match judged.map_err(ReconcileError::Undecided)? {
+        Judgement::Admitted(admitted) => admitted,
+        Judgement::Invalid(errors) => return Ok(Progress::Invalid(errors)),
+    };
+    let built = build::objects(&admitted.server, &context.settings.build)?; //           no client
+    let mut objects = mutate_objects(&admitted, &inputs, &plugins, built).await?; //     plugins
+    stamp_secret_hashes(context, server, &mut objects); //                               no client
+    let applied = apply(context, server, &objects, attempt).await; //                    client
+    let pruned = prune(context, server, &objects).await; //                              client
+    let progress = applied?.progress(objects);
+    pruned?;
+    // An object that changed meanwhile was compared before or after that: it is compared again.
+    if let Progress::Applied(objects) = &progress
+        && context.inputs_hash(server, &plugins) == inputs_hash
+    {
+        context.noop_cache.remember(server, inputs_hash, objects);
+    }
+    Ok(progress)
+}
+
+impl Reconciled {
+    fn without_status(progress: Progress) -> Self {
+        Self {
+            progress,
+            rollout: None,
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Replaces pods when a Secret that they read has changed.
+
+use kube::Resource;
+use mcp_operator_api::v1alpha1::McpServer;
+use mcp_operator_core::manifest::{ManagedKind, Mutated, Objects};
+use mcp_operator_core::rotation;
+use mcp_operator_core::server_key::ServerKey;
+
+use crate::context::Context;
+
+/// Stamps the Deployment with the hashes of the Secrets that its pods read, so that a change of one replaces the pods.
+pub(crate) fn stamp_secret_hashes(
+    context: &Context,
+    server: &McpServer,
+    objects: &mut Objects<Mutated>,
+) {
+    let (Some(uid), Some(deployment)) = (&server.meta().uid, objects.deployment_mut()) else {
+        return;
+    };
+    if !rotation::reads_secrets(&deployment.object) {
+        return;
+    }
+    let key = ServerKey::of(server);
+    let live = context
+        .objects
+        .get(ManagedKind::Deployment, &key.namespace, deployment.name());
+    let known = context.secret_hashes.of(&key);
+    rotation::stamp(&mut deployment.object, live.as_ref(), known.as_ref(), uid);
+}

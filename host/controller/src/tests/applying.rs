@@ -1,0 +1,182 @@
+//! Which objects are written, and in which order.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_new_server_gets_an_object_of_every_kind() {
+    let world = World::new().await;
+    world.put_server(everything());
+    assert!(matches!(
+        world.reconcile().await,
+        Ok(Progress::DeploymentCreated)
+    ));
+    let server = world.server().await;
+    for kind in ManagedKind::iter() {
+        let (namespace, name) = place(kind);
+        let object = world.api.get(kind.name(), namespace, name).unwrap();
+        let owner = &object["metadata"]["ownerReferences"][0];
+        assert_eq!(owner["uid"], json!(server.metadata.uid), "{kind:?}");
+    }
+    assert_eq!(world.written().len(), ManagedKind::iter().count());
+    assert!(world.events().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_asks_for_little_gets_no_more() {
+    let world = World::with_server(little()).await;
+    let kinds = [
+        ManagedKind::ServiceAccount,
+        ManagedKind::Service,
+        ManagedKind::Deployment,
+    ];
+    assert_eq!(world.kinds(), kinds);
+}
+
+/// Of what pods need, all is there before the first pod; and an autoscaler finds what it scales.
+#[tokio::test(start_paused = true)]
+async fn the_deployment_comes_after_what_pods_need_and_its_autoscaler_after_it() {
+    let world = World::new().await;
+    world.put_server(everything());
+    let is_there = |api: &ApiServer, kind: ManagedKind| {
+        let (namespace, name) = place(kind);
+        assert!(
+            api.get(kind.name(), namespace, name).is_some(),
+            "{kind:?} comes too late"
+        );
+    };
+    world
+        .api
+        .before(applies(ManagedKind::Deployment), move |api, _| {
+            for kind in ManagedKind::iter().filter(|kind| kind.is_needed_by_pods()) {
+                is_there(api, kind);
+            }
+        });
+    world.api.before(
+        applies(ManagedKind::HorizontalPodAutoscaler),
+        move |api, _| {
+            is_there(api, ManagedKind::Deployment);
+        },
+    );
+    world.reconcile().await.unwrap();
+    assert!(world.exists(ManagedKind::HorizontalPodAutoscaler));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_reconcile_changes_nothing() {
+    let world = World::with_server(everything()).await;
+    for _ in 0..2 {
+        world.compare_again();
+        assert!(matches!(world.reconcile().await, Ok(Progress::Applied(_))));
+        assert_eq!(world.api.requests(), [], "neither writes nor reads");
+    }
+}
+
+/// Fields that nobody wrote are set by the API server, which is no difference.
+#[tokio::test(start_paused = true)]
+async fn defaults_of_the_api_server_are_left_alone() {
+    let world = World::new().await;
+    world
+        .api
+        .admit("Deployment", mcp_testkit::workloads::deployment_defaults);
+    world.put_server(everything());
+    world.converge().await;
+    world.compare_again();
+    world.reconcile().await.unwrap();
+    assert!(world.written().is_empty());
+    assert!(!world.events().contains(&"Overruled".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_specification_writes_only_what_differs() {
+    let world = World::with_server(everything()).await;
+    world.edit_spec(|spec| spec["config"]["city"] = json!("Thun"));
+    assert!(matches!(world.reconcile().await, Ok(Progress::Applied(_))));
+    // The Deployment has the hash of the configuration; the status follows the generation.
+    assert_eq!(world.written(), ["ConfigMap", "Deployment", "status"]);
+    let map = world.api.get("ConfigMap", NAMESPACE, CHILD).unwrap();
+    assert_eq!(map["data"]["CITY"], "Thun");
+
+    world.edit_spec(|spec| spec["podDisruptionBudget"] = json!({ "maxUnavailable": 1 }));
+    world.reconcile().await.unwrap();
+    assert_eq!(world.written(), ["PodDisruptionBudget", "status"]);
+}
+
+/// The fields of others (a sidecar, a label of a cost report) are theirs.
+#[tokio::test(start_paused = true)]
+async fn what_others_add_stays() {
+    let world = World::with_server(everything()).await;
+    for kind in ManagedKind::iter() {
+        let (namespace, name) = place(kind);
+        world.api.edit(kind.name(), namespace, name, |object| {
+            object["metadata"]["labels"]["cost-centre"] = json!("42");
+        });
+    }
+    assert!(matches!(world.reconcile().await, Ok(Progress::Applied(_))));
+    assert!(world.written().is_empty());
+}
+
+/// A user's label goes on all objects, and away from them again.
+#[tokio::test(start_paused = true)]
+async fn what_is_no_longer_wanted_in_an_object_goes_from_it() {
+    let world = World::with_server(little()).await;
+    let team = |value: Value| {
+        world.api.edit("MCPServer", NAMESPACE, NAME, |server| {
+            server["metadata"]["labels"] = value;
+        });
+    };
+    team(json!({ "team": "platform" }));
+    world.reconcile().await.unwrap();
+    let label = || {
+        world.api.get("Service", NAMESPACE, CHILD).unwrap()["metadata"]["labels"]["team"].clone()
+    };
+    assert_eq!(label(), "platform");
+    team(json!({}));
+    world.reconcile().await.unwrap();
+    assert_eq!(label(), Value::Null);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_goes_between_comparison_and_write_is_made_again() {
+    let world = World::with_server(little()).await;
+    world.edit_spec(|spec| spec["port"] = json!(9000));
+    world.api.before(applies(ManagedKind::Service), |api, _| {
+        api.delete("Service", NAMESPACE, CHILD);
+    });
+    assert!(matches!(world.reconcile().await, Ok(Progress::Applied(_))));
+    let service = world.api.get("Service", NAMESPACE, CHILD).unwrap();
+    assert_eq!(service["spec"]["ports"][0]["port"], 9000);
+}
+
+/// Pods are replaced once for each change of a Secret that they read, and for nothing else about it.
+#[tokio::test(start_paused = true)]
+async fn a_changed_secret_stamps_the_deployment_once() {
+    let world = World::new().await;
+    let secret = |value: &str, note: &str| {
+        let mut secret = mcp_testkit::objects::secret(
+            NAMESPACE,
+            "mcp-weather-secrets",
+            json!({ "token": value }),
+        );
+        secret["metadata"]["labels"] = json!({ "mcp.litellm.ai/server": NAME, "note": note });
+        world.api.put(secret);
+    };
+    secret("AAAA", "");
+    world.put_server(everything());
+    world.converge().await;
+    let stamp = || {
+        let deployment = world.api.get("Deployment", NAMESPACE, CHILD).unwrap();
+        deployment["spec"]["template"]["metadata"]["annotations"]["mcp.litellm.ai/secret-hash"]
+            .clone()
+    };
+    let first = stamp();
+    assert!(first.is_string());
+    secret("AAAA", "touched");
+    world.reconcile().await.unwrap();
+    assert_eq!(world.written(), [""; 0]);
+    secret("BBBB", "");
+    world.reconcile().await.unwrap();
+    assert_eq!(world.written()[0], "Deployment");
+    assert_ne!(stamp(), first);
+    world.reconcile().await.unwrap();
+    assert_eq!(world.written(), [""; 0]);
+}

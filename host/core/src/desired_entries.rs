@@ -1,0 +1,309 @@
+//! Which servers the gateway should know.
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::ResourceExt;
+use mcp_operator_api::names::conditions::{AVAILABLE, LITELLM_REGISTERED};
+use mcp_operator_api::v1alpha1::{LiteLlmAuth, McpServer, Phase};
+
+use crate::build::{self, Settings};
+use crate::conditions::{self, ConditionDraft, ConditionStatus};
+use crate::server_key::ServerKey;
+
+/// A server that the gateway should know.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RegistrationEntry {
+    pub key: ServerKey,
+    pub uid: String,
+    /// When the MCPServer was created, RFC 3339.
+    pub created: String,
+    /// The labels of the MCPServer, sorted.
+    pub labels: Vec<(String, String)>,
+    /// Full URL of the MCP endpoint.
+    pub url: String,
+    /// `http` or `sse`.
+    pub transport: &'static str,
+    /// Shown to the users of the gateway.
+    pub description: String,
+    pub access_groups: Vec<String>,
+    /// Tools that the gateway offers. Empty: all.
+    pub allowed_tools: Vec<String>,
+    /// How the gateway authenticates to the server.
+    pub auth: Option<LiteLlmAuth>,
+}
+
+/// The servers that should be registered, and when that changes by nothing but time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DesiredEntries {
+    /// Sorted by namespace and name.
+    pub entries: Vec<RegistrationEntry>,
+    /// When the next grace or readmission period ends.
+    pub recheck_at: Option<Timestamp>,
+    /// When the last startup period ends. Until then new servers may begin to serve: whoever waits for it changes the
+    /// list once instead of once for each of them.
+    pub starting_until: Option<Timestamp>,
+}
+
+impl DesiredEntries {
+    /// Adds the previous entry of a server that cannot be read now, unless the server is in the list.
+    pub fn keep(&mut self, entry: RegistrationEntry) {
+        if let Err(position) = self.position(&entry.key) {
+            self.entries.insert(position, entry);
+        }
+    }
+
+    /// The entry of a server that is in the list.
+    pub fn find(&self, server: &ServerKey) -> Option<&RegistrationEntry> {
+        self.entries.get(self.position(server).ok()?)
+    }
+
+    /// The position of a server in the list, or the one where it would have to be inserted.
+    fn position(&self, server: &ServerKey) -> Result<usize, usize> {
+        self.entries.binary_search_by(|entry| entry.key.cmp(server))
+    }
+
+    /// The servers in the list.
+    pub fn keys(&self) -> impl Iterator<Item = &ServerKey> {
+        self.entries.iter().map(|entry| &entry.key)
+    }
+}
+
+/// How long something must last before it changes the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GracePeriods {
+    /// How long a registered server may be without a serving pod.
+    pub grace: SignedDuration,
+    /// How long a server that was removed after its grace period must serve without interruption before it is registered
+    /// again. Otherwise one that serves for seconds and crashes would be registered and removed for ever.
+    pub readmission: SignedDuration,
+    /// How long a new server is expected to take until it serves, from when no pod of it was first seen to.
+    pub startup: SignedDuration,
+}
+
+/// Makes the list from all MCPServers.
+///
+/// A server is listed when a pod of it serves. Then it stays listed until it is deleted, opted out, or without a single
+/// serving pod for longer than its grace period: every change of the list may restart the gateway, so a rollout, even one
+/// that is stuck, or a restarted pod must not change it.
+pub fn desired<'a>(
+    servers: impl IntoIterator<Item = &'a McpServer>,
+    settings: &Settings,
+    periods: GracePeriods,
+    now: Timestamp,
+) -> DesiredEntries {
+    let mut desired = DesiredEntries::default();
+    for server in servers {
+        let (is_listed, until) = listing(server, periods).at(now);
+        desired.recheck_at = desired.recheck_at.into_iter().chain(until).min();
+        let starting_until = startup_end(server, periods, now);
+        desired.starting_until = desired
+            .starting_until
+            .into_iter()
+            .chain(starting_until)
+            .max();
+        if is_listed {
+            desired.entries.push(entry(server, settings));
+        }
+    }
+    desired.entries.sort_by(|a, b| a.key.cmp(&b.key));
+    desired
+}
+
+/// Whether a server is in the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Listing {
+    Listed,
+    Unlisted,
+    /// Listed until the end of the grace period, unless a pod serves before.
+    GracePeriod(Timestamp),
+    /// Unlisted until the end of the readmission period, and then listed unless no pod serves any more.
+    Readmission(Timestamp),
+}
+
+impl Listing {
+    /// Whether the server is listed now, and when that changes by nothing but time.
+    fn at(self, now: Timestamp) -> (bool, Option<Timestamp>) {
+        match self {
+            Self::Listed => (true, None),
+            Self::Unlisted => (false, None),
+            Self::GracePeriod(end) => (now < end, Some(end).filter(|end| now < *end)),
+            Self::Readmission(end) => (now >= end, Some(end).filter(|end| now < *end)),
+        }
+    }
+}
+
+fn listing(server: &McpServer, periods: GracePeriods) -> Listing {
+    if !wants_registration(server) {
+        return Listing::Unlisted;
+    }
+    let available = conditions::find(conditions_of(server), AVAILABLE);
+    let after = |time: SignedDuration| {
+        let since = available.map_or(Timestamp::MAX, |available| available.last_transition_time.0);
+        since.checked_add(time).unwrap_or(Timestamp::MAX)
+    };
+    match (status_of(available), Registration::of(server)) {
+        ("True", Registration::Removed) => Listing::Readmission(after(periods.readmission)),
+        ("False", Registration::Present) => Listing::GracePeriod(after(periods.grace)),
+        // As long as it is not known whether a server serves, nothing is changed.
+        ("True", Registration::New) | (_, Registration::Present) => Listing::Listed,
+        (_, Registration::Removed | Registration::New) => Listing::Unlisted,
+    }
+}
+
+fn wants_registration(server: &McpServer) -> bool {
+    server.spec.litellm.auto_register && server.metadata.deletion_timestamp.is_none()
+}
+
+/// How long it may take until a new server is reconciled for the first time: many new ones are reconciled one after another.
+const FIRST_RECONCILE: SignedDuration = SignedDuration::from_mins(3);
+
+/// When the startup period of a new server ends. `None` for a server that serves, whose period is over, or that does not
+/// start before somebody changes something.
+fn startup_end(server: &McpServer, periods: GracePeriods, now: Timestamp) -> Option<Timestamp> {
+    let phase = server.status.as_ref().and_then(|status| status.phase);
+    let available = conditions::find(conditions_of(server), AVAILABLE);
+    let is_new = Registration::of(server) == Registration::New && status_of(available) != "True";
+    if !wants_registration(server) || !is_new || phase == Some(Phase::Failed) {
+        return None;
+    }
+    let (since, time) = match available {
+        Some(available) => (available.last_transition_time.0, periods.startup),
+        None => (server.creation_timestamp()?.0, FIRST_RECONCILE),
+    };
+    let end = since.checked_add(time).ok()?;
+    // The time is from the clock of another machine, and may lie in the future of this one.
+    let latest = now.checked_add(periods.startup).ok()?;
+    (now < end).then(|| end.min(latest))
+}
+
+fn status_of(condition: Option<&Condition>) -> &str {
+    condition.map_or("Unknown", |condition| condition.status.as_str())
+}
+
+/// What the registration has done with a server until now. The condition itself says so, because it survives a restart of
+/// the operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Registration {
+    New,
+    Present,
+    /// It was removed, and its specification has not changed since. One that has opted out and in again is new.
+    Removed,
+}
+
+impl Registration {
+    fn of(server: &McpServer) -> Self {
+        let Some(condition) = conditions::find(conditions_of(server), LITELLM_REGISTERED) else {
+            return Self::New;
+        };
+        let is_unlisted = matches!(condition.reason.as_str(), NOT_REGISTERED | DEREGISTERING);
+        let is_current = condition.observed_generation == server.metadata.generation;
+        match (is_unlisted, is_current) {
+            (false, _) => Self::Present,
+            (true, true) => Self::Removed,
+            (true, false) => Self::New,
+        }
+    }
+}
+
+/// Reason of `LiteLLMRegistered` for a server that is not in the list.
+const NOT_REGISTERED: &str = "NotRegistered";
+/// Reason of `LiteLLMRegistered` for a server that is not in the list, while the gateway may still know it.
+const DEREGISTERING: &str = "Deregistering";
+
+/// What `LiteLLMRegistered` says about a server that is not in the list. Nothing for a new server that has not served yet.
+/// `may_remain`: the gateway may still know the server.
+pub fn unlisted_condition(
+    server: &McpServer,
+    periods: GracePeriods,
+    may_remain: bool,
+) -> Option<ConditionDraft> {
+    let previous = conditions::find(conditions_of(server), LITELLM_REGISTERED);
+    let why = if !server.spec.litellm.auto_register {
+        // Nothing before the first reconcile: the status of a new server begins with what its controller says.
+        server.status.as_ref()?.observed_generation?;
+        "spec.litellm.autoRegister is false".to_owned()
+    } else if server.metadata.deletion_timestamp.is_some() {
+        "it is being deleted".to_owned()
+    } else {
+        previous?;
+        match listing(server, periods) {
+            Listing::Readmission(end) => {
+                format!(
+                    "no pod served for too long. It comes back at {end} if pods serve until then"
+                )
+            }
+            _ => "no pod serves".to_owned(),
+        }
+    };
+    let draft =
+        |status, reason, message| ConditionDraft::new(LITELLM_REGISTERED, status, reason, message);
+    Some(
+        if may_remain && previous.is_some_and(|previous| previous.reason != NOT_REGISTERED) {
+            draft(
+                ConditionStatus::Unknown,
+                DEREGISTERING,
+                format!("Being removed: {why}"),
+            )
+        } else {
+            draft(
+                ConditionStatus::False,
+                NOT_REGISTERED,
+                format!("Not registered: {why}"),
+            )
+        },
+    )
+}
+
+/// Whether the condition must stay `True` although the registrar says that the server is pending: the server is registered
+/// in its present version and only other servers change, so the gateway keeps serving it. Not to be asked where it was
+/// observed that the gateway does not know the server.
+pub fn still_registered(server: &McpServer) -> bool {
+    conditions::find(conditions_of(server), LITELLM_REGISTERED).is_some_and(|condition| {
+        condition.status == "True" && condition.observed_generation == server.metadata.generation
+    })
+}
+
+fn conditions_of(server: &McpServer) -> &[Condition] {
+    server
+        .status
+        .as_ref()
+        .map_or(&[], |status| &status.conditions)
+}
+
+fn entry(server: &McpServer, settings: &Settings) -> RegistrationEntry {
+    let litellm = &server.spec.litellm;
+    let key = ServerKey::of(server);
+    let created = server
+        .creation_timestamp()
+        .map(|time| time.0.to_string())
+        .unwrap_or_default();
+    let sorted = |list: &[String]| {
+        let mut list = list.to_vec();
+        list.sort();
+        list.dedup();
+        list
+    };
+    RegistrationEntry {
+        uid: server.uid().unwrap_or_default(),
+        created,
+        labels: server
+            .labels()
+            .iter()
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect(),
+        url: build::service_url(&key, settings, server.spec.port) + server.spec.endpoint_path(),
+        transport: server.spec.transport.as_str(),
+        description: litellm
+            .description
+            .clone()
+            .unwrap_or_else(|| format!("Auto-registered from MCPServer/{}", key.name)),
+        access_groups: sorted(&litellm.allowed_user_groups),
+        allowed_tools: sorted(&litellm.allowed_tools),
+        auth: litellm.auth,
+        key,
+    }
+}
+
+#[cfg(test)]
+#[path = "desired_entries_tests.rs"]
+mod tests;

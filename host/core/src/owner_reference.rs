@@ -1,0 +1,147 @@
+//! Which MCPServer an object belongs to.
+//!
+//! In the namespace of the MCPServer the owner reference says so. Owner references cannot name an object in another namespace:
+//! there labels and an annotation name the MCPServer.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::ResourceExt;
+use mcp_operator_api::names::{SERVER_KIND, annotations, labels};
+use mcp_operator_api::v1alpha1::McpServer;
+
+/// The MCPServer that an object names as its owner. It need not exist any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    pub namespace: String,
+    pub name: String,
+    /// Tells the MCPServer from another one that has, or had, the same name.
+    pub uid: String,
+}
+
+impl Owner {
+    /// The MCPServer that an object names.
+    pub fn of(object: &impl ResourceExt) -> Option<Self> {
+        let namespace = object.namespace()?;
+        if let Some(owner) = controller(object) {
+            return (owner.kind == SERVER_KIND).then(|| Self {
+                namespace,
+                name: owner.name.clone(),
+                uid: owner.uid.clone(),
+            });
+        }
+        let owner = Self {
+            namespace: object.labels().get(labels::SERVER_NAMESPACE)?.clone(),
+            name: object.labels().get(labels::SERVER)?.clone(),
+            uid: object.annotations().get(annotations::SERVER_UID)?.clone(),
+        };
+        (owner.namespace != namespace).then_some(owner)
+    }
+}
+
+/// Whether an object belongs to this MCPServer. Only the uid decides, because the next apply restores labels that somebody
+/// has removed.
+pub fn belongs_to(object: &impl ResourceExt, server: &McpServer) -> bool {
+    let uid = match controller(object) {
+        Some(owner) => Some(&owner.uid),
+        // In the same namespace an object without an owner reference would not be garbage-collected.
+        None if object.namespace() == server.namespace() => None,
+        None => object.annotations().get(annotations::SERVER_UID),
+    };
+    uid.is_some() && uid == server.metadata.uid.as_ref()
+}
+
+fn controller(object: &impl ResourceExt) -> Option<&OwnerReference> {
+    let mut owners = object.owner_references().iter();
+    owners.find(|owner| owner.controller == Some(true))
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::DynamicObject;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn server() -> McpServer {
+        serde_json::from_value(json!({
+            "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPServer",
+            "metadata": { "name": "github", "namespace": "tools", "uid": "8f2b" },
+            "spec": { "image": { "repository": "acme/mcp" } },
+        }))
+        .unwrap()
+    }
+
+    fn object(namespace: &str, more: &Value) -> DynamicObject {
+        let mut metadata = more.clone();
+        metadata["name"] = "a".into();
+        metadata["namespace"] = namespace.into();
+        serde_json::from_value(json!({ "metadata": metadata })).unwrap()
+    }
+
+    fn owned(kind: &str) -> Value {
+        json!([{ "apiVersion": "any/v1", "kind": kind, "name": "github", "uid": "8f2b", "controller": true }])
+    }
+
+    fn named() -> Value {
+        json!({
+            "labels": { labels::SERVER: "github", labels::SERVER_NAMESPACE: "tools" },
+            "annotations": { annotations::SERVER_UID: "8f2b" },
+        })
+    }
+
+    fn github() -> Owner {
+        Owner {
+            namespace: "tools".into(),
+            name: "github".into(),
+            uid: "8f2b".into(),
+        }
+    }
+
+    #[test]
+    fn an_owner_reference_comes_before_labels() {
+        let mut metadata = named();
+        metadata["ownerReferences"] = owned(SERVER_KIND);
+        let owned_object = object("tools", &metadata);
+        assert_eq!(Owner::of(&owned_object), Some(github()));
+        assert!(belongs_to(&owned_object, &server()));
+        metadata["ownerReferences"][0]["kind"] = "Another".into();
+        metadata["ownerReferences"][0]["uid"] = "77aa".into();
+        let copied = object("monitoring", &metadata);
+        assert_eq!(Owner::of(&copied), None);
+        assert!(!belongs_to(&copied, &server()));
+    }
+
+    #[test]
+    fn an_object_elsewhere_names_its_server_by_labels_and_the_uid() {
+        let owned_object = object("monitoring", &named());
+        assert_eq!(Owner::of(&owned_object), Some(github()));
+        assert!(belongs_to(&owned_object, &server()));
+        let mut without_labels = named();
+        without_labels["labels"] = json!({});
+        let owned_object = object("monitoring", &without_labels);
+        assert_eq!(Owner::of(&owned_object), None);
+        assert!(
+            belongs_to(&owned_object, &server()),
+            "the next apply restores its labels"
+        );
+        let mut of_namesake = named();
+        of_namesake["annotations"][annotations::SERVER_UID] = "77aa".into();
+        assert!(!belongs_to(&object("monitoring", &of_namesake), &server()));
+    }
+
+    /// The garbage collector would not delete such an object, so the operator does not take it for its own.
+    #[test]
+    fn labels_do_not_count_in_the_namespace_of_the_server() {
+        let copied = object("tools", &named());
+        assert_eq!(Owner::of(&copied), None);
+        assert!(!belongs_to(&copied, &server()));
+        assert_eq!(Owner::of(&object("monitoring", &json!({}))), None);
+        assert!(!belongs_to(&object("monitoring", &json!({})), &server()));
+    }
+
+    #[test]
+    fn a_server_without_a_uid_owns_nothing() {
+        let mut server = server();
+        server.metadata.uid = None;
+        assert!(!belongs_to(&object("monitoring", &json!({})), &server));
+    }
+}

@@ -1,0 +1,267 @@
+//! The conditions that the controller writes into the status of an MCPServer.
+
+mod external_secret;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::ResourceExt;
+use mcp_operator_api::names::conditions::{
+    AVAILABLE, DEPLOYMENT_READY, DISRUPTION_BUDGET_CREATED, EXTERNAL_SECRET_SYNCED,
+    LITELLM_REGISTERED, READY, SERVICE_MONITOR_CREATED, SPEC_VALID,
+};
+use mcp_operator_api::v1alpha1::McpServer;
+
+use crate::build;
+use crate::conditions::{self, ConditionDraft, ConditionStatus};
+use crate::manifest::ManagedKind;
+use crate::outcome::{Failure, Presence, ReconcileOutcome, Verdict};
+
+/// Reasons of `DeploymentReady` that the phase of an MCPServer depends on.
+pub(crate) mod reasons {
+    pub(crate) const AVAILABLE: &str = "MinimumReplicasAvailable";
+    /// Some pods serve, but not all are of the present template.
+    pub(crate) const PROGRESSING: &str = "RolloutInProgress";
+    pub(crate) const UNAVAILABLE: &str = "ReplicasUnavailable";
+    pub(crate) const NOT_CREATED: &str = "NotCreated";
+}
+
+/// All conditions of the controller. What the specification does not ask for has none.
+pub(crate) fn all(
+    server: &McpServer,
+    outcome: &ReconcileOutcome,
+    registered: Option<&Condition>,
+) -> Vec<ConditionDraft> {
+    let mut drafts = vec![spec_valid(&outcome.verdict), deployment_ready(outcome)];
+    drafts.extend(external_secret::external_secret_synced(
+        &server.name_any(),
+        outcome,
+    ));
+    let requirements = requirements(&drafts);
+    let ready = ready(&requirements, outcome, registered);
+    drafts.extend(service_monitor_created(server, outcome));
+    drafts.extend(disruption_budget_created(server));
+    drafts.push(available(outcome));
+    drafts.push(with_notes(ready, &outcome.notes));
+    drafts
+}
+
+/// The notes have no condition of their own.
+fn with_notes(mut ready: ConditionDraft, notes: &[String]) -> ConditionDraft {
+    for note in notes {
+        ready.message = format!("{}; {note}", ready.message);
+    }
+    ready
+}
+
+/// What must hold before a server is ready. Pods that serve have their secrets, wherever these come from.
+fn requirements(drafts: &[ConditionDraft]) -> Vec<&ConditionDraft> {
+    let is = |draft: &&ConditionDraft, kind| draft.kind == kind;
+    let serves = drafts
+        .iter()
+        .any(|draft| is(&draft, DEPLOYMENT_READY) && draft.status == ConditionStatus::True);
+    let valid = drafts.iter().filter(|draft| is(draft, SPEC_VALID));
+    // Without its secrets no pod starts: they come first, since they are the cause of what the Deployment shows.
+    let secrets = drafts.iter().filter(|draft| {
+        is(draft, EXTERNAL_SECRET_SYNCED) && !serves && draft.status == ConditionStatus::False
+    });
+    let deployment = drafts.iter().filter(|draft| is(draft, DEPLOYMENT_READY));
+    valid.chain(secrets).chain(deployment).collect()
+}
+
+fn spec_valid(verdict: &Verdict) -> ConditionDraft {
+    match verdict {
+        Verdict::Valid => ConditionDraft::new(
+            SPEC_VALID,
+            ConditionStatus::True,
+            "Valid",
+            "The specification passes all rules",
+        ),
+        Verdict::Invalid(errors) => {
+            let message: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            ConditionDraft::new(
+                SPEC_VALID,
+                ConditionStatus::False,
+                "Invalid",
+                message.join("; "),
+            )
+        }
+        Verdict::Unknown(failure) => ConditionDraft::new(
+            SPEC_VALID,
+            ConditionStatus::Unknown,
+            failure.reason.clone(),
+            failure.message.clone(),
+        ),
+    }
+}
+
+fn deployment_ready(outcome: &ReconcileOutcome) -> ConditionDraft {
+    let no = |reason: &str, message: &str| {
+        ConditionDraft::new(DEPLOYMENT_READY, ConditionStatus::False, reason, message)
+    };
+    if let Some(failure) = failure_of(outcome, |kind| {
+        kind.is_needed_by_pods() || kind == ManagedKind::Deployment
+    }) {
+        return no(&failure.reason, &failure.message);
+    }
+    let Some(rollout) = &outcome.rollout else {
+        return no(reasons::NOT_CREATED, "The Deployment has not been created");
+    };
+    if rollout.complete() {
+        return ConditionDraft::new(
+            DEPLOYMENT_READY,
+            ConditionStatus::True,
+            reasons::AVAILABLE,
+            rollout.message(),
+        );
+    }
+    let because = |what: &str| format!("{}: {what}", rollout.message());
+    match (&rollout.stuck, &outcome.pod_issue) {
+        // That the deadline has passed explains less than the issue of a pod.
+        (Some(stuck), pod_issue) if pod_issue.is_none() || stuck.reason == "FailedCreate" => {
+            no(&stuck.reason, &because(&stuck.message))
+        }
+        (_, Some(pod_issue)) => no(&pod_issue.reason, &because(&pod_issue.message)),
+        (_, None) if rollout.available > 0 => no(reasons::PROGRESSING, &rollout.message()),
+        (_, None) => no(reasons::UNAVAILABLE, &rollout.message()),
+    }
+}
+
+/// Whether any pod serves. The registration goes by how long this has been so: the messages have no numbers, so that one pod
+/// more or less does not change the condition.
+fn available(outcome: &ReconcileOutcome) -> ConditionDraft {
+    let (status, reason, message) = match &outcome.rollout {
+        Some(rollout) if rollout.available > 0 => (
+            ConditionStatus::True,
+            "PodsServe",
+            "At least one pod serves",
+        ),
+        Some(_) => (ConditionStatus::False, "NoPodServes", "No pod serves"),
+        None if outcome.deployments_unreadable => (
+            ConditionStatus::Unknown,
+            "Unreadable",
+            "Whether a pod serves is not known: Deployments cannot be read",
+        ),
+        None => (
+            ConditionStatus::False,
+            reasons::NOT_CREATED,
+            "No pod serves: there is no Deployment",
+        ),
+    };
+    ConditionDraft::new(AVAILABLE, status, reason, message)
+}
+
+/// What stopped the reconcile, if it is about one of these kinds or about all.
+fn failure_of(
+    outcome: &ReconcileOutcome,
+    concerns: impl Fn(ManagedKind) -> bool,
+) -> Option<&Failure> {
+    outcome
+        .failure
+        .as_ref()
+        .filter(|failure| failure.kind.is_none_or(concerns))
+}
+
+fn service_monitor_created(
+    server: &McpServer,
+    outcome: &ReconcileOutcome,
+) -> Option<ConditionDraft> {
+    let draft = |status, reason: &str, message: &str| {
+        Some(ConditionDraft::new(
+            SERVICE_MONITOR_CREATED,
+            status,
+            reason,
+            message,
+        ))
+    };
+    let presence = outcome.service_monitor.as_ref()?;
+    let failed = |kind| kind == ManagedKind::ServiceMonitor;
+    if let Some(failure) = failure_of(outcome, failed).filter(|failure| failure.kind.is_some()) {
+        return draft(ConditionStatus::False, &failure.reason, &failure.message);
+    }
+    match presence {
+        Presence::Present(object) => draft(
+            ConditionStatus::True,
+            "Created",
+            &scraped(server, object["metadata"]["namespace"].as_str()),
+        ),
+        Presence::Missing => draft(
+            ConditionStatus::False,
+            reasons::NOT_CREATED,
+            "The ServiceMonitor has not been created",
+        ),
+        Presence::NotServed => draft(
+            ConditionStatus::False,
+            "ApiNotInstalled",
+            "The Prometheus operator (monitoring.coreos.com/v1) is not installed: install it, or set spec.observability.metrics.enabled to false",
+        ),
+    }
+}
+
+/// A ServiceMonitor that is not in the namespace of its server is hard to find, so the message says where it is.
+fn scraped(server: &McpServer, namespace: Option<&str>) -> String {
+    match namespace.filter(|namespace| Some(*namespace) != server.namespace().as_deref()) {
+        Some(elsewhere) => {
+            format!("Prometheus scrapes the pods, by a ServiceMonitor in the namespace {elsewhere}")
+        }
+        None => "Prometheus scrapes the pods".into(),
+    }
+}
+
+fn disruption_budget_created(server: &McpServer) -> Option<ConditionDraft> {
+    build::disruption_budget_withheld(&server.spec).then(|| {
+        ConditionDraft::new(
+            DISRUPTION_BUDGET_CREATED,
+            ConditionStatus::False,
+            "WouldBlockDrains",
+            "No PodDisruptionBudget: it would let no pod go, and no node could be drained. Set more replicas, a lower minAvailable, or podDisruptionBudget.enabled to false",
+        )
+    })
+}
+
+/// The condition of the registration, where the specification asks for one: `Unknown` until somebody has written it.
+pub(crate) fn registration(server: &McpServer, conditions: &[Condition]) -> Option<Condition> {
+    server.spec.litellm.auto_register.then(|| {
+        conditions::find(conditions, LITELLM_REGISTERED)
+            .cloned()
+            .unwrap_or_else(|| {
+                let waiting = ConditionDraft::new(
+                    LITELLM_REGISTERED,
+                    ConditionStatus::Unknown,
+                    "Waiting",
+                    "Not registered with LiteLLM yet",
+                );
+                waiting.condition(&[], None, Timestamp::UNIX_EPOCH)
+            })
+    })
+}
+
+/// Takes its reason from the first requirement that does not hold.
+fn ready(
+    requirements: &[&ConditionDraft],
+    outcome: &ReconcileOutcome,
+    registered: Option<&Condition>,
+) -> ConditionDraft {
+    let no = |reason: &str, message: &str| {
+        ConditionDraft::new(READY, ConditionStatus::False, reason, message)
+    };
+    if let Some(missing) = requirements
+        .iter()
+        .find(|draft| draft.status != ConditionStatus::True)
+    {
+        return no(&missing.reason, &missing.message);
+    }
+    // Kinds of optional APIs have conditions of their own, and do not keep a server from being ready.
+    let must_not_fail = |kind: ManagedKind| !kind.is_optional();
+    if let Some(failure) = failure_of(outcome, must_not_fail) {
+        return no(&failure.reason, &failure.message);
+    }
+    match registered.filter(|condition| condition.status != "True") {
+        Some(missing) => no(&missing.reason, &missing.message),
+        None => ConditionDraft::new(
+            READY,
+            ConditionStatus::True,
+            "Ready",
+            "Everything is there and serves",
+        ),
+    }
+}

@@ -1,0 +1,65 @@
+//! `mcp-operator check`.
+
+use std::io::{Write, stdout};
+
+use anyhow::Result;
+use mcp_operator_api::names::GROUP;
+use serde_json::Value;
+
+use crate::admission::Refusal;
+use crate::documents::Document;
+use crate::inputs::{Inputs, Sources};
+use crate::{Outcome, kubectl};
+
+/// Says what admission would say about each MCPServer.
+///
+/// # Errors
+/// When the manifests or the plugins cannot be used.
+pub async fn check(sources: Sources) -> Result<Outcome> {
+    let inputs = Inputs::read(sources).await?;
+    let mut worst = Outcome::Admitted;
+    for document in &inputs.servers {
+        match admitted(&inputs, document).await {
+            Ok(object) => {
+                let (plural, name) = (&inputs.admission.definition.plural, name(&object));
+                let one = plural.trim_end_matches('s');
+                writeln!(stdout(), "{one}.{GROUP}/{name} admitted")?;
+            }
+            Err(outcome) => worst = worst.max(outcome),
+        }
+    }
+    Ok(worst)
+}
+
+/// The MCPServer as it would be stored. Everything else is printed on standard error, as kubectl does.
+pub(crate) async fn admitted(inputs: &Inputs, document: &Document) -> Result<Value, Outcome> {
+    let (answer, warnings) = inputs.admission.admit(&document.object).await;
+    for warning in warnings {
+        eprintln!("Warning: {warning}");
+    }
+    answer.map_err(|refusal| match refusal {
+        Refusal::Denied(status) => {
+            eprintln!("{}", kubectl::denial(&status));
+            Outcome::Denied
+        }
+        Refusal::BadRequest(message) => {
+            eprintln!("{}", kubectl::bad_request(&document.source, &message));
+            Outcome::Unanswered
+        }
+        Refusal::Unanswered(message) => unanswered(document, &message),
+    })
+}
+
+/// Prints why nobody can say.
+pub(crate) fn unanswered(document: &Document, message: &str) -> Outcome {
+    eprintln!(
+        "error: {}: {}: {message}",
+        document.source,
+        document.title()
+    );
+    Outcome::Unanswered
+}
+
+fn name(object: &Value) -> &str {
+    object["metadata"]["name"].as_str().unwrap_or_default()
+}

@@ -1,0 +1,169 @@
+//! What is decided about, and by what: manifests, plugins and namespaces from files.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
+use mcp_operator_admission::AdmissionState;
+use mcp_operator_api::names::{API_VERSION, GROUP, PLUGIN_KIND, SERVER_KIND};
+use mcp_operator_api::v1alpha1::{McpPlugin, McpServer};
+use mcp_operator_core::build;
+use mcp_operator_policy::{Snapshots, activate_all};
+use mcp_plugin_host::Host;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::admission::{Admission, Refusal, validate_by_schema};
+use crate::definition::Definition;
+use crate::documents::{self, Document};
+use crate::kubectl;
+use crate::lookup::{GivenConfigMaps, GivenNamespaces};
+
+/// The MCPPlugins that are installed with the operator.
+const DEFAULT_PLUGINS: &str = include_str!("../../../deploy/base/plugins.yaml");
+
+/// Where manifests and plugins come from, and what an administrator decides.
+pub struct Sources {
+    /// Files and folders with manifests; `-` is standard input.
+    pub files: Vec<PathBuf>,
+    /// Namespace of MCPServers that name none.
+    pub namespace: String,
+    /// Files and folders with MCPPlugins and the ConfigMaps of their components. None: those that are installed with the
+    /// operator.
+    pub plugin_files: Vec<PathBuf>,
+    /// What runs plugins.
+    pub host: Host,
+    /// Folder with the components that `spec.source.builtin` names.
+    pub builtin: PathBuf,
+    /// What goes into objects.
+    pub build: build::Settings,
+}
+
+/// The MCPServers that were given, and what admits them.
+pub(crate) struct Inputs {
+    pub(crate) servers: Vec<Document>,
+    pub(crate) admission: Admission,
+    pub(crate) namespaces: Arc<GivenNamespaces>,
+}
+
+impl Inputs {
+    /// Reads all of it, and loads the plugins.
+    pub(crate) async fn read(sources: Sources) -> Result<Self> {
+        let documents = documents::read(&sources.files)?;
+        let namespaces: Vec<Namespace> = typed(&documents, "v1", "Namespace")?;
+        let namespaces = Arc::new(GivenNamespaces::new(namespaces));
+        let servers = servers(documents, &sources.namespace)?;
+        let state = AdmissionState {
+            snapshots: plugins(&sources).await?,
+            namespaces: namespaces.clone(),
+            build: sources.build,
+        };
+        let definition = Definition::of::<McpServer>();
+        Ok(Self {
+            servers,
+            admission: Admission { definition, state },
+            namespaces,
+        })
+    }
+}
+
+/// The MCPServers, with a namespace. What is of another group is passed over.
+fn servers(documents: Vec<Document>, namespace: &str) -> Result<Vec<Document>> {
+    let mut servers = Vec::new();
+    for mut document in documents {
+        let source = document.source.clone();
+        if !document.is(API_VERSION, SERVER_KIND) {
+            refuse_unknown_kind(&document)?;
+            if !document.is("v1", "Namespace") {
+                eprintln!("{source}: {} skipped: not an MCPServer", document.title());
+            }
+            continue;
+        }
+        let metadata = document.object["metadata"]
+            .as_object_mut()
+            .with_context(|| format!("{source}: an MCPServer has no metadata"))?;
+        ensure!(
+            metadata.get("name").is_some_and(Value::is_string),
+            "{source}: an MCPServer has no metadata.name"
+        );
+        metadata
+            .entry("namespace")
+            .or_insert_with(|| namespace.into());
+        servers.push(document);
+    }
+    ensure!(
+        !servers.is_empty(),
+        "there is no MCPServer in what was given"
+    );
+    Ok(servers)
+}
+
+/// A kind that the group does not have is a mistake and nothing to pass over.
+fn refuse_unknown_kind(document: &Document) -> Result<()> {
+    let version = document.object["apiVersion"].as_str().unwrap_or_default();
+    let kind = document.object["kind"].as_str().unwrap_or_default();
+    let source = &document.source;
+    ensure!(!kind.is_empty(), "{source}: Object 'Kind' is missing");
+    ensure!(
+        !version.is_empty(),
+        "{source}: Object 'apiVersion' is missing"
+    );
+    let is_ours = version.split('/').next() == Some(GROUP);
+    if is_ours && !document.is(API_VERSION, PLUGIN_KIND) {
+        bail!("{source}: no matches for kind {kind:?} in version {version:?}");
+    }
+    Ok(())
+}
+
+async fn plugins(sources: &Sources) -> Result<Snapshots> {
+    let documents = if sources.plugin_files.is_empty() {
+        documents::parse("the default plugins", DEFAULT_PLUGINS)?
+    } else {
+        documents::read(&sources.plugin_files)?
+    };
+    let definition = Definition::of::<McpPlugin>();
+    let mut plugins = Vec::new();
+    for document in &documents {
+        if document.is(API_VERSION, PLUGIN_KIND) {
+            plugins.push(plugin(&definition, document)?);
+        } else if !document.is("v1", "ConfigMap") {
+            refuse_unknown_kind(document)?;
+            eprintln!(
+                "{}: {} skipped: not an MCPPlugin",
+                document.source,
+                document.title()
+            );
+        }
+    }
+    let maps: Vec<ConfigMap> = typed(&documents, "v1", "ConfigMap")?;
+    let maps = Arc::new(GivenConfigMaps(maps));
+    let snapshots = activate_all(&sources.host, &sources.builtin, maps, &plugins).await;
+    snapshots.map_err(|error| anyhow!(error))
+}
+
+/// One MCPPlugin, as it would be stored.
+fn plugin(definition: &Definition, document: &Document) -> Result<McpPlugin> {
+    let source = &document.source;
+    let decoded = definition.decode(&document.object);
+    let decoded = decoded.map_err(|error| anyhow!("{source}: {error}"))?;
+    match validate_by_schema(definition, &decoded) {
+        Ok(()) => serde_json::from_value(decoded)
+            .with_context(|| format!("{source}: {} cannot be read", document.title())),
+        Err(Refusal::Denied(status)) => bail!("{source}: {}", kubectl::denial(&status)),
+        Err(Refusal::BadRequest(error) | Refusal::Unanswered(error)) => bail!("{source}: {error}"),
+    }
+}
+
+fn typed<T: DeserializeOwned>(documents: &[Document], version: &str, kind: &str) -> Result<Vec<T>> {
+    let wanted = documents
+        .iter()
+        .filter(|document| document.is(version, kind));
+    wanted
+        .map(|document| {
+            serde_json::from_value(document.object.clone()).with_context(|| {
+                format!("{}: {} cannot be read", document.source, document.title())
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,40 @@
+//! `render` and `check`: what the operator and its admission would do with manifests, without a cluster.
+//!
+//! - In: files with MCPServers and MCPPlugins, and what an administrator would decide ([`Sources`]).
+//! - Out: objects or answers on standard output, refusals on standard error as kubectl words them, an [`Outcome`].
+//! - Never: it talks to no cluster, and has no rule, default or object that the running operator does not have.
+//!
+//! [`documents`] reads manifests and [`inputs`] puts together what decides about them. [`admission`] is the API server: it
+//! decodes, fills in defaults and validates by the [`definition`] and its [`schema`], and asks the operator's own webhook in
+//! between. [`mod@render`] goes on as the controller does, up to the step where it would write. [`kubectl`] words refusals.
+
+mod admission;
+mod check;
+mod definition;
+mod documents;
+mod inputs;
+mod kubectl;
+mod lookup;
+mod render;
+mod schema;
+
+pub use check::check;
+pub use inputs::Sources;
+pub use render::render;
+
+/// What came of a command: its exit code. The worst of several counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// Everything would be admitted.
+    Admitted = 0,
+    /// Something would be denied.
+    Denied = 1,
+    /// Nobody can say.
+    Unanswered = 2,
+}
+
+impl From<Outcome> for std::process::ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        Self::from(outcome as u8)
+    }
+}

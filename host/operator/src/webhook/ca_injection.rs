@@ -1,0 +1,152 @@
+//! Fills into the webhook configurations what only the running operator knows. For the rest they are ordinary manifests
+//! (`deploy/`).
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use k8s_openapi::api::admissionregistration::v1::{
+    MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
+};
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Client, Resource};
+use mcp_operator_api::names::field_managers;
+use mcp_operator_runtime::request;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tracing::{info, warn};
+
+use super::serving_cert::Endpoint;
+
+/// Name of both configurations.
+const NAME: &str = "mcp-operator";
+/// Somebody may apply the manifests again, which empties what was filled in.
+const INTERVAL: Duration = Duration::from_secs(10);
+
+/// Fills in the certificate authority, and outside of a cluster the address; again and again, so that it stays.
+pub(crate) async fn inject_ca_bundle(client: Client, endpoint: Endpoint, ca: String) {
+    let ca_bundle = base64(ca.as_bytes());
+    loop {
+        update::<MutatingWebhookConfiguration>(&client, &endpoint, &ca_bundle).await;
+        update::<ValidatingWebhookConfiguration>(&client, &endpoint, &ca_bundle).await;
+        tokio::time::sleep(INTERVAL).await;
+    }
+}
+
+async fn update<K>(client: &Client, endpoint: &Endpoint, ca_bundle: &str)
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Serialize,
+    K: Resource<Scope = kube::core::ClusterResourceScope>,
+{
+    let kind = K::kind(&());
+    let api: Api<K> = Api::all(client.clone());
+    let found = match request(|| format!("get {kind} {NAME}"), api.get_opt(NAME)).await {
+        Ok(Some(found)) => serde_json::to_value(found).unwrap_or_default(),
+        Ok(None) => {
+            warn!(%kind, name = NAME, "not found: without it nothing is validated; apply the manifests of deploy/");
+            return;
+        }
+        Err(error) => {
+            warn!(%kind, name = NAME, %error, "cannot be read");
+            return;
+        }
+    };
+    let Some(patch) = patch(&found, endpoint, ca_bundle) else {
+        return;
+    };
+    let params = PatchParams {
+        field_manager: Some(field_managers::WEBHOOK.into()),
+        ..PatchParams::default()
+    };
+    let patch = Patch::<K>::Json(patch);
+    let patched = request(
+        || format!("patch {kind} {NAME}"),
+        api.patch(NAME, &params, &patch),
+    );
+    match patched.await {
+        Ok(_) => info!(%kind, name = NAME, "trusts this webhook"),
+        Err(error) => warn!(%kind, name = NAME, %error, "cannot be updated"),
+    }
+}
+
+/// What differs in the client configurations; nothing if they are as they should be.
+fn patch(found: &Value, endpoint: &Endpoint, ca_bundle: &str) -> Option<json_patch::Patch> {
+    let mut wanted = found.clone();
+    for webhook in wanted["webhooks"].as_array_mut().into_iter().flatten() {
+        let client = &mut webhook["clientConfig"];
+        client["caBundle"] = json!(ca_bundle);
+        if let Endpoint::Address(address) = endpoint {
+            let path = client["service"]["path"].as_str().map(str::to_owned);
+            if let (Some(path), Some(members)) = (path, client.as_object_mut()) {
+                members.remove("service");
+                members.insert("url".into(), json!(format!("https://{address}{path}")));
+            } else if let Some(path) = path_of(client) {
+                client["url"] = json!(format!("https://{address}{path}"));
+            }
+        }
+    }
+    let patch = json_patch::diff(found, &wanted);
+    (!patch.0.is_empty()).then_some(patch)
+}
+
+/// The path of a URL that an earlier run wrote.
+fn path_of(client: &Value) -> Option<String> {
+    let rest = client["url"].as_str()?.strip_prefix("https://")?;
+    rest.find('/').map(|at| rest[at..].to_owned())
+}
+
+/// As Kubernetes' JSON has bytes.
+fn base64(bytes: &[u8]) -> String {
+    let encoded = serde_json::to_value(k8s_openapi::ByteString(bytes.to_vec())).unwrap_or_default();
+    encoded.as_str().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn configuration() -> Value {
+        json!({ "webhooks": [{ "name": "a", "clientConfig": { "service": { "name": "w", "namespace": "n", "path": "/validate/mcpserver" } } }] })
+    }
+
+    fn after(found: &Value, endpoint: &Endpoint, ca_bundle: &str) -> Option<Value> {
+        let mut result = found.clone();
+        json_patch::patch(&mut result, &patch(found, endpoint, ca_bundle)?).unwrap();
+        Some(result)
+    }
+
+    #[test]
+    fn in_a_cluster_only_the_ca_bundle_is_filled_in() {
+        let endpoint = Endpoint::Service {
+            namespace: "n".into(),
+            name: "w".into(),
+        };
+        let filled = after(&configuration(), &endpoint, "Y2E=").unwrap();
+        assert_eq!(filled["webhooks"][0]["clientConfig"]["caBundle"], "Y2E=");
+        assert_eq!(
+            filled["webhooks"][0]["clientConfig"]["service"]["name"],
+            "w"
+        );
+        assert_eq!(
+            after(&filled, &endpoint, "Y2E="),
+            None,
+            "and again changes nothing"
+        );
+    }
+
+    #[test]
+    fn outside_of_a_cluster_the_address_takes_the_place_of_the_service() {
+        let endpoint = |port| Endpoint::Address(([127, 0, 0, 1], port).into());
+        let first = after(&configuration(), &endpoint(1), "Y2E=").unwrap();
+        assert_eq!(
+            first["webhooks"][0]["clientConfig"],
+            json!({ "caBundle": "Y2E=", "url": "https://127.0.0.1:1/validate/mcpserver" })
+        );
+        assert_eq!(after(&first, &endpoint(1), "Y2E="), None);
+        let second = after(&first, &endpoint(2), "Y2E=").unwrap();
+        assert_eq!(
+            second["webhooks"][0]["clientConfig"]["url"],
+            "https://127.0.0.1:2/validate/mcpserver"
+        );
+    }
+}

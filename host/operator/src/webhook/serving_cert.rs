@@ -1,0 +1,136 @@
+//! Where the API server reaches the webhook, and the certificate that proves that it is the webhook.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use jiff::Timestamp;
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::PostParams;
+use kube::{Api, Client};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use serde_json::json;
+use tracing::info;
+
+use super::certificate::{Bundle, issue};
+
+/// Name of the Secret that all replicas share.
+const SECRET: &str = "mcp-operator-webhook";
+const CA: &str = "ca.crt";
+const CERTIFICATE: &str = "tls.crt";
+const KEY: &str = "tls.key";
+
+/// Where the API server reaches the webhook.
+#[derive(Clone, Debug)]
+pub(crate) enum Endpoint {
+    /// Through a Service of the cluster.
+    Service {
+        /// Its namespace: the operator's own.
+        namespace: String,
+        /// Its name.
+        name: String,
+    },
+    /// At an address outside of it: for an operator that does not run in the cluster.
+    Address(SocketAddr),
+}
+
+impl Endpoint {
+    fn names(&self) -> Vec<String> {
+        match self {
+            Self::Service { namespace, name } => ["", ".cluster.local"]
+                .map(|domain| format!("{name}.{namespace}.svc{domain}"))
+                .to_vec(),
+            Self::Address(address) => vec![address.ip().to_string()],
+        }
+    }
+}
+
+/// What the webhook serves with.
+#[derive(Clone)]
+pub(crate) struct ServingCert {
+    /// What the API server must trust, in PEM.
+    pub(crate) ca: String,
+    /// For the TLS listener.
+    pub(crate) tls: Arc<ServerConfig>,
+}
+
+impl ServingCert {
+    /// Takes the certificate that other replicas serve with, or makes one. One for an address is this process' own.
+    ///
+    /// # Errors
+    /// When the Secret cannot be read or written, or what is in it is no certificate.
+    pub(crate) async fn obtain(client: &Client, endpoint: &Endpoint) -> Result<Self> {
+        let bundle = match endpoint {
+            Endpoint::Service { namespace, .. } => shared(client, namespace, endpoint).await?,
+            Endpoint::Address(_) => issue(&endpoint.names(), Timestamp::now())?,
+        };
+        let tls = tls(&bundle).context("the webhook's certificate cannot be used")?;
+        Ok(Self {
+            ca: bundle.ca,
+            tls: Arc::new(tls),
+        })
+    }
+}
+
+async fn shared(client: &Client, namespace: &str, endpoint: &Endpoint) -> Result<Bundle> {
+    let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
+    let what = || format!("Secret {namespace}/{SECRET}");
+    // Of several replicas that start at once, one creates it and the others read what it created.
+    for _ in 0..3 {
+        if let Some(secret) = api
+            .get_opt(SECRET)
+            .await
+            .with_context(|| format!("cannot read {}", what()))?
+        {
+            return read(&secret).with_context(|| {
+                format!("{} has no certificate: delete it to get a new one", what())
+            });
+        }
+        let bundle = issue(&endpoint.names(), Timestamp::now())?;
+        match api.create(&PostParams::default(), &secret(&bundle)?).await {
+            Ok(_) => {
+                info!(namespace, name = SECRET, "certificate made");
+                return Ok(bundle);
+            }
+            Err(kube::Error::Api(status)) if status.code == 409 => {}
+            Err(error) => return Err(error).with_context(|| format!("cannot create {}", what())),
+        }
+    }
+    bail!("{} appears and vanishes again", what())
+}
+
+fn secret(bundle: &Bundle) -> Result<Secret> {
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
+        "metadata": { "name": SECRET },
+        "stringData": { CA: bundle.ca, CERTIFICATE: bundle.certificate, KEY: bundle.key },
+    });
+    serde_json::from_value(secret).context("cannot make a Secret")
+}
+
+fn read(secret: &Secret) -> Option<Bundle> {
+    let data = secret.data.as_ref()?;
+    let text = |key: &str| {
+        data.get(key)
+            .and_then(|ByteString(bytes)| String::from_utf8(bytes.clone()).ok())
+    };
+    Some(Bundle {
+        ca: text(CA)?,
+        certificate: text(CERTIFICATE)?,
+        key: text(KEY)?,
+    })
+}
+
+fn tls(bundle: &Bundle) -> Result<ServerConfig> {
+    let chain = CertificateDer::pem_slice_iter(bundle.certificate.as_bytes())
+        .collect::<Result<Vec<_>, _>>()?;
+    let key = PrivateKeyDer::from_pem_slice(bundle.key.as_bytes())?;
+    let mut config = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}

@@ -1,0 +1,75 @@
+//! What others see of the catalog, and the tasks behind it.
+
+use kube::runtime::watcher;
+use kube::{Api, Client};
+use mcp_operator_api::names::PLUGIN_KIND;
+use mcp_operator_policy::{PluginLoader, Snapshots};
+use mcp_operator_runtime::watch::{reflector, store};
+use mcp_operator_runtime::{NamedWatches, TaskGroup, WatchEnded, WorkQueue};
+use tokio::sync::watch;
+
+use crate::controller::{Controller, GuardedPlugin};
+use crate::publisher::Publisher;
+use crate::status_writer::{PendingStatuses, write_statuses};
+
+/// The plugins of a cluster. Cheap to clone.
+#[derive(Clone)]
+pub struct PluginCatalog {
+    snapshots: Snapshots,
+    synced: watch::Receiver<bool>,
+}
+
+impl PluginCatalog {
+    /// Starts to watch MCPPlugins, and to load them.
+    pub fn watch(client: &Client, tasks: &TaskGroup, loader: PluginLoader) -> Self {
+        let (snapshot_sender, snapshots) = Snapshots::channel();
+        let (synced_sender, synced) = watch::channel(false);
+        let (plugins, writer) = store::<GuardedPlugin>(());
+        let events = reflector(
+            PLUGIN_KIND,
+            Api::all(client.clone()),
+            watcher::Config::default(),
+            writer,
+            |_| {},
+        );
+        let statuses = PendingStatuses::default();
+        let not_written = WorkQueue::default();
+        tasks.spawn(
+            "status writer of MCPPlugins",
+            write_statuses(client.clone(), statuses.clone(), not_written.clone()),
+        );
+        let changed_maps = WorkQueue::default();
+        let maps = NamedWatches::new(
+            client.clone(),
+            tasks.clone(),
+            "ConfigMap of a plugin",
+            changed_maps.clone(),
+        );
+        let publisher = Publisher {
+            snapshots: snapshot_sender,
+            synced: synced_sender,
+            statuses,
+        };
+        let controller = Controller::new(plugins, loader, maps, publisher);
+        tasks.spawn(
+            "watch of MCPPlugin",
+            controller.run(events, changed_maps, not_written),
+        );
+        Self { snapshots, synced }
+    }
+
+    /// The plugins in force.
+    pub fn snapshots(&self) -> Snapshots {
+        self.snapshots.clone()
+    }
+
+    /// Waits until every plugin that was there at the start is in force, or was refused for a reason that is its own.
+    ///
+    /// # Errors
+    /// When the watch of MCPPlugins has ended.
+    pub async fn ready(&self) -> Result<(), WatchEnded> {
+        let mut synced = self.synced.clone();
+        let is_synced = synced.wait_for(|synced| *synced).await;
+        is_synced.map(drop).map_err(|_| WatchEnded(PLUGIN_KIND))
+    }
+}

@@ -1,0 +1,18 @@
+//! The plugins of a cluster: watched, loaded, and published when they change.
+//!
+//! - In: MCPPlugins, and the ConfigMaps and files that hold their components.
+//! - Out: a [`Snapshot`](mcp_operator_policy::Snapshot) whenever the plugins in force change, and the status of each
+//!   MCPPlugin.
+//! - Never: it asks no plugin about an MCPServer, and knows neither admission nor reconciling.
+//!
+//! [`catalog`] starts the tasks. [`controller`] alone owns the state, one [`plugin_state`] for each MCPPlugin; loading runs
+//! in tasks of its own. [`publisher`] makes known what came of it, [`status_writer`] writes it into the cluster.
+
+mod catalog;
+mod controller;
+mod plugin_state;
+mod publisher;
+mod status;
+mod status_writer;
+
+pub use catalog::PluginCatalog;

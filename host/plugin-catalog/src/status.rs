@@ -1,0 +1,185 @@
+//! Status of an MCPPlugin, from what is in force and what was tried last.
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+use mcp_operator_api::names::conditions::READY;
+use mcp_operator_api::v1alpha1::{McpPlugin, McpPluginStatus, PluginRule};
+use mcp_operator_core::conditions::{ConditionDraft, ConditionStatus, unchanged};
+use mcp_operator_core::text::one_line;
+use mcp_operator_policy::{ActivePlugin, Rejection};
+
+/// Digits of a digest that a table shows.
+const SHORT_DIGEST: usize = 12;
+/// The longest text of a description that is shown, in bytes, and the most rules.
+const LONGEST_TEXT: usize = 512;
+const MOST_RULES: usize = 200;
+
+/// The status that a plugin should have. `registrar` is the name of the registrar in force.
+pub(crate) fn compute(
+    plugin: &McpPlugin,
+    active: Option<&ActivePlugin>,
+    rejection: Option<&Rejection>,
+    registrar: Option<&str>,
+    now: Timestamp,
+) -> McpPluginStatus {
+    let previous = plugin
+        .status
+        .as_ref()
+        .map_or(&[][..], |status| &status.conditions);
+    let ready = ready(plugin, active, rejection, registrar).condition(
+        previous,
+        plugin.metadata.generation,
+        now,
+    );
+    let digest = active.map(ActivePlugin::digest);
+    let description = active.map(ActivePlugin::description);
+    McpPluginStatus {
+        conditions: vec![ready],
+        observed_generation: plugin.metadata.generation,
+        short_digest: digest
+            .as_ref()
+            .map(|digest| digest.chars().take(SHORT_DIGEST).collect()),
+        digest: digest.map(|digest| format!("sha256:{digest}")),
+        interfaces: active.map(interfaces),
+        name: description.map(|description| bounded(&description.name)),
+        version: description.map(|description| bounded(&description.version)),
+        summary: description.map(|description| bounded(&description.summary)),
+        rules: description
+            .map(|description| {
+                description
+                    .rules
+                    .iter()
+                    .take(MOST_RULES)
+                    .map(rule)
+                    .collect()
+            })
+            .unwrap_or_default(),
+    }
+}
+
+/// Whether writing `new` over `old` changes anything but times.
+pub(crate) fn differs(new: &McpPluginStatus, old: Option<&McpPluginStatus>) -> bool {
+    let Some(old) = old else { return true };
+    let comparable = |status: &McpPluginStatus| McpPluginStatus {
+        conditions: Vec::new(),
+        ..status.clone()
+    };
+    comparable(new) != comparable(old) || !unchanged(&new.conditions, &old.conditions)
+}
+
+fn ready(
+    plugin: &McpPlugin,
+    active: Option<&ActivePlugin>,
+    rejection: Option<&Rejection>,
+    registrar: Option<&str>,
+) -> ConditionDraft {
+    match (active, rejection) {
+        (Some(active), Some(rejection)) => {
+            let short: String = active.digest().chars().take(SHORT_DIGEST).collect();
+            let message = format!(
+                "{}; the last good component stays in force: {short}",
+                rejection.message
+            );
+            ConditionDraft::new(READY, ConditionStatus::False, rejection.category, message)
+        }
+        (None, Some(rejection)) => ConditionDraft::new(
+            READY,
+            ConditionStatus::False,
+            rejection.category,
+            rejection.message.clone(),
+        ),
+        (None, None) => ConditionDraft::new(
+            READY,
+            ConditionStatus::Unknown,
+            "Loading",
+            "The component is being loaded",
+        ),
+        (Some(active), None) => match registrar
+            .filter(|name| active.interfaces().registrar && *name != plugin.name_any())
+        {
+            Some(other) => {
+                let message = format!("Registrar {other} comes first by priority; this one waits");
+                ConditionDraft::new(READY, ConditionStatus::True, "Standby", message)
+            }
+            None => ConditionDraft::new(
+                READY,
+                ConditionStatus::True,
+                "InForce",
+                "The component is in force",
+            ),
+        },
+    }
+}
+
+fn interfaces(active: &ActivePlugin) -> String {
+    let names: Vec<&str> = active
+        .interfaces()
+        .names()
+        .filter(|name| *name != "metadata")
+        .collect();
+    names.join(",")
+}
+
+fn rule(rule: &mcp_plugin_host::contract::Rule) -> PluginRule {
+    PluginRule {
+        code: bounded(&rule.code),
+        summary: bounded(&rule.summary),
+    }
+}
+
+/// A plugin's text about itself: an object holds 1.5 MiB, and status is read by people.
+fn bounded(text: &str) -> String {
+    one_line(text, LONGEST_TEXT)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn plugin(status: Option<McpPluginStatus>) -> McpPlugin {
+        let mut plugin: McpPlugin = serde_json::from_value(json!({
+            "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPPlugin",
+            "metadata": { "name": "rule", "generation": 2 },
+            "spec": { "source": { "builtin": "rule" } },
+        }))
+        .unwrap();
+        plugin.status = status;
+        plugin
+    }
+
+    #[test]
+    fn writing_again_changes_nothing() {
+        let rejection = Rejection {
+            category: "Trapped",
+            message: "it trapped".into(),
+            operator_fault: false,
+            retry: false,
+        };
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let first = compute(&plugin(None), None, Some(&rejection), None, at(1));
+        assert_eq!(first.conditions[0].reason, "Trapped");
+        assert!(differs(&first, None));
+        let second = compute(
+            &plugin(Some(first.clone())),
+            None,
+            Some(&rejection),
+            None,
+            at(2),
+        );
+        assert!(!differs(&second, Some(&first)));
+    }
+
+    #[test]
+    fn what_a_plugin_says_about_itself_is_cut() {
+        let long = rule(&mcp_plugin_host::contract::Rule {
+            code: "a\nb".into(),
+            summary: "s".repeat(10_000),
+        });
+        assert_eq!(
+            (long.code.as_str(), long.summary.len()),
+            ("a b", LONGEST_TEXT)
+        );
+    }
+}

@@ -1,0 +1,306 @@
+//! Everything that is checked before a plugin is in force.
+
+use std::time::Duration;
+
+use kube::ResourceExt;
+use mcp_operator_api::v1alpha1::{FailurePolicy, McpPlugin, McpPluginSpec, Mode, PluginSource};
+use mcp_operator_core::admission::PluginFailure;
+use mcp_operator_core::quantity::whole_units;
+use mcp_operator_core::retry::Classify;
+use mcp_plugin_host::contract::{Description, Finding};
+use mcp_plugin_host::{Blame, Digest, Fault, Host, Interfaces, Limits, Plugin, PluginError};
+use serde_json::Value;
+
+use super::context::{CONTEXT, PolicyContext};
+use super::convert;
+use super::matching::Matching;
+use super::source::{self, SourceError};
+use mcp_operator_connections::Connections;
+
+/// A plugin in force: a component that was described and has accepted its settings.
+pub struct ActivePlugin {
+    pub(super) name: String,
+    pub(super) plugin: Plugin,
+    pub(super) settings: String,
+    pub(super) mode: Mode,
+    pub(super) failure_policy: FailurePolicy,
+    pub(super) limits: Limits,
+    pub(super) description: Description,
+    pub(super) connections: Connections,
+    priority: i32,
+    matching: Matching,
+    version: PluginVersion,
+    fingerprint: String,
+}
+
+impl ActivePlugin {
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its place among others, smaller first.
+    pub fn priority(&self) -> i32 {
+        self.priority
+    }
+
+    pub fn interfaces(&self) -> Interfaces {
+        self.plugin.interfaces()
+    }
+
+    /// SHA-256 of the component, in hexadecimal digits.
+    pub fn digest(&self) -> String {
+        self.plugin.digest().to_string()
+    }
+
+    /// What the component says about itself.
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// Services that its plans may name.
+    pub fn connections(&self) -> &Connections {
+        &self.connections
+    }
+
+    /// The specification that it was put into force by, as JSON.
+    pub fn spec(&self) -> &str {
+        &self.version.spec
+    }
+
+    /// Changes whenever the plugin could behave otherwise.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    pub(super) fn wants(&self, context: &str) -> bool {
+        self.description
+            .context
+            .iter()
+            .any(|wanted| wanted == context)
+    }
+
+    pub(super) fn is_for(&self, context: &PolicyContext) -> bool {
+        self.matching.includes(context)
+    }
+}
+
+/// A failed call, as conditions and denials word it.
+pub(super) fn failure(error: &PluginError) -> PluginFailure {
+    PluginFailure {
+        category: error.category(),
+        guest: error.blame() == Blame::Guest,
+        message: convert::short(&error.to_string()),
+    }
+}
+
+/// Why a plugin is not put into force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// One CamelCase word.
+    pub category: &'static str,
+    /// One sentence.
+    pub message: String,
+    /// It is the operator's fault, not the component's.
+    pub operator_fault: bool,
+    /// Nobody changed anything, and yet it may go better next time.
+    pub retry: bool,
+}
+
+impl Rejection {
+    fn new(category: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            category,
+            message: message.into(),
+            operator_fault: false,
+            retry: false,
+        }
+    }
+
+    /// About what a source holds.
+    fn of(source: &PluginSource, error: &PluginError) -> Self {
+        let operator_fault = error.blame() == Blame::Host;
+        // On a machine that is busy, what is fast enough takes long.
+        let took_long = matches!(
+            error.fault(),
+            Fault::CompileTimeout { .. } | Fault::DeadlineExceeded { .. }
+        );
+        Self {
+            category: error.category(),
+            message: format!(
+                "{}: {}",
+                source::describe(source),
+                convert::short(&error.to_string())
+            ),
+            operator_fault,
+            retry: operator_fault || took_long,
+        }
+    }
+
+    /// About bytes that could not be read.
+    pub(crate) fn unread(error: &SourceError) -> Self {
+        Self {
+            retry: true,
+            ..Self::new(error.category(), error.to_string())
+        }
+    }
+
+    /// The task that loaded the plugin panicked.
+    pub fn panicked() -> Self {
+        Self {
+            operator_fault: true,
+            retry: true,
+            ..Self::new(
+                "HostFailed",
+                "the operator failed while it loaded the component; its log says where",
+            )
+        }
+    }
+}
+
+/// The component's digest and the specification: while both stay the same, a plugin need not be loaded again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PluginVersion {
+    digest: String,
+    spec: String,
+}
+
+impl PluginVersion {
+    /// This component, with what the MCPPlugin says.
+    ///
+    /// # Errors
+    /// When the specification cannot be written as JSON.
+    pub(super) fn new(component: Digest, plugin: &McpPlugin) -> Result<Self, Rejection> {
+        let spec = serde_json::to_string(&plugin.spec).map_err(|error| {
+            Rejection::new(
+                "InvalidSpec",
+                format!("spec cannot be written as JSON: {error}"),
+            )
+        })?;
+        Ok(Self {
+            digest: component.to_string(),
+            spec,
+        })
+    }
+
+    /// A version of nothing but a digest, for tests of those who compare versions.
+    #[doc(hidden)]
+    pub fn of_digest(digest: &str) -> Self {
+        Self {
+            digest: digest.into(),
+            spec: String::new(),
+        }
+    }
+}
+
+/// Loads the component, and puts it into force if it passes.
+pub(super) async fn activate(
+    host: &Host,
+    wanted: &McpPlugin,
+    version: &PluginVersion,
+    load: impl AsyncFnOnce() -> Result<Plugin, PluginError>,
+) -> Result<ActivePlugin, Rejection> {
+    let (name, spec) = (wanted.name_any(), &wanted.spec);
+    refuse_unsupported(spec)?;
+    refuse_other_digest(spec, &version.digest)?;
+    let limits = limits(spec, host.largest_memory())?;
+    let connections = Connections::new(&spec.connections)
+        .map_err(|error| Rejection::new("InvalidConnection", error.to_string()))?;
+    let matching = Matching::new(&spec.matches)
+        .map_err(|message| Rejection::new("InvalidSelector", message))?;
+    let about_component = |error: PluginError| Rejection::of(&spec.source, &error);
+    let plugin = load().await.map_err(about_component)?;
+    let description = plugin.describe(&limits).await.map_err(about_component)?;
+    refuse_unknown_context(&description)?;
+    let settings = Value::Object(spec.settings.clone()).to_string();
+    let judged = plugin.validate_settings(&settings, &limits).await;
+    accept_settings(judged.map_err(about_component)?)?;
+    let fingerprint = format!("{name} {} {}", version.digest, version.spec);
+    Ok(ActivePlugin {
+        name,
+        plugin,
+        settings,
+        mode: spec.mode,
+        failure_policy: spec.failure_policy,
+        limits,
+        description,
+        connections,
+        priority: spec.priority,
+        matching,
+        version: version.clone(),
+        fingerprint,
+    })
+}
+
+fn refuse_unsupported(spec: &McpPluginSpec) -> Result<(), Rejection> {
+    if spec.verify.is_some() {
+        let message =
+            "spec.verify is not supported by this version: pin the component with spec.sha256";
+        return Err(Rejection::new("VerifyNotSupported", message));
+    }
+    Ok(())
+}
+
+fn refuse_other_digest(spec: &McpPluginSpec, digest: &str) -> Result<(), Rejection> {
+    match &spec.sha256 {
+        Some(wanted) if wanted != digest => {
+            let message = format!("the component has SHA-256 {digest}, spec.sha256 wants {wanted}");
+            Err(Rejection::new("DigestMismatch", message))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn limits(spec: &McpPluginSpec, largest: usize) -> Result<Limits, Rejection> {
+    let memory = &spec.limits.memory;
+    let bytes = whole_units(&memory.0).and_then(|bytes| usize::try_from(bytes).ok());
+    let bytes = bytes.ok_or_else(|| {
+        Rejection::new(
+            "InvalidLimits",
+            format!("spec.limits.memory: {memory} is no quantity such as 64Mi"),
+        )
+    })?;
+    if bytes > largest {
+        let message = format!(
+            "spec.limits.memory: {memory} is more than the {} MiB that the operator has for one call",
+            largest >> 20
+        );
+        return Err(Rejection::new("InvalidLimits", message));
+    }
+    let timeout =
+        Duration::from_millis(u64::try_from(spec.limits.timeout_milliseconds).unwrap_or_default());
+    Ok(Limits {
+        timeout,
+        memory_bytes: bytes,
+        ..Limits::default()
+    })
+}
+
+fn refuse_unknown_context(description: &Description) -> Result<(), Rejection> {
+    match description
+        .context
+        .iter()
+        .find(|name| !CONTEXT.contains(&name.as_str()))
+    {
+        Some(unknown) => {
+            let message = format!(
+                "it asks for the context {unknown}, but there are only: {}",
+                CONTEXT.join(", ")
+            );
+            Err(Rejection::new("UnknownContext", message))
+        }
+        None => Ok(()),
+    }
+}
+
+fn accept_settings(findings: Vec<Finding>) -> Result<(), Rejection> {
+    let errors: Vec<String> = convert::findings(findings)
+        .into_iter()
+        .filter(|finding| !finding.warning)
+        .map(|finding| convert::below("spec.settings", finding.error).to_string())
+        .collect();
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(Rejection::new("InvalidSettings", errors.join("; ")))
+    }
+}

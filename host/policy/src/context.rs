@@ -1,0 +1,141 @@
+//! What plugins are asked about: one MCPServer, and what they may know besides.
+
+use mcp_operator_api::names::{GROUP, SERVER_KIND};
+use mcp_operator_core::build;
+use mcp_operator_core::manifest::BuildError;
+use mcp_operator_core::namespace::NamespaceFacts;
+use mcp_operator_core::validated_server::ValidatedServer;
+use mcp_plugin_host::contract::{
+    DefaultingRequest, GroupVersionKind, NamedJson, Operation, Request, Stage, UserInfo,
+};
+use serde_json::{Value, json};
+
+/// One MCPServer, and everything that plugins may know when they are asked about it.
+#[derive(Clone, Debug)]
+pub struct PolicyContext {
+    pub operation: Operation,
+    pub stage: Stage,
+    /// Absent when it is deleted.
+    pub object: Option<Value>,
+    /// The object as it is stored, on update.
+    pub old_object: Option<Value>,
+    /// Empty if it is generated.
+    pub name: String,
+    pub namespace: Option<NamespaceFacts>,
+    /// Who asks, in admission.
+    pub user: Option<User>,
+    /// Nothing will be stored.
+    pub dry_run: bool,
+    /// The objects that it becomes, if a plugin wants to know them.
+    pub rendered: Option<Value>,
+}
+
+/// Who asks, as the API server knows them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct User {
+    pub username: String,
+    pub groups: Vec<String>,
+}
+
+/// Names of context values that plugins may ask for.
+pub(crate) const CONTEXT: [&str; 2] = [RENDERED, NAMESPACE];
+pub(crate) const RENDERED: &str = "rendered";
+const NAMESPACE: &str = "namespace";
+
+/// The objects that a server becomes, as plugins see them: known before it exists, because building is pure.
+///
+/// # Errors
+/// When an object cannot be written as JSON.
+pub fn rendered(server: &ValidatedServer, settings: &build::Settings) -> Result<Value, BuildError> {
+    Ok(build::objects(server, settings)?
+        .values()
+        .cloned()
+        .collect())
+}
+
+/// A [`PolicyContext`] as JSON text: written once, read by all plugins.
+pub(crate) struct SerializedContext<'a> {
+    context: &'a PolicyContext,
+    object: Option<String>,
+    old_object: Option<String>,
+    namespace: String,
+    rendered: Option<String>,
+    groups: Vec<&'a str>,
+}
+
+impl<'a> SerializedContext<'a> {
+    pub(crate) fn of(context: &'a PolicyContext) -> Self {
+        let text = |value: &Option<Value>| value.as_ref().map(Value::to_string);
+        let groups = context
+            .user
+            .iter()
+            .flat_map(|user| user.groups.iter().map(String::as_str));
+        Self {
+            context,
+            object: text(&context.object),
+            old_object: text(&context.old_object),
+            namespace: json!(context.namespace).to_string(),
+            rendered: text(&context.rendered),
+            groups: groups.collect(),
+        }
+    }
+
+    /// The context values of these names. One that could not be had is missing.
+    pub(crate) fn context(&self, wanted: &[String]) -> Vec<NamedJson<'_>> {
+        let values = [
+            (RENDERED, self.rendered.as_deref()),
+            (NAMESPACE, Some(self.namespace.as_str())),
+        ];
+        let wanted = values
+            .into_iter()
+            .filter(|(name, _)| wanted.iter().any(|wanted| wanted == name));
+        wanted
+            .filter_map(|(name, value)| {
+                Some(NamedJson {
+                    name,
+                    value: value?,
+                })
+            })
+            .collect()
+    }
+
+    pub(crate) fn request<'b>(&'b self, context: &'b [NamedJson<'b>]) -> Request<'b> {
+        Request {
+            operation: self.context.operation,
+            stage: self.context.stage,
+            kind: GroupVersionKind {
+                group: GROUP,
+                version: "v1alpha1",
+                kind: SERVER_KIND,
+            },
+            name: &self.context.name,
+            namespace: self
+                .context
+                .namespace
+                .as_ref()
+                .map(|namespace| namespace.name.as_str()),
+            user: self.context.user.as_ref().map(|user| UserInfo {
+                username: &user.username,
+                groups: &self.groups,
+            }),
+            dry_run: self.context.dry_run,
+            object: self.object.as_deref(),
+            old_object: self.old_object.as_deref(),
+            context,
+        }
+    }
+
+    pub(crate) fn defaulting<'b>(
+        &'b self,
+        objects: &'b [&'b str],
+        context: &'b [NamedJson<'b>],
+    ) -> DefaultingRequest<'b> {
+        let server = self.object.as_deref().unwrap_or("{}");
+        DefaultingRequest {
+            stage: self.context.stage,
+            server,
+            objects,
+            context,
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Why plugins have not said what an MCPServer and its objects should be.
+
+use mcp_operator_core::admission::PluginFailure;
+use mcp_operator_core::manifest::BuildError;
+use mcp_operator_core::retry::{Classify, ErrorClass};
+use thiserror::Error;
+
+/// Plugins could not be asked, or what they answered cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PolicyError {
+    /// Plugins that must not fail have failed.
+    #[error("{}", joined(.0))]
+    Plugins(Vec<PluginFailure>),
+    /// What plugins made of an MCPServer is none.
+    #[error("plugins changed the MCPServer into something that cannot be read: {reason}")]
+    NotAServer {
+        /// Which field, and what is wrong with it.
+        reason: String,
+    },
+    /// An object cannot be used as it was built, or as plugins completed it.
+    #[error(transparent)]
+    Object(#[from] BuildError),
+}
+
+fn joined(failures: &[PluginFailure]) -> String {
+    let messages: Vec<&str> = failures
+        .iter()
+        .map(|failure| failure.message.as_str())
+        .collect();
+    messages.join("; ")
+}
+
+impl Classify for PolicyError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Plugins(failures) if !failures.iter().all(|failure| failure.guest) => {
+                ErrorClass::PluginHost
+            }
+            Self::Plugins(_) | Self::NotAServer { .. } | Self::Object(_) => ErrorClass::PluginGuest,
+        }
+    }
+
+    fn category(&self) -> &'static str {
+        match self {
+            Self::Plugins(failures) => failures
+                .first()
+                .map_or("PluginFailed", |failure| failure.category),
+            Self::NotAServer { .. } | Self::Object(_) => "PatchRefused",
+        }
+    }
+}

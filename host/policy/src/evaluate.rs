@@ -1,0 +1,251 @@
+//! Asks the plugins of a snapshot.
+
+use std::sync::Arc;
+
+use futures::future::join_all;
+use mcp_operator_api::v1alpha1::{FailurePolicy, Mode};
+use mcp_operator_core::admission::{self, Outcome, PluginFailure};
+use mcp_operator_core::patch;
+use mcp_plugin_host::{Fault, Limits, PluginError};
+use serde_json::Value;
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::activate::{ActivePlugin, failure};
+use super::context::{PolicyContext, SerializedContext};
+use super::convert;
+use super::snapshot::Snapshot;
+
+/// Name under which the operator's own rule is reported.
+const OPERATOR: &str = "mcp-operator";
+
+/// An MCPServer with what plugins added.
+#[derive(Clone, Debug)]
+pub struct Defaulted {
+    /// The server.
+    pub object: Value,
+    /// What plugins in mode `warn` would have added, for the user.
+    pub warnings: Vec<String>,
+}
+
+impl Snapshot {
+    /// Asks all plugins with rules that are for this server, at the same time. What the API server would refuse to make of
+    /// it is found besides.
+    pub async fn validate(&self, context: &PolicyContext) -> Vec<Outcome> {
+        self.validate_by(context, None).await
+    }
+
+    /// The same, of which a plugin without an answer by `deadline` has failed.
+    pub async fn validate_by(
+        &self,
+        context: &PolicyContext,
+        deadline: Option<Instant>,
+    ) -> Vec<Outcome> {
+        let documents = SerializedContext::of(context);
+        let asked = self
+            .plugins()
+            .iter()
+            .filter(|plugin| plugin.interfaces().validator && plugin.is_for(context));
+        let mut outcomes =
+            join_all(asked.map(|plugin| plugin.validate(&documents, deadline))).await;
+        outcomes.extend(unbuildable(context));
+        outcomes
+    }
+
+    /// Lets plugins complete the server itself, one after the other.
+    ///
+    /// # Errors
+    /// The failure of a plugin that must not fail.
+    pub async fn default_server(
+        &self,
+        context: &PolicyContext,
+    ) -> Result<Defaulted, Vec<PluginFailure>> {
+        self.default_server_by(context, None).await
+    }
+
+    /// The same, of which a plugin without an answer by `deadline` has failed.
+    ///
+    /// # Errors
+    /// The failure of a plugin that must not fail.
+    pub async fn default_server_by(
+        &self,
+        context: &PolicyContext,
+        deadline: Option<Instant>,
+    ) -> Result<Defaulted, Vec<PluginFailure>> {
+        // Nothing to default where there is no object: it is being deleted.
+        let objects = context.object.iter().cloned().collect();
+        let (mut objects, warnings) = self.complete(context, objects, deadline).await?;
+        Ok(Defaulted {
+            object: objects.pop().unwrap_or_default(),
+            warnings,
+        })
+    }
+
+    /// Lets plugins complete the objects that the server becomes, one after the other.
+    ///
+    /// # Errors
+    /// The failure of a plugin that must not fail.
+    pub async fn default_objects(
+        &self,
+        context: &PolicyContext,
+        objects: Vec<Value>,
+    ) -> Result<Vec<Value>, Vec<PluginFailure>> {
+        self.complete(context, objects, None)
+            .await
+            .map(|(objects, _)| objects)
+    }
+
+    async fn complete(
+        &self,
+        context: &PolicyContext,
+        mut objects: Vec<Value>,
+        deadline: Option<Instant>,
+    ) -> Result<(Vec<Value>, Vec<String>), Vec<PluginFailure>> {
+        let documents = SerializedContext::of(context);
+        let mut warnings = Vec::new();
+        for plugin in self.defaulters(context) {
+            match plugin.complete(&documents, &objects, deadline).await {
+                Ok(completed) if plugin.mode == Mode::Enforce => objects = completed,
+                Ok(completed) if plugin.mode == Mode::Warn && completed != objects => {
+                    warnings.push(format!(
+                        "plugin {} would complete this object (its mode is warn)",
+                        plugin.name()
+                    ));
+                }
+                Ok(_) => {}
+                Err(failure)
+                    if plugin.mode == Mode::Enforce
+                        && plugin.failure_policy == FailurePolicy::Fail =>
+                {
+                    return Err(vec![failure]);
+                }
+                Err(failure) => {
+                    warn!(
+                        plugin = plugin.name(),
+                        category = failure.category,
+                        error = failure.message,
+                        "defaults ignored"
+                    );
+                }
+            }
+        }
+        Ok((objects, warnings))
+    }
+
+    fn defaulters<'a>(
+        &'a self,
+        context: &'a PolicyContext,
+    ) -> impl Iterator<Item = &'a Arc<ActivePlugin>> {
+        self.plugins()
+            .iter()
+            .filter(|plugin| plugin.interfaces().defaulter && plugin.is_for(context))
+    }
+}
+
+impl ActivePlugin {
+    async fn validate(
+        &self,
+        documents: &SerializedContext<'_>,
+        deadline: Option<Instant>,
+    ) -> Outcome {
+        let limits = limits_by(self.limits, deadline);
+        let context = documents.context(&self.description.context);
+        let answer = self
+            .plugin
+            .validate(&self.settings, &documents.request(&context), &limits)
+            .await;
+        if let Err(error) = &answer {
+            warn!(plugin = self.name(), category = error.category(), %error, "plugin failed");
+        }
+        Outcome {
+            plugin: self.name.clone(),
+            mode: self.mode,
+            failure_policy: self.failure_policy,
+            result: answer
+                .map(convert::findings)
+                .map_err(|error| self.failure(&error, &limits)),
+        }
+    }
+
+    async fn complete(
+        &self,
+        documents: &SerializedContext<'_>,
+        objects: &[Value],
+        deadline: Option<Instant>,
+    ) -> Result<Vec<Value>, PluginFailure> {
+        let context = documents.context(&self.description.context);
+        let texts: Vec<String> = objects.iter().map(Value::to_string).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let request = documents.defaulting(&texts, &context);
+        let limits = limits_by(self.limits, deadline);
+        let answer = self
+            .plugin
+            .defaults(&self.settings, &request, &limits)
+            .await;
+        let patches = answer.map_err(|error| self.failure(&error, &limits))?;
+        let patches = convert::patches(patches).map_err(|why| self.refused_patch(&why))?;
+        patch::apply(objects, &patches).map_err(|error| self.refused_patch(&error.to_string()))
+    }
+
+    /// A plugin that had less time than its own limit is not advised to be faster than that.
+    fn failure(&self, error: &PluginError, limits: &Limits) -> PluginFailure {
+        let late = matches!(
+            error.fault(),
+            Fault::DeadlineExceeded { .. } | Fault::Overloaded { .. }
+        );
+        if !late || limits.timeout == self.limits.timeout {
+            return failure(error);
+        }
+        PluginFailure {
+            category: error.category(),
+            guest: false,
+            message: format!(
+                "plugin {}: no answer within the {:?} that were left of the request's time: raise timeoutSeconds of the webhook",
+                self.name, limits.timeout
+            ),
+        }
+    }
+
+    fn refused_patch(&self, why: &str) -> PluginFailure {
+        PluginFailure {
+            category: "PatchRefused",
+            guest: true,
+            message: format!("plugin {}: {}", self.name, convert::short(why)),
+        }
+    }
+}
+
+/// The operator's own rule: what no object could be built from, whatever plugins say.
+fn unbuildable(context: &PolicyContext) -> Option<Outcome> {
+    let findings = admission::unbuildable(context.object.as_ref()?);
+    (!findings.is_empty()).then(|| Outcome {
+        plugin: OPERATOR.into(),
+        mode: Mode::Enforce,
+        failure_policy: FailurePolicy::Fail,
+        result: Ok(findings),
+    })
+}
+
+/// No call outlives the request that it is for: it would fail all plugins, instead of only the one that is late.
+fn limits_by(limits: Limits, deadline: Option<Instant>) -> Limits {
+    let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+    let timeout = left.map_or(limits.timeout, |left| limits.timeout.min(left));
+    Limits { timeout, ..limits }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_has_the_time_that_is_left() {
+        let limits = Limits::default();
+        let by = |left| limits_by(limits, Some(Instant::now() + left)).timeout;
+        assert_eq!(limits_by(limits, None), limits);
+        assert_eq!(by(Duration::from_mins(1)), limits.timeout);
+        assert_eq!(by(Duration::from_millis(20)), Duration::from_millis(20));
+        assert_eq!(by(Duration::ZERO), Duration::ZERO);
+    }
+}

@@ -1,0 +1,39 @@
+//! The plugins in force, as one value, and how they are asked.
+//!
+//! - In: MCPPlugins with the bytes of their components ([`PluginLoader`]), and an MCPServer in its [`PolicyContext`].
+//! - Out: a [`Snapshot`], immutable, whose plugins validate and complete a server and its objects; registrars that observe
+//!   and plan; everything in the operator's own types.
+//! - Never: it talks to no cluster (what it needs from one comes through [`ConfigMapLookup`] and [`NamespaceLookup`]),
+//!   watches nothing, and writes nothing.
+//!
+//! [`source`] has the bytes of a component, [`activate`] everything that is checked before it is in force, [`loader`] puts
+//! both together; [`evaluate`] asks the plugins of a snapshot. [`convert`] and [`registrar`] alone know the types of both
+//! sides of the contract.
+
+mod activate;
+mod context;
+mod convert;
+mod error;
+mod evaluate;
+mod loader;
+mod lookup;
+mod matching;
+mod reconcile;
+mod registrar;
+mod snapshot;
+mod source;
+mod static_plugins;
+
+pub use activate::{ActivePlugin, PluginVersion, Rejection};
+pub use context::{PolicyContext, User, rendered};
+pub use error::PolicyError;
+pub use evaluate::Defaulted;
+pub use loader::{LoadOutcome, PluginLoader};
+pub use lookup::{ConfigMapLookup, NamespaceLookup};
+pub use mcp_operator_core::namespace::NamespaceFacts;
+pub use mcp_plugin_host::contract::{Operation, Stage};
+pub use reconcile::{
+    AdmittedServer, Judgement, ReconcileInputs, default_and_validate, mutate_objects,
+};
+pub use snapshot::{Snapshot, Snapshots};
+pub use static_plugins::{activate_all, activate_recorded};

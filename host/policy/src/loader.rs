@@ -1,0 +1,89 @@
+//! Loads plugins: from their source, or, where that is no good, the component that an earlier run of the operator had in
+//! force.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use kube::ResourceExt;
+use mcp_operator_api::v1alpha1::McpPlugin;
+use mcp_plugin_host::{Digest, Host};
+
+use super::activate::{ActivePlugin, PluginVersion, Rejection, activate};
+use super::lookup::ConfigMapLookup;
+use super::source;
+
+/// What loading a plugin led to.
+pub enum LoadOutcome {
+    /// The component and the specification are those of the last attempt.
+    Unchanged,
+    /// It passed all checks.
+    InForce(PluginVersion, Box<ActivePlugin>),
+    /// It cannot be put into force.
+    Rejected {
+        /// Absent if the component could not be read.
+        version: Option<PluginVersion>,
+        why: Rejection,
+        /// The component that an earlier run of the operator had in force.
+        last_good: Option<Box<ActivePlugin>>,
+    },
+}
+
+/// Loads components from ConfigMaps and the folder of built-in plugins into a plugin host. Cheap to clone.
+#[derive(Clone)]
+pub struct PluginLoader {
+    pub maps: Arc<dyn ConfigMapLookup>,
+    pub host: Host,
+    pub builtin: PathBuf,
+}
+
+impl PluginLoader {
+    /// Reads the component, and compiles and checks it unless it is what the last attempt (`tried`) had.
+    pub async fn load(&self, plugin: &McpPlugin, tried: Option<&PluginVersion>) -> LoadOutcome {
+        let limit = self.host.max_component_bytes();
+        let bytes = match source::read(&*self.maps, &self.builtin, &plugin.spec.source, limit).await
+        {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                return LoadOutcome::Rejected {
+                    version: None,
+                    why: Rejection::unread(&error),
+                    last_good: None,
+                };
+            }
+        };
+        let version = match PluginVersion::new(Digest::of(&bytes), plugin) {
+            Ok(version) => version,
+            Err(why) => {
+                return LoadOutcome::Rejected {
+                    version: None,
+                    why,
+                    last_good: None,
+                };
+            }
+        };
+        if tried == Some(&version) {
+            return LoadOutcome::Unchanged;
+        }
+        let loaded = async || self.host.load(&plugin.name_any(), &bytes).await;
+        match activate(&self.host, plugin, &version, loaded).await {
+            Ok(active) => LoadOutcome::InForce(version, Box::new(active)),
+            Err(why) => LoadOutcome::Rejected {
+                version: Some(version),
+                why,
+                last_good: None,
+            },
+        }
+    }
+
+    /// The component that an earlier run had in force, by its digest in the status, with the present specification. If what
+    /// the source has now cannot be used, an older rule is better than none. Nothing if the cache has dropped it.
+    pub async fn last_good(&self, plugin: &McpPlugin) -> Option<Box<ActivePlugin>> {
+        let digest = plugin.status.as_ref()?.digest.as_deref()?;
+        let digest: Digest = digest.strip_prefix("sha256:")?.parse().ok()?;
+        let version = PluginVersion::new(digest, plugin).ok()?;
+        let name = plugin.name_any();
+        let loaded = self.host.load_cached(&name, digest).await.ok()??;
+        let active = activate(&self.host, plugin, &version, async || Ok(loaded)).await;
+        active.ok().map(Box::new)
+    }
+}

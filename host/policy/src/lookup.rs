@@ -1,0 +1,30 @@
+//! What the plugins' side needs to know from a cluster, or from files where there is none.
+
+use futures::future::BoxFuture;
+use k8s_openapi::api::core::v1::ConfigMap;
+use mcp_operator_core::namespace::NamespaceFacts;
+
+/// Finds ConfigMaps that hold components.
+pub trait ConfigMapLookup: Send + Sync {
+    /// The ConfigMap; nothing if it is not there.
+    ///
+    /// # Errors
+    /// Why nobody can say whether it is there, as one sentence.
+    fn config_map<'a>(
+        &'a self,
+        namespace: &'a str,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<ConfigMap>, String>>;
+
+    /// The end of the error about a ConfigMap that is not there: what to do.
+    fn remedy(&self, namespace: &str, name: &str) -> String;
+}
+
+/// Finds the labels and annotations of namespaces, by which rules are selected.
+pub trait NamespaceLookup: Send + Sync {
+    /// What is known of a namespace. One that does not exist has neither labels nor annotations.
+    ///
+    /// # Errors
+    /// Why nobody can say, as one sentence: then no rule that depends on it may be left out.
+    fn namespace<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NamespaceFacts, String>>;
+}

@@ -1,0 +1,221 @@
+//! Asks a registrar, and reads its answers.
+
+use mcp_operator_core::admission::PluginFailure;
+use mcp_operator_core::desired_entries::RegistrationEntry;
+use mcp_operator_core::registration_plan as core;
+use mcp_plugin_host::contract::{NamedJson, registrar as wit};
+
+use super::activate::{ActivePlugin, failure};
+
+impl ActivePlugin {
+    /// What it needs to know before it can plan.
+    ///
+    /// # Errors
+    /// The plugin's failure.
+    pub async fn observe(&self) -> Result<Vec<core::Read>, PluginFailure> {
+        let reads = self
+            .plugin
+            .observe(&self.settings, &self.limits)
+            .await
+            .map_err(|error| failure(&error))?;
+        Ok(reads.into_iter().map(read).collect())
+    }
+
+    /// What to do, and how it stands.
+    ///
+    /// # Errors
+    /// The plugin's failure.
+    pub async fn plan(
+        &self,
+        instance: &str,
+        entries: &[RegistrationEntry],
+        observations: &[core::Observation],
+    ) -> Result<core::Plan, PluginFailure> {
+        let auths: Vec<Option<String>> = entries.iter().map(auth).collect();
+        let borrowed: Vec<Borrowed<'_>> = entries
+            .iter()
+            .zip(&auths)
+            .map(|(entry, auth)| Borrowed::of(entry, auth.as_deref()))
+            .collect();
+        let servers: Vec<wit::Server<'_>> = borrowed.iter().map(Borrowed::server).collect();
+        let headers: Vec<Vec<(&str, &str)>> = observations.iter().map(headers).collect();
+        let observations: Vec<wit::Observation<'_>> = observations
+            .iter()
+            .zip(&headers)
+            .map(|(observation, headers)| observed(observation, headers))
+            .collect();
+        let registry = wit::Registry {
+            instance,
+            servers: &servers,
+            observations: &observations,
+        };
+        let plan = self
+            .plugin
+            .plan(&self.settings, &registry, &self.limits)
+            .await
+            .map_err(|error| failure(&error))?;
+        Ok(core::Plan {
+            steps: plan.steps.into_iter().map(step).collect(),
+            registrations: plan.registrations.into_iter().map(registration).collect(),
+        })
+    }
+}
+
+/// The lists of an entry as lists of borrowed text.
+struct Borrowed<'a> {
+    entry: &'a RegistrationEntry,
+    labels: Vec<(&'a str, &'a str)>,
+    access_groups: Vec<&'a str>,
+    allowed_tools: Vec<&'a str>,
+    extra: Option<NamedJson<'a>>,
+}
+
+impl<'a> Borrowed<'a> {
+    fn of(entry: &'a RegistrationEntry, auth: Option<&'a str>) -> Self {
+        Self {
+            entry,
+            labels: entry
+                .labels
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .collect(),
+            access_groups: entry.access_groups.iter().map(String::as_str).collect(),
+            allowed_tools: entry.allowed_tools.iter().map(String::as_str).collect(),
+            extra: auth.map(|value| NamedJson {
+                name: "auth",
+                value,
+            }),
+        }
+    }
+
+    fn server(&self) -> wit::Server<'_> {
+        wit::Server {
+            namespace: &self.entry.key.namespace,
+            name: &self.entry.key.name,
+            uid: &self.entry.uid,
+            created: &self.entry.created,
+            labels: &self.labels,
+            url: &self.entry.url,
+            transport: self.entry.transport,
+            description: &self.entry.description,
+            access_groups: &self.access_groups,
+            allowed_tools: &self.allowed_tools,
+            extra: self.extra.as_slice(),
+        }
+    }
+}
+
+/// `spec.litellm.auth`, for which the contract has no field of its own.
+fn auth(entry: &RegistrationEntry) -> Option<String> {
+    // A record of a word can always be written.
+    serde_json::to_string(&entry.auth?).ok()
+}
+
+fn headers(observation: &core::Observation) -> Vec<(&str, &str)> {
+    match &observation.state {
+        core::Observed::Http(response) => response
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn observed<'a>(
+    observation: &'a core::Observation,
+    headers: &'a [(&'a str, &'a str)],
+) -> wit::Observation<'a> {
+    let state = match &observation.state {
+        core::Observed::ConfigKey(content) => wit::Observed::ConfigKey(content.as_deref()),
+        core::Observed::Workload(state) => {
+            wit::Observed::Workload(state.as_ref().map(|state| wit::WorkloadState {
+                rolled_to: state.rolled_to.as_deref(),
+                complete: state.complete,
+                message: &state.message,
+            }))
+        }
+        core::Observed::Http(response) => wit::Observed::Http(wit::HttpResponse {
+            status: response.status,
+            headers,
+            body: &response.body,
+        }),
+        core::Observed::Unavailable(why) => wit::Observed::Unavailable(why),
+    };
+    wit::Observation {
+        id: &observation.id,
+        state,
+    }
+}
+
+fn read(read: wit::Read) -> core::Read {
+    let source = match read.source {
+        wit::ReadSource::ConfigKey(key) => core::Source::ConfigKey(config_key(key)),
+        wit::ReadSource::Workload(named) => core::Source::Workload(workload(named)),
+        wit::ReadSource::Http(request) => core::Source::Http(http_request(request)),
+    };
+    core::Read {
+        id: read.id,
+        source,
+        written: read.written,
+    }
+}
+
+fn config_key(key: wit::ConfigKey) -> core::ConfigKey {
+    core::ConfigKey {
+        namespace: key.namespace,
+        name: key.name,
+        key: key.key,
+    }
+}
+
+fn workload(named: wit::Workload) -> core::Workload {
+    core::Workload {
+        kind: named.kind,
+        namespace: named.namespace,
+        name: named.name,
+    }
+}
+
+fn http_request(request: wit::HttpRequest) -> core::HttpRequest {
+    core::HttpRequest {
+        connection: request.connection,
+        method: request.method,
+        path: request.path,
+        headers: request.headers,
+        body: request.body,
+    }
+}
+
+fn step(step: wit::Step) -> core::Step {
+    let action = match step.action {
+        wit::Action::WriteConfigKey(write) => core::Action::WriteConfigKey(core::ConfigKeyWrite {
+            key: config_key(write.key),
+            content: write.content,
+        }),
+        wit::Action::Roll(roll) => core::Action::Roll(core::Roll {
+            workload: workload(roll.workload),
+            value: roll.value,
+        }),
+        wit::Action::Send(request) => core::Action::Send(http_request(request)),
+    };
+    core::Step {
+        action,
+        servers: step.servers,
+    }
+}
+
+fn registration(registration: wit::Registration) -> core::Registration {
+    core::Registration {
+        server: registration.server,
+        registered_name: registration.registered_name,
+        state: match registration.state {
+            wit::RegistrationState::Registered => core::State::Registered,
+            wit::RegistrationState::Pending => core::State::Pending,
+            wit::RegistrationState::Absent => core::State::Absent,
+            wit::RegistrationState::Refused => core::State::Refused,
+        },
+        reason: registration.reason,
+        message: registration.message,
+    }
+}

@@ -1,0 +1,233 @@
+//! The bytes of a component.
+
+use std::path::{Path, PathBuf};
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use mcp_operator_api::v1alpha1::{ConfigMapSource, PluginSource};
+use mcp_operator_core::retry::{Classify, ErrorClass};
+use thiserror::Error;
+use tokio::io::AsyncReadExt;
+
+use crate::lookup::ConfigMapLookup;
+
+/// Why a component cannot be read.
+#[derive(Debug, Error)]
+pub(super) enum SourceError {
+    /// The source says something that this version cannot do.
+    #[error("spec.source.{0} is not supported by this version: use builtin, file or configMap")]
+    NotSupported(&'static str),
+    /// There is no such plugin in the operator's image.
+    #[error("there is no builtin plugin {name}; there are{known}")]
+    NoSuchBuiltin { name: String, known: String },
+    /// A file cannot be read.
+    #[error("spec.source.file {path}: {reason}")]
+    File { path: String, reason: String },
+    /// A plugin of the operator's image is there, and cannot be read.
+    #[error("builtin plugin {name} cannot be read: {reason}")]
+    Builtin { name: String, reason: String },
+    /// A file is larger than any component may be.
+    #[error(
+        "{path} has more than {limit} bytes, which is what a component may have: make it smaller, or raise the operator's limit"
+    )]
+    TooLarge { path: String, limit: usize },
+    /// A ConfigMap has not what it should have.
+    #[error("ConfigMap {name}: {reason}")]
+    ConfigMap { name: String, reason: String },
+    /// A ConfigMap cannot be read.
+    #[error("cannot read ConfigMap {name}: {reason}")]
+    Unreadable { name: String, reason: String },
+}
+
+impl Classify for SourceError {
+    /// Nothing but another source, or another moment, helps.
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Builtin { .. } | Self::Unreadable { .. } => ErrorClass::Transient,
+            _ => ErrorClass::External,
+        }
+    }
+
+    fn category(&self) -> &'static str {
+        match self {
+            Self::NotSupported(_) => "SourceNotSupported",
+            Self::NoSuchBuiltin { .. } | Self::File { .. } | Self::ConfigMap { .. } => {
+                "SourceNotFound"
+            }
+            Self::TooLarge { .. } => "TooLarge",
+            Self::Builtin { .. } | Self::Unreadable { .. } => "SourceUnavailable",
+        }
+    }
+}
+
+/// Where a component comes from, for errors about what is in it.
+pub(super) fn describe(source: &PluginSource) -> String {
+    match source {
+        PluginSource {
+            builtin: Some(name),
+            ..
+        } => format!("builtin {name}"),
+        PluginSource {
+            file: Some(path), ..
+        } => format!("file {path}"),
+        PluginSource {
+            config_map: Some(map),
+            ..
+        } => format!("ConfigMap {}/{}", map.namespace, map.name),
+        _ => "component".to_owned(),
+    }
+}
+
+/// Reads the component that a source names, of at most so many bytes.
+pub(super) async fn read(
+    maps: &dyn ConfigMapLookup,
+    builtin: &Path,
+    source: &PluginSource,
+    limit: usize,
+) -> Result<Vec<u8>, SourceError> {
+    match source {
+        PluginSource {
+            builtin: Some(name),
+            ..
+        } => read_builtin(builtin, name, limit).await,
+        PluginSource {
+            file: Some(path), ..
+        } => read_file(path, limit).await,
+        PluginSource {
+            config_map: Some(named),
+            ..
+        } => read_config_map(maps, named).await,
+        PluginSource { url: Some(_), .. } => Err(SourceError::NotSupported("url")),
+        _ => Err(SourceError::NotSupported("oci")),
+    }
+}
+
+async fn read_builtin(folder: &Path, name: &str, limit: usize) -> Result<Vec<u8>, SourceError> {
+    // Cargo writes `_` where the package has `-`.
+    for file in [
+        format!("{name}.wasm"),
+        format!("{}.wasm", name.replace('-', "_")),
+    ] {
+        let path = folder.join(file);
+        match bounded(&path, limit).await {
+            Ok(Some(bytes)) => return Ok(bytes),
+            Ok(None) => return Err(too_large(&path, limit)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => {
+                return Err(SourceError::Builtin {
+                    name: name.into(),
+                    reason: error.to_string(),
+                });
+            }
+        }
+    }
+    Err(SourceError::NoSuchBuiltin {
+        name: name.into(),
+        known: match builtins(folder) {
+            none if none.is_empty() => format!(" none in {}", folder.display()),
+            known => format!(": {}", known.join(", ")),
+        },
+    })
+}
+
+/// A file, unless it is larger: it may be anything, also one without an end.
+async fn bounded(path: &Path, limit: usize) -> std::io::Result<Option<Vec<u8>>> {
+    let file = tokio::fs::File::open(path).await?;
+    let mut bytes = Vec::new();
+    let one_more = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    file.take(one_more).read_to_end(&mut bytes).await?;
+    Ok((bytes.len() <= limit).then_some(bytes))
+}
+
+fn too_large(path: &Path, limit: usize) -> SourceError {
+    SourceError::TooLarge {
+        path: path.display().to_string(),
+        limit,
+    }
+}
+
+fn builtins(folder: &Path) -> Vec<String> {
+    let files = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path());
+    let name = |path: PathBuf| {
+        let is_component = path
+            .extension()
+            .is_some_and(|extension| extension == "wasm");
+        is_component
+            .then(|| {
+                path.file_stem()?
+                    .to_str()
+                    .map(|name| name.replace('_', "-"))
+            })
+            .flatten()
+    };
+    let mut names: Vec<String> = files.filter_map(name).collect();
+    names.sort();
+    names
+}
+
+async fn read_file(path: &str, limit: usize) -> Result<Vec<u8>, SourceError> {
+    match bounded(Path::new(path), limit).await {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => Err(too_large(Path::new(path), limit)),
+        Err(error) => Err(SourceError::File {
+            path: path.into(),
+            reason: error.to_string(),
+        }),
+    }
+}
+
+async fn read_config_map(
+    maps: &dyn ConfigMapLookup,
+    source: &ConfigMapSource,
+) -> Result<Vec<u8>, SourceError> {
+    let name = format!("{}/{}", source.namespace, source.name);
+    match maps.config_map(&source.namespace, &source.name).await {
+        Ok(Some(map)) => component(map, source.key.as_deref())
+            .map_err(|reason| SourceError::ConfigMap { name, reason }),
+        Ok(None) => {
+            let reason = maps.remedy(&source.namespace, &source.name);
+            Err(SourceError::ConfigMap { name, reason })
+        }
+        Err(reason) => Err(SourceError::Unreadable { name, reason }),
+    }
+}
+
+/// The key that is named, or the only one there is.
+fn component(map: ConfigMap, key: Option<&str>) -> Result<Vec<u8>, String> {
+    let text = map
+        .data
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(key, text)| (key, text.into_bytes()));
+    let binary = map
+        .binary_data
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(key, bytes)| (key, bytes.0));
+    let mut contents: Vec<(String, Vec<u8>)> = text.chain(binary).collect();
+    let keys = contents
+        .iter()
+        .map(|(key, _)| key.as_str())
+        .collect::<Vec<_>>()
+        .join(", ");
+    match key {
+        Some(key) => {
+            let found = contents.into_iter().find(|(name, _)| name == key);
+            found
+                .map(|(_, bytes)| bytes)
+                .ok_or_else(|| format!("has no key {key}; it has: {keys}"))
+        }
+        None if contents.len() == 1 => Ok(contents.remove(0).1),
+        None if contents.is_empty() => Err("is empty".into()),
+        None => Err(format!(
+            "has several keys, name one in spec.source.configMap.key: {keys}"
+        )),
+    }
+}
+
+#[cfg(test)]
+#[path = "source_tests.rs"]
+mod tests;

@@ -1,0 +1,153 @@
+//! When a pass begins: after a change, collected for a moment; while something is on its way; and from time to time.
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::Client;
+use mcp_operator_connections::RetryAfterGate;
+use mcp_operator_core::desired_entries::DesiredEntries;
+use mcp_operator_policy::{PluginLoader, Snapshots};
+use mcp_operator_runtime::named_watches::Named;
+use mcp_operator_runtime::{Events, NamedWatches, ServerStore, TaskGroup, WorkQueue};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use crate::active_registrar::RegistrarHandover;
+use crate::debounce::wait_until_quiet;
+use crate::plugin_registrars::PluginRegistrars;
+use crate::reconcile::Reconciler;
+use crate::record::RecordConfigMap;
+use crate::registrar_conditions::RegistrarConditions;
+use crate::registrars::{RecordStore, Registrars};
+use crate::requeue::Requeue;
+use crate::settings::RegistrationSettings;
+
+/// What the registration works with.
+pub struct RegistrationContext {
+    pub client: Client,
+    pub settings: RegistrationSettings,
+    /// The plugins in force.
+    pub snapshots: Snapshots,
+    /// All MCPServers.
+    pub servers: ServerStore,
+    pub events: Events,
+    /// Loads a registrar that was replaced, so that it can be drained after a restart.
+    pub loader: PluginLoader,
+    /// Runs the watches of the Secrets that connections name.
+    pub tasks: TaskGroup,
+}
+
+/// Keeps the gateway in step with the MCPServers. After `stop`, it returns as soon as the present step is done.
+pub async fn run(context: RegistrationContext, stop: CancellationToken) {
+    if let Err(error) = context.servers.ready().await {
+        warn!(%error, "registration ends");
+        return;
+    }
+    let mut wakeups = Wakeups::new(&context);
+    let mut reconciler = reconciler(context, stop);
+    run_passes(&mut reconciler, &mut wakeups).await;
+}
+
+/// One pass after the other.
+async fn run_passes<W: Registrars, S: RecordStore>(
+    reconciler: &mut Reconciler<W, S>,
+    wakeups: &mut Wakeups,
+) {
+    let stop = reconciler.stop.clone();
+    let settings = reconciler.settings.clone();
+    let mut requeue = Requeue::default();
+    while !stop.is_cancelled() {
+        let result = reconciler.reconcile().await;
+        let pause = requeue.after(&result, settings.resync);
+        debug!(?pause, ?result, "registry");
+        wakeups.watch_secrets();
+        let next_pass = async {
+            if timeout(pause, wakeups.changed()).await.is_ok() {
+                let quiet = wait_until_quiet(
+                    || reconciler.desired_state(),
+                    || wakeups.servers.changed(),
+                    settings.debounce,
+                );
+                // Changes that never end must not keep those waiting that came first.
+                let _ = timeout(settings.longest_debounce, quiet).await;
+            }
+        };
+        tokio::select! {
+            () = next_pass => {}
+            () = stop.cancelled() => {}
+        }
+        // The next pass reads all Secrets: whatever changed by now is known then.
+        wakeups.rotated.clear();
+    }
+}
+
+/// What a pass begins after, before its time.
+struct Wakeups {
+    servers: ServerStore,
+    snapshots: Snapshots,
+    secrets: NamedWatches,
+    /// Secrets of connections that changed.
+    rotated: WorkQueue<Named>,
+}
+
+impl Wakeups {
+    fn new(context: &RegistrationContext) -> Self {
+        let rotated = WorkQueue::default();
+        Self {
+            servers: context.servers.clone(),
+            snapshots: context.snapshots.clone(),
+            secrets: NamedWatches::new(
+                context.client.clone(),
+                context.tasks.clone(),
+                "Secret of a connection",
+                rotated.clone(),
+            ),
+            rotated,
+        }
+    }
+
+    async fn changed(&mut self) {
+        tokio::select! {
+            () = self.servers.changed() => {}
+            () = self.snapshots.changed() => {}
+            _ = self.rotated.next() => {}
+        }
+    }
+
+    /// Watches the Secrets that registrars need, and no others.
+    fn watch_secrets(&mut self) {
+        let plugins = self.snapshots.current();
+        let secrets = plugins
+            .registrars()
+            .flat_map(|plugin| plugin.connections().secrets());
+        self.secrets.keep::<Secret>(&secrets.collect());
+    }
+}
+
+fn reconciler(
+    context: RegistrationContext,
+    stop: CancellationToken,
+) -> Reconciler<PluginRegistrars, RecordConfigMap> {
+    let records = RecordConfigMap::new(context.client.clone(), &context.settings.namespace);
+    let registrars = PluginRegistrars {
+        client: context.client.clone(),
+        snapshots: context.snapshots,
+        loader: context.loader,
+        instance: context.settings.instance.clone(),
+        gate: RetryAfterGate::default(),
+        stop: stop.clone(),
+    };
+    Reconciler {
+        registrars,
+        handover: RegistrarHandover::new(records, stop.clone()),
+        registrar_conditions: RegistrarConditions::new(context.client.clone(), context.events),
+        client: context.client,
+        settings: context.settings,
+        servers: context.servers,
+        last: DesiredEntries::default(),
+        stop,
+    }
+}
+
+#[cfg(test)]
+#[path = "controller_tests.rs"]
+mod tests;

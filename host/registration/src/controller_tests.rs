@@ -1,0 +1,79 @@
+use mcp_operator_runtime::{NamedWatches, Supervisor};
+use mcp_testkit::ApiServer;
+
+use super::*;
+use crate::test_cluster::{reconciler, serving};
+use crate::test_registrars::{FakeRegistrars, HeldUp, lock};
+
+fn wakeups(server: &ApiServer, servers: ServerStore) -> Wakeups {
+    let (rotated, tasks) = (WorkQueue::default(), Supervisor::default().tasks());
+    Wakeups {
+        servers,
+        snapshots: Snapshots::channel().1,
+        secrets: NamedWatches::new(server.client(), tasks, "Secret", rotated.clone()),
+        rotated,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_waits_for_the_present_step_and_for_no_other() {
+    let server = ApiServer::new();
+    server.put(serving("weather"));
+    let held_up = std::sync::Arc::<HeldUp>::default();
+    let registrars = FakeRegistrars {
+        held_up: Some(held_up.clone()),
+        ..FakeRegistrars::default()
+    };
+    registrars.set_candidates(&["a1"]);
+    let mut reconciler = reconciler(&server, registrars).await;
+    let mut wakeups = wakeups(&server, reconciler.servers.clone());
+    let stop = reconciler.stop.clone();
+    let stopping = async {
+        held_up.begun.notified().await;
+        server.clear_log();
+        stop.cancel();
+        server.idle().await;
+        held_up.released.notify_one();
+    };
+    tokio::join!(run_passes(&mut reconciler, &mut wakeups), stopping);
+    assert_eq!(*lock(&reconciler.registrars.registrations), ["a1"]);
+    assert_eq!(server.writes(), [], "no status after the step");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_ends_the_pause_between_passes() {
+    let server = ApiServer::new();
+    let mut reconciler = reconciler(&server, FakeRegistrars::default()).await;
+    let mut wakeups = wakeups(&server, reconciler.servers.clone());
+    let stop = reconciler.stop.clone();
+    let stopping = async {
+        server.idle().await;
+        stop.cancel();
+    };
+    let began = tokio::time::Instant::now();
+    tokio::join!(run_passes(&mut reconciler, &mut wakeups), stopping);
+    assert!(began.elapsed() < reconciler.settings.resync);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_server_begins_a_pass() {
+    let server = ApiServer::new();
+    let registrars = FakeRegistrars::default();
+    registrars.set_candidates(&["a1"]);
+    let mut reconciler = reconciler(&server, registrars).await;
+    let mut wakeups = wakeups(&server, reconciler.servers.clone());
+    let stop = reconciler.stop.clone();
+    let arriving = async {
+        server.idle().await;
+        server.put(serving("weather"));
+        let is_registered = |server: &ApiServer| {
+            let weather = server
+                .get("MCPServer", "tools", "weather")
+                .unwrap_or_default();
+            weather["status"]["litellm"]["name"] == "weather"
+        };
+        server.wait_for(is_registered).await.unwrap();
+        stop.cancel();
+    };
+    tokio::join!(run_passes(&mut reconciler, &mut wakeups), arriving);
+}

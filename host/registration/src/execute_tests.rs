@@ -1,0 +1,221 @@
+use mcp_operator_core::registration_plan::{ConfigKey, Workload};
+use mcp_operator_core::retry::ErrorClass;
+use mcp_testkit::objects::config_map;
+use mcp_testkit::workloads::{deployment_rolled_out, deployment_status};
+use mcp_testkit::{ApiServer, Failure, Match, Times, Verb};
+use serde_json::Value;
+
+use super::*;
+
+fn write(name: &str, content: Option<&str>, servers: &[&str]) -> Step {
+    let key = ConfigKey {
+        namespace: "litellm".into(),
+        name: name.into(),
+        key: "servers".into(),
+    };
+    Step {
+        action: Action::WriteConfigKey(ConfigKeyWrite {
+            key,
+            content: content.map(str::to_owned),
+        }),
+        servers: servers.iter().map(|server| (*server).to_owned()).collect(),
+    }
+}
+
+fn roll(value: &str) -> Step {
+    let workload = Workload {
+        kind: "Deployment".into(),
+        namespace: "litellm".into(),
+        name: "proxy".into(),
+    };
+    Step {
+        action: Action::Roll(Roll {
+            workload,
+            value: value.into(),
+        }),
+        servers: Vec::new(),
+    }
+}
+
+/// LiteLLM's Deployment, rolled to `old`, so many of two pods of its present template.
+fn with_proxy(updated: i64) -> ApiServer {
+    let server = ApiServer::new();
+    let mut proxy = json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": { "name": "proxy", "namespace": "litellm" },
+        "spec": {
+            "replicas": 2, "selector": { "matchLabels": { "app": "proxy" } },
+            "template": { "metadata": { "annotations": { ROLLED_TO: "old" } }, "spec": { "containers": [] } },
+        },
+    });
+    proxy = server.put(proxy);
+    if updated == 2 {
+        deployment_rolled_out(&mut proxy);
+    } else {
+        deployment_status(&mut proxy, updated, 2, 2);
+    }
+    server.put(proxy);
+    server
+}
+
+async fn execute_until(
+    server: &ApiServer,
+    steps: &[Step],
+    stop: &CancellationToken,
+) -> ExecutionOutcome {
+    let (client, session) = (server.client(), Session::default());
+    let executor = Executor {
+        client: &client,
+        session: &session,
+        stop,
+    };
+    executor.execute(steps).await
+}
+
+async fn execute(server: &ApiServer, steps: &[Step]) -> ExecutionOutcome {
+    execute_until(server, steps, &CancellationToken::new()).await
+}
+
+/// The one step's error.
+async fn error(server: &ApiServer, step: Step) -> RegistrationError {
+    let mut outcome = execute(server, &[step]).await;
+    outcome.failed.pop().unwrap().1
+}
+
+fn rolled_to(server: &ApiServer) -> Value {
+    let proxy = server.get("Deployment", "litellm", "proxy").unwrap();
+    proxy["spec"]["template"]["metadata"]["annotations"][ROLLED_TO].clone()
+}
+
+#[tokio::test]
+async fn a_config_key_is_written_beside_those_of_others() {
+    let server = ApiServer::new();
+    server.put(config_map("litellm", "config", json!({ "theirs": "kept" })));
+    let outcome = execute(&server, &[write("config", Some("ours"), &[])]).await;
+    assert_eq!(outcome.done.len(), 1);
+    let data = || server.get("ConfigMap", "litellm", "config").unwrap()["data"].clone();
+    assert_eq!(data(), json!({ "theirs": "kept", "servers": "ours" }));
+    execute(&server, &[write("config", None, &[])]).await;
+    assert_eq!(data(), json!({ "theirs": "kept" }));
+}
+
+/// Also by a registrar that does not look.
+#[tokio::test]
+async fn no_second_rollout_begins_while_one_is_going_on() {
+    let server = with_proxy(1);
+    let error = error(&server, roll("new")).await;
+    assert_eq!(error.category(), "RolloutWaiting");
+    assert_eq!(
+        error.to_string(),
+        "Deployment litellm/proxy finishes another rollout first: 1 of 2 replicas updated, 2 available"
+    );
+    assert_eq!(server.writes(), []);
+}
+
+#[tokio::test]
+async fn a_rollout_that_was_begun_is_not_begun_again() {
+    let server = with_proxy(1);
+    let outcome = execute(&server, &[roll("old")]).await;
+    assert_eq!(outcome.done.len(), 1);
+    assert_eq!(server.writes(), []);
+}
+
+#[tokio::test]
+async fn a_rollout_replaces_the_pods() {
+    let server = with_proxy(2);
+    let outcome = execute(&server, &[roll("new")]).await;
+    assert_eq!(outcome.done.len(), 1);
+    assert_eq!(rolled_to(&server), "new");
+}
+
+#[tokio::test]
+async fn a_deployment_that_is_not_there_is_not_made() {
+    let server = ApiServer::new();
+    let error = error(&server, roll("new")).await;
+    assert_eq!(error.class(), ErrorClass::External);
+    assert_eq!(
+        error.to_string(),
+        r#"roll Deployment litellm/proxy: deployments.apps "proxy" not found"#
+    );
+    assert_eq!(server.writes(), []);
+}
+
+#[tokio::test]
+async fn a_rollout_that_began_since_it_was_looked_at_is_not_overtaken() {
+    let server = with_proxy(2);
+    let patch = Match::verb(Verb::Patch).kind("Deployment");
+    server.before(patch, |server, _| {
+        let change = |proxy: &mut Value| proxy["spec"]["replicas"] = json!(3);
+        server.edit("Deployment", "litellm", "proxy", change);
+    });
+    let error = error(&server, roll("new")).await;
+    assert_eq!(error.class(), ErrorClass::Conflict);
+    assert_eq!(rolled_to(&server), "old");
+}
+
+#[tokio::test]
+async fn a_missing_permission_is_waited_for() {
+    let server = with_proxy(2);
+    server.deny(Match::verb(Verb::Patch), "patch deployments is not allowed");
+    let error = error(&server, roll("new")).await;
+    assert_eq!(error.class(), ErrorClass::External);
+    assert_eq!(error.category(), "Forbidden");
+}
+
+#[tokio::test]
+async fn what_builds_on_a_failed_step_is_skipped() {
+    let server = with_proxy(2);
+    let failing = Match::verb(Verb::Apply).name("first");
+    server.fail(failing, Failure::internal("no space left"), Times::Always);
+    let steps = [
+        write("first", Some("a"), &["tools/weather"]),
+        write("second", Some("a"), &["tools/other"]),
+        write("third", Some("a"), &["tools/weather"]),
+        roll("new"),
+    ];
+    let outcome = execute(&server, &steps).await;
+    assert_eq!(outcome.done, [steps[1].clone()]);
+    let skipped: Vec<&Step> = outcome.skipped.iter().map(|(step, _)| step).collect();
+    assert_eq!(skipped, [&steps[2], &steps[3]]);
+    assert_eq!(outcome.skipped[0].1.category, "ApiServerError");
+    assert_eq!(rolled_to(&server), "old");
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_stop_the_present_step_is_finished_and_no_other_begins() {
+    let server = ApiServer::new();
+    let stop = CancellationToken::new();
+    let first = Match::verb(Verb::Apply).name("first");
+    let stopping = stop.clone();
+    server.before(first, move |_, _| stopping.cancel());
+    let steps = [
+        write("first", Some("a"), &[]),
+        write("second", Some("a"), &[]),
+    ];
+    let outcome = execute_until(&server, &steps, &stop).await;
+    assert_eq!(outcome.done, [steps[0].clone()]);
+    assert!(outcome.failed.is_empty() && outcome.skipped.is_empty());
+    assert_eq!(server.writes().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_without_an_answer_is_given_up() {
+    let server = ApiServer::new();
+    server.fail(Match::writes(), mcp_testkit::Fault::Hang, Times::Always);
+    let error = error(&server, write("config", Some("a"), &[])).await;
+    assert_eq!(
+        error.to_string(),
+        "write ConfigMap litellm/config: no answer within 15 s"
+    );
+}
+
+#[test]
+fn an_answer_about_the_key_is_not_repeated() {
+    let answer = |status| HttpResponse {
+        status,
+        headers: Vec::new(),
+        body: "x".repeat(1000),
+    };
+    assert_eq!(excerpt(&answer(500)).len(), EXCERPT);
+    assert_eq!(excerpt(&answer(401)) + &excerpt(&answer(403)), "");
+}

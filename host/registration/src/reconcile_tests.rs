@@ -1,0 +1,145 @@
+use mcp_operator_api::names::conditions::LITELLM_REGISTERED;
+use mcp_testkit::objects::mcp_plugin;
+use mcp_testkit::{ApiServer, Failure, Match, Times, Verb};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::test_cluster::{condition, reconciler, serving};
+use crate::test_records::FakeRecords;
+use crate::test_registrars::{Behaviour, Drain, FakeRegistrars, lock};
+
+type TestReconciler = Reconciler<FakeRegistrars, Arc<FakeRecords>>;
+
+/// A cluster with one server that serves, and a registrar.
+async fn cluster() -> (ApiServer, TestReconciler) {
+    let server = ApiServer::new();
+    server.put(serving("weather"));
+    for plugin in ["a", "b"] {
+        server.put(mcp_plugin(
+            plugin,
+            json!({ "source": { "builtin": "litellm" } }),
+        ));
+    }
+    let registrars = FakeRegistrars::default();
+    registrars.set_candidates(&["a1"]);
+    let reconciler = reconciler(&server, registrars).await;
+    (server, reconciler)
+}
+
+/// One pass, after the watch has caught up.
+async fn pass(server: &ApiServer, reconciler: &mut TestReconciler) -> PassResult {
+    server.idle().await;
+    reconciler.reconcile().await
+}
+
+fn registered(server: &ApiServer, name: &str) -> Option<String> {
+    condition(&server.get("MCPServer", "tools", name)?, LITELLM_REGISTERED)
+}
+
+fn registrar(server: &ApiServer, plugin: &str) -> Option<String> {
+    condition(&server.get("MCPPlugin", "", plugin)?, "Registrar")
+}
+
+#[tokio::test]
+async fn a_server_that_serves_is_registered_and_says_so() {
+    let (server, mut reconciler) = cluster().await;
+    pass(&server, &mut reconciler).await;
+    let expected = "True Registered: says the registrar";
+    assert_eq!(registered(&server, "weather").as_deref(), Some(expected));
+    let weather = server.get("MCPServer", "tools", "weather").unwrap();
+    assert_eq!(weather["status"]["litellm"]["name"], "weather");
+    let in_force = "True InForce: MCPServers are registered by this plugin";
+    assert_eq!(registrar(&server, "a").as_deref(), Some(in_force));
+    assert_eq!(registrar(&server, "b"), None);
+}
+
+#[tokio::test]
+async fn a_pass_that_changes_nothing_writes_nothing() {
+    let (server, mut reconciler) = cluster().await;
+    pass(&server, &mut reconciler).await;
+    server.clear_log();
+    pass(&server, &mut reconciler).await;
+    assert_eq!(server.writes(), []);
+}
+
+#[tokio::test]
+async fn without_a_registrar_the_condition_says_so() {
+    let (server, mut reconciler) = cluster().await;
+    reconciler.registrars.set_candidates(&[]);
+    let result = pass(&server, &mut reconciler).await;
+    assert!(result.done);
+    let expected = "Unknown NoRegistrar: No MCPPlugin with a registrar is in force";
+    assert_eq!(registered(&server, "weather").as_deref(), Some(expected));
+}
+
+#[tokio::test]
+async fn a_registrar_that_fails_is_the_reason_of_all_conditions() {
+    let (server, mut reconciler) = cluster().await;
+    let fails = |behaviour: &mut Behaviour| behaviour.plan_fails = true;
+    reconciler.registrars.change("a1", fails);
+    let result = pass(&server, &mut reconciler).await;
+    assert_eq!(result.failed, Some(ErrorClass::PluginGuest));
+    let expected = "Unknown Trapped: it traps";
+    assert_eq!(registered(&server, "weather").as_deref(), Some(expected));
+    let taking_over = "Unknown TakingOver: it traps";
+    assert_eq!(registrar(&server, "a").as_deref(), Some(taking_over));
+}
+
+#[tokio::test]
+async fn while_another_registrar_is_drained_no_server_is_called_registered() {
+    let (server, mut reconciler) = cluster().await;
+    pass(&server, &mut reconciler).await;
+    reconciler.registrars.set_candidates(&["b1", "a1"]);
+    let in_progress = |behaviour: &mut Behaviour| {
+        behaviour.drain = Drain::InProgress;
+    };
+    reconciler.registrars.change("a1", in_progress);
+    let result = pass(&server, &mut reconciler).await;
+    assert!(!result.done && result.failed.is_none());
+    let changing = "Unknown RegistrarChanging: b registers when a has left: gateway: 1 of 2";
+    assert_eq!(registered(&server, "weather").as_deref(), Some(changing));
+    let leaving = "False Leaving: Leaves to b: gateway: 1 of 2";
+    assert_eq!(registrar(&server, "a").as_deref(), Some(leaving));
+    let taking_over = "Unknown TakingOver: Begins when a has left: gateway: 1 of 2";
+    assert_eq!(registrar(&server, "b").as_deref(), Some(taking_over));
+    assert_eq!(*lock(&reconciler.registrars.registrations), ["a1"]);
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_read_stays_registered() {
+    let (server, mut reconciler) = cluster().await;
+    pass(&server, &mut reconciler).await;
+    let broken = |weather: &mut Value| weather["spec"]["image"] = json!(7);
+    server
+        .edit("MCPServer", "tools", "weather", broken)
+        .unwrap();
+    server.idle().await;
+    assert!(reconciler.servers.all().is_empty());
+    pass(&server, &mut reconciler).await;
+    assert_eq!(reconciler.last.entries.len(), 1);
+}
+
+#[tokio::test]
+async fn a_condition_that_cannot_be_written_is_tried_again() {
+    let (server, mut reconciler) = cluster().await;
+    let status = Match::verb(Verb::Apply)
+        .kind("MCPServer")
+        .subresource("status");
+    server.fail(status, Failure::internal("no space left"), Times::Once);
+    let result = pass(&server, &mut reconciler).await;
+    assert!(!result.done);
+    assert_eq!(registered(&server, "weather"), None);
+    pass(&server, &mut reconciler).await;
+    assert!(registered(&server, "weather").is_some());
+}
+
+#[tokio::test]
+async fn a_registration_waits_for_the_record() {
+    let (server, mut reconciler) = cluster().await;
+    *lock(&reconciler.registrars.records.writes_fail) = true;
+    let result = pass(&server, &mut reconciler).await;
+    assert_eq!(result.failed, Some(ErrorClass::Transient));
+    let expected = "Unknown Timeout: write record: no answer within 15 s";
+    assert_eq!(registered(&server, "weather").as_deref(), Some(expected));
+    assert!(lock(&reconciler.registrars.registrations).is_empty());
+}

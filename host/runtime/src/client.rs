@@ -1,0 +1,77 @@
+//! The way to the cluster, and whether it is one that the operator can work with.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use hyper::header::{HeaderValue, USER_AGENT};
+use kube::{Client, Config};
+use mcp_operator_api::names::{API_VERSION, PLUGIN_KIND, SERVER_KIND};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::error::status_message;
+
+/// The `User-Agent` of all requests of the operator: audit logs and metrics of the API server tell them from others.
+pub const USER_AGENT_VALUE: &str = concat!("mcp-operator/", env!("CARGO_PKG_VERSION"));
+
+/// How long the API server may take for the first answer.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long definitions may take from their installation until they are served.
+const JUST_INSTALLED: Duration = Duration::from_secs(5);
+
+/// A client for the cluster of the kubeconfig, or of the pod, which gives up connections after so much silence: a link
+/// that a firewall has forgotten never ends by itself.
+///
+/// # Errors
+/// One sentence: there is no cluster, it does not answer, or the custom resources are not installed.
+pub async fn connect(silence: Duration) -> Result<Client> {
+    let mut config = Config::infer().await.map_err(|error| {
+        anyhow!("no cluster: neither is this a pod with a service account, nor is there a usable kubeconfig (KUBECONFIG): {error}")
+    })?;
+    config.read_timeout = Some(silence);
+    // Otherwise the time that a connection was not needed would count.
+    config.reset_reader_on_write = true;
+    config
+        .headers
+        .push((USER_AGENT, HeaderValue::from_static(USER_AGENT_VALUE)));
+    let url = config.cluster_url.to_string();
+    let client = Client::try_from(config).context("the kubeconfig cannot be used")?;
+    let missing = timeout(PATIENCE, missing_kinds(&client, &url)).await;
+    let missing = missing.map_err(|_| {
+        anyhow!(
+            "the API server {url} did not answer within {} s",
+            PATIENCE.as_secs()
+        )
+    })??;
+    if !missing.is_empty() {
+        let missing = missing.join(" and ");
+        bail!(
+            "the cluster does not know {missing}: install the definitions with `kubectl apply --server-side -k crds`"
+        );
+    }
+    Ok(client)
+}
+
+/// The kinds that the API server does not serve; it takes a moment until it serves one that was just installed.
+async fn missing_kinds(client: &Client, url: &str) -> Result<Vec<&'static str>> {
+    let began = Instant::now();
+    loop {
+        let served = match client.list_api_group_resources(API_VERSION).await {
+            Ok(list) => list.resources,
+            Err(kube::Error::Api(status)) if status.code == 404 => Vec::new(),
+            Err(error) => bail!(
+                "the API server {url} cannot be used: {}",
+                status_message(&error)
+            ),
+        };
+        let is_missing = |kind: &&str| !served.iter().any(|resource| resource.kind == *kind);
+        let missing: Vec<_> = [SERVER_KIND, PLUGIN_KIND]
+            .into_iter()
+            .filter(is_missing)
+            .collect();
+        if missing.is_empty() || began.elapsed() > JUST_INSTALLED {
+            return Ok(missing);
+        }
+        sleep(Duration::from_millis(250)).await;
+    }
+}

@@ -1,0 +1,30 @@
+//! What all parts that talk to Kubernetes share.
+//!
+//! - In: the API server's lists and watches ([`watch`], [`named_watches`]), and its answers.
+//! - Out: a [`client`] with one time limit for every request ([`ApiError`]), informers of MCPServers ([`ServerStore`]) and
+//!   namespaces ([`Namespaces`]), [`Events`], and the [`Supervisor`] under which every task of the process runs.
+//! - Never: it decides nothing about an MCPServer, writes nothing but events, and knows no plugin.
+
+pub mod client;
+mod config_maps;
+mod error;
+mod events;
+mod jitter;
+pub mod named_watches;
+mod namespaces;
+mod server_store;
+mod status_overlay;
+mod supervisor;
+pub mod watch;
+mod work_queue;
+
+pub use config_maps::ClusterConfigMaps;
+pub use error::{ApiError, request, status_message};
+pub use events::Events;
+pub use jitter::jitter;
+pub use named_watches::NamedWatches;
+pub use namespaces::Namespaces;
+pub use server_store::{GuardedServer, ServerChange, ServerStore};
+pub use status_overlay::StatusOverlay;
+pub use supervisor::{Exit, Supervisor, TaskGroup, WatchEnded};
+pub use work_queue::WorkQueue;

@@ -1,0 +1,210 @@
+//! Informer of namespaces, whose labels and annotations rules may depend on.
+
+use std::time::Duration;
+
+use anyhow::{Result, anyhow, bail};
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::core::PartialObjectMeta;
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::watcher::{self, Event};
+use kube::{Api, Client, ResourceExt};
+use mcp_operator_core::namespace::NamespaceFacts;
+use mcp_operator_policy::NamespaceLookup;
+use tokio::sync::watch::{self as channel, Receiver};
+use tokio::time::timeout;
+
+use crate::error::status_message;
+use crate::supervisor::TaskGroup;
+use crate::watch;
+
+type Metadata = PartialObjectMeta<Namespace>;
+
+/// Longest wait for namespaces: who grants permissions may be a little later than the operator.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// How long the API server may take for one namespace.
+const LOOK_UP: Duration = Duration::from_secs(2);
+
+/// Metadata of all namespaces. Cheap to clone.
+#[derive(Clone)]
+pub struct Namespaces {
+    seen: Store<Metadata>,
+    state: Receiver<State>,
+    /// Where one that the watch has not shown is looked up.
+    api: Api<Metadata>,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    Starting,
+    /// In the words of the API server.
+    Refused(String),
+    Listed,
+}
+
+impl Namespaces {
+    /// Starts the watch.
+    pub fn watch(client: &Client, tasks: &TaskGroup) -> Self {
+        let (store, mut writer) = watch::store(());
+        let (tell, state) = channel::channel(State::Starting);
+        let api: Api<Metadata> = Api::all(client.clone());
+        let mut events =
+            watch::watch_with_refusals("Namespace", api.clone(), watcher::Config::default())
+                .boxed();
+        tasks.spawn("watch of Namespace", async move {
+            while let Some(event) = events.next().await {
+                match event {
+                    Ok(event) => {
+                        let listed = matches!(event, Event::InitDone);
+                        writer.apply_watcher_event(&trimmed(event));
+                        if listed {
+                            tell.send_replace(State::Listed);
+                        }
+                    }
+                    Err(refusal) => {
+                        tell.send_if_modified(|state| {
+                            let waits = !matches!(state, State::Listed);
+                            if waits {
+                                *state = State::Refused(refusal.message);
+                            }
+                            waits
+                        });
+                    }
+                }
+            }
+        });
+        Self {
+            seen: store,
+            state,
+            api,
+        }
+    }
+
+    /// Waits until the watch has shown what was there at the start.
+    ///
+    /// # Errors
+    /// When they cannot be read: without their labels, rules would be left out where they must be in force.
+    pub async fn ready(&self) -> Result<()> {
+        let mut state = self.state.clone();
+        let listed = state.wait_for(|state| matches!(state, State::Listed));
+        if let Ok(listed) = timeout(PATIENCE, listed).await {
+            return listed
+                .map(drop)
+                .map_err(|_| anyhow!("the watch of namespaces ended"));
+        }
+        match &*self.state.borrow() {
+            State::Refused(why) => {
+                bail!("namespaces cannot be read, and rules depend on their labels: {why}")
+            }
+            State::Starting | State::Listed => {
+                bail!(
+                    "the API server has not listed the namespaces within {} s",
+                    PATIENCE.as_secs()
+                )
+            }
+        }
+    }
+
+    /// Name, labels and annotations. A namespace that the watch has not shown has none.
+    pub fn facts(&self, name: &str) -> NamespaceFacts {
+        let found = self.seen.get(&ObjectRef::new(name));
+        facts(name, found.as_deref())
+    }
+
+    /// The same, and one that the watch has not shown yet is looked up: a server can come right after its namespace,
+    /// and rules that are for the namespace must not miss it.
+    ///
+    /// # Errors
+    /// One sentence, when nobody can say which labels it has.
+    pub async fn find(&self, name: &str) -> Result<NamespaceFacts, String> {
+        let seen = self.seen.get(&ObjectRef::new(name));
+        if seen.is_some() {
+            return Ok(facts(name, seen.as_deref()));
+        }
+        match timeout(LOOK_UP, self.api.get_opt(name)).await {
+            Ok(Ok(found)) => Ok(facts(name, found.as_ref())),
+            Ok(Err(error)) => Err(format!(
+                "namespace {name} cannot be read: {}",
+                status_message(&error)
+            )),
+            Err(_) => Err(format!(
+                "namespace {name} cannot be read: no answer within {LOOK_UP:?}"
+            )),
+        }
+    }
+}
+
+/// Managed fields take most of the memory of a namespace, and nothing reads them.
+fn trimmed(mut event: Event<Metadata>) -> Event<Metadata> {
+    if let Event::Apply(namespace) | Event::InitApply(namespace) | Event::Delete(namespace) =
+        &mut event
+    {
+        namespace.metadata.managed_fields = None;
+    }
+    event
+}
+
+impl NamespaceLookup for Namespaces {
+    fn namespace<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NamespaceFacts, String>> {
+        self.find(name).boxed()
+    }
+}
+
+fn facts(name: &str, found: Option<&Metadata>) -> NamespaceFacts {
+    NamespaceFacts {
+        name: name.to_owned(),
+        labels: found
+            .map(|namespace| namespace.labels().clone())
+            .unwrap_or_default(),
+        annotations: found
+            .map(|namespace| namespace.annotations().clone())
+            .unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use axum::body::Body;
+    use axum::http::{Request, Response};
+    use futures::future::ready;
+    use serde_json::json;
+
+    use super::*;
+
+    /// An API server that has one namespace, which no watch has shown.
+    fn unseen(code: u16) -> Namespaces {
+        let answer = move |_: Request<kube::client::Body>| {
+            let body = if code == 200 {
+                json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "new", "labels": { "env": "prod" } } })
+            } else {
+                json!({ "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "message": "no", "reason": if code == 404 { "NotFound" } else { "InternalError" } })
+            };
+            let response = Response::builder().status(code);
+            ready(Ok::<_, Infallible>(
+                response.body(Body::from(body.to_string())).unwrap(),
+            ))
+        };
+        let client = Client::new(tower::service_fn(answer), "default");
+        let (seen, _) = watch::store(());
+        let (_, state) = channel::channel(State::Listed);
+        Namespaces {
+            seen,
+            state,
+            api: Api::all(client),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_namespace_that_the_watch_has_not_shown_is_looked_up() {
+        assert!(unseen(200).facts("new").labels.is_empty());
+        let found = unseen(200).find("new").await.unwrap();
+        assert_eq!(found.labels["env"], "prod");
+        assert!(unseen(404).find("new").await.unwrap().labels.is_empty());
+        let error = unseen(500).find("new").await.unwrap_err();
+        assert!(error.starts_with("namespace new cannot be read"), "{error}");
+    }
+}

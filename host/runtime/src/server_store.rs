@@ -1,0 +1,322 @@
+//! Informer of all MCPServers: the one watch that the controller and the registration share.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use futures::StreamExt;
+use kube::core::DeserializeGuard;
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::watcher::{self, Event};
+use kube::{Api, Client, Resource, ResourceExt};
+use mcp_operator_api::names::SERVER_KIND;
+use mcp_operator_api::names::conditions::LITELLM_REGISTERED;
+use mcp_operator_api::v1alpha1::McpServer;
+use mcp_operator_core::conditions::find;
+use mcp_operator_core::server_key::ServerKey;
+use tokio::sync::{Notify, watch};
+
+use crate::status_overlay::StatusOverlay;
+use crate::supervisor::{TaskGroup, WatchEnded};
+use crate::watch as watches;
+
+/// What `kubectl apply` notes: the whole manifest once more.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// An MCPServer as it comes from the API server: one that cannot be read must not hide the others.
+pub type GuardedServer = DeserializeGuard<McpServer>;
+
+/// All MCPServers that the watch has shown, and the statuses that were written since. Cheap to clone.
+#[derive(Clone)]
+pub struct ServerStore {
+    store: Store<GuardedServer>,
+    overlay: StatusOverlay,
+    listed: watch::Receiver<bool>,
+    changed: Arc<Notify>,
+}
+
+/// A change of an MCPServer that is not merely the controller's own write of its status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerChange {
+    /// It is new, or somebody changed its specification, labels or annotations, or deletes it.
+    Spec(ServerKey),
+    /// The registration says something else about it.
+    Registration(ServerKey),
+    /// It is gone.
+    Deleted(ServerKey),
+}
+
+impl ServerStore {
+    /// Starts the watch. `on_change` is called for every change that concerns the controller, after the store shows it.
+    pub fn watch(
+        client: &Client,
+        tasks: &TaskGroup,
+        mut on_change: impl FnMut(ServerChange) + Send + 'static,
+    ) -> Self {
+        let (store, mut writer) = watches::store(());
+        let (listed, is_listed) = watch::channel(false);
+        let this = Self {
+            store: store.clone(),
+            overlay: StatusOverlay::default(),
+            listed: is_listed,
+            changed: Arc::default(),
+        };
+        let events = watches::events(
+            SERVER_KIND,
+            Api::all(client.clone()),
+            watcher::Config::default(),
+            trim,
+        );
+        let (overlay, changed) = (this.overlay.clone(), Arc::clone(&this.changed));
+        let mut detector = ChangeDetector::new(store);
+        let handled = events.for_each(move |event| {
+            let changes = detector.changes(&event);
+            writer.apply_watcher_event(&event);
+            overlay.observe_event(&event);
+            changes.into_iter().for_each(&mut on_change);
+            if matches!(event, Event::InitDone) {
+                listed.send_replace(true);
+            }
+            if !matches!(event, Event::Init | Event::InitApply(_)) {
+                changed.notify_one();
+            }
+            futures::future::ready(())
+        });
+        tasks.spawn("watch of MCPServer", handled);
+        this
+    }
+
+    /// Waits until the watch has shown what was there at the start.
+    ///
+    /// Not by [`Store::wait_until_ready`]: that wakes only the last of several who wait, and both the controller and the
+    /// registration do.
+    ///
+    /// # Errors
+    /// When the watch has ended.
+    pub async fn ready(&self) -> Result<(), WatchEnded> {
+        let mut listed = self.listed.clone();
+        let ready = listed.wait_for(|listed| *listed).await;
+        ready.map(drop).map_err(|_| WatchEnded(SERVER_KIND))
+    }
+
+    /// All servers that can be read.
+    pub fn all(&self) -> Vec<Arc<GuardedServer>> {
+        self.store.state_filter(|guarded| guarded.0.is_ok())
+    }
+
+    /// Those that cannot be read and are not being deleted.
+    pub fn unreadable(&self) -> Vec<ServerKey> {
+        let guarded = self.store.state_filter(|guarded| {
+            guarded.0.is_err() && guarded.meta().deletion_timestamp.is_none()
+        });
+        guarded
+            .iter()
+            .map(|guarded| ServerKey::of(&**guarded))
+            .collect()
+    }
+
+    /// Waits for an event about any server since the last call. For one caller.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// A server with the latest status that is known of it.
+    pub fn latest<'a>(&self, server: &'a McpServer) -> Cow<'a, McpServer> {
+        self.overlay.latest(server)
+    }
+
+    /// Records what the API server answered to a write of a status.
+    pub fn record_write(&self, answer: McpServer) {
+        self.overlay.record_write(answer);
+    }
+
+    /// What the watch has shown, for kube's `Controller`.
+    pub fn store(&self) -> &Store<GuardedServer> {
+        &self.store
+    }
+}
+
+/// Removes what nothing reads and what takes most of the memory of an MCPServer.
+fn trim(server: &mut GuardedServer) {
+    let metadata = server.meta_mut();
+    metadata.managed_fields = None;
+    if let Some(annotations) = &mut metadata.annotations {
+        annotations.remove(LAST_APPLIED);
+    }
+}
+
+/// Compares each event with what the store still shows, to tell changes from the controller's own writes of a status.
+struct ChangeDetector {
+    store: Store<GuardedServer>,
+    listing: Listing,
+}
+
+/// A list that is not complete yet: the store shows it only when it is, and nobody is to be woken before.
+#[derive(Default)]
+struct Listing {
+    keys: HashSet<ServerKey>,
+    changes: Vec<ServerChange>,
+}
+
+impl ChangeDetector {
+    fn new(store: Store<GuardedServer>) -> Self {
+        Self {
+            store,
+            listing: Listing::default(),
+        }
+    }
+
+    /// What an event changes, beside what the store shows before it takes the event in.
+    fn changes(&mut self, event: &Event<GuardedServer>) -> Vec<ServerChange> {
+        match event {
+            Event::Apply(server) => self.change(server).into_iter().collect(),
+            Event::Delete(server) => vec![ServerChange::Deleted(ServerKey::of(server))],
+            Event::Init => {
+                self.listing = Listing::default();
+                Vec::new()
+            }
+            Event::InitApply(server) => {
+                let change = self.change(server);
+                self.listing.keys.insert(ServerKey::of(server));
+                self.listing.changes.extend(change);
+                Vec::new()
+            }
+            Event::InitDone => {
+                let Listing { keys, mut changes } = std::mem::take(&mut self.listing);
+                let known = self.store.state();
+                let gone = known.iter().map(|server| ServerKey::of(&**server));
+                let gone = gone.filter(|server| !keys.contains(server));
+                changes.extend(gone.map(ServerChange::Deleted));
+                changes
+            }
+        }
+    }
+
+    fn change(&self, server: &GuardedServer) -> Option<ServerChange> {
+        let key = ServerKey::of(server);
+        let Some(known) = self.store.get(&ObjectRef::from_obj(server)) else {
+            return Some(ServerChange::Spec(key));
+        };
+        if what_users_write(&known) != what_users_write(server) {
+            Some(ServerChange::Spec(key))
+        } else if registration(&known) != registration(server) {
+            Some(ServerChange::Registration(key))
+        } else {
+            None
+        }
+    }
+}
+
+/// Everything about a server that its users decide. A generation says all about a specification.
+fn what_users_write(server: &GuardedServer) -> impl PartialEq + '_ {
+    let meta = server.meta();
+    (
+        &meta.uid,
+        meta.generation,
+        server.labels(),
+        server.annotations(),
+        meta.deletion_timestamp.is_some(),
+    )
+}
+
+/// The condition of the other writer of the status.
+fn registration(server: &GuardedServer) -> Option<(&str, &str, &str)> {
+    let status = server.0.as_ref().ok()?.status.as_ref()?;
+    let condition = find(&status.conditions, LITELLM_REGISTERED)?;
+    Some((&condition.status, &condition.reason, &condition.message))
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::runtime::reflector::store::Writer;
+    use serde_json::json;
+
+    use super::*;
+
+    /// A detector, and the store that it looks at.
+    struct Informer {
+        detector: ChangeDetector,
+        writer: Writer<GuardedServer>,
+    }
+
+    impl Informer {
+        fn new() -> Self {
+            let (store, writer) = watches::store(());
+            Self {
+                detector: ChangeDetector::new(store),
+                writer,
+            }
+        }
+
+        fn take(&mut self, event: Event<GuardedServer>) -> Vec<ServerChange> {
+            let changes = self.detector.changes(&event);
+            self.writer.apply_watcher_event(&event);
+            changes
+        }
+    }
+
+    fn server(name: &str, generation: i64, phase: &str) -> GuardedServer {
+        serde_json::from_value(json!({
+            "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPServer",
+            "metadata": { "name": name, "namespace": "tools", "uid": name, "generation": generation },
+            "spec": { "image": { "repository": "acme/mcp" } },
+            "status": { "phase": phase },
+        }))
+        .unwrap()
+    }
+
+    fn key(name: &str) -> ServerKey {
+        ServerKey::new("tools", name)
+    }
+
+    #[test]
+    fn the_controllers_own_writes_are_no_change() {
+        let mut informer = Informer::new();
+        let spec = [ServerChange::Spec(key("a"))];
+        let mut take =
+            |generation, phase| informer.take(Event::Apply(server("a", generation, phase)));
+        assert_eq!(take(1, "Pending"), spec);
+        assert_eq!(take(1, "Ready"), []);
+        assert_eq!(take(2, "Ready"), spec);
+    }
+
+    #[test]
+    fn the_registration_is_told_from_what_users_write() {
+        let mut informer = Informer::new();
+        informer.take(Event::Apply(server("a", 1, "Ready")));
+        let mut registered = server("a", 1, "Ready");
+        let condition = json!({ "type": LITELLM_REGISTERED, "status": "True", "reason": "Registered", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z" });
+        let status = registered.0.as_mut().unwrap().status.as_mut().unwrap();
+        status.conditions = vec![serde_json::from_value(condition).unwrap()];
+        let event = || Event::Apply(registered.clone());
+        let change = [ServerChange::Registration(key("a"))];
+        assert_eq!(informer.take(event()), change);
+        assert_eq!(informer.take(event()), []);
+    }
+
+    /// What it left where no owner reference reaches must be deleted.
+    #[test]
+    fn a_deletion_is_a_change() {
+        let mut informer = Informer::new();
+        informer.take(Event::Apply(server("a", 1, "Ready")));
+        let deleted = informer.take(Event::Delete(server("a", 1, "Ready")));
+        assert_eq!(deleted, [ServerChange::Deleted(key("a"))]);
+    }
+
+    #[test]
+    fn a_new_list_tells_only_what_is_new_and_what_is_gone() {
+        let mut informer = Informer::new();
+        informer.take(Event::Apply(server("a", 1, "Ready")));
+        informer.take(Event::Apply(server("gone", 1, "Ready")));
+        informer.take(Event::Init);
+        for listed in [server("a", 1, "Ready"), server("b", 1, "Ready")] {
+            assert_eq!(informer.take(Event::InitApply(listed)), []);
+        }
+        let expected = [
+            ServerChange::Spec(key("b")),
+            ServerChange::Deleted(key("gone")),
+        ];
+        assert_eq!(informer.take(Event::InitDone), expected);
+        assert_eq!(informer.take(Event::Apply(server("b", 1, "Ready"))), []);
+    }
+}

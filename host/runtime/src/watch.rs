@@ -1,0 +1,137 @@
+//! Watches that outlive every error, each with a backoff of its own.
+//!
+//! kube's `Controller` has one backoff for all of its watches: while one fails, no trigger at all is polled. So every watch
+//! here is a task of its own, and its errors end in the log.
+
+use std::fmt::Debug;
+use std::hash::Hash;
+use std::time::Duration;
+
+use futures::stream::{self, BoxStream};
+use futures::{Stream, StreamExt};
+use kube::core::Status;
+use kube::runtime::reflector::{Lookup, Store, store::Writer};
+use kube::runtime::watcher::{self, Event};
+use kube::runtime::{WatchStreamExt, watcher as watch};
+use kube::{Api, Resource};
+use serde::de::DeserializeOwned;
+use tokio::sync::watch as watch_channel;
+use tokio::time::sleep;
+use tracing::warn;
+
+/// Pause before a watch that was refused is begun anew: a permission or an API does not come within seconds.
+const AFTER_REFUSAL: Duration = Duration::from_secs(10);
+
+/// Objects of a list that are in memory at once, before what nobody reads is taken from them. kube's own 500 take as much
+/// memory as everything that is kept of 1,000 MCPServers, and the allocator does not give all of it back.
+const PAGE: u32 = 50;
+
+/// A watch that passes on every event. Errors are logged and the watch is begun anew, so that the stream never fails and
+/// never ends. `modify` takes from each object what nothing reads.
+pub fn events<K>(
+    what: &'static str,
+    api: Api<K>,
+    config: watcher::Config,
+    modify: fn(&mut K),
+) -> impl Stream<Item = Event<K>> + Send
+where
+    K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
+{
+    watch(api, config.page_size(PAGE))
+        .default_backoff()
+        .modify(modify)
+        .filter_map(move |event| {
+            let event = match event {
+                Ok(event) => Some(event),
+                Err(error) => {
+                    warn!(watch = what, %error, "watch failed, trying again");
+                    None
+                }
+            };
+            futures::future::ready(event)
+        })
+}
+
+/// The same, and keeps a store in step with the watch.
+pub fn reflector<K>(
+    what: &'static str,
+    api: Api<K>,
+    config: watcher::Config,
+    mut writer: Writer<K>,
+    modify: fn(&mut K),
+) -> impl Stream<Item = Event<K>> + Send
+where
+    K: Resource + Lookup + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+    <K as Lookup>::DynamicType: Eq + Hash + Clone + Send + Sync,
+{
+    events(what, api, config, modify).inspect(move |event| writer.apply_watcher_event(event))
+}
+
+/// A watch whose stream also says when the API server refuses it (403, 404). Other errors are logged. Never ends.
+///
+/// After a refusal a new watcher begins with a list: the old one would go on where it was without any event, and
+/// nobody would know that it may watch again.
+pub fn watch_with_refusals<K>(
+    what: &'static str,
+    api: Api<K>,
+    config: watcher::Config,
+) -> impl Stream<Item = Result<Event<K>, Status>> + Send
+where
+    K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
+{
+    let config = config.page_size(PAGE);
+    let begin = move || watch(api.clone(), config.clone()).default_backoff().boxed();
+    stream::unfold((Some(begin()), begin), move |(going, begin)| async move {
+        let mut events: BoxStream<'static, _> = if let Some(events) = going {
+            events
+        } else {
+            sleep(AFTER_REFUSAL).await;
+            begin()
+        };
+        loop {
+            match events.next().await? {
+                Ok(event) => return Some((Ok(event), (Some(events), begin))),
+                Err(error) => {
+                    warn!(watch = what, %error, "watch failed, trying again");
+                    if let Some(status) = refusal(&error).filter(|it| [403, 404].contains(&it.code))
+                    {
+                        return Some((Err(status.clone()), (None, begin)));
+                    }
+                }
+            }
+        }
+    })
+}
+
+/// An item whenever a state changes from what it is now.
+pub fn state_changes<T: Send + Sync + 'static>(
+    mut states: watch_channel::Receiver<T>,
+) -> BoxStream<'static, ()> {
+    states.mark_unchanged();
+    stream::unfold(states, |mut states| async {
+        states.changed().await.ok()?;
+        Some(((), states))
+    })
+    .boxed()
+}
+
+/// A store and its writer.
+pub fn store<K>(kind: <K as Lookup>::DynamicType) -> (Store<K>, Writer<K>)
+where
+    K: Lookup + Clone + 'static,
+    <K as Lookup>::DynamicType: Eq + Hash + Clone,
+{
+    let writer = Writer::new(kind);
+    (writer.as_reader(), writer)
+}
+
+/// The status with which the API server refused a watch.
+pub fn refusal(error: &watcher::Error) -> Option<&Status> {
+    let (watcher::Error::InitialListFailed(kube::Error::Api(status))
+    | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+    | watcher::Error::WatchError(status)) = error
+    else {
+        return None;
+    };
+    Some(status)
+}
