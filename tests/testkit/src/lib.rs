@@ -1,0 +1,42 @@
+//! An API server in memory, for tests of what lies between a client and a controller.
+//!
+//! [`ApiServer`] is a `tower::Service` that a `kube::Client` is made of. It knows objects of any kind, versions, watches,
+//! status subresources, server-side apply with its managed fields and conflicts, preconditions and finalizers, and it
+//! words its errors as the API server does. A test says what goes wrong ([`ApiServer::fail`]), what happens in the middle
+//! of a flow ([`ApiServer::before`]), what admission does, and looks at what was asked ([`ApiServer::requests`]).
+//!
+//! It does not validate objects against a schema, sets no defaults of its own, and runs no controller: the garbage
+//! collector comes when it is called.
+
+mod discovery;
+mod fields;
+mod garbage;
+mod log;
+mod managed_fields;
+mod merge;
+pub mod objects;
+mod read;
+mod request;
+mod resources;
+mod rules;
+mod schema;
+mod selector;
+mod server;
+mod service;
+mod status;
+mod store;
+mod watch;
+pub mod workloads;
+mod write;
+
+pub use self::log::Recorded;
+pub use self::request::Verb;
+pub use self::resources::ResourceType;
+pub use self::rules::{Fault, Match, Times};
+pub use self::server::{ApiServer, TEST_MANAGER};
+pub use self::service::AnswerBody;
+pub use self::status::Failure;
+pub use self::store::WatchEnd;
+
+#[cfg(test)]
+mod tests;
