@@ -24,7 +24,7 @@ use crate::request::{Request, Verb};
 use crate::resources::ResourceType;
 use crate::rules::Fault;
 use crate::server::{ApiServer, State};
-use crate::status::{Failure, Refusal};
+use crate::status::Refusal;
 use crate::store::Key;
 use crate::watch::Watch;
 use crate::write::write;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::future::select;
+use futures::future::{Either, select};
 use futures::{Stream, stream};
 use serde_json::{Value, json};
 use tokio::sync::watch::Receiver;
@@ -82,10 +82,12 @@ impl Watch {
 
     fn list(&mut self, store: &Store) {
         self.since = store.revision();
-        for (_, object) in store.of_kind(&self.resource) {
-            if self.selector.matches(object) {
-                self.send("ADDED", object);
-            }
+        let objects = store.of_kind(&self.resource).map(|(_, object)| object);
+        let matching: Vec<_> = objects
+            .filter(|object| self.selector.matches(object))
+            .collect();
+        for object in matching {
+            self.send("ADDED", object);
         }
     }
 
@@ -130,8 +132,8 @@ impl Watch {
         let old = old.filter(|object| self.selector.matches(object));
         let new = new.filter(|object| self.selector.matches(object));
         match (old, new) {
-            (None, Some(new)) => self.send("ADDED", &new.clone()),
-            (Some(_), Some(new)) => self.send("MODIFIED", &new.clone()),
+            (None, Some(new)) => self.send("ADDED", new),
+            (Some(_), Some(new)) => self.send("MODIFIED", new),
             (Some(old), None) => {
                 let mut last = old.clone();
                 last["metadata"]["resourceVersion"] = revision.to_string().into();
@@ -206,7 +208,7 @@ impl Watch {
             }
             let (changed, time_is_up) =
                 (pin!(activity.changed()), pin!(sleep_until(self.deadline)));
-            if let futures::future::Either::Right(_) = select(changed, time_is_up).await {
+            if let Either::Right(_) = select(changed, time_is_up).await {
                 return Err(WatchEnd::Closed);
             }
         }
