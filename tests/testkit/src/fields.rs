@@ -65,6 +65,15 @@ pub(crate) fn display(path: &[PathElement]) -> String {
     path.iter().map(ToString::to_string).collect()
 }
 
+/// Whether a path is of a member that tells an item of a list apart.
+pub(crate) fn is_key(path: &[PathElement]) -> bool {
+    let [.., PathElement::Key(keys), PathElement::Field(name)] = path else {
+        return false;
+    };
+    let keys: Map<String, Value> = serde_json::from_str(keys).unwrap_or_default();
+    keys.contains_key(name)
+}
+
 /// A set of fields: those that have a value of their own, and items of lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct FieldSet(pub(crate) BTreeSet<Path>);

@@ -3,7 +3,7 @@
 use jiff::{Timestamp, Unit};
 use serde_json::{Map, Value, json};
 
-use crate::fields::{FieldSet, display};
+use crate::fields::{FieldSet, display, is_key};
 use crate::merge::{Comparison, fields_of, merge, remove};
 use crate::resources::ResourceType;
 use crate::status::Failure;
@@ -147,7 +147,12 @@ pub(crate) fn apply(
         .0
         .iter()
         .for_each(|entry| kept.union(&entry.fields));
-    for path in last.0.iter().rev().filter(|path| !kept.reaches(path)) {
+    // An item goes as a whole; of one that stays because of others, what tells it apart stays too.
+    for path in last
+        .0
+        .iter()
+        .filter(|path| !kept.reaches(path) && !is_key(path))
+    {
         remove(resource, &mut merged, path, &kept);
     }
     let comparison = Comparison::of(resource, &owned(&live), &owned(&merged));

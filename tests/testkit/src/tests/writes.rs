@@ -160,7 +160,7 @@ async fn a_status_is_written_through_its_subresource_alone() {
     let params = PatchParams::apply("one").force();
     let body = json!({
         "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPServer", "metadata": { "name": "weather" },
-        "spec": { "replicas": 7 }, "status": { "phase": "Running" },
+        "spec": { "replicas": 7 }, "status": { "phase": "Ready" },
     });
     let status = refused(
         api.patch_status("weather", &params, &Patch::Apply(&body))
@@ -177,7 +177,7 @@ async fn a_status_is_written_through_its_subresource_alone() {
     let object = server.get("MCPServer", "tools", "weather").unwrap();
     assert_eq!(
         (&object["spec"]["replicas"], &object["status"]["phase"]),
-        (&json!(2), &json!("Running"))
+        (&json!(2), &json!("Ready"))
     );
     assert_eq!(
         object["metadata"]["generation"], 1,
@@ -190,7 +190,7 @@ async fn a_status_is_written_through_its_subresource_alone() {
     let object = server.get("MCPServer", "tools", "weather").unwrap();
     assert_eq!(
         (&object["spec"]["replicas"], &object["status"]["phase"]),
-        (&json!(3), &json!("Running"))
+        (&json!(3), &json!("Ready"))
     );
     assert_eq!(object["metadata"]["generation"], 2);
     let entries = object["metadata"]["managedFields"].as_array().unwrap();
