@@ -39,14 +39,7 @@ impl Recorded {
             verb: request.verb,
             kind: kind.unwrap_or(&request.plural).to_owned(),
             namespace: request.namespace.clone(),
-            name: match request.verb {
-                // The name is in the object.
-                Verb::Create => request.body["metadata"]["name"]
-                    .as_str()
-                    .unwrap_or_default()
-                    .to_owned(),
-                _ => request.name.clone(),
-            },
+            name: request.object_name().to_owned(),
             subresource: request.subresource.clone(),
             field_manager: request.field_manager.clone(),
             force: request.flag("force"),

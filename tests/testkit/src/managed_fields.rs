@@ -265,6 +265,11 @@ fn owned(object: &Value) -> Value {
         metadata.remove("name");
         metadata.remove("namespace");
     }
+    if object["metadata"] == json!({})
+        && let Some(members) = object.as_object_mut()
+    {
+        members.remove("metadata");
+    }
     object
 }
 

@@ -123,10 +123,10 @@ fn merge_items(
     let mut merged = Vec::new();
     for (element, item) in wanted.iter().zip(config) {
         let found = there.iter().find(|(other, _)| other == element);
+        while let Some((_, other)) = left.next_if(|(other, _)| !wanted.contains(other)) {
+            merged.push(other.clone());
+        }
         if found.is_some() {
-            while let Some((_, other)) = left.next_if(|(other, _)| !wanted.contains(other)) {
-                merged.push(other.clone());
-            }
             left.next_if(|(other, _)| wanted.contains(other));
         }
         let mut value = item.clone();

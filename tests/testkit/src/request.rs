@@ -41,27 +41,27 @@ impl Verb {
 
 /// A request, as the server has understood it.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub(crate) struct Request {
     /// What it does.
-    pub verb: Verb,
+    pub(crate) verb: Verb,
     /// Group of the resource; empty for the core group.
-    pub group: String,
+    pub(crate) group: String,
     /// Version of the API.
-    pub version: String,
+    pub(crate) version: String,
     /// Plural of the resource; empty where the whole of a group is asked for.
-    pub plural: String,
+    pub(crate) plural: String,
     /// Namespace of the path; empty for all of the cluster.
-    pub namespace: String,
+    pub(crate) namespace: String,
     /// Name of the object; empty for a collection.
-    pub name: String,
+    pub(crate) name: String,
     /// Subresource, for example `status`; empty for the object itself.
-    pub subresource: String,
+    pub(crate) subresource: String,
     /// The manager of the fields that are written.
-    pub field_manager: Option<String>,
+    pub(crate) field_manager: Option<String>,
     /// Parameters of the URL.
-    pub query: HashMap<String, String>,
+    pub(crate) query: HashMap<String, String>,
     /// What was sent; null if nothing.
-    pub body: Value,
+    pub(crate) body: Value,
     /// Whether only metadata is asked for.
     pub(crate) metadata_only: bool,
     pub(crate) content_type: String,
@@ -131,6 +131,14 @@ impl Request {
             _ if of_one => Verb::Get,
             _ if self.flag("watch") => Verb::Watch,
             _ => Verb::List,
+        }
+    }
+
+    /// Name of the object: what is made says it itself.
+    pub(crate) fn object_name(&self) -> &str {
+        match self.verb {
+            Verb::Create => self.body["metadata"]["name"].as_str().unwrap_or_default(),
+            _ => &self.name,
         }
     }
 

@@ -116,9 +116,8 @@ impl ApiServer {
             }
             Err(Refusal::Status(failure)) => {
                 let state = self.shared.state();
-                let about = state
-                    .served(request)
-                    .map(|resource| (resource, request.name.as_str()));
+                let resource = state.served(request);
+                let about = resource.map(|resource| (resource, request.object_name()));
                 let mut response = json(failure.code, &failure.status(about));
                 if let Some(seconds) = failure.retry_after {
                     response.headers_mut().insert(RETRY_AFTER, seconds.into());

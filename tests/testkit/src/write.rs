@@ -424,13 +424,9 @@ pub(crate) fn write(
     if !is_known {
         return Err(Failure::no_such_subresource());
     }
-    let name = match request.verb {
-        Verb::Create => text(&request.body["metadata"]["name"]),
-        _ => &request.name,
-    };
     let mut write = Write {
         resource,
-        key: Key::new(resource, &request.namespace, name),
+        key: Key::new(resource, &request.namespace, request.object_name()),
         store,
         rules: Some(rules),
         writer: Writer {
