@@ -8,6 +8,9 @@
 //! It does not validate objects against a schema, sets no defaults of its own, and runs no controller: the garbage
 //! collector comes when it is called.
 
+mod access;
+mod commit;
+mod conflicts;
 mod discovery;
 mod fields;
 mod garbage;
@@ -15,25 +18,29 @@ mod log;
 mod managed_fields;
 mod merge;
 pub mod objects;
+mod preconditions;
 mod read;
 mod request;
 mod resources;
 mod rules;
 mod schema;
+mod script;
 mod selector;
 mod server;
 mod service;
 mod status;
 mod store;
+mod wait;
 mod watch;
 pub mod workloads;
 mod write;
 
+pub use self::access::TEST_MANAGER;
 pub use self::log::Recorded;
 pub use self::request::Verb;
 pub use self::resources::ResourceType;
 pub use self::rules::{Fault, Match, Times};
-pub use self::server::{ApiServer, TEST_MANAGER};
+pub use self::server::ApiServer;
 pub use self::service::AnswerBody;
 pub use self::status::Failure;
 pub use self::store::WatchEnd;

@@ -3,7 +3,8 @@
 use jiff::{Timestamp, Unit};
 use serde_json::{Map, Value, json};
 
-use crate::fields::{FieldSet, display, is_key};
+use crate::conflicts::refuse_conflicts;
+use crate::fields::{FieldSet, is_key};
 use crate::merge::{Comparison, fields_of, merge, remove};
 use crate::resources::ResourceType;
 use crate::status::Failure;
@@ -16,17 +17,17 @@ pub(crate) struct Writer<'a> {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-struct Entry {
+pub(crate) struct Entry {
     manager: String,
     operation: &'static str,
     subresource: String,
     api_version: String,
     time: String,
-    fields: FieldSet,
+    pub(crate) fields: FieldSet,
 }
 
 impl Entry {
-    fn is(&self, writer: &Writer<'_>, operation: &str) -> bool {
+    pub(crate) fn is(&self, writer: &Writer<'_>, operation: &str) -> bool {
         self.manager == writer.manager
             && self.operation == operation
             && self.subresource == writer.subresource
@@ -60,7 +61,7 @@ impl Entry {
     }
 
     /// As messages about conflicts name it.
-    fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         let mut name = format!("{:?}", self.manager);
         if !self.subresource.is_empty() {
             name = format!("{name} with subresource {:?}", self.subresource);
@@ -73,7 +74,7 @@ impl Entry {
 }
 
 /// The entries of an object.
-struct Managers(Vec<Entry>);
+pub(crate) struct Managers(pub(crate) Vec<Entry>);
 
 impl Managers {
     fn of(object: &Value) -> Self {
@@ -143,10 +144,9 @@ pub(crate) fn apply(
     let mut merged = merge(resource, &mut Vec::new(), &live, config);
     managers.set(writer, "Apply", config, fields_of(resource, &owned(config)));
     let mut kept = FieldSet::default();
-    managers
-        .0
-        .iter()
-        .for_each(|entry| kept.union(&entry.fields));
+    for entry in &managers.0 {
+        kept.union(&entry.fields);
+    }
     // An item goes as a whole; of one that stays because of others, what tells it apart stays too.
     for path in last
         .0
@@ -162,46 +162,6 @@ pub(crate) fn apply(
     managers.lose(writer, "Apply", &comparison);
     managers.write(&mut merged);
     Ok(merged)
-}
-
-fn refuse_conflicts(
-    managers: &Managers,
-    writer: &Writer<'_>,
-    comparison: &Comparison,
-) -> Result<(), Failure> {
-    let mut changed = comparison.modified.clone();
-    changed.union(&comparison.added);
-    let mut conflicts = Vec::new();
-    for entry in managers.0.iter().filter(|entry| !entry.is(writer, "Apply")) {
-        let fields = entry.fields.intersection(&changed);
-        conflicts.extend(fields.0.iter().map(|path| (entry.name(), display(path))));
-    }
-    conflicts.sort();
-    let message = match conflicts.as_slice() {
-        [] => return Ok(()),
-        [(manager, path)] => {
-            format!("Apply failed with 1 conflict: conflict with {manager}: {path}")
-        }
-        several => {
-            let mut lines = Vec::new();
-            for (index, (manager, path)) in several.iter().enumerate() {
-                if index == 0 || several[index - 1].0 != *manager {
-                    lines.push(format!("conflicts with {manager}:"));
-                }
-                lines.push(format!("- {path}"));
-            }
-            format!(
-                "Apply failed with {} conflicts: {}",
-                several.len(),
-                lines.join("\n")
-            )
-        }
-    };
-    let failure = Failure::new(409, "Conflict", message);
-    Err(conflicts.iter().fold(failure, |failure, (manager, path)| {
-        let message = format!("conflict with {manager}");
-        failure.with_cause("FieldManagerConflict", &message, path)
-    }))
 }
 
 /// The object after a write that is no apply, with what that says about its managers.

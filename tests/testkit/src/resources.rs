@@ -12,6 +12,10 @@ use strum::IntoEnumIterator;
 
 /// A resource: how its objects are addressed, and what the server does with them.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what a resource has is independent of what else it has"
+)]
 pub struct ResourceType {
     /// Group, version, kind and plural.
     pub api: ApiResource,

@@ -61,7 +61,9 @@ impl ApiServer {
         let request = Request::read(&parts, &body);
         let (index, recorded) = self.record(&request);
         let hooks = self.shared.state().rules.take_hooks(&recorded);
-        hooks.iter().for_each(|hook| hook(self, &recorded));
+        for hook in hooks {
+            hook(self, &recorded);
+        }
         let fault = self.shared.state().rules.take_fault(&recorded);
         let result = match &fault {
             Some(Fault::Status(failure)) => Err(failure.clone().into()),

@@ -117,7 +117,7 @@ impl Watch {
                 {
                     match how {
                         WatchEnd::Expired => {
-                            self.fail(&Failure::expired(self.since, store.revision()))
+                            self.fail(&Failure::expired(self.since, store.revision()));
                         }
                         how => self.end = Some(*how),
                     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::managed_fields::{SYSTEM_METADATA, Writer, apply, now, says_the_same, update};
+use crate::managed_fields::{SYSTEM_METADATA, Writer, apply, now, update};
 use crate::request::{Request, Verb};
 use crate::resources::ResourceType;
 use crate::rules::Rules;
@@ -21,7 +21,7 @@ pub(crate) struct Write<'a> {
 }
 
 impl Write<'_> {
-    fn live(&self) -> Option<Value> {
+    pub(crate) fn live(&self) -> Option<Value> {
         self.store.get(&self.key).cloned()
     }
 
@@ -30,7 +30,7 @@ impl Write<'_> {
         live.ok_or_else(|| Failure::not_found(self.resource, &self.key.name))
     }
 
-    fn is_of_status(&self) -> bool {
+    pub(crate) fn is_of_status(&self) -> bool {
         !self.writer.subresource.is_empty()
     }
 
@@ -188,203 +188,32 @@ impl Write<'_> {
         self.commit(live, object)
     }
 
-    fn read(&self, body: &Value) -> Result<Value, Failure> {
-        if !body.is_object() {
-            return Err(Failure::bad_request("the body is no JSON object"));
-        }
-        self.check_identity(body)?;
-        Ok(body.clone())
-    }
-
-    fn check_identity(&self, object: &Value) -> Result<(), Failure> {
-        let api = &self.resource.api;
-        if object["kind"] != api.kind.as_str() || object["apiVersion"] != api.api_version.as_str() {
-            let (version, kind) = (text(&object["apiVersion"]), text(&object["kind"]));
-            return Err(Failure::bad_request(format!(
-                "the API version in the data ({version}, {kind}) does not match the expected API version ({}, {})",
-                api.api_version, api.kind
-            )));
-        }
-        let (name, namespace) = (
-            &object["metadata"]["name"],
-            &object["metadata"]["namespace"],
-        );
-        let (name, namespace) = (text(name), text(namespace));
-        if !name.is_empty() && name != self.key.name {
-            return Err(Failure::bad_request(format!(
-                "the name of the object ({name}) does not match the name on the URL ({})",
-                self.key.name
-            )));
-        }
-        if !namespace.is_empty() && namespace != self.key.namespace {
-            return Err(Failure::bad_request(
-                "the namespace of the provided object does not match the namespace sent on the request",
-            ));
-        }
-        Ok(())
-    }
-
-    fn check_version(&self, version: &Value, live: &Value) -> Result<(), Failure> {
-        if text(version).is_empty() || *version == live["metadata"]["resourceVersion"] {
-            return Ok(());
-        }
-        Err(Failure::modified(self.resource, &self.key.name))
-    }
-
-    /// A patch that names another uid is invalid; through the status of a custom resource nothing but the status is looked
-    /// at.
-    fn check_uid(&self, object: &Value, live: &Value) -> Result<(), Failure> {
-        let uid = &object["metadata"]["uid"];
-        let is_ignored = self.is_of_status() && self.resource.is_custom;
-        if uid.is_null() || *uid == live["metadata"]["uid"] || is_ignored {
-            return Ok(());
-        }
-        let why = format!("Invalid value: \"{}\": field is immutable", text(uid));
-        Err(Failure::invalid(
-            self.resource,
-            &self.key.name,
-            "metadata.uid",
-            &why,
-        ))
-    }
-
-    fn other_uid(&self, wanted: &Value, live: &Value) -> Failure {
-        let why = format!(
-            "Precondition failed: UID in precondition: {}, UID in object meta: {}",
-            text(wanted),
-            text(&live["metadata"]["uid"])
-        );
-        Failure::conflict(self.resource, &self.key.name, &why)
-    }
-
-    fn name(&self, object: &mut Value) {
+    pub(crate) fn name(&self, object: &mut Value) {
         object["metadata"]["name"] = self.key.name.as_str().into();
         if self.resource.namespaced {
             object["metadata"]["namespace"] = self.key.namespace.as_str().into();
         }
     }
-
-    /// Of a configuration, what may be written here: the status, or everything else.
-    fn keep_own_part(&self, config: &mut Value) {
-        if self.is_of_status() {
-            let mut own = json!({
-                "apiVersion": config["apiVersion"], "kind": config["kind"],
-                "metadata": { "name": config["metadata"]["name"] },
-            });
-            if self.resource.namespaced {
-                own["metadata"]["namespace"] = self.key.namespace.as_str().into();
-            }
-            if let Some(status) = config.get("status") {
-                own["status"] = status.clone();
-            }
-            *config = own;
-        } else if self.resource.has_status {
-            remove(config, "status");
-        }
-    }
-
-    /// What may not be written here is as it was.
-    fn confine(&self, object: &mut Value, live: &Value) {
-        if self.is_of_status() {
-            let status = object.get("status").cloned();
-            object.clone_from(live);
-            set(object, "status", status);
-        } else if self.resource.has_status {
-            set(object, "status", live.get("status").cloned());
-        }
-        if let Some(entries) = live["metadata"].get("managedFields") {
-            object["metadata"]["managedFields"] = entries.clone();
-        }
-        self.name(object);
-    }
-
-    /// What the server itself writes, admission, and the write, if there is anything to write.
-    fn commit(&mut self, live: Option<Value>, mut object: Value) -> Result<Value, Failure> {
-        without_nulls(&mut object);
-        self.stamp(live.as_ref(), &mut object);
-        if let (Some(rules), false) = (self.rules, self.is_of_status()) {
-            rules.admit(&self.resource.api.kind, &mut object)?;
-        }
-        if self.resource.has_generation {
-            let generation = live.as_ref().map_or(Some(1), |live| {
-                let now = live["metadata"]["generation"].as_i64();
-                now.map(|now| now + i64::from(is_respecified(live, &object)))
-            });
-            object["metadata"]["generation"] = json!(generation.unwrap_or(1));
-        }
-        let is_same = live.as_ref().filter(|live| says_the_same(live, &object));
-        if let Some(live) = is_same {
-            return Ok(live.clone());
-        }
-        if self.dry_run {
-            return Ok(object);
-        }
-        let is_released =
-            !object["metadata"]["deletionTimestamp"].is_null() && !has_finalizers(&object);
-        let written = self.store.put(&self.key, object);
-        if is_released && live.is_some() {
-            self.store.remove(&self.key);
-        }
-        Ok(written)
-    }
-
-    fn stamp(&mut self, live: Option<&Value>, object: &mut Value) {
-        let given = object["metadata"].clone();
-        let metadata = &mut object["metadata"];
-        match live {
-            Some(live) => {
-                for name in SYSTEM_METADATA {
-                    if name != "managedFields" {
-                        set(metadata, name, live["metadata"].get(name).cloned());
-                    }
-                }
-            }
-            // Only a test names them before there is an object.
-            None if self.rules.is_none() => {
-                for (name, value) in [("uid", self.store.new_uid()), ("creationTimestamp", now())] {
-                    if given[name].is_null() {
-                        metadata[name] = value.into();
-                    }
-                }
-            }
-            None => {
-                metadata["uid"] = self.store.new_uid().into();
-                metadata["creationTimestamp"] = now().into();
-                remove(metadata, "deletionTimestamp");
-            }
-        }
-    }
 }
 
-/// Whether something else than metadata and status has changed.
-fn is_respecified(live: &Value, object: &Value) -> bool {
-    let specification = |object: &Value| {
-        let mut members = object.as_object().cloned().unwrap_or_default();
-        members.remove("metadata");
-        members.remove("status");
-        members
-    };
-    specification(live) != specification(object)
-}
-
-fn has_finalizers(object: &Value) -> bool {
+pub(crate) fn has_finalizers(object: &Value) -> bool {
     let finalizers = object["metadata"]["finalizers"].as_array();
     finalizers.is_some_and(|finalizers| !finalizers.is_empty())
 }
 
 fn remove_system_metadata(object: &mut Value) {
     if let Some(metadata) = object["metadata"].as_object_mut() {
-        SYSTEM_METADATA
-            .iter()
-            .for_each(|name| drop(metadata.remove(*name)));
+        for name in SYSTEM_METADATA {
+            metadata.remove(name);
+        }
     }
 }
 
-fn remove(object: &mut Value, name: &str) {
+pub(crate) fn remove(object: &mut Value, name: &str) {
     set(object, name, None);
 }
 
-fn set(object: &mut Value, name: &str, value: Option<Value>) {
+pub(crate) fn set(object: &mut Value, name: &str, value: Option<Value>) {
     let members: Option<&mut Map<String, Value>> = object.as_object_mut();
     if let Some(members) = members {
         match value {
@@ -394,18 +223,7 @@ fn set(object: &mut Value, name: &str, value: Option<Value>) {
     }
 }
 
-fn without_nulls(value: &mut Value) {
-    match value {
-        Value::Object(members) => {
-            members.retain(|_, member| !member.is_null());
-            members.values_mut().for_each(without_nulls);
-        }
-        Value::Array(items) => items.iter_mut().for_each(without_nulls),
-        _ => {}
-    }
-}
-
-fn text(value: &Value) -> &str {
+pub(crate) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 

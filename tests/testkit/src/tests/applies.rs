@@ -199,7 +199,7 @@ async fn another_write_takes_the_field_and_names_the_manager() {
     .await
     .unwrap();
     server.edit("Deployment", "tools", "a", |object| {
-        object["spec"]["replicas"] = json!(5)
+        object["spec"]["replicas"] = json!(5);
     });
     let object = server.get("Deployment", "tools", "a").unwrap();
     assert_eq!(

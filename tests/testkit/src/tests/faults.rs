@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
+use kube::api::{DeleteParams, ListParams, PostParams};
 use serde_json::json;
 use tokio::time::{Instant, timeout};
 
@@ -47,7 +48,7 @@ async fn who_is_denied_is_denied_until_it_is_healed() {
     server.deny(Match::any().kind("ConfigMap"), "configmaps is forbidden");
     assert_eq!(refused(maps(&server).get("a").await).reason, "Forbidden");
     assert_eq!(
-        refused(maps(&server).list(&Default::default()).await).code,
+        refused(maps(&server).list(&ListParams::default()).await).code,
         403
     );
     server.heal();
@@ -57,7 +58,7 @@ async fn who_is_denied_is_denied_until_it_is_healed() {
 #[tokio::test]
 async fn a_connection_breaks_before_or_after_the_write() {
     let server = with_map();
-    let delete = async || maps(&server).delete("a", &Default::default()).await;
+    let delete = async || maps(&server).delete("a", &DeleteParams::default()).await;
     server.fail(
         Match::verb(Verb::Delete),
         Fault::ConnectionReset,
@@ -99,7 +100,7 @@ async fn something_happens_in_the_middle_of_a_flow() {
         server.delete(&request.kind, &request.namespace, &request.name);
     });
     assert_eq!(
-        refused(api.replace("a", &Default::default(), &found).await).code,
+        refused(api.replace("a", &PostParams::default(), &found).await).code,
         404
     );
 }
@@ -108,7 +109,7 @@ async fn something_happens_in_the_middle_of_a_flow() {
 async fn admission_changes_and_refuses() {
     let server = ApiServer::new();
     server.admit("ConfigMap", |object| {
-        object["metadata"]["labels"]["seen"] = json!("yes")
+        object["metadata"]["labels"]["seen"] = json!("yes");
     });
     server.validate("ConfigMap", |object| match object["data"]["bad"] {
         serde_json::Value::Null => Ok(()),
@@ -116,7 +117,7 @@ async fn admission_changes_and_refuses() {
     });
     let create = async |data| {
         let map = serde_json::from_value(config_map("tools", "a", data)).unwrap();
-        maps(&server).create(&Default::default(), &map).await
+        maps(&server).create(&PostParams::default(), &map).await
     };
     let status = refused(create(json!({ "bad": "1" })).await);
     assert_eq!(

@@ -4,11 +4,12 @@ use kube::api::{Patch, PatchParams};
 use mcp_operator_api::names::field_managers::SERVER;
 use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_core::build;
+use mcp_operator_core::manifest::ManagedKind;
 use mcp_operator_core::ssa_diff::{differences, owns};
 use mcp_operator_core::validated_server::ValidatedServer;
 use serde_json::{Value, json};
 
-use super::{apply_spec, of_kind, value};
+use super::{of_kind, value};
 use crate::ApiServer;
 use crate::objects::mcp_server_with;
 use crate::workloads::deployment_defaults;
@@ -25,11 +26,15 @@ fn spec() -> Value {
     })
 }
 
+fn desired(spec: &Value) -> Value {
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": { "name": "a", "labels": { "app": "a" } }, "spec": spec,
+    })
+}
+
 fn paths(spec: &Value, live: &Value) -> Vec<String> {
-    let desired = json!({
-        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "a" }, "spec": spec,
-    });
-    let found = differences(&desired, live, SERVER);
+    let found = differences(&desired(spec), live, SERVER);
     found.into_iter().map(|found| found.path).collect()
 }
 
@@ -43,8 +48,9 @@ async fn applied(spec: &Value) -> (ApiServer, Value) {
         }
     });
     let params = PatchParams::apply(SERVER).force();
-    let live = apply_spec(&server, &params, spec.clone()).await.unwrap();
-    (server, live)
+    let api = of_kind(&server, ManagedKind::Deployment);
+    let live = api.patch("a", &params, &Patch::Apply(&desired(spec))).await;
+    (server, value(&live.unwrap()))
 }
 
 #[tokio::test]
@@ -62,7 +68,7 @@ async fn nothing_is_different_after_an_apply() {
 async fn what_others_add_is_no_difference() {
     let (server, _) = applied(&spec()).await;
     let live = server.edit("Deployment", "tools", "a", |object| {
-        object["metadata"]["labels"] = json!({ "human": "was here" });
+        object["metadata"]["labels"]["human"] = json!("was here");
         let containers = &mut object["spec"]["template"]["spec"]["containers"];
         containers
             .as_array_mut()

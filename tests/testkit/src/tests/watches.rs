@@ -44,7 +44,7 @@ async fn next(events: &mut Events) -> Option<String> {
 
 fn label(server: &ApiServer, value: &str) {
     server.edit("ConfigMap", "tools", "a", |object| {
-        object["metadata"]["labels"] = json!({ "is": value })
+        object["metadata"]["labels"] = json!({ "is": value });
     });
 }
 

@@ -64,7 +64,7 @@ async fn an_old_version_is_not_replaced() {
         .await
         .unwrap();
     server.edit("ConfigMap", "tools", "a", |object| {
-        object["data"]["b"] = json!("2")
+        object["data"]["b"] = json!("2");
     });
     let status = refused(api.replace("a", &PostParams::default(), &made).await);
     assert_eq!((status.code, status.reason.as_str()), (409, "Conflict"));
