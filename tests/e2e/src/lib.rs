@@ -11,7 +11,6 @@ mod operator;
 mod own_cluster;
 mod proxy;
 mod wait;
-mod webhook;
 
 pub use artifacts::Artifacts;
 pub use audit::{AuditLog, Request, creations};
@@ -22,4 +21,3 @@ pub use operator::Operator;
 pub use own_cluster::OwnCluster;
 pub use proxy::Proxy;
 pub use wait::{eventually, holds_for};
-pub use webhook::FailingWebhook;
