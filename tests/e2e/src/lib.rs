@@ -12,11 +12,14 @@ mod own_cluster;
 mod proxy;
 mod wait;
 
-pub use artifacts::Artifacts;
+pub use artifacts::{Artifacts, Part};
 pub use audit::{AuditLog, Request, creations};
 pub use clock::Clock;
 pub use environment::Environment;
-pub use install::{install_definition, install_definitions, install_into_node, install_plugins};
+pub use install::{
+    install_definition, install_definitions, install_into_node, install_plugins,
+    uninstall_definitions, uninstall_plugins,
+};
 pub use operator::Operator;
 pub use own_cluster::OwnCluster;
 pub use proxy::Proxy;
