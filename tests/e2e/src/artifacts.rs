@@ -21,6 +21,8 @@ const COMPONENT: [&str; 3] = ["--release", "--target", "wasm32-wasip2"];
 pub enum Part {
     /// The operator.
     Operator,
+    /// The operator and end-to-end tests, as `cargo test --workspace` builds them.
+    Tested,
     /// All plugins but those that misbehave.
     Plugins,
     /// Plugins that misbehave.
@@ -30,12 +32,13 @@ pub enum Part {
 }
 
 impl Part {
-    /// Everything.
-    pub const ALL: [Self; 4] = [Self::Operator, Self::Plugins, Self::Fixtures, Self::Server];
+    /// What benches and tests need.
+    pub const ALL: [Self; 4] = [Self::Tested, Self::Plugins, Self::Fixtures, Self::Server];
 
     fn name(self) -> &'static str {
         match self {
             Self::Operator => "operator",
+            Self::Tested => "operator and tests",
             Self::Plugins => "plugins",
             Self::Fixtures => "hostile plugins",
             Self::Server => "sample MCP server",
@@ -45,7 +48,7 @@ impl Part {
     /// The folder of its workspace.
     fn folder(self) -> &'static str {
         match self {
-            Self::Operator => "",
+            Self::Operator | Self::Tested => "",
             Self::Plugins => "plugins",
             Self::Fixtures => "plugins/fixtures",
             Self::Server => "tests/mcp-server",
@@ -55,8 +58,9 @@ impl Part {
     fn build(self, cache: &Cache, progress: &mut Progress) -> Result<()> {
         let target = static_target();
         let arguments = match self {
-            // With the features of the whole workspace, so that tests of the workspace build nothing twice.
             Self::Operator => vec!["--workspace", "--bin", "mcp-operator"],
+            // As soon as tests are among it, features are those that tests ask for: dependencies are not built twice.
+            Self::Tested => vec!["--workspace", "--bin", "mcp-operator", "--test", "*"],
             Self::Plugins => COMPONENT.to_vec(),
             Self::Fixtures => [&["--workspace"], &COMPONENT[..]].concat(),
             Self::Server => vec!["--release", "--target", &target],

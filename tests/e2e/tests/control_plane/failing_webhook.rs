@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Error, Result};
+use axum::Router;
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::serve::Listener;
-use axum::{Json, Router};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use rcgen::{CertificateParams, KeyPair};
 use rustls::ServerConfig;
@@ -72,15 +73,17 @@ impl FailingWebhook {
 
 async fn answer(
     State((calls, failures)): State<(Arc<AtomicUsize>, usize)>,
-    Json(review): Json<Value>,
-) -> Result<Json<Value>, StatusCode> {
+    review: Bytes,
+) -> Result<String, StatusCode> {
     if calls.fetch_add(1, Ordering::Relaxed) < failures {
         return Err(StatusCode::INTERNAL_SERVER_ERROR);
     }
-    Ok(Json(json!({
+    let review: Value = serde_json::from_slice(&review).map_err(|_| StatusCode::BAD_REQUEST)?;
+    let answer = json!({
         "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
         "response": { "uid": review["request"]["uid"], "allowed": true },
-    })))
+    });
+    Ok(answer.to_string())
 }
 
 /// Accepts one handshake after the other: the API server is the only client.

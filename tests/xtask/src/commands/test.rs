@@ -154,8 +154,6 @@ fn build(cache: &Cache, node: bool) -> Result<Artifacts> {
         node_tools(cache)?;
         LiteLlmDatabase::install(cache, &LiteLlm::install(cache)?)?;
     }
-    let tests = ["test", "--package", "mcp-e2e", "--no-run"];
-    cargo("", &tests, |_| {}, &mut Counts::default())?;
     Ok(artifacts)
 }
 
@@ -225,7 +223,8 @@ fn e2e(
     environment: &Environment,
     counts: &mut Counts,
 ) -> Result<()> {
-    let cargo_arguments = ["test", "--package", "mcp-e2e", "--test", program, "--"];
+    // Of the whole workspace, so that nothing is built again with other features.
+    let cargo_arguments = ["test", "--workspace", "--test", program, "--"];
     cargo(
         "",
         &[&cargo_arguments[..], arguments].concat(),

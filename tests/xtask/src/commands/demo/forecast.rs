@@ -44,7 +44,7 @@ fn missing(cache: &Cache, parts: &[Part], node: bool) -> Result<Vec<Step>> {
             Part::Plugins => (&built.plugins, "the plugins", PLUGINS),
             Part::Server => (&built.server, "the sample MCP server", SERVER),
             // Of a demo no part.
-            Part::Fixtures => continue,
+            Part::Tested | Part::Fixtures => continue,
         };
         need(file.exists(), what, seconds);
     }
