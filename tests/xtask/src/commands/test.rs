@@ -5,6 +5,7 @@ mod left_out;
 mod libtest;
 mod report;
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -33,8 +34,10 @@ pub(crate) struct Arguments {
     /// and take away what they made. No Kubernetes is built; `kubectl` is the one on PATH.
     #[arg(long, conflicts_with = "only")]
     kubeconfig: Option<PathBuf>,
-    #[command(flatten)]
-    existing: existing::Arguments,
+    /// With `--kubeconfig`: the address of this machine at which the cluster's API server calls the operator's webhook, if
+    /// that is not on this machine's loopback. For kind: `docker network inspect kind` tells the gateway.
+    #[arg(long, value_name = "IP", requires = "kubeconfig", default_value_t = Environment::LOOPBACK)]
+    webhook_host: IpAddr,
 }
 
 /// What a test needs.
@@ -69,7 +72,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let result = match &arguments.kubeconfig {
         Some(kubeconfig) => existing::run(
             kubeconfig,
-            &arguments.existing,
+            arguments.webhook_host,
             arguments.filter.as_deref(),
             &mut report,
         ),

@@ -15,14 +15,6 @@ use serde_json::json;
 use super::left_out::{Lacks, left_out};
 use super::report::Report;
 
-#[derive(clap::Args)]
-pub(super) struct Arguments {
-    /// With `--kubeconfig`: the address of this machine at which the cluster's API server calls the operator's webhook, if
-    /// that is not on this machine's loopback. For kind: `docker network inspect kind` tells the gateway.
-    #[arg(long, value_name = "IP", requires = "kubeconfig", default_value_t = Environment::LOOPBACK)]
-    webhook_host: IpAddr,
-}
-
 const ROW: &str = "own cluster: objects";
 /// How long the probe's pod may take: its image is on the node or nowhere.
 const PROBE: &str = "--timeout=30s";
@@ -35,7 +27,7 @@ const CLUSTER_WIDE_OPTIONAL: &str = "mutatingadmissionpolicies,mutatingadmission
 
 pub(super) fn run(
     kubeconfig: &Path,
-    arguments: &Arguments,
+    webhook_host: IpAddr,
     filter: Option<&str>,
     report: &mut Report,
 ) -> Result<()> {
@@ -52,7 +44,7 @@ pub(super) fn run(
         logs: cache.folder("logs/own-cluster")?,
         artifacts,
         audit: None,
-        webhook_host: arguments.webhook_host,
+        webhook_host,
     };
     let before = namespaces(kubectl)?;
     let tested = report.run(ROW, |counts| {
