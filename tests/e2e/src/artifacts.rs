@@ -138,7 +138,7 @@ impl Artifacts {
     /// # Errors
     /// When they cannot be written.
     pub fn images(&self, folder: &Path) -> Result<[PathBuf; 2]> {
-        let (operator, server) = (folder.join("operator.tar"), folder.join("mcp-weather.tar"));
+        let operator = folder.join("operator.tar");
         let mut image = Image::new(OPERATOR_IMAGE).program("mcp-operator", &self.operator)?;
         for plugin in [
             "validation",
@@ -153,12 +153,21 @@ impl Artifacts {
             .entrypoint(&["/mcp-operator"])
             .user(USER)
             .write(&operator)?;
-        let image = Image::new(Self::SERVER_IMAGE).file("mcp-weather", &self.server)?;
-        image
+        Ok([operator, self.server_image(folder)?])
+    }
+
+    /// Makes only the image of the sample MCP server.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn server_image(&self, folder: &Path) -> Result<PathBuf> {
+        let archive = folder.join("mcp-weather.tar");
+        Image::new(Self::SERVER_IMAGE)
+            .file("mcp-weather", &self.server)?
             .entrypoint(&["/mcp-weather"])
             .user(USER)
-            .write(&server)?;
-        Ok([operator, server])
+            .write(&archive)?;
+        Ok(archive)
     }
 }
 

@@ -150,11 +150,10 @@ fn say_what_is_left_out(environment: &Environment, lacks: &[Lacks]) -> Result<()
         );
     }
     if lacks.contains(&Lacks::SampleImage) {
-        let folder = environment.logs.join("images");
-        let [_, server] = environment.artifacts.images(&folder)?;
+        let archive = environment.artifacts.server_image(&environment.logs)?;
         eprintln!(
             "  with the image on its nodes they run; for kind: `kind load image-archive {}`",
-            server.display()
+            archive.display()
         );
     }
     Ok(())
