@@ -1,7 +1,7 @@
 //! Running programs to their end, and starting those that live as long as this one.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -75,14 +75,53 @@ pub fn run_attended(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Waits until a program has ended. A signal to stop ends it, with everything that it started: Ctrl-C reaches all of a
-/// terminal's programs, but `kill` only one.
+/// The same, and gives each line of its standard output to `each` once it has been shown.
+///
+/// # Errors
+/// As [`run_attended`].
+pub fn run_attended_lines(command: &mut Command, each: impl FnMut(&str) + Send) -> Result<()> {
+    let mut child = start_group(command.stdout(Stdio::piped()))?;
+    let output = child.stdout.take();
+    let status = thread::scope(|scope| {
+        scope.spawn(move || output.map(|output| show_lines(output, each)));
+        wait_attended(&mut child, command)
+    })?;
+    if !status.success() {
+        bail!("`{}` failed ({status})", shown(command));
+    }
+    Ok(())
+}
+
+fn show_lines(output: impl Read, mut each: impl FnMut(&str)) {
+    let (mut output, mut line) = (BufReader::new(output), Vec::new());
+    while output
+        .read_until(b'\n', &mut line)
+        .is_ok_and(|read| read > 0)
+    {
+        // Where ours goes may be closed, which is no reason to stop the program.
+        let _ = io::stdout().write_all(&line);
+        let _ = io::stdout().flush();
+        each(&String::from_utf8_lossy(&line));
+        line.clear();
+    }
+}
+
 fn to_its_end(command: &mut Command) -> Result<ExitStatus> {
-    let mut child = command
+    let mut child = start_group(command)?;
+    wait_attended(&mut child, command)
+}
+
+fn start_group(command: &mut Command) -> Result<Child> {
+    command
         .stdin(Stdio::null())
         .process_group(0)
         .spawn()
-        .with_context(|| not_run(command))?;
+        .with_context(|| not_run(command))
+}
+
+/// Waits until a program has ended. A signal to stop ends it, with everything that it started: Ctrl-C reaches all of a
+/// terminal's programs, but `kill` only one.
+fn wait_attended(child: &mut Child, command: &Command) -> Result<ExitStatus> {
     loop {
         if let Some(status) = child
             .try_wait()
@@ -91,7 +130,7 @@ fn to_its_end(command: &mut Command) -> Result<ExitStatus> {
             return Ok(status);
         }
         if let Err(stop) = check_interrupted() {
-            terminate_group(&child)?;
+            terminate_group(child)?;
             let _ = child.wait();
             return Err(stop);
         }

@@ -31,7 +31,9 @@ mod tools;
 
 pub use cache::{CACHE_VARIABLE, Cache, Lock, content_key, repository};
 pub use cluster::{Cluster, Existing};
-pub use command::{capture, find_program, process_runs, run_attended, run_logged, terminate};
+pub use command::{
+    capture, find_program, process_runs, run_attended, run_attended_lines, run_logged, terminate,
+};
 pub use components::Component;
 pub use control_plane::{ControlPlane, ControlPlaneOptions};
 pub use definitions::Definitions;
@@ -47,4 +49,4 @@ pub use ports::free_port;
 pub use process::Process;
 pub use progress::Progress;
 pub use real_node::RealNode;
-pub use tools::{Tools, control_plane_tools, node_tools};
+pub use tools::{Tools, control_plane_tools, has_control_plane_tools, has_node_tools, node_tools};

@@ -38,15 +38,13 @@ impl LiteLlm {
     /// When there is no Python, or pip fails, with the end of its log.
     pub fn install(cache: &Cache) -> Result<Self> {
         let requirements = folder().join("requirements.txt");
-        let key = content_key([read(&requirements)?.as_slice()]);
-        let parent = cache.folder("python")?;
-        let environment = parent.join(&key);
-        if environment.join("installed").is_file() {
+        let environment = place(cache)?;
+        if Self::is_installed(cache)? {
             return Ok(Self { environment });
         }
         let _lock = cache.lock("python")?;
         let python = ensure_python()?;
-        let log = parent.join(format!("{key}.log"));
+        let log = environment.with_extension("log");
         Progress::new(1).step("install LiteLLM", || {
             capture(
                 Command::new(python)
@@ -63,6 +61,14 @@ impl LiteLlm {
         fs::write(environment.join("installed"), "")
             .context("cannot mark the Python environment as installed")?;
         Ok(Self { environment })
+    }
+
+    /// Whether [`LiteLlm::install`] has nothing to do.
+    ///
+    /// # Errors
+    /// When the checkout does not say what is installed.
+    pub fn is_installed(cache: &Cache) -> Result<bool> {
+        Ok(place(cache)?.join("installed").is_file())
     }
 
     pub(crate) fn environment(&self) -> &Path {
@@ -174,6 +180,13 @@ impl LiteLlm {
         )?;
         serde_json::from_str(&said).context("the MCP client printed no JSON")
     }
+}
+
+/// The folder of the Python environment with what is required now.
+fn place(cache: &Cache) -> Result<PathBuf> {
+    let requirements = read(&folder().join("requirements.txt"))?;
+    let key = content_key([requirements.as_slice()]);
+    Ok(cache.folder("python")?.join(key))
 }
 
 /// Nothing is fetched from the Internet.

@@ -20,12 +20,6 @@ impl Progress {
         Self { total, index: 0 }
     }
 
-    /// Tells that the next step has nothing to do.
-    pub fn cached(&mut self, what: &str) {
-        self.index += 1;
-        eprintln!("{} {what}: cached", self.position());
-    }
-
     /// Runs the next step and tells its time.
     ///
     /// # Errors

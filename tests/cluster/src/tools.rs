@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::cache::{Cache, content_key, read, repository, write};
+use crate::cache::{Cache, content_key, make_folder, read, remove_folder, repository, write};
 use crate::command::{capture, run_logged};
 use crate::machine;
 use crate::progress::Progress;
@@ -78,8 +78,8 @@ impl Tools {
 /// # Errors
 /// When Go is missing or a build fails.
 pub fn control_plane_tools(cache: &Cache) -> Result<Tools> {
-    let module = Module::open("control-plane")?;
-    let tools = module.build(cache, CONTROL_PLANE)?;
+    let module = Module::open("control-plane", CONTROL_PLANE)?;
+    let tools = module.build(cache)?;
     write_kwok_stages(&module, &tools)?;
     Ok(tools)
 }
@@ -89,19 +89,37 @@ pub fn control_plane_tools(cache: &Cache) -> Result<Tools> {
 /// # Errors
 /// When Go is missing or a build fails.
 pub fn node_tools(cache: &Cache) -> Result<Tools> {
-    Module::open("node")?.build(cache, NODE)
+    Module::open("node", NODE)?.build(cache)
+}
+
+/// Whether [`control_plane_tools`] has nothing to build.
+///
+/// # Errors
+/// When the checkout names no versions.
+pub fn has_control_plane_tools(cache: &Cache) -> Result<bool> {
+    Ok(Module::open("control-plane", CONTROL_PLANE)?.is_built(cache))
+}
+
+/// Whether [`node_tools`] has nothing to build.
+///
+/// # Errors
+/// When the checkout names no versions.
+pub fn has_node_tools(cache: &Cache) -> Result<bool> {
+    Ok(Module::open("node", NODE)?.is_built(cache))
 }
 
 /// A folder with a `go.mod` of tools.
 struct Module {
     name: &'static str,
+    /// Name and Go package of each program.
+    programs: &'static [(&'static str, &'static str)],
     folder: PathBuf,
     linker_flags: String,
     key: String,
 }
 
 impl Module {
-    fn open(name: &'static str) -> Result<Self> {
+    fn open(name: &'static str, programs: &'static [(&'static str, &'static str)]) -> Result<Self> {
         let folder = repository().join("tests").join(name);
         let module = read(&folder.join("go.mod"))?;
         let sums = read(&folder.join("go.sum"))?;
@@ -115,55 +133,75 @@ impl Module {
         let key = content_key([module.as_slice(), sums.as_slice(), linker_flags.as_bytes()]);
         Ok(Self {
             name,
+            programs,
             folder,
             linker_flags,
             key,
         })
     }
 
-    fn build(&self, cache: &Cache, programs: &[(&str, &str)]) -> Result<Tools> {
-        let folder = cache.folder(Path::new("go").join(self.name).join(&self.key))?;
-        let tools = Tools { folder };
-        if programs
-            .iter()
-            .all(|(program, _)| tools.path(program).is_file())
-        {
+    fn tools(&self, cache: &Cache) -> Tools {
+        let folder = cache.root().join("go").join(self.name).join(&self.key);
+        Tools { folder }
+    }
+
+    fn is_built(&self, cache: &Cache) -> bool {
+        let tools = self.tools(cache);
+        let is_there = |(program, _): &(&str, &str)| tools.path(program).is_file();
+        self.programs.iter().all(is_there)
+    }
+
+    fn build(&self, cache: &Cache) -> Result<Tools> {
+        let tools = self.tools(cache);
+        if self.is_built(cache) {
             return Ok(tools);
         }
         let _lock = cache.lock("go")?;
         machine::ensure_go()?;
-        let mut progress = Progress::new(programs.len());
-        for (program, package) in programs {
-            if tools.path(program).is_file() {
-                progress.cached(program);
-            } else {
-                progress.step(&format!("build {program}"), || {
-                    self.build_one(&tools.path(program), package)
-                })?;
-            }
-        }
+        let what = format!("build Kubernetes: {}", self.programs());
+        Progress::new(1).step(&what, || self.build_all(&tools))?;
         Ok(tools)
     }
 
-    /// Builds beside the final name and renames, so that a half-written program is never taken for a built one.
-    fn build_one(&self, output: &Path, package: &str) -> Result<()> {
-        let unfinished = output.with_extension("tmp");
+    /// Names of the programs, for people.
+    fn programs(&self) -> String {
+        let names: Vec<&str> = self.programs.iter().map(|(program, _)| *program).collect();
+        names.join(", ")
+    }
+
+    /// All in one run of Go: while one program is linked, which takes one core, others are compiled. They are built beside
+    /// their final names and renamed, so that a half-written program is never taken for a built one.
+    fn build_all(&self, tools: &Tools) -> Result<()> {
+        let unfinished = tools.path("unfinished");
+        make_folder(&unfinished)?;
         let mut command = Command::new("go");
         command
             .current_dir(&self.folder)
             .env("CGO_ENABLED", "0")
             .args(["build", "-trimpath", "-ldflags", &self.linker_flags, "-o"])
             .arg(&unfinished)
-            .arg(package);
-        run_logged(&mut command, &output.with_extension("build.log"))?;
-        fs::rename(&unfinished, output).with_context(|| {
-            format!(
-                "cannot rename {} to {}",
-                unfinished.display(),
-                output.display()
-            )
-        })
+            .args(self.programs.iter().map(|(_, package)| package));
+        run_logged(&mut command, &tools.path("build.log"))?;
+        for (program, package) in self.programs {
+            let built = unfinished.join(built_name(package));
+            let output = tools.path(program);
+            fs::rename(&built, &output).with_context(|| {
+                format!("cannot rename {} to {}", built.display(), output.display())
+            })?;
+        }
+        remove_folder(&unfinished)
     }
+}
+
+/// How Go names the program of a package: as the last part of its path that is no version of the module.
+fn built_name(package: &str) -> &str {
+    let is_version = |part: &str| {
+        part.strip_prefix('v')
+            .is_some_and(|number| number.parse::<u32>().is_ok())
+    };
+    let mut parts = package.rsplit('/');
+    let named = parts.find(|part| !is_version(part));
+    named.unwrap_or(package)
 }
 
 /// Without these the API server calls itself v0.0.0, and clients and CRDs that ask for a minimum version misbehave.
@@ -223,6 +261,15 @@ mod tests {
             Some("v1.37.2")
         );
         assert_eq!(kubernetes_version("module x"), None);
+    }
+
+    #[test]
+    fn programs_are_called_as_go_calls_them() {
+        assert_eq!(built_name("go.etcd.io/etcd/server/v3"), "server");
+        assert_eq!(built_name("k8s.io/kubernetes/cmd/kubelet"), "kubelet");
+        let shim = "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2";
+        assert_eq!(built_name(shim), "containerd-shim-runc-v2");
+        assert_eq!(built_name("github.com/coredns/coredns"), "coredns");
     }
 
     #[test]

@@ -9,12 +9,67 @@ use serde_json::Value;
 
 /// Image of the operator.
 const OPERATOR_IMAGE: &str = "docker.io/local/mcp-operator:dev";
-/// Image of the sample MCP server.
-const SERVER_IMAGE: &str = "docker.io/local/mcp-weather:1.0.0";
 /// The operator's user in its image.
 const USER: u32 = 65532;
+/// Where cargo puts components, below its target folder.
+const COMPONENTS: &str = "wasm32-wasip2/release";
+/// Cargo's arguments for components.
+const COMPONENT: [&str; 3] = ["--release", "--target", "wasm32-wasip2"];
 
-/// The parts of the project, built.
+/// What can be built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The operator.
+    Operator,
+    /// The operator and end-to-end tests, as `cargo test --workspace` builds them.
+    Tested,
+    /// All plugins but those that misbehave.
+    Plugins,
+    /// Plugins that misbehave.
+    Fixtures,
+    /// The sample MCP server.
+    Server,
+}
+
+impl Part {
+    /// What benches and tests need.
+    pub const ALL: [Self; 4] = [Self::Tested, Self::Plugins, Self::Fixtures, Self::Server];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Tested => "operator and tests",
+            Self::Plugins => "plugins",
+            Self::Fixtures => "hostile plugins",
+            Self::Server => "sample MCP server",
+        }
+    }
+
+    /// The folder of its workspace.
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Operator | Self::Tested => "",
+            Self::Plugins => "plugins",
+            Self::Fixtures => "plugins/fixtures",
+            Self::Server => "tests/mcp-server",
+        }
+    }
+
+    fn build(self, cache: &Cache, progress: &mut Progress) -> Result<()> {
+        let target = static_target();
+        let arguments = match self {
+            Self::Operator => vec!["--workspace", "--bin", "mcp-operator"],
+            // As soon as tests are among it, features are those that tests ask for: dependencies are not built twice.
+            Self::Tested => vec!["--workspace", "--bin", "mcp-operator", "--test", "*"],
+            Self::Plugins => COMPONENT.to_vec(),
+            Self::Fixtures => [&["--workspace"], &COMPONENT[..]].concat(),
+            Self::Server => vec!["--release", "--target", &target],
+        };
+        build(cache, progress, self.name(), self.folder(), &arguments)
+    }
+}
+
+/// The parts of the project, where they are once they are built.
 #[derive(Debug, Clone)]
 pub struct Artifacts {
     /// The operator.
@@ -28,59 +83,34 @@ pub struct Artifacts {
 }
 
 impl Artifacts {
-    /// Builds all of them; cargo knows what there is to do.
+    /// Image of the sample MCP server.
+    pub const SERVER_IMAGE: &str = "docker.io/local/mcp-weather:1.0.0";
+
+    /// Builds some of them; cargo knows what there is to do.
     ///
     /// # Errors
     /// When a build fails, with the end of its log.
-    pub fn build(cache: &Cache) -> Result<Self> {
-        let mut progress = Progress::new(4);
-        let component = ["--release", "--target", "wasm32-wasip2"];
-        let target = static_target();
-        let operator = build(
-            cache,
-            &mut progress,
-            "operator",
-            "",
-            &["--workspace", "--bin", "mcp-operator"],
-        )?;
-        let plugins = build(cache, &mut progress, "plugins", "plugins", &component)?;
-        let fixtures = build(
-            cache,
-            &mut progress,
-            "hostile plugins",
-            "plugins/fixtures",
-            &["--workspace", "--release", "--target", "wasm32-wasip2"],
-        )?;
-        let server = build(
-            cache,
-            &mut progress,
-            "sample MCP server",
-            "tests/mcp-server",
-            &["--release", "--target", &target],
-        )?;
-        let components = Path::new("wasm32-wasip2/release");
-        Ok(Self {
-            operator: operator.join("debug/mcp-operator"),
-            plugins: plugins.join(components),
-            fixtures: fixtures.join(components),
-            server: server.join(target).join("release/mcp-weather"),
-        })
+    pub fn build(cache: &Cache, parts: &[Part]) -> Result<Self> {
+        let mut progress = Progress::new(parts.len());
+        for part in parts {
+            part.build(cache, &mut progress)?;
+        }
+        Self::locate()
     }
 
-    /// Builds only the plugins, and says where they are.
+    /// Where they are or will be, without building anything.
     ///
     /// # Errors
-    /// When a build fails, with the end of its log.
-    pub fn build_plugins(cache: &Cache) -> Result<PathBuf> {
-        let component = ["--release", "--target", "wasm32-wasip2"];
-        let target = build(
-            cache,
-            &mut Progress::new(1),
-            "plugins",
-            "plugins",
-            &component,
-        )?;
-        Ok(target.join("wasm32-wasip2/release"))
+    /// When cargo does not say where it builds.
+    pub fn locate() -> Result<Self> {
+        Ok(Self {
+            operator: target(Part::Operator)?.join("debug/mcp-operator"),
+            plugins: target(Part::Plugins)?.join(COMPONENTS),
+            fixtures: target(Part::Fixtures)?.join(COMPONENTS),
+            server: target(Part::Server)?
+                .join(static_target())
+                .join("release/mcp-weather"),
+        })
     }
 
     /// All of them, with an operator that is optimised as the bench profile says: for measuring.
@@ -88,12 +118,17 @@ impl Artifacts {
     /// # Errors
     /// When a build fails, with the end of its log.
     pub fn build_optimised(cache: &Cache) -> Result<Self> {
-        let artifacts = Self::build(cache)?;
+        let artifacts = Self::build(cache, &Part::ALL)?;
         let arguments = ["--workspace", "--bin", "mcp-operator", "--profile", "bench"];
-        let mut progress = Progress::new(1);
-        let target = build(cache, &mut progress, "optimised operator", "", &arguments)?;
+        build(
+            cache,
+            &mut Progress::new(1),
+            "optimised operator",
+            "",
+            &arguments,
+        )?;
         Ok(Self {
-            operator: target.join("release/mcp-operator"),
+            operator: target(Part::Operator)?.join("release/mcp-operator"),
             ..artifacts
         })
     }
@@ -103,7 +138,7 @@ impl Artifacts {
     /// # Errors
     /// When they cannot be written.
     pub fn images(&self, folder: &Path) -> Result<[PathBuf; 2]> {
-        let (operator, server) = (folder.join("operator.tar"), folder.join("mcp-weather.tar"));
+        let operator = folder.join("operator.tar");
         let mut image = Image::new(OPERATOR_IMAGE).program("mcp-operator", &self.operator)?;
         for plugin in [
             "validation",
@@ -118,28 +153,41 @@ impl Artifacts {
             .entrypoint(&["/mcp-operator"])
             .user(USER)
             .write(&operator)?;
-        let image = Image::new(SERVER_IMAGE).file("mcp-weather", &self.server)?;
-        image
+        Ok([operator, self.server_image(folder)?])
+    }
+
+    /// Makes only the image of the sample MCP server.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn server_image(&self, folder: &Path) -> Result<PathBuf> {
+        let archive = folder.join("mcp-weather.tar");
+        Image::new(Self::SERVER_IMAGE)
+            .file("mcp-weather", &self.server)?
             .entrypoint(&["/mcp-weather"])
             .user(USER)
-            .write(&server)?;
-        Ok([operator, server])
+            .write(&archive)?;
+        Ok(archive)
     }
 }
 
-/// Builds one workspace and returns its target folder.
+/// Builds in one workspace.
 fn build(
     cache: &Cache,
     progress: &mut Progress,
     what: &str,
     folder: &str,
-    args: &[&str],
-) -> Result<PathBuf> {
-    let folder = repository().join(folder);
+    arguments: &[&str],
+) -> Result<()> {
     let log = cache.folder("logs")?.join(format!("build {what}.log"));
-    let mut command = cargo(&folder);
-    command.arg("build").args(args);
-    progress.step(&format!("build {what}"), || run_logged(&mut command, &log))?;
+    let mut command = cargo(&repository().join(folder));
+    command.arg("build").args(arguments);
+    progress.step(&format!("build {what}"), || run_logged(&mut command, &log))
+}
+
+/// Cargo's target folder of a part's workspace.
+fn target(part: Part) -> Result<PathBuf> {
+    let folder = repository().join(part.folder());
     let metadata = capture(cargo(&folder).args(["metadata", "--no-deps", "--format-version=1"]))?;
     let metadata: Value = serde_json::from_str(&metadata).context("cargo metadata is no JSON")?;
     let target = metadata["target_directory"]

@@ -1,6 +1,7 @@
 //! What the tests are told by who starts them.
 
 use std::env;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -17,6 +18,7 @@ const FIXTURES: &str = "MCP_TEST_FIXTURES";
 const SERVER: &str = "MCP_TEST_SERVER";
 const LOGS: &str = "MCP_TEST_LOGS";
 const AUDIT: &str = "MCP_TEST_AUDIT";
+const WEBHOOK_HOST: &str = "MCP_TEST_WEBHOOK_HOST";
 
 /// A cluster, and the parts of the project.
 #[derive(Debug, Clone)]
@@ -29,9 +31,14 @@ pub struct Environment {
     pub logs: PathBuf,
     /// The audit log of the API server, if it keeps one.
     pub audit: Option<PathBuf>,
+    /// The address of this machine at which the API server calls webhooks.
+    pub webhook_host: IpAddr,
 }
 
 impl Environment {
+    /// Where an API server on this machine calls webhooks.
+    pub const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
     /// Reads it from the variables.
     ///
     /// # Errors
@@ -52,6 +59,12 @@ impl Environment {
             },
             logs: path(LOGS)?,
             audit: path(AUDIT).ok(),
+            webhook_host: match env::var(WEBHOOK_HOST) {
+                Ok(host) => host
+                    .parse()
+                    .with_context(|| format!("{WEBHOOK_HOST} is no IP address: {host}"))?,
+                Err(_) => Self::LOOPBACK,
+            },
         })
     }
 
@@ -64,7 +77,8 @@ impl Environment {
             .env(PLUGINS, &self.artifacts.plugins)
             .env(FIXTURES, &self.artifacts.fixtures)
             .env(SERVER, &self.artifacts.server)
-            .env(LOGS, &self.logs);
+            .env(LOGS, &self.logs)
+            .env(WEBHOOK_HOST, self.webhook_host.to_string());
         if let Some(audit) = &self.audit {
             command.env(AUDIT, audit);
         }

@@ -53,6 +53,22 @@ pub fn install_plugins(kubectl: &Kubectl) -> Result<()> {
         .map(drop)
 }
 
+/// Takes away again what [`install_plugins`] made.
+///
+/// # Errors
+/// When the cluster refuses it.
+pub fn uninstall_plugins(kubectl: &Kubectl) -> Result<()> {
+    delete(kubectl, "deploy/overlays/local")
+}
+
+/// Takes away the definitions, and with them everything that they define.
+///
+/// # Errors
+/// When the cluster refuses it.
+pub fn uninstall_definitions(kubectl: &Kubectl) -> Result<()> {
+    delete(kubectl, "crds")
+}
+
 /// Images, definitions and the operator itself, until it is ready.
 ///
 /// # Errors
@@ -77,6 +93,18 @@ pub fn install_into_node(node: &RealNode, artifacts: &Artifacts) -> Result<()> {
             "mcpplugins",
             "--all",
             READY,
+        ])
+        .map(drop)
+}
+
+fn delete(kubectl: &Kubectl, folder: &str) -> Result<()> {
+    let folder: PathBuf = repository().join(folder);
+    kubectl
+        .run(&[
+            "delete",
+            "--ignore-not-found",
+            "--kustomize",
+            &folder.to_string_lossy(),
         ])
         .map(drop)
 }

@@ -11,15 +11,16 @@ mod operator;
 mod own_cluster;
 mod proxy;
 mod wait;
-mod webhook;
 
-pub use artifacts::Artifacts;
+pub use artifacts::{Artifacts, Part};
 pub use audit::{AuditLog, Request, creations};
 pub use clock::Clock;
 pub use environment::Environment;
-pub use install::{install_definition, install_definitions, install_into_node, install_plugins};
+pub use install::{
+    install_definition, install_definitions, install_into_node, install_plugins,
+    uninstall_definitions, uninstall_plugins,
+};
 pub use operator::Operator;
 pub use own_cluster::OwnCluster;
 pub use proxy::Proxy;
 pub use wait::{eventually, holds_for};
-pub use webhook::FailingWebhook;

@@ -1,6 +1,6 @@
 //! An operator that runs beside its cluster, as a process of this machine.
 
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -89,6 +89,7 @@ impl Operator {
         more: impl FnOnce(&mut Command),
     ) -> Result<Self> {
         let (webhook, health) = (free_port()?, free_port()?);
+        let webhook = SocketAddr::new(environment.webhook_host, webhook);
         let cache = environment.logs.join("components");
         let prepare = |command: &mut Command| {
             command
@@ -97,12 +98,8 @@ impl Operator {
                 .arg(&environment.artifacts.plugins)
                 .arg("--cache-dir")
                 .arg(cache)
-                .args([
-                    "--webhook-bind",
-                    &format!("127.0.0.1:{webhook}"),
-                    "--webhook-address",
-                    &format!("127.0.0.1:{webhook}"),
-                ])
+                .args(["--webhook-bind", &webhook.to_string()])
+                .args(["--webhook-address", &webhook.to_string()])
                 .args(["--health-bind", &format!("127.0.0.1:{health}")])
                 .args(options)
                 .env("KUBECONFIG", kubeconfig);
@@ -113,7 +110,7 @@ impl Operator {
         process
             .wait(START, || is_ready(health))
             .context("the operator does not become ready")?;
-        let url = format!("127.0.0.1:{webhook}/");
+        let url = format!("{webhook}/");
         eventually(
             "the API server calls the webhook",
             Duration::from_secs(30),

@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-const INTERVAL: Duration = Duration::from_millis(100);
+/// Between two attempts. Most of them run kubectl, which takes 60 ms of a processor, and tests wait beside each other.
+const INTERVAL: Duration = Duration::from_millis(250);
+/// Between two checks: what must not happen may be there for a moment only.
+const CLOSE: Duration = Duration::from_millis(100);
 
 /// Tries until it works; the last error is told when it never does.
 ///
@@ -39,7 +42,7 @@ pub fn holds_for(what: &str, time: Duration, mut check: impl FnMut() -> Result<(
         check().with_context(|| {
             format!("{what}: not any more after {} s", began.elapsed().as_secs())
         })?;
-        sleep(INTERVAL);
+        sleep(CLOSE);
     }
     Ok(())
 }

@@ -28,7 +28,7 @@ fn servers_stay_registered_through_swaps_and_outages() -> Result<()> {
     changes::entries_of_others_stay(&world)?;
     changes::what_somebody_edits_is_put_back(&world)?;
     outages::the_database_is_away_and_then_empty(&world)?;
-    outages::the_proxy_is_down_for_a_minute(&world)?;
+    outages::the_proxy_is_down(&world)?;
     outages::the_key_is_revoked(&world)?;
     world.no_secret_was_told()?;
     outages::the_operator_is_down(&world)?;

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use mcp_e2e::{FailingWebhook, eventually};
+use mcp_e2e::eventually;
 use serde_json::{Value, json};
 
+use crate::failing_webhook::FailingWebhook;
 use crate::world::{SOON, World};
 
 const PROBE: [&str; 5] = [

@@ -1,16 +1,12 @@
 //! What LiteLLM and the operator go through.
 
-use std::thread::sleep;
-use std::time::Duration;
-
 use anyhow::{Result, ensure};
 use mcp_cluster::rolled_out;
 use serde_json::json;
 
-use crate::world::World;
+use crate::world::{OPERATOR, World};
 
 const LITELLM: [&str; 2] = ["deployment/litellm-proxy", "--namespace=litellm"];
-const OPERATOR: [&str; 2] = ["deployment/mcp-operator", "--namespace=mcp-operator-system"];
 
 pub(crate) fn the_database_is_away_and_then_empty(world: &World) -> Result<()> {
     world.step("the database is away");
@@ -31,15 +27,14 @@ pub(crate) fn the_database_is_away_and_then_empty(world: &World) -> Result<()> {
     world.call("a")
 }
 
-pub(crate) fn the_proxy_is_down_for_a_minute(world: &World) -> Result<()> {
-    world.step("LiteLLM is down for a minute; one server goes and another comes");
+pub(crate) fn the_proxy_is_down(world: &World) -> Result<()> {
+    world.step("LiteLLM is down; one server goes and another comes");
     world
         .kubectl()
         .run(&["scale", LITELLM[0], LITELLM[1], "--replicas=0"])?;
     world.delete_server("d")?;
     world.apply_server("e", "It adds")?;
     world.server_is("e", "Unknown", "LiteLLMUnavailable")?;
-    sleep(Duration::from_mins(1));
     world
         .kubectl()
         .run(&["scale", LITELLM[0], LITELLM[1], "--replicas=1"])?;

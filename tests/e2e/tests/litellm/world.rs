@@ -8,13 +8,23 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, ensure};
 use jiff::Timestamp;
 use mcp_cluster::{Cache, Kubectl, LiteLlm, LiteLlmDatabase};
-use mcp_e2e::{Environment, eventually};
+use mcp_e2e::{Environment, eventually, holds_for};
 use serde_json::{Value, json};
 
-/// A rollout of LiteLLM, on a machine that may be busy; the operator looks at LiteLLM every minute.
+/// A rollout of LiteLLM, on a machine that may be busy.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(5);
 /// The operator looks at a rollout every other second, and the node's routes follow a second later.
 const NOTICED: Duration = Duration::from_secs(15);
+/// The operator looks at LiteLLM every few seconds, not every minute: the story waits for that again and again. How the
+/// operator does as it is shipped is tested before, with one server.
+const ATTENTIVE: [&str; 2] = [
+    "REGISTRY_RESYNC_SECONDS=5",
+    "REGISTRY_DEBOUNCE_MILLISECONDS=500",
+];
+/// Longer than between two looks of the operator.
+const LOOKED_AGAIN: Duration = Duration::from_secs(7);
+pub(crate) const OPERATOR: [&str; 2] =
+    ["deployment/mcp-operator", "--namespace=mcp-operator-system"];
 const NAMESPACE: &str = "tenants";
 const SERVERS: &str = "/v1/mcp/server";
 
@@ -40,6 +50,13 @@ impl World {
             keys: RefCell::default(),
         };
         world.kubectl().run(&["create", "namespace", NAMESPACE])?;
+        world
+            .kubectl()
+            .run(&[&["set", "env"], &OPERATOR[..], &ATTENTIVE].concat())?;
+        let rolled_out = ["rollout", "status", "--timeout=180s"];
+        world
+            .kubectl()
+            .run(&[&rolled_out[..], &OPERATOR].concat())?;
         Ok(world)
     }
 
@@ -262,6 +279,41 @@ impl World {
         // Where its pods are just being replaced, a connection may find nobody.
         eventually("LiteLLM answers", PATIENCE, || {
             self.litellm.admin(self.kubectl(), None, method, path, body)
+        })
+    }
+
+    /// When LiteLLM was last told about servers.
+    pub(crate) fn versions(&self, names: &[&str]) -> Result<Vec<Value>> {
+        let entries = self.entries()?;
+        let version = |name: &&str| {
+            let id = format!("mcp-operator.{NAMESPACE}.{name}");
+            let found = entries
+                .iter()
+                .find(|entry| entry["server_id"] == id.as_str());
+            found.map_or(Value::Null, |entry| entry["updated_at"].clone())
+        };
+        Ok(names.iter().map(version).collect())
+    }
+
+    /// Waits until LiteLLM is told nothing more about servers, and gives when it was last told. LiteLLM shows a change
+    /// before it has answered, and writes the entry once more until then.
+    pub(crate) fn rests(&self, names: &[&str]) -> Result<Vec<Value>> {
+        let mut last = self.versions(names)?;
+        eventually("LiteLLM is told nothing more", PATIENCE, || {
+            std::thread::sleep(Duration::from_secs(2));
+            let before = std::mem::replace(&mut last, self.versions(names)?);
+            ensure!(last == before, "{before:?}, then {last:?}");
+            Ok(())
+        })?;
+        Ok(last)
+    }
+
+    /// Checks that LiteLLM is told nothing about servers although the operator looks at them again.
+    pub(crate) fn is_told_nothing(&self, names: &[&str], since: &[Value]) -> Result<()> {
+        holds_for("nothing is sent", LOOKED_AGAIN, || {
+            let versions = self.versions(names)?;
+            ensure!(versions == since, "{since:?}, then {versions:?}");
+            Ok(())
         })
     }
 

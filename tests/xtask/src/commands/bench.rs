@@ -7,7 +7,7 @@ use mcp_cluster::{
     Cache, Kubectl, control_plane_tools, ensure_rust_targets, handle_signals, repository,
     run_attended,
 };
-use mcp_e2e::{Artifacts, Environment};
+use mcp_e2e::{Artifacts, Environment, Part};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -36,10 +36,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     ensure_rust_targets()?;
     let cache = Cache::open()?;
     let (bench, artifacts) = match arguments.what {
-        What::Plugin => ("plugin_call", Artifacts::build(&cache)?),
+        What::Plugin => ("plugin_call", Artifacts::build(&cache, &Part::ALL)?),
         What::Controller => ("controller", Artifacts::build_optimised(&cache)?),
         What::Registration => ("registration", Artifacts::build_optimised(&cache)?),
-        What::Plan => ("registration", Artifacts::build(&cache)?),
+        What::Plan => ("registration", Artifacts::build(&cache, &Part::ALL)?),
     };
     let tools = control_plane_tools(&cache)?;
     let environment = Environment {
@@ -48,6 +48,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         artifacts,
         logs: cache.folder("logs/bench")?,
         audit: None,
+        webhook_host: Environment::LOOPBACK,
     };
     let mut command = Command::new("cargo");
     command

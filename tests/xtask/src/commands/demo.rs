@@ -1,5 +1,7 @@
 //! `cargo xtask demo`: the main job, on a real cluster, shown step by step.
 
+mod forecast;
+
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -11,7 +13,7 @@ use mcp_cluster::{
     interrupted, repository,
 };
 use mcp_e2e::{
-    Artifacts, Environment, Operator, eventually, install_definitions, install_into_node,
+    Artifacts, Environment, Operator, Part, eventually, install_definitions, install_into_node,
     install_plugins,
 };
 use serde_json::json;
@@ -73,7 +75,7 @@ fn in_existing(kubeconfig: &Path) -> Result<()> {
     let stage = Stage {
         _operator: None,
         litellm: None,
-        plugins: Artifacts::build_plugins(&Cache::open()?)?,
+        plugins: Artifacts::build(&Cache::open()?, &[Part::Plugins])?.plugins,
         cluster: Cluster::Existing(cluster),
     };
     let kubectl = stage.cluster.kubectl();
@@ -108,12 +110,16 @@ fn clean_up(kubectl: &Kubectl, keep_namespace: bool) -> Result<()> {
 /// A real node where this machine can do it, otherwise a control plane with simulated nodes.
 fn set_up() -> Result<Stage> {
     let cache = Cache::open()?;
-    let artifacts = Artifacts::build(&cache)?;
+    let mut parts = vec![Part::Operator, Part::Plugins];
     if let Err(error) = ensure_node_packages() {
         println!("No real node: {error:#}");
         println!("Left out: pods that really run, LiteLLM, and the call of a tool through it.");
-        return on_control_plane(&cache, artifacts);
+        forecast::tell(&cache, &parts, false)?;
+        return on_control_plane(&cache, Artifacts::build(&cache, &parts)?);
     }
+    parts.push(Part::Server);
+    forecast::tell(&cache, &parts, true)?;
+    let artifacts = Artifacts::build(&cache, &parts)?;
     let litellm = LiteLlm::install(&cache)?;
     let mut progress = Progress::new(3);
     let node = progress.step("start a Kubernetes with a real node", || {
@@ -145,6 +151,7 @@ fn on_control_plane(cache: &Cache, artifacts: Artifacts) -> Result<Stage> {
         artifacts: artifacts.clone(),
         logs: cache.folder("logs/demo")?,
         audit: None,
+        webhook_host: Environment::LOOPBACK,
     };
     let operator = progress.step("start the operator", || {
         install_definitions(cluster.kubectl())?;

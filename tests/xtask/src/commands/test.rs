@@ -1,15 +1,26 @@
 //! `cargo xtask test`: every test there is.
 
-use std::path::Path;
+mod existing;
+mod left_out;
+mod libtest;
+mod report;
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use mcp_cluster::{
-    Cache, ControlPlane, ControlPlaneOptions, LiteLlm, RealNode, control_plane_tools,
-    ensure_node_possible, ensure_prerequisites, ensure_rust_targets, handle_signals, node_tools,
-    repository, run_attended,
+    Cache, ControlPlane, ControlPlaneOptions, LiteLlm, LiteLlmDatabase, RealNode,
+    control_plane_tools, ensure_node_possible, ensure_prerequisites, ensure_rust_targets,
+    handle_signals, node_tools, repository, run_attended_lines,
 };
-use mcp_e2e::{Artifacts, Environment, install_definitions, install_into_node, install_plugins};
+use mcp_e2e::{
+    Artifacts, Environment, Part, install_definitions, install_into_node, install_plugins,
+};
+
+use self::libtest::Counts;
+use self::report::Report;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -19,6 +30,14 @@ pub(crate) struct Arguments {
     /// Of the tests against a control plane, only those with this in their names.
     #[arg(long)]
     filter: Option<String>,
+    /// A cluster of your own to test on, such as kind's: the tests against a control plane run there, as far as they can,
+    /// and take away what they made. No Kubernetes is built; `kubectl` is the one on PATH.
+    #[arg(long, conflicts_with = "only")]
+    kubeconfig: Option<PathBuf>,
+    /// With `--kubeconfig`: the address of this machine at which the cluster's API server calls the operator's webhook, if
+    /// that is not on this machine's loopback. For kind: `docker network inspect kind` tells the gateway.
+    #[arg(long, value_name = "IP", requires = "kubeconfig", default_value_t = Environment::LOOPBACK)]
+    webhook_host: IpAddr,
 }
 
 /// What a test needs.
@@ -32,51 +51,121 @@ enum Tier {
     Node,
 }
 
+/// Test programs against a control plane, and their rows in the table.
+const CONTROL_PLANE: [(&str, &str); 4] = [
+    ("control_plane", "control plane: objects"),
+    ("lifecycle", "control plane: lifecycle"),
+    ("registration", "control plane: registration"),
+    ("faults", "control plane: faults"),
+];
+/// The same for the real node. In this order: the second gives LiteLLM a database.
+const NODE: [(&str, &str); 2] = [
+    ("real_node", "real node: the whole way"),
+    ("litellm", "real node: LiteLLM"),
+];
+const NODE_START: &str = "real node: start";
+const NODE_LACKS: &str = "root on Linux";
+
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     handle_signals()?;
+    let mut report = Report::default();
+    let result = match &arguments.kubeconfig {
+        Some(kubeconfig) => existing::run(
+            kubeconfig,
+            arguments.webhook_host,
+            arguments.filter.as_deref(),
+            &mut report,
+        ),
+        None => on_this_machine(arguments, &mut report),
+    };
+    println!("\n{report}");
+    result
+}
+
+fn on_this_machine(arguments: &Arguments, report: &mut Report) -> Result<()> {
     let wanted = |tier| arguments.only.is_none_or(|only| only == tier);
     let node = match ensure_node_possible() {
         _ if !wanted(Tier::Node) => false,
         Ok(()) => true,
         Err(error) if arguments.only.is_some() => return Err(error),
-        // Said at the end too, where it is seen.
+        // The table says it too, where it is seen.
         Err(error) => {
             eprintln!("tests on a real node will be left out: {error:#}");
             false
         }
     };
+    plan(report, wanted, node);
     if arguments.only == Some(Tier::Unit) {
         ensure_rust_targets()?;
     } else {
         ensure_prerequisites(node)?;
     }
     if wanted(Tier::Unit) {
-        unit()?;
+        unit(report)?;
     }
     if !wanted(Tier::ControlPlane) && !wanted(Tier::Node) {
         return Ok(());
     }
     let cache = Cache::open()?;
-    let artifacts = Artifacts::build(&cache)?;
+    let artifacts = report.run("build", |_| build(&cache, node))?;
     if wanted(Tier::ControlPlane) {
-        on_control_plane(&cache, &artifacts, arguments.filter.as_deref())?;
+        on_control_plane(&cache, &artifacts, arguments.filter.as_deref(), report)?;
     }
     if node {
-        on_node(&cache, &artifacts)?;
-    } else if wanted(Tier::Node) {
-        eprintln!("tests on a real node were left out: they need root on Linux");
+        on_node(&cache, &artifacts, report)?;
     }
     Ok(())
 }
 
-/// Pure code, the plugin host with real components, and the plugins natively.
-fn unit() -> Result<()> {
-    cargo("", &["test", "--workspace", "--exclude", "mcp-e2e"], |_| {})?;
-    cargo("plugins", &["test"], |_| {})
+fn plan(report: &mut Report, wanted: impl Fn(Tier) -> bool, node: bool) {
+    if wanted(Tier::Unit) {
+        report.plan("unit: host");
+        report.plan("unit: plugins");
+    }
+    if wanted(Tier::ControlPlane) || wanted(Tier::Node) {
+        report.plan("build");
+    }
+    if wanted(Tier::ControlPlane) {
+        for (_, row) in CONTROL_PLANE {
+            report.plan(row);
+        }
+    }
+    if wanted(Tier::Node) {
+        for row in [NODE_START].into_iter().chain(NODE.map(|(_, row)| row)) {
+            report.plan(row);
+            if !node {
+                report.leave_out(row, NODE_LACKS);
+            }
+        }
+    }
 }
 
-fn on_control_plane(cache: &Cache, artifacts: &Artifacts, filter: Option<&str>) -> Result<()> {
+/// Pure code, the plugin host with real components, and the plugins natively.
+fn unit(report: &mut Report) -> Result<()> {
+    let host = ["test", "--workspace", "--exclude", "mcp-e2e"];
+    report.run("unit: host", |counts| cargo("", &host, |_| {}, counts))?;
+    report.run("unit: plugins", |counts| {
+        cargo("plugins", &["test"], |_| {}, counts)
+    })
+}
+
+/// Everything that the tests are made of, so that the other rows are the tests' own time.
+fn build(cache: &Cache, node: bool) -> Result<Artifacts> {
+    let artifacts = Artifacts::build(cache, &Part::ALL)?;
     control_plane_tools(cache)?;
+    if node {
+        node_tools(cache)?;
+        LiteLlmDatabase::install(cache, &LiteLlm::install(cache)?)?;
+    }
+    Ok(artifacts)
+}
+
+fn on_control_plane(
+    cache: &Cache,
+    artifacts: &Artifacts,
+    filter: Option<&str>,
+    report: &mut Report,
+) -> Result<()> {
     let options = ControlPlaneOptions {
         name: "test-control-plane".into(),
         audit: true,
@@ -90,50 +179,75 @@ fn on_control_plane(cache: &Cache, artifacts: &Artifacts, filter: Option<&str>) 
         artifacts: artifacts.clone(),
         logs: cache.folder("logs/control-plane")?,
         audit: cluster.audit_log(),
+        webhook_host: Environment::LOOPBACK,
     };
-    let tests = [
-        "test",
-        "--no-fail-fast",
-        "--package",
-        "mcp-e2e",
-        "--test",
-        "control_plane",
-        "--test",
-        "lifecycle",
-        "--test",
-        "registration",
-        "--test",
-        "faults",
-    ];
-    let filter = filter.map_or(vec![], |filter| vec!["--", filter]);
-    cargo("", &[&tests[..], &filter].concat(), |command| {
-        environment.tell(command);
-    })
+    let filter: Vec<&str> = filter.into_iter().collect();
+    // All of them run, also after one has failed.
+    let failed = CONTROL_PLANE
+        .iter()
+        .filter(|(program, row)| {
+            let tests = report.run(row, |counts| e2e(program, &filter, &environment, counts));
+            tests
+                .inspect_err(|error| eprintln!("error: {error:#}"))
+                .is_err()
+        })
+        .count();
+    mcp_cluster::check_interrupted()?;
+    if failed > 0 {
+        bail!("tests against a control plane failed");
+    }
+    Ok(())
 }
 
-fn on_node(cache: &Cache, artifacts: &Artifacts) -> Result<()> {
-    control_plane_tools(cache)?;
-    node_tools(cache)?;
-    let litellm = LiteLlm::install(cache)?;
-    let node = RealNode::start(cache)?;
-    install_into_node(&node, artifacts)?;
-    litellm.deploy(&node)?;
+fn on_node(cache: &Cache, artifacts: &Artifacts, report: &mut Report) -> Result<()> {
+    let node = report.run(NODE_START, |_| {
+        let node = RealNode::start(cache)?;
+        install_into_node(&node, artifacts)?;
+        LiteLlm::install(cache)?.deploy(&node)?;
+        Ok(node)
+    })?;
     let environment = Environment {
         kubectl: node.kubectl().clone(),
         artifacts: artifacts.clone(),
         logs: cache.folder("logs/node")?,
         audit: None,
+        webhook_host: Environment::LOOPBACK,
     };
-    // In this order: the second gives LiteLLM a database.
-    for tests in ["real_node", "litellm"] {
-        let arguments = ["test", "--package", "mcp-e2e", "--test", tests];
-        cargo("", &arguments, |command| environment.tell(command))?;
+    for (program, row) in NODE {
+        report.run(row, |counts| e2e(program, &[], &environment, counts))?;
     }
     Ok(())
 }
 
+/// One program of end-to-end tests, with these arguments of libtest.
+fn e2e(
+    program: &str,
+    arguments: &[&str],
+    environment: &Environment,
+    counts: &mut Counts,
+) -> Result<()> {
+    // Of the whole workspace, so that nothing is built again with other features.
+    let cargo_arguments = ["test", "--workspace", "--test", program, "--"];
+    let prepare = |command: &mut Command| {
+        environment.tell(command);
+        command.env("RUST_TEST_THREADS", threads().to_string());
+    };
+    let arguments = [&cargo_arguments[..], arguments].concat();
+    cargo("", &arguments, prepare, counts)
+}
+
+/// How many tests of a program run at once. Most of their time is waiting: on two cores four take 60 % of the time of two.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(4, |cores| cores.get().max(4))
+}
+
 /// Runs cargo in a folder of the checkout, with its output where ours goes.
-fn cargo(folder: &str, args: &[&str], prepare: impl FnOnce(&mut Command)) -> Result<()> {
+fn cargo(
+    folder: &str,
+    args: &[&str],
+    prepare: impl FnOnce(&mut Command),
+    counts: &mut Counts,
+) -> Result<()> {
     let mut command = Command::new("cargo");
     command
         .current_dir(repository().join(Path::new(folder)))
@@ -141,5 +255,7 @@ fn cargo(folder: &str, args: &[&str], prepare: impl FnOnce(&mut Command)) -> Res
     // An error says where it comes from by itself.
     command.env("RUST_BACKTRACE", "0");
     prepare(&mut command);
-    run_attended(&mut command)
+    run_attended_lines(&mut command, |line| {
+        *counts += Counts::of_line(line).unwrap_or_default();
+    })
 }
