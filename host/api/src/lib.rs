@@ -4,6 +4,7 @@
 //! This crate is the contract with users. The YAML files in `crds/` are generated from it.
 //! Without the feature `crd` it is nothing but serde types, which is what a plugin compiles in.
 
+#![warn(missing_docs)]
 #![cfg_attr(
     feature = "crd",
     expect(

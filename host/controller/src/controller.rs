@@ -77,7 +77,11 @@ impl Controller {
 
     /// Runs until `shutdown`; reconciles that are going on are finished first.
     pub async fn run(self, shutdown: CancellationToken) {
-        if let Err(ended) = self.ready().await {
+        let ready = tokio::select! {
+            ready = self.ready() => ready,
+            () = shutdown.cancelled() => return,
+        };
+        if let Err(ended) = ready {
             error!(error = %ended, "the controller cannot begin");
             return;
         }

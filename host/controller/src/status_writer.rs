@@ -30,7 +30,6 @@ pub(crate) async fn write_status(
     }
     let key = ServerKey::of(server);
     let api: Api<McpServer> = Api::namespaced(context.client.clone(), &key.namespace);
-    // With the uid: what is said about a server must not be written on a namesake that was created meanwhile.
     let body = json!({
         "apiVersion": API_VERSION, "kind": SERVER_KIND,
         "metadata": { "name": key.name, "uid": server.meta().uid },
@@ -46,6 +45,9 @@ pub(crate) async fn write_status(
         // Deleted meanwhile: nobody reads its status.
         Err(error) if error.is_not_found() => return Ok(()),
         Err(error) => return Err(error),
+        // A namesake that was created meanwhile: the API server takes no precondition by uid for a status. Its own reconcile
+        // writes its own.
+        Ok(answer) if answer.metadata.uid != server.metadata.uid => return Ok(()),
         Ok(answer) => context.servers.record_write(answer),
     }
     info!(namespace = key.namespace, name = key.name, phase = ?status.phase, "status");

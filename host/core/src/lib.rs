@@ -8,11 +8,6 @@
 //! It never talks to anything, never waits, and never reads a clock, a random number, a file or the environment: everything
 //! here is tested without a cluster.
 
-#![allow(
-    missing_docs,
-    reason = "the API is for the crates of the operator: names that say enough need no sentence"
-)]
-
 pub mod admission;
 pub mod build;
 pub mod conditions;

@@ -34,6 +34,8 @@
 //! for the caller to check), nor what compiling it takes. The cache directory is trusted, so it must be writable by this
 //! user only.
 
+#![warn(missing_docs)]
+
 pub mod compile;
 pub mod contract;
 

@@ -9,7 +9,7 @@ use kube::runtime::events::{Event, Recorder, Reporter};
 use mcp_operator_core::retry::Classify;
 use tracing::{debug, info, warn};
 
-use crate::error::ApiError;
+use crate::error::{ApiError, request};
 
 /// Events that a recorder remembers, so that a repeated one counts up instead of being written as another one. kube's
 /// recorder remembers those of six minutes, whatever their number: after a burst, that takes more memory than the objects.
@@ -58,7 +58,9 @@ impl Events {
 
     /// Writes an event about an object, or says why that is not possible, if that is not known yet.
     pub async fn publish(&self, event: &Event, about: &ObjectReference) {
-        match self.recorder().publish(event, about).await {
+        let recorder = self.recorder();
+        let published = request(|| "write event".into(), recorder.publish(event, about));
+        match published.await {
             Ok(()) => {
                 if self.causes.clear() {
                     info!("events are written again");
@@ -66,7 +68,6 @@ impl Events {
             }
             Err(error) => {
                 let is_lasting = !concerns_deleted_object(&error);
-                let error = ApiError::new("write event", error);
                 let category = error.category();
                 if is_lasting && self.causes.add(category) {
                     let remedy = remedy(category);
@@ -84,8 +85,11 @@ fn recorder(client: &Client) -> Recorder {
 }
 
 /// Nobody reads events about an object that is being deleted.
-fn concerns_deleted_object(error: &kube::Error) -> bool {
-    let kube::Error::Api(status) = error else {
+fn concerns_deleted_object(error: &ApiError) -> bool {
+    let ApiError::Request { source, .. } = error else {
+        return false;
+    };
+    let kube::Error::Api(status) = &**source else {
         return false;
     };
     let causes = status.details.iter().flat_map(|details| &details.causes);
@@ -144,7 +148,8 @@ mod tests {
         let refused = |code: u16, reason: &str| {
             let details = json!({ "causes": [{ "reason": reason }] });
             let status = json!({ "code": code, "details": details });
-            kube::Error::Api(serde_json::from_value(status).unwrap())
+            let status = serde_json::from_value(status).unwrap();
+            ApiError::new("write event", kube::Error::Api(status))
         };
         assert!(concerns_deleted_object(&refused(
             403,

@@ -6,6 +6,7 @@
 
 mod apply_history;
 mod availability;
+mod compressed;
 mod kind;
 mod label_index;
 mod objects;

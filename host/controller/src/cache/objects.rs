@@ -1,4 +1,4 @@
-//! The objects of one kind, as JSON text: as trees, the many small maps of `managedFields` take some twenty times as much
+//! The objects of one kind, as compressed JSON text: as trees, the many small maps of `managedFields` take some twenty times as much
 //! memory, and an object is read rarely.
 
 use std::collections::HashMap;
@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use kube::ResourceExt;
 use kube::api::DynamicObject;
 
-use tracing::error;
+use super::compressed::{Compressed, Dictionary};
 
 /// Namespace and name.
 pub(crate) type ObjectName = (String, String);
@@ -17,6 +17,7 @@ pub(crate) type ObjectName = (String, String);
 #[derive(Default)]
 pub(super) struct Objects {
     known: Mutex<Known>,
+    dictionary: Dictionary,
 }
 
 #[derive(Default)]
@@ -30,7 +31,7 @@ struct Known {
 #[derive(Clone)]
 pub(super) struct Stored {
     /// Without the version: two texts differ only if the objects do.
-    text: Box<[u8]>,
+    text: Compressed,
     version: Option<u64>,
     /// Hash of everything but the status and the version.
     hash_without_status: u64,
@@ -68,7 +69,7 @@ impl Objects {
 
     /// Takes in an object, and says what that changes: nothing, if it says the same as the one that is known, or is older.
     pub(super) fn put(&self, object: &DynamicObject) -> ObjectChange {
-        let Some(stored) = Stored::new(object) else {
+        let Some(stored) = Stored::new(object, &self.dictionary) else {
             return ObjectChange::None;
         };
         let mut known = lock(&self.known);
@@ -100,8 +101,10 @@ impl Objects {
 
     /// Takes in an object of the new list.
     pub(super) fn list(&self, object: &DynamicObject) {
-        if let (Some(stored), Some(listing)) = (Stored::new(object), &mut lock(&self.known).listing)
-        {
+        if let (Some(stored), Some(listing)) = (
+            Stored::new(object, &self.dictionary),
+            &mut lock(&self.known).listing,
+        ) {
             insert(listing, object_name(object), stored);
         }
     }
@@ -126,7 +129,7 @@ impl Objects {
 }
 
 impl Stored {
-    fn new(object: &DynamicObject) -> Option<Self> {
+    fn new(object: &DynamicObject, dictionary: &Dictionary) -> Option<Self> {
         let version = version(object);
         let mut object = object.clone();
         object.metadata.resource_version = None;
@@ -138,18 +141,14 @@ impl Stored {
             None => text.hash(&mut hasher),
         }
         Some(Self {
-            text: text.into(),
+            text: dictionary.compress(&text),
             version,
             hash_without_status: hasher.finish(),
         })
     }
 
     pub(super) fn object(&self) -> Option<DynamicObject> {
-        let read = serde_json::from_slice::<DynamicObject>(&self.text);
-        // What was written as JSON can be read as JSON; were it not so, the log should say it.
-        let mut object = read
-            .inspect_err(|error| error!(%error, "cached object cannot be read"))
-            .ok()?;
+        let mut object = self.text.object()?;
         object.metadata.resource_version = self.version.map(|version| version.to_string());
         Some(object)
     }

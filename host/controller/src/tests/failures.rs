@@ -1,7 +1,10 @@
 //! Requests that fail.
 
+use std::time::Duration;
+
 use mcp_operator_core::retry::{Classify, ErrorClass};
 use mcp_testkit::{Failure, Fault, Times};
+use tokio::time::timeout;
 
 use super::*;
 
@@ -204,4 +207,15 @@ async fn drift_that_cannot_be_put_back_is_not_contested() {
     assert!(!world.events().contains(&"Contested".to_owned()));
     world.api.heal();
     assert!(matches!(world.retry().await, Ok(Progress::Applied(_))));
+}
+
+/// Nothing depends on an event, so it must not keep a reconcile from ending.
+#[tokio::test(start_paused = true)]
+async fn an_event_that_hangs_holds_up_no_reconcile() {
+    let world = failing(Failure::forbidden("no"), Times::Once).await;
+    let events = Match::writes().kind("Event");
+    world.api.fail(events, Fault::Hang, Times::Always);
+    let reconcile = world.reconcile();
+    let ended = timeout(Duration::from_mins(1), reconcile).await;
+    assert!(ended.is_ok());
 }
