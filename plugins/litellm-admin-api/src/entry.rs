@@ -1,12 +1,13 @@
-//! One MCP server as LiteLLM should have it.
+//! A server's entry in LiteLLM as it should be.
 
-use litellm_identity::{Mark, write_server_id, write_source_url};
+use litellm_identity::{OwnershipMark, write_server_id, write_source_url};
 use mcp_plugin_sdk::Server;
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Writes the marks of servers, one after the other: thousands are looked at in each pass, and hardly one has to be sent.
-pub(crate) struct Marker<'a> {
+/// Computes the identity of one server after the other in the same buffers: each plan compares thousands of servers and
+/// sends hardly any.
+pub(crate) struct IdentityWriter<'a> {
     instance: &'a str,
     id: String,
     spec_hash: String,
@@ -14,16 +15,16 @@ pub(crate) struct Marker<'a> {
     fields: Vec<u8>,
 }
 
-/// The marks of the entry that a server should have.
+/// What identifies the entry of a server, and its content.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Marks<'a> {
+pub(crate) struct EntryIdentity<'a> {
     pub(crate) id: &'a str,
-    /// Of everything that is sent: an entry that has it is up to date.
+    /// Hash of everything that is sent. An entry with this hash is up to date unless a user edited it.
     pub(crate) spec_hash: &'a str,
     pub(crate) source_url: &'a str,
 }
 
-impl<'a> Marker<'a> {
+impl<'a> IdentityWriter<'a> {
     pub(crate) fn new(instance: &'a str) -> Self {
         Self {
             instance,
@@ -34,29 +35,30 @@ impl<'a> Marker<'a> {
         }
     }
 
-    /// The marks of one server, until the next one is asked for.
-    pub(crate) fn marks(&mut self, server: &Server, name: &str) -> Marks<'_> {
+    /// The identity of one server. It borrows the buffers, so it is valid until the next call.
+    pub(crate) fn identity(&mut self, server: &Server, name: &str) -> EntryIdentity<'_> {
         self.spec_hash = self.hash(server, name);
         self.id.clear();
         write_server_id(&mut self.id, self.instance, server);
         self.source_url.clear();
         write_source_url(&mut self.source_url, self.instance, server, &self.spec_hash);
-        Marks {
+        EntryIdentity {
             id: &self.id,
             spec_hash: &self.spec_hash,
             source_url: &self.source_url,
         }
     }
 
-    /// Nothing to keep secret or to trust: it tells versions of one entry apart, and is the same in every release.
+    /// Distinguishes versions of one entry, so it need not be cryptographic. It must stay the same in every release: a
+    /// change of it updates every entry.
     fn hash(&mut self, server: &Server, name: &str) -> String {
         self.fields.clear();
-        let Mark {
+        let OwnershipMark {
             managed_by,
             name: own_name,
             namespace,
             owner,
-        } = Mark::new(self.instance, server);
+        } = OwnershipMark::new(self.instance, server);
         let texts = [
             name,
             &server.url,
@@ -79,7 +81,7 @@ impl<'a> Marker<'a> {
         hex::encode(xxh3_64(&self.fields).to_be_bytes())
     }
 
-    /// With its length, so that no two entries are written alike.
+    /// Prefixed by its length, so that two different entries never give the same bytes.
     fn field(&mut self, text: &str) {
         self.length(text.len());
         self.fields.extend_from_slice(text.as_bytes());
@@ -91,7 +93,7 @@ impl<'a> Marker<'a> {
     }
 }
 
-/// The whole body of a request.
+/// The body of a request.
 #[derive(Serialize)]
 struct Body<'a> {
     server_id: &'a str,
@@ -109,18 +111,18 @@ struct Body<'a> {
 #[derive(Serialize)]
 struct Info<'a> {
     #[serde(flatten)]
-    mark: Mark<'a>,
+    mark: OwnershipMark<'a>,
     spec_hash: &'a str,
 }
 
-/// The entry of a server, as it is sent.
+/// The JSON of an entry, as it is sent.
 pub(crate) fn body(instance: &str, server: &Server, name: &str) -> String {
-    let mut marker = Marker::new(instance);
-    let Marks {
+    let mut writer = IdentityWriter::new(instance);
+    let EntryIdentity {
         id,
         spec_hash,
         source_url,
-    } = marker.marks(server, name);
+    } = writer.identity(server, name);
     let body = Body {
         server_id: id,
         server_name: name,
@@ -131,16 +133,16 @@ pub(crate) fn body(instance: &str, server: &Server, name: &str) -> String {
         mcp_access_groups: &server.access_groups,
         allowed_tools: &server.allowed_tools,
         mcp_info: Info {
-            mark: Mark::new(instance, server),
+            mark: OwnershipMark::new(instance, server),
             spec_hash,
         },
         source_url,
     };
-    // Texts, lists and records of them can always be written.
+    // Serialising strings, and lists and structs of them, cannot fail.
     serde_json::to_string(&body).unwrap_or_default()
 }
 
-/// Bytes of the texts of an entry, without what it takes to write them.
+/// Bytes of the strings of an entry, without JSON syntax.
 pub(crate) fn size(server: &Server) -> usize {
     let lists = server.access_groups.iter().chain(&server.allowed_tools);
     server.url.len() + server.description.len() + lists.map(String::len).sum::<usize>()

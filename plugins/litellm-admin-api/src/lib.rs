@@ -1,11 +1,11 @@
 //! Registration through LiteLLM's admin API, `/v1/mcp/server`: servers come and go without a rollout of LiteLLM. LiteLLM
 //! needs a database for it.
 //!
-//! Each pass lists what LiteLLM knows and sends one request for each server that is missing, changed, or ours and no
-//! longer wanted. What is ours is known by its id (`<instance>.<namespace>.<name>`) together with the operator's name in
-//! its `source_url` or `mcp_info`; nothing else is ever changed, neither entries of people nor those of LiteLLM's
-//! configuration file. Whether an entry is up to date is told by a hash in both, and by what LiteLLM shows of it: what
-//! somebody edited is put back.
+//! Each plan compares LiteLLM's list with the MCPServers and sends one request for each entry that is missing, changed, or
+//! owned by the operator and no longer wanted. The operator owns an entry that has its id (`<instance>.<namespace>.<name>`)
+//! and its name in `source_url` or `mcp_info`; no other entry is ever changed, neither those of users nor those of LiteLLM's
+//! configuration file. An entry is up to date if the hash in both of these is, and if what LiteLLM shows of it is: an entry
+//! that a user edited is put back.
 //!
 //! ```yaml
 //! source: {builtin: litellm-admin-api}
@@ -16,17 +16,17 @@
 //! ```
 //!
 //! The token is that of a user with the role `proxy_admin`; a key that is limited to the routes `/v1/mcp/server` and
-//! `/v1/mcp/server/*` is enough. To such a key LiteLLM shows neither `mcp_info` nor URLs, groups and tools: what somebody
-//! changed of those is then not noticed before the MCPServer changes.
+//! `/v1/mcp/server/*` is enough. To such a key LiteLLM shows neither `mcp_info` nor URLs, groups and tools: an edit of those
+//! is then not noticed before the MCPServer changes.
 //!
 //! LiteLLM takes a credential for a server from its environment only where its configuration file says so: servers with
 //! `spec.litellm.auth` are refused.
 
 mod api;
 mod budget;
-mod difference;
+mod diff;
 mod entry;
-mod listing;
+mod list;
 mod plan;
 mod settings;
 
@@ -53,7 +53,7 @@ impl Plugin for LiteLlmAdminApi {
 
 impl Registrar for LiteLlmAdminApi {
     fn observe(settings: &Settings) -> Vec<Read> {
-        listing::observe(settings)
+        list::observe(settings)
     }
 
     fn plan(settings: &Settings, registry: &Registry) -> Plan {
@@ -64,6 +64,6 @@ impl Registrar for LiteLlmAdminApi {
 mcp_plugin_sdk::export!(LiteLlmAdminApi: Registrar);
 
 #[cfg(test)]
-mod tests;
+mod fake_litellm;
 #[cfg(test)]
-mod world;
+mod tests;

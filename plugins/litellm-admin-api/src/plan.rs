@@ -1,45 +1,45 @@
-//! The difference between what should be and what is, as requests.
+//! The plan: the diff as requests.
 
-use litellm_identity::{Assigned, Listed, Refusal, assign};
+use litellm_identity::{ListedServer, NamedServer, Refusal, assign_names};
 use mcp_plugin_sdk::{Action, HttpRequest, Plan, Registry, Server, Step};
 
 use crate::api;
-use crate::budget::{Bodies, Turn, shares};
-use crate::difference::{Change, Difference, Index};
+use crate::budget::{BodyBudget, Rotation, fair_shares};
+use crate::diff::{Change, Diff, Index};
 use crate::entry::body;
-use crate::listing;
+use crate::list;
 use crate::settings::Settings;
 
-/// What is missing, and how it stands.
+/// The requests that bring LiteLLM up to date, and the state of each server.
 pub(crate) fn plan(settings: &Settings, registry: &Registry) -> Plan {
-    let assigned = assign(&registry.servers, not_by_the_api);
-    let (listed, turn) = match listing::read(settings, registry) {
+    let assigned = assign_names(&registry.servers, not_by_the_api);
+    let (listed, rotation) = match list::read(settings, registry) {
         Ok(list) => list,
-        Err(obstacle) => {
-            let tell = |Assigned { server, name }: Assigned<'_>| match name {
-                Ok(_) => obstacle.registration(server),
+        Err(error) => {
+            let report = |NamedServer { server, name }: NamedServer<'_>| match name {
+                Ok(_) => error.registration(server),
                 Err(refusal) => refusal.registration(server),
             };
             return Plan {
                 steps: Vec::new(),
-                registrations: assigned.into_iter().map(tell).collect(),
+                registrations: assigned.into_iter().map(report).collect(),
             };
         }
     };
-    let health = listing::health(settings, registry);
-    let difference = Index::new(&registry.instance, &listed).difference(&assigned, &health);
+    let health = list::health(settings, registry);
+    let diff = Index::new(&registry.instance, &listed).diff(&assigned, &health);
     let requests = Requests {
         settings,
         instance: &registry.instance,
-        turn,
+        rotation,
     };
     Plan {
-        steps: requests.steps(&difference, &listed),
-        registrations: difference.registrations,
+        steps: requests.steps(&diff, &listed),
+        registrations: diff.registrations,
     }
 }
 
-/// LiteLLM sends what its database holds as it is: there, the name of a variable would be the credential.
+/// LiteLLM sends values of its database as they are: the name of an environment variable would be used as the credential.
 fn not_by_the_api(server: &Server) -> Option<Refusal> {
     let is_wanted = server.auth().is_ok_and(|auth| auth.is_some());
     is_wanted.then(|| {
@@ -48,37 +48,43 @@ fn not_by_the_api(server: &Server) -> Option<Refusal> {
     })
 }
 
-/// What is sent in one pass.
+/// Makes the requests of one plan.
 struct Requests<'a> {
     settings: &'a Settings,
     instance: &'a str,
-    turn: Turn,
+    rotation: Rotation,
 }
 
 impl Requests<'_> {
-    /// Those that leave go first, since they may have names that others get; then those that stay get theirs. Requests of
-    /// one kind follow each other, so that they can be sent at the same time.
-    fn steps(&self, difference: &Difference<'_>, listed: &[Listed<'_>]) -> Vec<Step> {
-        let Difference {
-            leaving,
+    /// Deletions come first, because they free names that others get, then updates, which may do the same, then creations.
+    /// Requests of one kind follow each other, so that they can be sent concurrently.
+    fn steps(&self, diff: &Diff<'_>, listed: &[ListedServer<'_>]) -> Vec<Step> {
+        let Diff {
+            deletions,
             updates,
             creations,
             ..
-        } = difference;
-        let wanted = [leaving.len(), updates.len(), creations.len()];
-        let [to_remove, to_update, to_create] = shares(self.settings.requests_per_pass, wanted);
+        } = diff;
+        let wanted = [deletions.len(), updates.len(), creations.len()];
+        let [to_delete, to_update, to_create] =
+            fair_shares(self.settings.requests_per_pass, wanted);
 
-        let removed: Vec<usize> = self.turn.of_all(leaving).take(to_remove).copied().collect();
+        let deleted: Vec<usize> = self
+            .rotation
+            .rotate(deletions)
+            .take(to_delete)
+            .copied()
+            .collect();
         let is_free =
-            |change: &&Change<'_>| change.after.is_none_or(|holder| removed.contains(&holder));
-        let removals = removed.iter().map(|index| {
+            |change: &&Change<'_>| change.after.is_none_or(|holder| deleted.contains(&holder));
+        let deletions = deleted.iter().map(|index| {
             let entry = &listed[*index];
             let server = entry.key(self.instance).unwrap_or_default();
             step(api::delete(self.settings, &entry.server_id), server)
         });
-        let updates = self.turn.of_all(updates).filter(is_free);
-        let creations = self.turn.of_all(creations).filter(is_free);
-        removals
+        let updates = self.rotation.rotate(updates).filter(is_free);
+        let creations = self.rotation.rotate(creations).filter(is_free);
+        deletions
             .chain(self.written(updates.take(to_update), api::update))
             .chain(self.written(creations.take(to_create), api::create))
             .collect()
@@ -89,7 +95,7 @@ impl Requests<'_> {
         changes: impl Iterator<Item = &'a Change<'a>>,
         request: fn(&Settings, String) -> HttpRequest,
     ) -> impl Iterator<Item = Step> {
-        let mut bodies = Bodies::default();
+        let mut bodies = BodyBudget::default();
         let entries = changes.map(|change| {
             let entry = body(self.instance, change.server, change.name);
             (entry, change.server.key())

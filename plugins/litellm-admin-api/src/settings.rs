@@ -5,19 +5,18 @@ use std::ops::RangeInclusive;
 use mcp_plugin_sdk::Finding;
 use serde::Deserialize;
 
-/// One for each kind of request at least; more would not fit into the answer of one call.
-const REQUESTS: RangeInclusive<usize> = 3..=1000;
+/// At least one for each kind of request; more than this would not fit into the answer of one call.
+const REQUESTS_PER_PASS: RangeInclusive<usize> = 3..=1000;
 
-/// How LiteLLM is reached.
+/// The connection to LiteLLM, and how it is used.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct Settings {
     /// Name of the connection in `MCPPlugin.spec.connections`.
     pub(crate) connection: String,
-    /// Requests that change something, at most, in one pass. Each kind (`DELETE`, `PUT`, `POST`) has a share.
+    /// The most requests of one plan, reads not counted. Each kind (`DELETE`, `PUT`, `POST`) has a share of them.
     pub(crate) requests_per_pass: usize,
-    /// Say of a server that it is not registered when LiteLLM cannot reach it. For that LiteLLM tries all its servers in
-    /// each pass.
+    /// Report a server as not registered if LiteLLM cannot reach it. LiteLLM then connects to all its servers for every plan.
     pub(crate) verify_health: bool,
 }
 
@@ -41,12 +40,16 @@ impl Settings {
                 "must name an entry of spec.connections",
             ));
         }
-        if !REQUESTS.contains(&self.requests_per_pass) {
+        if !REQUESTS_PER_PASS.contains(&self.requests_per_pass) {
             findings.push(Finding::invalid(
                 "settings",
                 "requestsPerPass",
                 self.requests_per_pass,
-                format!("must be from {} to {}", REQUESTS.start(), REQUESTS.end()),
+                format!(
+                    "must be from {} to {}",
+                    REQUESTS_PER_PASS.start(),
+                    REQUESTS_PER_PASS.end()
+                ),
             ));
         }
         findings

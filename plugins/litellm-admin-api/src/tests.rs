@@ -4,19 +4,19 @@ use mcp_plugin_sdk::{Plan, Server};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::world::World;
+use crate::fake_litellm::FakeLiteLlm;
 
 mod convergence;
-mod obstacles;
-mod passes;
+mod limits;
+mod list_errors;
 
-/// What was sent since the last look.
-fn requests(world: &mut World) -> Vec<String> {
-    let requests = std::mem::take(&mut world.requests);
+/// The methods of the requests since the last call.
+fn requests(litellm: &mut FakeLiteLlm) -> Vec<String> {
+    let requests = std::mem::take(&mut litellm.requests);
     requests.into_iter().map(|(method, _)| method).collect()
 }
 
-/// Somebody else's entry.
+/// An entry that the operator does not own.
 fn foreign(name: &str, is_config: bool) -> Value {
     json!({
         "server_id": format!("id-of-{name}"), "server_name": name, "alias": null, "url": "http://elsewhere/mcp",
@@ -32,16 +32,16 @@ fn reasons(plan: &Plan) -> Vec<&str> {
 }
 
 #[test]
-fn an_entry_says_everything_that_litellm_keeps() {
-    let mut world = World::default();
+fn an_entry_has_all_members_that_litellm_stores() {
+    let mut litellm = FakeLiteLlm::default();
     let full = Server {
         access_groups: vec!["developers".into()],
         allowed_tools: vec!["add".into()],
         ..registrable("tools", "git-hub")
     };
-    world.settle(&[full]);
+    litellm.converge(&[full]);
     assert_eq!(
-        world.entries,
+        litellm.entries,
         [json!({
             "server_id": "mcp-operator.tools.git-hub",
             "server_name": "tools_git_hub", "alias": "tools_git_hub",
@@ -50,14 +50,14 @@ fn an_entry_says_everything_that_litellm_keeps() {
             "mcp_access_groups": ["developers"], "allowed_tools": ["add"],
             "mcp_info": {
                 "managed_by": "mcp-operator", "namespace": "tools", "name": "git-hub", "owner": "platform",
-                "spec_hash": world.entries[0]["mcp_info"]["spec_hash"],
+                "spec_hash": litellm.entries[0]["mcp_info"]["spec_hash"],
             },
-            "source_url": world.entries[0]["source_url"],
+            "source_url": litellm.entries[0]["source_url"],
             "is_config": false,
         })]
     );
     assert_eq!(
-        world.entries[0]["mcp_info"]["spec_hash"]
+        litellm.entries[0]["mcp_info"]["spec_hash"]
             .as_str()
             .map(str::len),
         Some(16)
@@ -66,14 +66,14 @@ fn an_entry_says_everything_that_litellm_keeps() {
 
 #[test]
 fn one_request_for_each_server_that_changed() {
-    let mut world = World::default();
+    let mut litellm = FakeLiteLlm::default();
     let mut servers = vec![
         registrable("a", "a"),
         registrable("a", "b"),
         registrable("a", "c"),
     ];
-    let plan = world.settle(&servers);
-    assert_eq!(requests(&mut world), ["POST", "POST", "POST"]);
+    let plan = litellm.converge(&servers);
+    assert_eq!(requests(&mut litellm), ["POST", "POST", "POST"]);
     assert!(
         plan.registrations
             .iter()
@@ -83,24 +83,24 @@ fn one_request_for_each_server_that_changed() {
 
     servers[1].description = "another".into();
     servers.remove(0);
-    world.settle(&servers);
-    assert_eq!(requests(&mut world), ["DELETE", "PUT"]);
-    world.settle(&servers);
-    assert!(requests(&mut world).is_empty());
-    world.settle(&[]);
-    assert_eq!(requests(&mut world), ["DELETE", "DELETE"]);
-    assert!(world.entries.is_empty());
+    litellm.converge(&servers);
+    assert_eq!(requests(&mut litellm), ["DELETE", "PUT"]);
+    litellm.converge(&servers);
+    assert!(requests(&mut litellm).is_empty());
+    litellm.converge(&[]);
+    assert_eq!(requests(&mut litellm), ["DELETE", "DELETE"]);
+    assert!(litellm.entries.is_empty());
 }
 
 #[test]
-fn what_somebody_edited_is_mended() {
-    let mut world = World::default();
+fn an_edited_entry_is_put_back() {
+    let mut litellm = FakeLiteLlm::default();
     let servers = [Server {
         access_groups: vec!["auditors".into(), "developers".into()],
         ..registrable("a", "a")
     }];
-    world.settle(&servers);
-    let before = world.entries[0].clone();
+    litellm.converge(&servers);
+    let before = litellm.entries[0].clone();
     for (field, edited) in [
         ("url", json!("http://evil/mcp")),
         ("transport", json!("stdio")),
@@ -114,36 +114,36 @@ fn what_somebody_edited_is_mended() {
         ("description", json!("Nothing to see here")),
         ("description", Value::Null),
     ] {
-        world.entries[0][field] = edited;
-        world.requests.clear();
-        world.settle(&servers);
-        assert_eq!(requests(&mut world), ["PUT"], "{field}");
-        assert_eq!(world.entries[0], before);
+        litellm.entries[0][field] = edited;
+        litellm.requests.clear();
+        litellm.converge(&servers);
+        assert_eq!(requests(&mut litellm), ["PUT"], "{field}");
+        assert_eq!(litellm.entries[0], before);
     }
 }
 
 #[test]
-fn what_litellm_shows_otherwise_was_not_edited() {
-    let mut world = World::default();
+fn an_entry_that_litellm_shows_differently_is_not_edited() {
+    let mut litellm = FakeLiteLlm::default();
     let servers = [Server {
         access_groups: vec!["auditors".into(), "developers".into()],
         description: String::new(),
         ..registrable("a", "a")
     }];
-    world.settle(&servers);
+    litellm.converge(&servers);
     for (field, shown) in [
         ("mcp_access_groups", json!(["developers", "auditors"])),
         ("allowed_tools", Value::Null),
         ("description", Value::Null),
     ] {
-        world.entries[0][field] = shown;
+        litellm.entries[0][field] = shown;
     }
-    assert!(world.plan(&servers).steps.is_empty());
+    assert!(litellm.plan(&servers).steps.is_empty());
 }
 
 #[test]
 fn entries_of_others_are_not_touched() {
-    let mut world = World::default();
+    let mut litellm = FakeLiteLlm::default();
     let mut lookalike = foreign("lookalike", false);
     lookalike["server_id"] = json!("mcp-operator.a.gone");
     let mut other_instance = foreign("other", false);
@@ -152,21 +152,21 @@ fn entries_of_others_are_not_touched() {
         "server_id": "mcp-operator.a.file", "server_name": "a_file", "is_config": true,
         "mcp_info": { "managed_by": "mcp-operator" },
     });
-    world.entries = vec![
+    litellm.entries = vec![
         foreign("weather", false),
         lookalike,
         other_instance,
         in_file,
     ];
-    let before = world.entries.clone();
-    world.settle(&[registrable("a", "a")]);
-    assert_eq!(world.entries[..4], before);
-    world.settle(&[]);
-    assert_eq!(world.entries, before);
+    let before = litellm.entries.clone();
+    litellm.converge(&[registrable("a", "a")]);
+    assert_eq!(litellm.entries[..4], before);
+    litellm.converge(&[]);
+    assert_eq!(litellm.entries, before);
 }
 
 #[test]
-fn what_is_taken_is_refused() {
+fn a_taken_name_or_id_is_refused() {
     let mut id_taken = foreign("x", false);
     id_taken["server_id"] = json!("mcp-operator.a.b");
     let mut alias = foreign("z", false);
@@ -178,49 +178,49 @@ fn what_is_taken_is_refused() {
         (alias, "NameCollision"),
         (id_taken, "IdTaken"),
     ] {
-        let mut world = World {
+        let mut litellm = FakeLiteLlm {
             entries: vec![entry],
-            ..World::default()
+            ..FakeLiteLlm::default()
         };
-        let plan = world.settle(&[registrable("a", "b")]);
+        let plan = litellm.converge(&[registrable("a", "b")]);
         assert_eq!(plan.registrations[0].state, RegistrationState::Refused);
         assert_eq!(plan.registrations[0].reason, reason);
-        assert!(requests(&mut world).is_empty());
+        assert!(requests(&mut litellm).is_empty());
     }
 }
 
 /// After a swap from the other strategy: LiteLLM knows the entry until its pods are replaced.
 #[test]
-fn an_entry_of_ours_in_the_file_is_waited_for() {
+fn an_own_entry_in_the_file_is_waited_for() {
     let mut in_file = foreign("y", true);
     in_file["server_id"] = json!("mcp-operator.a.b");
     in_file["mcp_info"]["managed_by"] = json!("mcp-operator");
-    let mut world = World {
+    let mut litellm = FakeLiteLlm {
         entries: vec![in_file],
-        ..World::default()
+        ..FakeLiteLlm::default()
     };
-    let plan = world.settle(&[registrable("a", "b")]);
+    let plan = litellm.converge(&[registrable("a", "b")]);
     assert_eq!(plan.registrations[0].state, Pending);
     assert_eq!(plan.registrations[0].reason, "LeavingConfigurationFile");
-    world.entries.clear();
-    let plan = world.settle(&[registrable("a", "b")]);
+    litellm.entries.clear();
+    let plan = litellm.converge(&[registrable("a", "b")]);
     assert_eq!(plan.registrations[0].reason, "Registered");
 }
 
 #[test]
 fn an_older_server_gets_the_name_of_a_younger_one() {
-    let mut world = World::default();
+    let mut litellm = FakeLiteLlm::default();
     let younger = server("a", "b-c", "2026-02");
-    world.settle(std::slice::from_ref(&younger));
-    world.requests.clear();
-    let plan = world.settle(&[younger, server("a-b", "c", "2026-01")]);
-    assert_eq!(requests(&mut world), ["DELETE", "POST"]);
+    litellm.converge(std::slice::from_ref(&younger));
+    litellm.requests.clear();
+    let plan = litellm.converge(&[younger, server("a-b", "c", "2026-01")]);
+    assert_eq!(requests(&mut litellm), ["DELETE", "POST"]);
     assert_eq!(plan.registrations[0].reason, "NameCollision");
     assert_eq!(plan.registrations[1].state, RegistrationState::Registered);
 }
 
 #[test]
-fn settings_are_judged() {
+fn settings_are_validated() {
     let settings = testing::settings::<Settings>(json!({ "connection": "", "requestsPerPass": 2 }));
     let fields: Vec<_> = settings
         .check()
@@ -234,10 +234,10 @@ fn settings_are_judged() {
 #[test]
 fn a_credential_of_litellms_environment_is_refused() {
     let mut server = registrable("a", "a");
-    let mut world = World::default();
-    world.settle(std::slice::from_ref(&server));
+    let mut litellm = FakeLiteLlm::default();
+    litellm.converge(std::slice::from_ref(&server));
     server.extra = vec![testing::extra("auth", r#"{"type":"bearerToken"}"#)];
-    let plan = world.settle(&[server]);
+    let plan = litellm.converge(&[server]);
     assert_eq!(plan.registrations[0].state, Refused);
     assert_eq!(plan.registrations[0].reason, "AuthNotSupported");
     assert!(
@@ -246,18 +246,18 @@ fn a_credential_of_litellms_environment_is_refused() {
             .contains("use the plugin litellm-configmap")
     );
     assert!(
-        world.entries.is_empty(),
-        "nobody is served without what the server asks for"
+        litellm.entries.is_empty(),
+        "the entry without the credential is deleted"
     );
 }
 
 #[test]
-fn an_entry_is_known_by_its_mark_where_its_source_is_not_kept() {
-    let mut world = World::default();
+fn an_entry_without_source_url_is_recognised_by_its_mark() {
+    let mut litellm = FakeLiteLlm::default();
     let servers = [registrable("a", "a")];
-    world.settle(&servers);
-    world.entries[0]["source_url"] = Value::Null;
-    let plan = world.plan(&servers);
+    litellm.converge(&servers);
+    litellm.entries[0]["source_url"] = Value::Null;
+    let plan = litellm.plan(&servers);
     assert!(plan.steps.is_empty());
     assert_eq!(reasons(&plan), ["Registered"]);
 }

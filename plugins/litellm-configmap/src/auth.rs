@@ -13,10 +13,10 @@ pub(crate) fn litellm_type(kind: LiteLlmAuthType) -> &'static str {
     }
 }
 
-/// What LiteLLM replaces by the value of the server's variable.
+/// The string that LiteLLM replaces by the value of the server's environment variable.
 ///
-/// Its name follows from the server's: whoever could choose it would be sent LiteLLM's own key. Names of servers are those
-/// of Kubernetes objects, without capital letters, so that no two have one variable.
+/// The name of the variable follows from the name of the server. A user who could choose it could have LiteLLM's own key
+/// sent to the server. Names of servers have no capital letters, so no two servers share a variable.
 pub(crate) fn reference(name: &str) -> String {
     format!("os.environ/MCP_TOKEN_{}", name.to_ascii_uppercase())
 }

@@ -1,9 +1,9 @@
-//! Files as LiteLLM gets them, in `tests/golden`: each is a configuration that a real proxy loads. After a change that is
-//! meant, `UPDATE_GOLDEN=1 cargo test` writes them anew.
+//! Compares rendered files with those in `tests/golden`, each of which a real proxy loads. `UPDATE_GOLDEN=1 cargo test`
+//! updates them after an intended change.
 
 use std::path::Path;
 
-use litellm_identity::assign;
+use litellm_identity::assign_names;
 use mcp_plugin_sdk::Server;
 use mcp_plugin_sdk::testing::{extra, registrable};
 
@@ -11,7 +11,7 @@ use crate::render::render;
 
 fn check(case: &str, servers: &[Server]) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{case}.yaml"));
-    let file = render("mcp-operator", &mut assign(servers, |_| None));
+    let file = render("mcp-operator", &mut assign_names(servers, |_| None));
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&path, &file).unwrap();
     }
@@ -75,7 +75,7 @@ fn allowed_tools() {
     );
 }
 
-/// One of each type. The name of the variable follows from the server's, and is in no field.
+/// One server of each type. The name of the variable follows from that of the server, and is in no field.
 #[test]
 fn auth() {
     let servers = ["bearerToken", "apiKey", "basic", "token", "authorization"].map(|kind| Server {
@@ -90,7 +90,7 @@ fn no_team() {
     check("no-team", &[server(|server| server.labels.clear())]);
 }
 
-/// Whatever a description holds, the file says the same and nothing more.
+/// A description cannot add anything to the file.
 #[test]
 fn descriptions() {
     let descriptions = [
@@ -112,7 +112,7 @@ fn descriptions() {
     check("descriptions", &servers);
 }
 
-/// `0x1_a` and `1_2` are numbers in YAML 1.1, and LiteLLM does not start with a number for a name.
+/// `0x1_a` and `1_2` are numbers in YAML 1.1, and LiteLLM does not start if a name is a number.
 #[test]
 fn names_like_numbers() {
     let servers = [("0x1", "a"), ("12", "e3"), ("0", "x1f")];
@@ -140,7 +140,7 @@ fn collisions() {
     check("collision", &[registrable("a", "b-c"), older]);
 }
 
-/// One that would keep LiteLLM from starting, or show its secrets, is left out.
+/// A server that would keep LiteLLM from starting, or show its secrets, is left out.
 #[test]
 fn refused() {
     let leak = server(|server| server.description = "os.environ/LITELLM_MASTER_KEY".into());

@@ -1,21 +1,21 @@
 //! Registration through a file: one key of a ConfigMap that LiteLLM reads with `include`, and a rollout of LiteLLM when
 //! the content changed, because it reads its files only at its start.
 //!
-//! The key is owned as a whole and always holds a valid document (`{}` when there is nothing): LiteLLM does not start
+//! The operator owns the whole key, which always holds a valid document (`{}` without servers): LiteLLM does not start
 //! without the file, and an `include` that holds `mcp_servers` replaces those of the main file.
 //!
 //! ```yaml
-//! # MCPPlugin.spec.settings, with what holds where nothing is said
+//! # MCPPlugin.spec.settings, with the defaults
 //! namespace: litellm
 //! configMap: litellm-mcp-servers
 //! key: mcp_servers.yaml
 //! workloads: [{kind: Deployment, namespace: litellm, name: litellm-proxy}]
-//! # not without being asked: say of a server that it is registered only when LiteLLM lists it, and with `health`, only
-//! # when LiteLLM reaches it; refuse names that others have there
+//! # off by default: report a server as registered only when LiteLLM lists it and, with `health`, reaches it; refuse names
+//! # that other servers have in LiteLLM
 //! verify: {connection: litellm, health: false}
 //! ```
 //!
-//! The ConfigMap may be one that others write too: only the key is ours.
+//! Other keys of the ConfigMap may belong to others.
 //!
 //! A ConfigMap holds 1 MiB, which is about 2,500 servers; those that do not fit are refused, the largest and the newest
 //! first. `litellm-admin-api` has no such bound.
@@ -64,8 +64,8 @@ impl Registrar for LiteLlmConfigMap {
 mcp_plugin_sdk::export!(LiteLlmConfigMap: Registrar);
 
 #[cfg(test)]
+mod fake_cluster;
+#[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod world;

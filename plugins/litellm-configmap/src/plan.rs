@@ -1,13 +1,14 @@
-//! First the file, then the rollout, then it is registered.
+//! A server is registered by writing the file and then rolling out the workloads that read it.
 //!
-//! One plan does one of the two: it writes the file, if that differs; or, if it does not, it rolls every workload that does
-//! not know the file and is not being rolled. So from any state, one write and one roll of each workload lead to a plan
-//! without steps. They are two plans since pods are replaced only when the file has been seen in its place: one that starts
-//! in the moment of the write might read what was there before, and nobody would notice. For the same reason a file is
-//! written as another one where a workload is said to know it already: while something else was in its place, its pods may
-//! have read that.
+//! One plan does one of the two: it writes the file if the content differs; otherwise it rolls out every workload that was
+//! not rolled out for this content and is not in a rollout. So from any state, one write and one rollout of each workload
+//! lead to a plan without steps.
+//!
+//! The rollout waits for a second plan, which has read the file back: a pod that starts while the file is being written
+//! could read the old content, unnoticed. For the same reason a file that is put back gets a new revision if a workload was
+//! already rolled out for it: pods that started in between have read the other content.
 
-use litellm_identity::{Assigned, Reach, Refusal, assign};
+use litellm_identity::{NamedServer, Reachability, Refusal, assign_names};
 use mcp_plugin_sdk::{
     Action, ConfigKeyWrite, Observed, Plan, Read, ReadSource, Registration, RegistrationState,
     Registry, Roll, Server, Step, Workload, WorkloadState,
@@ -16,11 +17,11 @@ use sha2::{Digest, Sha256};
 
 use crate::render;
 use crate::settings::Settings;
-use crate::verify::{self, Known, Proxy};
+use crate::verify::{self, ProxyServers, Verification};
 
 const FILE: &str = "file";
 
-/// The file, and every workload that reads it.
+/// Reads the file, the workloads that use it, and LiteLLM's list if it is to be verified.
 pub(crate) fn observe(settings: &Settings) -> Vec<Read> {
     let file = Read {
         id: FILE.into(),
@@ -42,18 +43,18 @@ fn read_id(workload: &Workload) -> String {
     format!("{} {}/{}", workload.kind, workload.namespace, workload.name)
 }
 
-/// What is missing, and how it stands.
+/// The next steps, and the state of each server.
 pub(crate) fn plan(settings: &Settings, registry: &Registry) -> Plan {
-    let proxy = verify::look(settings, registry);
-    let mut assigned = assign(&registry.servers, |_| None);
-    if let Proxy::Known(known) = &proxy {
-        known.refuse_taken(&mut assigned);
+    let verification = verify::verify(settings, registry);
+    let mut assigned = assign_names(&registry.servers, |_| None);
+    if let Verification::Listed(listed) = &verification {
+        listed.refuse_taken(&mut assigned);
     }
     let file = render::render(&registry.instance, &mut assigned);
-    let (steps, standing) = next(settings, registry, &proxy, &file);
+    let (steps, status) = next_steps(settings, registry, &verification, &file);
     let registrations = assigned
         .into_iter()
-        .map(|assigned| registration(assigned, &standing, &proxy))
+        .map(|assigned| registration(assigned, &status, &verification))
         .collect();
     Plan {
         steps,
@@ -61,14 +62,14 @@ pub(crate) fn plan(settings: &Settings, registry: &Registry) -> Plan {
     }
 }
 
-/// How it stands with all servers that have a name.
-struct Standing {
+/// The state that the servers with a name share.
+struct Status {
     state: RegistrationState,
     reason: &'static str,
     message: String,
 }
 
-impl Standing {
+impl Status {
     fn pending(reason: &'static str, message: impl Into<String>) -> Self {
         Self {
             state: RegistrationState::Pending,
@@ -77,7 +78,7 @@ impl Standing {
         }
     }
 
-    /// On its way, and LiteLLM was seen not to know it.
+    /// Pending, and LiteLLM does not list it.
     fn absent(reason: &'static str, message: impl Into<String>) -> Self {
         Self {
             state: RegistrationState::Absent,
@@ -86,12 +87,12 @@ impl Standing {
     }
 }
 
-fn next(
+fn next_steps(
     settings: &Settings,
     registry: &Registry,
-    proxy: &Proxy<'_>,
+    verification: &Verification<'_>,
     file: &str,
-) -> (Vec<Step>, Standing) {
+) -> (Vec<Step>, Status) {
     let key = settings.config_key();
     let place = format!(
         "key {} of ConfigMap {}/{}",
@@ -101,15 +102,17 @@ fn next(
         Some(Observed::ConfigKey(Some(found))) if render::is_same(found, file) => {
             rollouts(settings, registry, found)
         }
-        // Without knowing who else has a name, nothing is changed: the next answer would change it back.
-        Some(Observed::ConfigKey(Some(_))) if let Proxy::Unknown(why) = proxy => (
-            Vec::new(),
-            Standing::pending("VerificationUnavailable", why.clone()),
-        ),
+        // Without LiteLLM's list, taken names are unknown: the file would be changed back when the list is there again.
+        Some(Observed::ConfigKey(Some(_))) if let Verification::Unavailable(why) = verification => {
+            (
+                Vec::new(),
+                Status::pending("VerificationUnavailable", why.clone()),
+            )
+        }
         Some(Observed::ConfigKey(found)) => {
             let content = match found {
-                Some(found) if may_have_read(settings, registry, found, file) => {
-                    render::again(file, &mark(settings, registry, found))
+                Some(found) if may_have_read_other_content(settings, registry, found, file) => {
+                    render::with_revision(file, &revision(settings, registry, found))
                 }
                 _ => file.to_owned(),
             };
@@ -118,90 +121,96 @@ fn next(
                 content: Some(content),
             });
             (
-                vec![for_all(write)],
-                Standing::pending("WritingConfiguration", format!("Writing {place}")),
+                vec![for_all_servers(write)],
+                Status::pending("WritingConfiguration", format!("Writing {place}")),
             )
         }
         Some(Observed::Unavailable(why)) => (
             Vec::new(),
-            Standing::pending(
+            Status::pending(
                 "ConfigurationUnavailable",
                 format!("Cannot read {place}: {why}"),
             ),
         ),
         _ => (
             Vec::new(),
-            Standing::pending("ConfigurationUnavailable", format!("{place} was not read")),
+            Status::pending("ConfigurationUnavailable", format!("{place} was not read")),
         ),
     }
 }
 
-/// The file is as it should be: do those who read it know it?
-fn rollouts(settings: &Settings, registry: &Registry, file: &str) -> (Vec<Step>, Standing) {
+/// The rollouts that are needed once the file has the right content.
+fn rollouts(settings: &Settings, registry: &Registry, file: &str) -> (Vec<Step>, Status) {
     let value = hash(file);
     let mut steps = Vec::new();
-    let mut waiting = None;
+    let mut unfinished = None;
     for workload in settings.workloads() {
         let id = read_id(&workload);
-        let standing = match registry.observed(&id) {
-            Some(Observed::Workload(Some(state))) if knows(state, &value, file) => {
+        let status = match registry.observed(&id) {
+            Some(Observed::Workload(Some(state))) if is_rolled_to(state, &value, file) => {
                 if state.complete {
                     continue;
                 }
-                Standing::pending("RolloutInProgress", format!("{id}: {}", state.message))
+                Status::pending("RolloutInProgress", format!("{id}: {}", state.message))
             }
-            // Never a second rollout while one is going on, whoever began it.
-            Some(Observed::Workload(Some(state))) if !state.complete => Standing::pending(
+            // Never a second rollout while one is going on, whatever started it.
+            Some(Observed::Workload(Some(state))) if !state.complete => Status::pending(
                 "RolloutWaiting",
                 format!("{id} finishes another rollout first: {}", state.message),
             ),
             Some(Observed::Workload(Some(_))) => {
-                steps.push(for_all(Action::Roll(Roll {
+                steps.push(for_all_servers(Action::Roll(Roll {
                     workload,
                     value: value.clone(),
                 })));
-                Standing::pending(
+                Status::pending(
                     "RolloutStarting",
                     format!("{id} is rolled out to read the new configuration"),
                 )
             }
             Some(Observed::Unavailable(why)) => {
-                Standing::pending("WorkloadUnavailable", format!("Cannot read {id}: {why}"))
+                Status::pending("WorkloadUnavailable", format!("Cannot read {id}: {why}"))
             }
-            _ => Standing::pending(
+            _ => Status::pending(
                 "WorkloadNotFound",
                 format!(
                     "{id} does not exist: install LiteLLM, or name its Deployment in the plugin's settings.workloads"
                 ),
             ),
         };
-        waiting = waiting.or(Some(standing));
+        unfinished = unfinished.or(Some(status));
     }
-    let registered = || Standing {
+    let registered = || Status {
         state: RegistrationState::Registered,
         reason: "Registered",
         message: "Registered with LiteLLM".into(),
     };
-    (steps, waiting.unwrap_or_else(registered))
+    (steps, unfinished.unwrap_or_else(registered))
 }
 
-/// Whether pods that are said to know the file may have read what is in its place instead.
-fn may_have_read(settings: &Settings, registry: &Registry, found: &str, file: &str) -> bool {
+/// Whether pods of a workload that was rolled out for `file` may have read `found` instead.
+fn may_have_read_other_content(
+    settings: &Settings,
+    registry: &Registry,
+    found: &str,
+    file: &str,
+) -> bool {
     let value = hash(file);
-    // Nothing at all is what a file without servers says.
-    let is_another = !render::is_empty(file) || !matches!(found.trim(), "" | "{}");
-    is_another && states(settings, registry).any(|state| knows(state, &value, file))
+    // An empty file means the same as one without servers.
+    let is_different = !render::is_empty(file) || !matches!(found.trim(), "" | "{}");
+    is_different
+        && workload_states(settings, registry).any(|state| is_rolled_to(state, &value, file))
 }
 
-/// For a file that is written over another one: no workload was rolled out for one with it.
-fn mark(settings: &Settings, registry: &Registry, found: &str) -> String {
-    let mut known = found.to_owned();
-    known.extend(states(settings, registry).filter_map(|state| state.rolled_to.as_deref()));
-    hash(&known)
+/// A revision for a file that is put back, for which no workload was rolled out before.
+fn revision(settings: &Settings, registry: &Registry, found: &str) -> String {
+    let mut seen = found.to_owned();
+    seen.extend(workload_states(settings, registry).filter_map(|state| state.rolled_to.as_deref()));
+    hash(&seen)
 }
 
-/// How it stands with the workloads that are there.
-fn states<'a>(
+/// The states of the workloads that exist.
+fn workload_states<'a>(
     settings: &'a Settings,
     registry: &'a Registry,
 ) -> impl Iterator<Item = &'a WorkloadState> {
@@ -213,9 +222,9 @@ fn states<'a>(
         })
 }
 
-/// Whether the pods of a workload are of this file. Those that were never rolled out for any have read one without
-/// servers: they would not have started without it.
-fn knows(state: &WorkloadState, value: &str, file: &str) -> bool {
+/// Whether a workload was rolled out for this file. One that was never rolled out has read a file without servers, since
+/// it does not start without a file.
+fn is_rolled_to(state: &WorkloadState, value: &str, file: &str) -> bool {
     match &state.rolled_to {
         Some(rolled) => rolled == value,
         None => render::is_empty(file),
@@ -223,60 +232,69 @@ fn knows(state: &WorkloadState, value: &str, file: &str) -> bool {
 }
 
 fn registration(
-    Assigned { server, name }: Assigned<'_>,
-    standing: &Standing,
-    proxy: &Proxy<'_>,
+    NamedServer { server, name }: NamedServer<'_>,
+    status: &Status,
+    verification: &Verification<'_>,
 ) -> Registration {
     let verified = name.and_then(|name| {
-        let doubt = match proxy {
-            Proxy::Known(known) => doubt(known, server, &name)?,
-            Proxy::Unknown(why) => Some(Standing::pending("VerificationUnavailable", why.clone())),
-            Proxy::NotAsked => None,
+        let unverified = match verification {
+            Verification::Listed(listed) => verify_server(listed, server, &name)?,
+            Verification::Unavailable(why) => {
+                Some(Status::pending("VerificationUnavailable", why.clone()))
+            }
+            Verification::Disabled => None,
         };
-        Ok((name, doubt))
+        Ok((name, unverified))
     });
-    let (name, doubt) = match verified {
+    let (name, unverified) = match verified {
         Ok(verified) => verified,
         Err(refusal) => return refusal.registration(server),
     };
-    // What is on its way anyway says more about that, except that LiteLLM does not know it.
-    let is_registered = standing.state == RegistrationState::Registered;
-    let is_absent = doubt
+    // While the file or a rollout is pending, that is the reason to report; of the verification only `Absent` counts.
+    let is_registered = status.state == RegistrationState::Registered;
+    let is_absent = unverified
         .as_ref()
-        .is_some_and(|doubt| doubt.state == RegistrationState::Absent);
-    let standing = doubt.as_ref().filter(|_| is_registered).unwrap_or(standing);
+        .is_some_and(|status| status.state == RegistrationState::Absent);
+    let status = unverified
+        .as_ref()
+        .filter(|_| is_registered)
+        .unwrap_or(status);
     Registration {
         server: server.key(),
-        state: match standing.state {
+        state: match status.state {
             RegistrationState::Pending if is_absent => RegistrationState::Absent,
             state => state,
         },
-        reason: standing.reason.into(),
-        message: match standing.state {
-            RegistrationState::Registered => [&standing.message, " as ", &name].concat(),
-            _ => standing.message.clone(),
+        reason: status.reason.into(),
+        message: match status.state {
+            RegistrationState::Registered => [&status.message, " as ", &name].concat(),
+            _ => status.message.clone(),
         },
         registered_name: name,
     }
 }
 
-/// Why a server may not be registered although LiteLLM was rolled out with it.
-fn doubt(known: &Known<'_>, server: &Server, name: &str) -> Result<Option<Standing>, Refusal> {
-    let reach = known.reach(server);
-    if reach == Reach::Unreachable {
+/// Why a server is not registered although LiteLLM was rolled out with it; `None` if LiteLLM lists and reaches it.
+fn verify_server(
+    listed: &ProxyServers<'_>,
+    server: &Server,
+    name: &str,
+) -> Result<Option<Status>, Refusal> {
+    let reachability = listed.reachability(server);
+    if reachability == Reachability::Unreachable {
         return Err(Refusal::unhealthy(name, &server.url));
     }
-    if !known.lists(server) {
+    if !listed.contains(server) {
         let message = "LiteLLM was rolled out and does not list it: is the file in the `include` of its configuration?";
-        return Ok(Some(Standing::absent("NotListed", message)));
+        return Ok(Some(Status::absent("NotListed", message)));
     }
-    Ok(match reach {
-        Reach::Unknown(why) => Some(Standing::pending("VerificationUnavailable", why)),
+    Ok(match reachability {
+        Reachability::Unknown(why) => Some(Status::pending("VerificationUnavailable", why)),
         _ => None,
     })
 }
 
-fn for_all(action: Action) -> Step {
+fn for_all_servers(action: Action) -> Step {
     Step {
         action,
         servers: Vec::new(),

@@ -3,29 +3,27 @@
 use mcp_plugin_sdk::{ConfigKey, Finding, Path, Workload};
 use serde::Deserialize;
 
-/// Where LiteLLM is.
+/// The file, and the workloads that read it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct Settings {
-    /// Namespace of the ConfigMap.
     pub(crate) namespace: String,
-    /// Name of the ConfigMap.
     pub(crate) config_map: String,
-    /// Key that is owned.
+    /// The key that the operator owns.
     pub(crate) key: String,
-    /// Workloads that read it: their pods are replaced when it changed. None: somebody else does that.
+    /// Workloads that read the file and are rolled out when it changes. An empty list leaves rollouts to others.
     pub(crate) workloads: Vec<WorkloadSetting>,
-    /// Ask LiteLLM itself.
+    /// Verify the registration by LiteLLM's own list.
     pub(crate) verify: Option<Verify>,
 }
 
-/// How LiteLLM is asked whether it knows the servers.
+/// How the registration is verified.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Verify {
     /// Name of the connection in `MCPPlugin.spec.connections`.
     pub(crate) connection: String,
-    /// Also whether it reaches them: for that it tries all its servers in each pass.
+    /// Also verify that LiteLLM reaches the servers. It then connects to all of them for every plan.
     #[serde(default)]
     pub(crate) health: bool,
 }
@@ -34,12 +32,10 @@ pub(crate) struct Verify {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct WorkloadSetting {
-    /// `Deployment`.
+    /// Only `Deployment` is supported.
     #[serde(default = "deployment")]
     kind: String,
-    /// Its namespace.
     namespace: String,
-    /// Its name.
     name: String,
 }
 
@@ -65,7 +61,6 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The key, as reads and steps name it.
     pub(crate) fn config_key(&self) -> ConfigKey {
         ConfigKey {
             namespace: self.namespace.clone(),
@@ -74,7 +69,6 @@ impl Settings {
         }
     }
 
-    /// The workloads, as reads and steps name them.
     pub(crate) fn workloads(&self) -> impl Iterator<Item = Workload> {
         self.workloads.iter().map(|workload| Workload {
             kind: workload.kind.clone(),

@@ -1,9 +1,11 @@
-//! On request, what LiteLLM itself says: who else has a name, and whether it knows and reaches what the file tells it.
+//! Verifies the registration by LiteLLM's own list, if the settings ask for it: names that are taken, and whether LiteLLM lists
+//! and reaches the servers of the file.
 
 use std::collections::{HashMap, HashSet};
 
 use litellm_identity::{
-    Assigned, HEALTH, Health, Listed, Reach, Refusal, SERVERS, listed, server_id,
+    HEALTH_PATH, HealthReport, ListedServer, NamedServer, Reachability, Refusal, SERVERS_PATH,
+    parse_server_list, server_id,
 };
 use mcp_plugin_sdk::{HttpRequest, Observed, Read, ReadSource, Registry, Server};
 
@@ -12,11 +14,11 @@ use crate::settings::{Settings, Verify};
 const LIST: &str = "list";
 const HEALTHY: &str = "health";
 
-/// The requests that it takes.
+/// The reads that it needs.
 pub(crate) fn observe(settings: &Settings) -> impl Iterator<Item = Read> {
     settings.verify.iter().flat_map(|verify| {
-        let health = verify.health.then(|| get(verify, HEALTHY, HEALTH));
-        std::iter::once(get(verify, LIST, SERVERS)).chain(health)
+        let health = verify.health.then(|| get(verify, HEALTHY, HEALTH_PATH));
+        std::iter::once(get(verify, LIST, SERVERS_PATH)).chain(health)
     })
 }
 
@@ -34,52 +36,55 @@ fn get(verify: &Verify, id: &str, path: &str) -> Read {
     }
 }
 
-/// What LiteLLM says.
-pub(crate) enum Proxy<'a> {
-    /// Nobody wants to know.
-    NotAsked,
-    /// It could not be asked: why.
-    Unknown(String),
-    /// Its list.
-    Known(Known<'a>),
+/// The result of reading LiteLLM's list.
+pub(crate) enum Verification<'a> {
+    /// The settings do not ask for it.
+    Disabled,
+    /// LiteLLM could not be read, and why.
+    Unavailable(String),
+    /// LiteLLM's servers.
+    Listed(ProxyServers<'a>),
 }
 
-/// LiteLLM's list, by what is asked of it.
-pub(crate) struct Known<'a> {
+/// The servers that LiteLLM lists.
+pub(crate) struct ProxyServers<'a> {
     instance: &'a str,
     ids: HashSet<String>,
-    /// Ids of entries that are not ours, by their names.
+    /// Ids of the servers that the operator does not own, by their names in lower case.
     others: HashMap<String, String>,
-    health: Health<'a>,
+    health: HealthReport<'a>,
 }
 
-/// Reads what LiteLLM says.
-pub(crate) fn look<'a>(settings: &Settings, registry: &'a Registry) -> Proxy<'a> {
+pub(crate) fn verify<'a>(settings: &Settings, registry: &'a Registry) -> Verification<'a> {
     let Some(verify) = &settings.verify else {
-        return Proxy::NotAsked;
+        return Verification::Disabled;
     };
     let why = match registry.observed(LIST) {
-        Some(Observed::Http(answer)) if answer.status == 200 => match listed(&answer.body) {
-            Ok(listed) => return Proxy::Known(Known::new(verify, registry, &listed)),
-            Err(error) => error.to_string(),
-        },
-        // Its own words tell about the key.
+        Some(Observed::Http(answer)) if answer.status == 200 => {
+            match parse_server_list(&answer.body) {
+                Ok(listed) => {
+                    return Verification::Listed(ProxyServers::new(verify, registry, &listed));
+                }
+                Err(error) => error.to_string(),
+            }
+        }
+        // The body is not repeated: it may describe the key.
         Some(Observed::Http(answer)) => {
-            format!("GET {SERVERS} is answered with HTTP {}", answer.status)
+            format!("GET {SERVERS_PATH} is answered with HTTP {}", answer.status)
         }
         Some(Observed::Unavailable(why)) => why.clone(),
         _ => "it was not asked".into(),
     };
-    Proxy::Unknown(format!(
+    Verification::Unavailable(format!(
         "LiteLLM cannot be asked over the connection {}: {why}",
         verify.connection
     ))
 }
 
-impl<'a> Known<'a> {
-    fn new(verify: &Verify, registry: &'a Registry, listed: &[Listed<'_>]) -> Self {
+impl<'a> ProxyServers<'a> {
+    fn new(verify: &Verify, registry: &'a Registry, listed: &[ListedServer<'_>]) -> Self {
         let instance = registry.instance.as_str();
-        let others = listed.iter().filter(|entry| !entry.has_our_id(instance));
+        let others = listed.iter().filter(|entry| !entry.has_id_of(instance));
         Self {
             instance,
             ids: listed
@@ -94,32 +99,30 @@ impl<'a> Known<'a> {
                 })
                 .collect(),
             health: if verify.health {
-                Health::read(registry.observed(HEALTHY))
+                HealthReport::read(registry.observed(HEALTHY))
             } else {
-                Health::NotAsked
+                HealthReport::NotRequested
             },
         }
     }
 
-    /// Refuses names that somebody else has in LiteLLM.
-    pub(crate) fn refuse_taken(&self, assigned: &mut [Assigned<'_>]) {
-        for Assigned { name, .. } in assigned {
+    /// Refuses names that other servers have in LiteLLM.
+    pub(crate) fn refuse_taken(&self, assigned: &mut [NamedServer<'_>]) {
+        for NamedServer { name, .. } in assigned {
             if let Ok(wanted) = name
                 && let Some(holder) = self.others.get(&wanted.to_lowercase())
             {
-                *name = Err(Refusal::taken(wanted, holder));
+                *name = Err(Refusal::name_taken(wanted, holder));
             }
         }
     }
 
-    /// Whether LiteLLM has read about a server.
-    pub(crate) fn lists(&self, server: &Server) -> bool {
+    pub(crate) fn contains(&self, server: &Server) -> bool {
         self.ids.contains(&server_id(self.instance, server))
     }
 
-    /// Whether LiteLLM reaches a server, if somebody wants to know.
-    pub(crate) fn reach(&self, server: &Server) -> Reach {
-        self.health.of(&server_id(self.instance, server))
+    pub(crate) fn reachability(&self, server: &Server) -> Reachability {
+        self.health.reachability(&server_id(self.instance, server))
     }
 }
 

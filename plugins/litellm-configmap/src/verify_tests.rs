@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use super::*;
 use crate::LiteLlmConfigMap;
 
-fn wanted() -> Settings {
+fn verifying() -> Settings {
     settings(json!({ "verify": { "connection": "litellm", "health": true } }))
 }
 
-/// A plan where the file is this one, has been rolled out, and LiteLLM answers so.
+/// A plan with this file, which was rolled out, and these answers of LiteLLM.
 fn plan(servers: &[Server], file: Option<String>, list: Observed, health: Value) -> Plan {
-    let settings = wanted();
+    let settings = verifying();
     let rolled_to = file.as_deref().map(crate::plan::hash);
     let observations = LiteLlmConfigMap::observe(&settings)
         .into_iter()
@@ -70,10 +70,10 @@ fn file(servers: &[Server]) -> String {
     write.content.clone().unwrap()
 }
 
-/// To stop verifying, or to verify elsewhere, must not clear the file.
+/// Switching verification off, or to another connection, must not clear the file.
 #[test]
-fn the_file_is_written_and_litellm_is_only_asked() {
-    let reads = LiteLlmConfigMap::observe(&wanted());
+fn only_the_read_of_the_file_is_marked_as_written() {
+    let reads = LiteLlmConfigMap::observe(&verifying());
     let written: Vec<&str> = reads
         .iter()
         .filter(|read| read.written)
@@ -95,14 +95,14 @@ fn registered_is_what_litellm_lists_and_reaches() {
     assert_eq!(
         plan.registrations[2].state,
         RegistrationState::Absent,
-        "whatever was said before"
+        "whatever was reported before"
     );
     assert!(plan.steps.is_empty());
 }
 
-/// A server that was registered stays so: the operator keeps what it knew where it is told that something is pending.
+/// The state is `Pending`, for which the operator keeps a server registered that was.
 #[test]
-fn a_health_that_is_not_told_is_not_good() {
+fn without_a_health_report_no_server_becomes_registered() {
     let servers = [registrable("a", "b")];
     let list = answer(200, &json!([entry("b")]));
     for health in [json!([]), json!({ "detail": "no" })] {
@@ -116,7 +116,7 @@ fn a_health_that_is_not_told_is_not_good() {
 }
 
 #[test]
-fn a_name_that_others_have_is_refused_and_stays_out_of_the_file() {
+fn a_name_of_another_server_is_refused_and_stays_out_of_the_file() {
     let servers = ["b", "c"].map(|name| registrable("a", name));
     let foreign =
         json!({ "server_id": "x", "server_name": "A_b", "is_config": false, "mcp_info": null });

@@ -1,4 +1,4 @@
-//! Values as YAML. JSON is YAML, so that no text needs a thought about quoting, but for a few signs.
+//! Writes values as YAML. JSON is YAML except for a few characters, so this needs no rules for quoting.
 
 use std::io;
 
@@ -8,11 +8,11 @@ use serde_json::ser::Formatter;
 /// Appends a value on one line.
 pub(crate) fn inline(file: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
     let mut serializer = serde_json::Serializer::with_formatter(file, Inline);
-    // Neither texts, lists and records of them, nor writing to memory can fail.
+    // Serialising strings, and lists and structs of them, into memory cannot fail.
     let _ = value.serialize(&mut serializer);
 }
 
-/// Appends a key. Those that begin with a digit could be numbers: `0x1_a` is 26 in YAML 1.1.
+/// Appends a key. One that begins with a digit is quoted, because it could be a number: `0x1_a` is 26 in YAML 1.1.
 pub(crate) fn key(file: &mut Vec<u8>, name: &str) {
     if name.starts_with(|first: char| first.is_ascii_digit()) {
         inline(file, name);
@@ -21,8 +21,8 @@ pub(crate) fn key(file: &mut Vec<u8>, name: &str) {
     }
 }
 
-/// Compact JSON in which signs that YAML does not take as they stand are escaped: with one of them the file cannot be
-/// read at all.
+/// Compact JSON that escapes characters which YAML does not allow unescaped: with one of them the whole file could not be
+/// read.
 struct Inline;
 
 impl Formatter for Inline {
@@ -32,19 +32,22 @@ impl Formatter for Inline {
         fragment: &str,
     ) -> io::Result<()> {
         let mut rest = fragment;
-        while let Some((at, sign)) = rest.char_indices().find(|(_, sign)| is_special(*sign)) {
+        while let Some((at, character)) = rest
+            .char_indices()
+            .find(|(_, character)| is_special(*character))
+        {
             writer.write_all(&rest.as_bytes()[..at])?;
-            write!(writer, "\\u{:04x}", u32::from(sign))?;
-            rest = &rest[at + sign.len_utf8()..];
+            write!(writer, "\\u{:04x}", u32::from(character))?;
+            rest = &rest[at + character.len_utf8()..];
         }
         writer.write_all(rest.as_bytes())
     }
 }
 
-/// Signs that YAML calls unprintable, line breaks that JSON does not know, and the byte order mark.
-fn is_special(sign: char) -> bool {
+/// Characters that YAML calls unprintable, line breaks that JSON does not know, and the byte order mark.
+fn is_special(character: char) -> bool {
     matches!(
-        sign,
+        character,
         '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
     )
 }
@@ -68,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn signs_that_break_a_file_are_escaped() {
+    fn characters_that_break_a_file_are_escaped() {
         assert_eq!(
             written(|file| inline(file, "a\u{7f}b\u{2028}\u{feff}ü🦀")),
             r#""a\u007fb\u2028\ufeffü🦀""#

@@ -1,4 +1,4 @@
-//! Whether LiteLLM reaches its MCP servers: `GET /v1/mcp/server/health`.
+//! LiteLLM's health report of its MCP servers: `GET /v1/mcp/server/health`.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -6,28 +6,28 @@ use std::collections::HashMap;
 use mcp_plugin_sdk::Observed;
 use serde::Deserialize;
 
-/// Path of their health. LiteLLM tries all of them for the answer.
-pub const HEALTH: &str = "/v1/mcp/server/health";
+/// Path of the health report. LiteLLM connects to every server before it answers.
+pub const HEALTH_PATH: &str = "/v1/mcp/server/health";
 
-/// What LiteLLM says about the health of its servers.
+/// LiteLLM's health report.
 #[derive(Clone, Debug)]
-pub enum Health<'a> {
-    /// Nobody wants to know.
-    NotAsked,
-    /// It did not say: why.
-    Unknown(String),
-    /// By id, whether it could not be reached.
-    Known(HashMap<Cow<'a, str>, bool>),
+pub enum HealthReport<'a> {
+    /// The settings do not ask for it.
+    NotRequested,
+    /// There is none, and why.
+    Unavailable(String),
+    /// By server id, whether LiteLLM could not reach it.
+    Available(HashMap<Cow<'a, str>, bool>),
 }
 
-/// Whether LiteLLM reaches one server.
+/// Whether LiteLLM reaches a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// As far as anybody knows.
-    Reached,
-    /// It tried, and could not.
+pub enum Reachability {
+    /// It does, or nothing is known that says otherwise.
+    Reachable,
+    /// It tried and failed.
     Unreachable,
-    /// It did not say: why.
+    /// LiteLLM gave no answer, and why.
     Unknown(String),
 }
 
@@ -39,48 +39,52 @@ struct Entry<'a> {
     status: Cow<'a, str>,
 }
 
-impl<'a> Health<'a> {
-    /// From the answer to [`HEALTH`].
+impl<'a> HealthReport<'a> {
+    /// Reads the answer to [`HEALTH_PATH`].
     pub fn read(observed: Option<&'a Observed>) -> Self {
         let why = match observed {
             Some(Observed::Http(answer)) if answer.status == 200 => {
                 match serde_json::from_str::<Vec<Entry<'_>>>(&answer.body) {
                     Ok(entries) => {
-                        return Self::Known(entries.into_iter().map(Entry::verdict).collect());
+                        return Self::Available(
+                            entries.into_iter().map(Entry::into_unhealthy).collect(),
+                        );
                     }
-                    Err(error) => format!("the answer to GET {HEALTH} cannot be read ({error})"),
+                    Err(error) => {
+                        format!("the answer to GET {HEALTH_PATH} cannot be read ({error})")
+                    }
                 }
             }
-            // Its own words tell about the key.
+            // The body is not repeated: it may describe the key.
             Some(Observed::Http(answer)) => {
-                format!("GET {HEALTH} is answered with HTTP {}", answer.status)
+                format!("GET {HEALTH_PATH} is answered with HTTP {}", answer.status)
             }
             Some(Observed::Unavailable(why)) => why.clone(),
             _ => "it was not asked".into(),
         };
-        Self::Unknown(why)
+        Self::Unavailable(why)
     }
 
     /// Whether a server is reached.
-    pub fn of(&self, server_id: &str) -> Reach {
+    pub fn reachability(&self, server_id: &str) -> Reachability {
         match self {
-            Self::NotAsked => Reach::Reached,
-            Self::Unknown(why) => {
-                Reach::Unknown(format!("LiteLLM does not say what it can reach: {why}"))
+            Self::NotRequested => Reachability::Reachable,
+            Self::Unavailable(why) => {
+                Reachability::Unknown(format!("LiteLLM does not say what it can reach: {why}"))
             }
-            Self::Known(entries) => match entries.get(server_id) {
-                Some(false) => Reach::Reached,
-                Some(true) => Reach::Unreachable,
-                None => Reach::Unknown("LiteLLM has not tried to reach it yet".into()),
+            Self::Available(entries) => match entries.get(server_id) {
+                Some(false) => Reachability::Reachable,
+                Some(true) => Reachability::Unreachable,
+                None => Reachability::Unknown("LiteLLM has not tried to reach it yet".into()),
             },
         }
     }
 }
 
 impl<'a> Entry<'a> {
-    /// `unknown` is what LiteLLM cannot try, for example since it needs the credential of a user: that is no reason to
-    /// call it unreachable.
-    fn verdict(self) -> (Cow<'a, str>, bool) {
+    /// The id, and whether it is unhealthy. LiteLLM reports `unknown` where it cannot connect itself, for example because
+    /// the server needs the credential of a user; that does not make a server unreachable.
+    fn into_unhealthy(self) -> (Cow<'a, str>, bool) {
         (self.server_id, self.status == "unhealthy")
     }
 }
@@ -110,12 +114,18 @@ mod tests {
                 { "server_id": "per-user", "status": "unknown" },
             ]),
         );
-        let health = Health::read(Some(&answer));
-        assert_eq!(health.of("up"), Reach::Reached);
-        assert_eq!(health.of("down"), Reach::Unreachable);
-        assert_eq!(health.of("per-user"), Reach::Reached);
-        assert!(matches!(health.of("new"), Reach::Unknown(_)));
-        assert_eq!(Health::NotAsked.of("new"), Reach::Reached);
+        let health = HealthReport::read(Some(&answer));
+        assert_eq!(health.reachability("up"), Reachability::Reachable);
+        assert_eq!(health.reachability("down"), Reachability::Unreachable);
+        assert_eq!(health.reachability("per-user"), Reachability::Reachable);
+        assert!(matches!(
+            health.reachability("new"),
+            Reachability::Unknown(_)
+        ));
+        assert_eq!(
+            HealthReport::NotRequested.reachability("new"),
+            Reachability::Reachable
+        );
     }
 
     #[test]
@@ -126,8 +136,11 @@ mod tests {
             Some(answer(503, &json!({}))),
             Some(answer(200, &json!({ "status": "ok" }))),
         ] {
-            let health = Health::read(observed.as_ref());
-            assert!(matches!(health.of("up"), Reach::Unknown(_)), "{observed:?}");
+            let health = HealthReport::read(observed.as_ref());
+            assert!(
+                matches!(health.reachability("up"), Reachability::Unknown(_)),
+                "{observed:?}"
+            );
         }
     }
 }

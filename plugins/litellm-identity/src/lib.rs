@@ -1,19 +1,18 @@
-//! Who an MCP server is in LiteLLM, whichever way it gets there: its name, its id, its mark of ownership, why it cannot be
-//! there, and what LiteLLM says about it. Both registration strategies use it, so that a server keeps its id, and with it
-//! the grants of keys and teams, when the strategy is swapped.
+//! The identity of an MCP server in LiteLLM, shared by both registration strategies: its name, its id, its ownership mark,
+//! the reasons to refuse it, and how LiteLLM lists it and reports its health. Because both use the same, a server keeps its
+//! id, and with it the grants of keys and teams, when the strategy is swapped.
 
 mod health;
-mod listed;
-mod mark;
 mod name;
+mod ownership;
 mod refusal;
-mod scan;
+mod server_list;
 
-pub use health::{HEALTH, Health, Reach};
-pub use listed::{Listed, NotAList, SERVERS, listed};
-pub use mark::{Mark, server_id, write_server_id, write_source_url};
-pub use name::{Assigned, assign, seniority};
+pub use health::{HEALTH_PATH, HealthReport, Reachability};
+pub use name::{NamedServer, assign_names, seniority};
+pub use ownership::{OwnershipMark, server_id, write_server_id, write_source_url};
 pub use refusal::Refusal;
+pub use server_list::{InvalidServerList, ListedServer, SERVERS_PATH, parse_server_list};
 
 #[cfg(test)]
 mod tests;

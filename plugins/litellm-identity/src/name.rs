@@ -1,4 +1,4 @@
-//! Names under which LiteLLM knows servers: prefixes of their tools.
+//! Names of servers in LiteLLM, which are the prefixes of their tools.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -9,13 +9,13 @@ use sha2::{Digest, Sha256};
 
 use crate::Refusal;
 
-/// A tool is called `<name>-<tool>`, and providers of models take 64 characters for that.
-const LONGEST: usize = 40;
-/// Hexadecimal digits that keep apart what was cut off.
-const HASH: usize = 8;
+/// A tool is called `<name>-<tool>`, and model providers allow 64 characters for that.
+const MAX_NAME: usize = 40;
+/// Hexadecimal digits of the hash that makes a shortened name unique.
+const HASH_DIGITS: usize = 8;
 
-/// The name of a server: `<namespace>_<name>`, where every sign but letters and digits becomes `_`. LiteLLM does not start
-/// with a `-` in a name, and other signs do not work with all providers.
+/// `<namespace>_<name>`, where every character but letters and digits becomes `_`: LiteLLM does not start with a `-` in a
+/// name, and not every model provider accepts other characters.
 pub(crate) fn name(server: &Server) -> String {
     let mut name = String::with_capacity(server.namespace.len() + 1 + server.name.len());
     let plain = |byte: u8| {
@@ -28,30 +28,29 @@ pub(crate) fn name(server: &Server) -> String {
     name.extend(server.namespace.bytes().map(plain));
     name.push('_');
     name.extend(server.name.bytes().map(plain));
-    if name.len() <= LONGEST {
+    if name.len() <= MAX_NAME {
         return name;
     }
-    let hash = &hex::encode(Sha256::digest(server.key()))[..HASH];
-    format!("{}_{hash}", &name[..LONGEST - 1 - HASH])
+    let hash = &hex::encode(Sha256::digest(server.key()))[..HASH_DIGITS];
+    format!("{}_{hash}", &name[..MAX_NAME - 1 - HASH_DIGITS])
 }
 
-/// A server, and its name or why it has none.
+/// A server with its name in LiteLLM, or the reason why it has none.
 #[derive(Clone, Debug)]
-pub struct Assigned<'a> {
-    /// The server.
+pub struct NamedServer<'a> {
     pub server: &'a Server,
-    /// Its name in LiteLLM, of letters, digits and `_`.
+    /// Consists of letters, digits and `_`.
     pub name: Result<String, Refusal>,
 }
 
-/// Names all servers, in their order. Of several with one name the oldest has it, whatever their order. `refuse` is what a
-/// strategy cannot do for a server; one that is refused has no name.
-pub fn assign(
+/// Names all servers, and keeps their order. Of several servers with the same name the oldest gets it. `refuse` returns why
+/// a registration strategy cannot register a server; a refused server takes no name.
+pub fn assign_names(
     servers: &[Server],
     refuse: impl Fn(&Server) -> Option<Refusal>,
-) -> Vec<Assigned<'_>> {
+) -> Vec<NamedServer<'_>> {
     let name_of = |server| {
-        let refusal = Refusal::of(server).or_else(|| refuse(server));
+        let refusal = Refusal::check(server).or_else(|| refuse(server));
         refusal.map_or_else(|| Ok(name(server)), Err)
     };
     let mut names: Vec<Result<String, Refusal>> = servers.iter().map(name_of).collect();
@@ -60,11 +59,11 @@ pub fn assign(
     }
     let assigned = servers.iter().zip(names);
     assigned
-        .map(|(server, name)| Assigned { server, name })
+        .map(|(server, name)| NamedServer { server, name })
         .collect()
 }
 
-/// Which servers have a name that an older one has.
+/// The index of each server whose name an older server has, and its refusal.
 fn collisions(servers: &[Server], names: &[Result<String, Refusal>]) -> Vec<(usize, Refusal)> {
     let mut owners = HashMap::with_capacity_and_hasher(servers.len(), FixedState::default());
     let mut losers = Vec::new();
@@ -91,7 +90,7 @@ fn collisions(servers: &[Server], names: &[Result<String, Refusal>]) -> Vec<(usi
     losers.into_iter().filter_map(refusal).collect()
 }
 
-/// Smaller is older; never the same for two servers.
+/// A sort key: smaller is older, and no two servers have the same.
 pub fn seniority(server: &Server) -> (&str, &str, &str) {
     (&server.created, &server.namespace, &server.name)
 }

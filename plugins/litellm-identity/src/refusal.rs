@@ -1,11 +1,11 @@
-//! Why a server cannot be in LiteLLM before somebody changes something.
+//! Why a server cannot be registered until a user changes it.
 
 use mcp_plugin_sdk::{Registration, RegistrationState, Server};
 
-/// LiteLLM puts the value of an environment variable of its own where a text of its configuration begins like this.
-const REFERENCE: &str = "os.environ/";
+/// LiteLLM replaces a string in its configuration that begins like this by the value of one of its environment variables.
+const ENVIRONMENT_PREFIX: &str = "os.environ/";
 
-/// Why a server cannot be in LiteLLM before somebody changes something.
+/// Why a server cannot be registered until a user changes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     reason: &'static str,
@@ -13,7 +13,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// A reason in CamelCase, and a sentence that says what to change.
+    /// `reason` is CamelCase; `message` is a sentence that says what to change.
     pub fn new(reason: &'static str, message: impl Into<String>) -> Self {
         Self {
             reason,
@@ -21,7 +21,7 @@ impl Refusal {
         }
     }
 
-    /// For the condition of the server.
+    /// The state to report for the server.
     pub fn registration(self, server: &Server) -> Registration {
         Registration {
             server: server.key(),
@@ -32,9 +32,9 @@ impl Refusal {
         }
     }
 
-    /// What LiteLLM must not be told about a server, since it would harm others: with one bad entry in its file no
-    /// LiteLLM starts any more, and a reference to its environment would show its secrets to everybody.
-    pub(crate) fn of(server: &Server) -> Option<Self> {
+    /// Refuses a server that would harm others: with one bad entry in its file LiteLLM does not start, and a reference to
+    /// its environment would show its secrets to every user.
+    pub(crate) fn check(server: &Server) -> Option<Self> {
         if !matches!(server.transport.as_str(), "http" | "sse") {
             let message = format!(
                 "LiteLLM knows no transport {:?}: use http or sse",
@@ -50,15 +50,15 @@ impl Refusal {
             let message = format!("spec.litellm.auth is not understood: {error}");
             return Some(Self::new("AuthNotSupported", message));
         }
-        let field = reference(server)?;
+        let field = environment_reference(server)?;
         let message = format!(
-            "{field} must not begin with {REFERENCE}: LiteLLM would show the value of that environment variable"
+            "{field} must not begin with {ENVIRONMENT_PREFIX}: LiteLLM would show the value of that environment variable"
         );
         Some(Self::new("EnvironmentReference", message))
     }
 
-    /// Somebody else has the name in LiteLLM.
-    pub fn taken(name: &str, holder: &str) -> Self {
+    /// Another server that is not of the operator has the name in LiteLLM.
+    pub fn name_taken(name: &str, holder: &str) -> Self {
         let message = format!(
             "LiteLLM has another MCP server with the name {name}, id {holder}: rename one of them"
         );
@@ -80,9 +80,9 @@ impl Refusal {
     }
 }
 
-/// The field with a reference to LiteLLM's environment, if there is one.
-fn reference(server: &Server) -> Option<&'static str> {
-    let is_reference = |text: &String| text.starts_with(REFERENCE);
+/// The first field that refers to LiteLLM's environment.
+fn environment_reference(server: &Server) -> Option<&'static str> {
+    let is_reference = |text: &String| text.starts_with(ENVIRONMENT_PREFIX);
     let fields = [
         (
             "spec.litellm.description",

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn names(servers: &[Server]) -> Vec<Result<String, Refusal>> {
-    assign(servers, |_| None)
+    assign_names(servers, |_| None)
         .into_iter()
         .map(|assigned| assigned.name)
         .collect()
@@ -19,7 +19,7 @@ fn of_several_with_one_name_the_oldest_has_it_in_any_order() {
         server("a", "b.c", "2026-03"),
     ];
     for _ in 0..servers.len() {
-        for Assigned { server, name } in assign(&servers, |_| None) {
+        for NamedServer { server, name } in assign_names(&servers, |_| None) {
             match (server.key().as_str(), name) {
                 ("a-b/c", name) => assert_eq!(name, Ok("a_b_c".into())),
                 (_, name) => {
@@ -48,7 +48,7 @@ fn a_refused_server_holds_no_name() {
     let refuse =
         |server: &Server| (server.namespace == "a.b").then(|| Refusal::new("Not", "this way"));
     let servers = [harmful, not_by_this_strategy, server("a", "b-c", "2026-02")];
-    let assigned = assign(&servers, refuse);
+    let assigned = assign_names(&servers, refuse);
     assert!(assigned[0].name.is_err() && assigned[1].name.is_err());
     assert_eq!(assigned[2].name, Ok("a_b_c".into()));
 }

@@ -1,4 +1,4 @@
-//! A LiteLLM for tests: the admin API as the real one answers, without HTTP.
+//! A fake of LiteLLM's admin API, without HTTP.
 
 use mcp_plugin_sdk::{
     Action, HttpRequest, HttpResponse, Observation, Observed, Plan, ReadSource, Registry, Server,
@@ -6,25 +6,25 @@ use mcp_plugin_sdk::{
 use serde_json::{Value, json};
 
 use super::*;
-use litellm_identity::SERVERS;
+use litellm_identity::SERVERS_PATH;
 
 pub(crate) const INSTANCE: &str = "mcp-operator";
 
 /// A LiteLLM proxy, and the requests that changed something.
 #[derive(Clone, Default)]
-pub(crate) struct World {
+pub(crate) struct FakeLiteLlm {
     pub(crate) entries: Vec<Value>,
     pub(crate) no_database: bool,
-    /// The operator's key may use nothing but the list of MCP servers.
+    /// The operator's key is limited to the routes of MCP servers.
     pub(crate) limited_key: bool,
-    /// Of the answers.
+    /// The header `date` of answers.
     pub(crate) date: String,
-    /// Names and ids for which nothing ever succeeds.
+    /// Ids for which every request fails.
     pub(crate) broken: Vec<String>,
     pub(crate) requests: Vec<(String, u16)>,
 }
 
-impl World {
+impl FakeLiteLlm {
     pub(crate) fn registry(&self, servers: &[Server]) -> Registry {
         let observations = LiteLlmAdminApi::observe(&Settings::default())
             .into_iter()
@@ -48,22 +48,22 @@ impl World {
         LiteLlmAdminApi::plan(&Settings::default(), &self.registry(servers))
     }
 
-    /// Carries plans out until there is nothing left to do.
-    pub(crate) fn settle(&mut self, servers: &[Server]) -> Plan {
+    /// Executes plans until one has no steps.
+    pub(crate) fn converge(&mut self, servers: &[Server]) -> Plan {
         for _ in 0..10 {
             let plan = self.plan(servers);
             if plan.steps.is_empty() {
                 return plan;
             }
-            for (request, status) in self.carry_out(plan) {
+            for (request, status) in self.execute(plan) {
                 assert!(status < 300, "{request:?} is answered with {status}");
             }
         }
-        panic!("does not settle");
+        panic!("does not converge");
     }
 
-    /// Carries one plan out, and returns what was answered.
-    pub(crate) fn carry_out(&mut self, plan: Plan) -> Vec<(HttpRequest, u16)> {
+    /// Executes one plan, and returns the status of each request.
+    pub(crate) fn execute(&mut self, plan: Plan) -> Vec<(HttpRequest, u16)> {
         let send = |step: mcp_plugin_sdk::Step| {
             let Action::Send(request) = step.action else {
                 panic!("does nothing but send");
@@ -77,7 +77,7 @@ impl World {
 
     fn read(&self, request: &HttpRequest) -> HttpResponse {
         assert_eq!(request.method, "GET");
-        let (status, body) = if request.path == SERVERS {
+        let (status, body) = if request.path == SERVERS_PATH {
             (200, self.list())
         } else if self.no_database {
             let error = "Database not connected. Connect a database to your proxy";
@@ -92,7 +92,7 @@ impl World {
         }
     }
 
-    /// The list has more in it than what was sent; to a limited key it shows less.
+    /// The list has more members than were sent; a limited key sees fewer.
     fn list(&self) -> Value {
         let entry = |entry: &Value| {
             let mut listed = entry.clone();
@@ -126,7 +126,7 @@ impl World {
             "DELETE" => {
                 let id = request
                     .path
-                    .strip_prefix(SERVERS)
+                    .strip_prefix(SERVERS_PATH)
                     .unwrap()
                     .trim_start_matches('/');
                 self.delete(id)

@@ -1,12 +1,12 @@
-//! A cluster for tests, as far as this registrar sees it.
+//! A fake cluster with what this registrar reads and writes.
 
 use mcp_plugin_sdk::{Action, Observation, Observed, ReadSource, Server, WorkloadState};
 
 use super::*;
 
-/// A cluster with one ConfigMap key and one Deployment, which does what it is told.
+/// One key of a ConfigMap, and one Deployment.
 #[derive(Clone, Default)]
-pub(crate) struct World {
+pub(crate) struct FakeCluster {
     pub(crate) file: Option<String>,
     pub(crate) rolled_to: Option<String>,
     pub(crate) complete: bool,
@@ -14,7 +14,7 @@ pub(crate) struct World {
     pub(crate) rolls: usize,
 }
 
-impl World {
+impl FakeCluster {
     pub(crate) fn registry(&self, servers: &[Server]) -> Registry {
         let observations = LiteLlmConfigMap::observe(&Settings::default())
             .into_iter()
@@ -40,7 +40,7 @@ impl World {
         LiteLlmConfigMap::plan(&Settings::default(), &self.registry(servers))
     }
 
-    pub(crate) fn carry_out(&mut self, plan: &Plan) {
+    pub(crate) fn execute(&mut self, plan: &Plan) {
         for step in &plan.steps {
             match &step.action {
                 Action::WriteConfigKey(write) => {
@@ -58,16 +58,16 @@ impl World {
         }
     }
 
-    /// Carries plans out until there is nothing left to do; rollouts end in between.
-    pub(crate) fn settle(&mut self, servers: &[Server]) -> Plan {
+    /// Executes plans until one has no steps; rollouts complete in between.
+    pub(crate) fn converge(&mut self, servers: &[Server]) -> Plan {
         for _ in 0..10 {
             let plan = self.plan(servers);
             if plan.steps.is_empty() && self.complete {
                 return plan;
             }
-            self.carry_out(&plan);
+            self.execute(&plan);
             self.complete = true;
         }
-        panic!("does not settle");
+        panic!("does not converge");
     }
 }

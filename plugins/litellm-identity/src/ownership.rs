@@ -1,4 +1,4 @@
-//! What we leave on an entry to know it again.
+//! How the operator recognises its own entries in LiteLLM.
 
 use mcp_plugin_sdk::Server;
 use serde::Serialize;
@@ -13,7 +13,7 @@ pub fn server_id(instance: &str, server: &Server) -> String {
     id
 }
 
-/// [`server_id`], appended to a text: for who needs those of all servers, one after the other.
+/// Appends [`server_id`] to `text`, for a caller that reuses one buffer for all servers.
 pub fn write_server_id(text: &mut String, instance: &str, server: &Server) {
     for part in [instance, ".", &server.namespace, ".", &server.name] {
         text.push_str(part);
@@ -27,11 +27,10 @@ pub(crate) fn key_of(instance: &str, server_id: &str) -> Option<String> {
     Some(format!("{namespace}/{name}"))
 }
 
-/// Appends LiteLLM's `source_url` of an entry, where it comes from: the MCPServer in its API, whose it is, and the hash
-/// of what was sent for it.
+/// Appends LiteLLM's `source_url` of an entry: the path of the MCPServer in the Kubernetes API, the owning installation of
+/// the operator, and the hash of what was sent.
 ///
-/// LiteLLM shows this to every key that may list. `mcp_info`, which people read, it shows only to keys that may do
-/// everything.
+/// LiteLLM shows it to every key that may list, and `mcp_info` only to keys that are not limited to some routes.
 pub fn write_source_url(text: &mut String, instance: &str, server: &Server, spec_hash: &str) {
     let parts = [
         SOURCE,
@@ -53,15 +52,15 @@ const SOURCE: &str = "kubernetes://";
 const OWNER: &str = "?managed-by=";
 const HASH: &str = "&spec=";
 
-/// Whose it is, and the hash.
+/// The owner and the hash in a `source_url`.
 pub(crate) fn read_source(source_url: &str) -> Option<(&str, &str)> {
     let (_, mark) = source_url.strip_prefix(SOURCE)?.split_once(OWNER)?;
     mark.rsplit_once(HASH)
 }
 
-/// The part of LiteLLM's `mcp_info` that says whose an entry is. LiteLLM keeps it as it is and shows it to its users.
+/// The part of LiteLLM's `mcp_info` that names the owner of an entry. LiteLLM stores it unchanged and shows it to users.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Mark<'a> {
+pub struct OwnershipMark<'a> {
     /// The installation of the operator that owns the entry.
     pub managed_by: &'a str,
     /// Name of the MCPServer.
@@ -73,7 +72,7 @@ pub struct Mark<'a> {
     pub owner: Option<&'a str>,
 }
 
-impl<'a> Mark<'a> {
+impl<'a> OwnershipMark<'a> {
     /// The mark of a server.
     pub fn new(instance: &'a str, server: &'a Server) -> Self {
         let team = server.labels.iter().find(|(name, _)| name == "team");

@@ -1,4 +1,4 @@
-//! Where LiteLLM cannot be asked or changed.
+//! LiteLLM cannot be read or changed.
 
 use mcp_plugin_sdk::{HttpResponse, Observation, Observed};
 
@@ -53,7 +53,7 @@ fn answers_that_are_no_list() {
             "connection refused",
         ),
     ] {
-        let mut registry = World::default().registry(&servers);
+        let mut registry = FakeLiteLlm::default().registry(&servers);
         registry.observations[0].state = observed;
         let plan = LiteLlmAdminApi::plan(&Settings::default(), &registry);
         assert!(plan.steps.is_empty());
@@ -71,28 +71,28 @@ fn answers_that_are_no_list() {
     }
 }
 
-/// Without one, LiteLLM lists, and refuses every change.
+/// Without one, LiteLLM still lists, and refuses every change.
 #[test]
-fn a_litellm_without_a_database_is_told_apart() {
-    let world = World {
+fn a_litellm_without_a_database_is_reported() {
+    let litellm = FakeLiteLlm {
         no_database: true,
-        ..World::default()
+        ..FakeLiteLlm::default()
     };
-    let plan = world.plan(&[registrable("a", "a")]);
+    let plan = litellm.plan(&[registrable("a", "a")]);
     assert!(plan.steps.is_empty());
     assert_eq!(plan.registrations[0].state, RegistrationState::Refused);
     assert_eq!(plan.registrations[0].reason, "NoDatabase");
 }
 
 #[test]
-fn on_request_it_says_what_litellm_cannot_reach() {
+fn with_verify_health_an_unreachable_server_is_not_registered() {
     let servers = [registrable("a", "a"), registrable("a", "b")];
-    let mut world = World::default();
-    world.settle(&servers);
+    let mut litellm = FakeLiteLlm::default();
+    litellm.converge(&servers);
     let settings = testing::settings::<Settings>(json!({ "verifyHealth": true }));
     let reads = LiteLlmAdminApi::observe(&settings);
     assert_eq!(reads.len(), 3);
-    let mut registry = world.registry(&servers);
+    let mut registry = litellm.registry(&servers);
     let body = json!([
         { "server_id": "mcp-operator.a.a", "status": "unhealthy" },
         { "server_id": "mcp-operator.a.b", "status": "unknown" },
@@ -107,7 +107,7 @@ fn on_request_it_says_what_litellm_cannot_reach() {
     });
     let plan = LiteLlmAdminApi::plan(&settings, &registry);
     assert_eq!(reasons(&plan), ["Unhealthy", "Registered"]);
-    // Nobody knows is not healthy.
+    // Without a report no server counts as healthy.
     registry.observations[2].state = Observed::Unavailable("deadline".into());
     let plan = LiteLlmAdminApi::plan(&settings, &registry);
     assert_eq!(reasons(&plan), ["VerificationUnavailable"; 2]);
