@@ -1,4 +1,4 @@
-//! Between the generated traits and those of this crate.
+//! Adapts the traits of this crate to the generated ones.
 
 use std::marker::PhantomData;
 
@@ -13,24 +13,24 @@ use crate::{
     Validator, settings,
 };
 
-/// Exports a plugin; see [`export!`](crate::export).
+/// Implements the generated traits for a plugin; [`export!`](crate::export) uses it.
 pub struct Adapter<T>(PhantomData<T>);
 
 impl<T: Plugin> metadata::Guest for Adapter<T> {
     fn describe() -> metadata::Description {
-        let own = T::description();
+        let description = T::description();
         metadata::Description {
-            name: own.name,
-            version: own.version,
-            summary: own.summary,
-            url: own.url,
-            rules: own
+            name: description.name,
+            version: description.version,
+            summary: description.summary,
+            url: description.url,
+            rules: description
                 .rules
                 .into_iter()
                 .map(|(code, summary)| metadata::Rule { code, summary })
                 .collect(),
-            context: own.context,
-            settings_schema: own.settings_schema,
+            context: description.context,
+            settings_schema: description.settings_schema,
         }
     }
 
@@ -45,12 +45,12 @@ impl<T: Plugin> metadata::Guest for Adapter<T> {
 
 impl<T: Validator> validator::Guest for Adapter<T> {
     fn validate(settings: String, request: validator::Request) -> Result<Vec<WitFinding>, Failure> {
-        let settings = settings::usable::<T::Settings>(&settings)?;
-        // Nothing is left of what is deleted that a rule could want otherwise.
+        let settings = settings::parse_checked::<T::Settings>(&settings)?;
+        // There is no object in a deletion, so nothing to validate.
         let Some(object) = request.object else {
             return Ok(Vec::new());
         };
-        let server = settings::input("object", &object)?;
+        let server = settings::parse_document("object", &object)?;
         let request = Request {
             operation: request.operation.into(),
             stage: request.stage.into(),
@@ -73,16 +73,16 @@ impl<T: Defaulter> defaulter::Guest for Adapter<T> {
         settings: String,
         request: defaulter::DefaultingRequest,
     ) -> Result<Vec<defaulter::Patch>, Failure> {
-        let settings = settings::usable::<T::Settings>(&settings)?;
-        let own = DefaultingRequest {
+        let settings = settings::parse_checked::<T::Settings>(&settings)?;
+        let defaulting = DefaultingRequest {
             stage: request.stage.into(),
-            server: settings::input("server", &request.server)?,
+            server: settings::parse_document("server", &request.server)?,
             context: by_name(request.context),
         };
         let mut patches = Vec::new();
         for (index, object) in (0..).zip(&request.objects) {
-            let mut object = Object::new(settings::input("object", object)?);
-            T::complete(&settings, &mut object, &own);
+            let mut object = Object::new(settings::parse_document("object", object)?);
+            T::complete(&settings, &mut object, &defaulting);
             patches.extend(object.into_changes().into_iter().map(|(code, changes)| {
                 defaulter::Patch {
                     object: index,
@@ -97,12 +97,17 @@ impl<T: Defaulter> defaulter::Guest for Adapter<T> {
 
 impl<T: Registrar> registrar::Guest for Adapter<T> {
     fn observe(settings: String) -> Result<Vec<Read>, Failure> {
-        Ok(T::observe(&settings::usable::<T::Settings>(&settings)?))
+        Ok(T::observe(&settings::parse_checked::<T::Settings>(
+            &settings,
+        )?))
     }
 
     fn plan(settings: String, registry: Registry) -> Result<Plan, Failure> {
-        let plan = T::plan(&settings::usable::<T::Settings>(&settings)?, &registry);
-        // The instance goes with its memory: nobody needs the hundred thousand pieces of it back.
+        let plan = T::plan(
+            &settings::parse_checked::<T::Settings>(&settings)?,
+            &registry,
+        );
+        // Not freed, which would take time: the memory of the instance is dropped as a whole after the call.
         std::mem::forget(registry);
         Ok(plan)
     }
@@ -115,7 +120,7 @@ fn by_name(values: Vec<NamedJson>) -> std::collections::BTreeMap<String, String>
         .collect()
 }
 
-/// A difference is written with these three operations and no other.
+/// `json_patch::diff` makes only these three operations.
 fn operation(change: Change) -> Option<defaulter::PatchOperation> {
     use defaulter::{PatchOperation, PathValue};
     match change {
@@ -148,11 +153,11 @@ impl From<crate::Finding> for WitFinding {
     }
 }
 
-impl From<settings::Unusable> for Failure {
-    fn from(unusable: settings::Unusable) -> Self {
-        match unusable {
-            settings::Unusable::Settings(message) => Self::InvalidSettings(message),
-            settings::Unusable::Input(message) => Self::Unsupported(message),
+impl From<settings::InputError> for Failure {
+    fn from(error: settings::InputError) -> Self {
+        match error {
+            settings::InputError::Settings(message) => Self::InvalidSettings(message),
+            settings::InputError::Document(message) => Self::Unsupported(message),
         }
     }
 }
@@ -181,8 +186,8 @@ impl From<Operation> for crate::Operation {
 /// Makes a type the plugin of this component: `export!(MyRule: Validator);`, with `Validator`, `Defaulter`,
 /// `Validator + Defaulter` or `Registrar`.
 ///
-/// Natively it only checks that the type is such a plugin: tests call it themselves, and the linker of a native library
-/// does not take the names of exports.
+/// In a native build it only checks that the type implements these traits, so that tests can call them directly: the names of
+/// the exports are not valid for a native linker.
 #[macro_export]
 macro_rules! export {
     ($plugin:ident: $first:ident $(+ $more:ident)*) => {

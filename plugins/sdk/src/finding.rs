@@ -1,36 +1,36 @@
-//! One thing that is wrong at one place.
+//! Findings: what is wrong with an object, and where.
 
 use serde::Serialize;
 use serde_json::Value;
 
-/// One thing that a rule says about a server, or about settings.
+/// One violation of a rule by a server, or one mistake in settings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
-    /// Stable identifier of the rule, kebab-case.
+    /// The rule: a stable identifier in kebab-case, as in [`Description::rule`](crate::Description::rule).
     pub code: String,
-    /// Where: see [`Path`](crate::Path).
+    /// The field path, in the notation of [`Path`](crate::Path); empty for the whole object.
     pub field: String,
-    /// One of Kubernetes' field error types.
+    /// One of Kubernetes' field error types: `Invalid`, `Required`, `Forbidden` or `NotSupported`.
     pub error_type: &'static str,
-    /// What was found there, if it helps to see it.
+    /// The value of the field, if the message should show it.
     pub bad_value: Option<Value>,
-    /// What is wrong and how to mend it.
+    /// What is wrong and how to fix it.
     pub message: String,
-    /// Whether it can refuse the object.
+    /// Whether it can deny the object.
     pub severity: Severity,
 }
 
-/// Whether a finding can refuse an object.
+/// Whether a finding can deny a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
-    /// It refuses where the plugin's mode is `enforce`.
+    /// It denies the request if the plugin's mode is `enforce`.
     Error,
-    /// It is only shown.
+    /// It is shown to the user and never denies.
     Warning,
 }
 
 impl Finding {
-    /// The value is not acceptable.
+    /// The value of a field is not acceptable.
     pub fn invalid(
         code: &str,
         field: impl ToString,
@@ -43,17 +43,17 @@ impl Finding {
         }
     }
 
-    /// A value is missing.
+    /// A required field is missing.
     pub fn required(code: &str, field: impl ToString, message: impl Into<String>) -> Self {
         Self::new(code, field, "Required", message)
     }
 
-    /// The value is acceptable in itself, but not here.
+    /// The value would be acceptable, but not in this context.
     pub fn forbidden(code: &str, field: impl ToString, message: impl Into<String>) -> Self {
         Self::new(code, field, "Forbidden", message)
     }
 
-    /// The value is none of those that are supported.
+    /// The value is none of `supported`, which the message lists.
     pub fn not_supported(
         code: &str,
         field: impl ToString,
@@ -68,7 +68,7 @@ impl Finding {
         }
     }
 
-    /// Only shown, never a reason to refuse.
+    /// Turns it into a [`Severity::Warning`].
     #[must_use]
     pub fn warning(mut self) -> Self {
         self.severity = Severity::Warning;

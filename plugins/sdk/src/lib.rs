@@ -30,9 +30,11 @@
 //! Build it with `cargo build --release --target wasm32-wasip2` as a `cdylib`, put the file into a ConfigMap, and name
 //! that in an MCPPlugin. The contract itself, for other languages, is in `wit/`.
 
+#![warn(missing_docs)]
+
 mod adapter;
 pub mod bindings;
-mod describe;
+mod description;
 mod finding;
 mod object;
 mod path;
@@ -43,7 +45,7 @@ mod settings;
 pub mod testing;
 
 pub use adapter::Adapter;
-pub use describe::Description;
+pub use description::Description;
 pub use finding::{Finding, Severity};
 pub use mcp_operator_api::v1alpha1;
 pub use object::{DefaultingRequest, Object, set_default};
@@ -57,7 +59,7 @@ pub use request::{Namespace, Operation, Request, Stage};
 pub use server::{McpServer, Metadata};
 pub use settings::NoSettings;
 
-/// What most plugins use.
+/// The items that most plugins need.
 pub mod prelude {
     pub use crate::{
         Defaulter, DefaultingRequest, Description, Finding, McpServer, NoSettings, Object, Path,
@@ -65,15 +67,16 @@ pub mod prelude {
     };
 }
 
-/// What every plugin says about itself.
+/// Implemented by every plugin: its description and its settings.
 pub trait Plugin {
-    /// `MCPPlugin.spec.settings`. What cannot be read becomes a finding that names the place.
+    /// The type of `MCPPlugin.spec.settings`. A value that cannot be parsed becomes a finding that names its path; with
+    /// `#[serde(deny_unknown_fields)]` so does an unknown field. [`NoSettings`] if there are none.
     type Settings: serde::de::DeserializeOwned;
 
-    /// Name, version, rules.
+    /// Name, version and rules, for `MCPPlugin.status`.
     fn description() -> Description;
 
-    /// Judges settings beyond what their type says.
+    /// Checks of the settings beyond their type. A finding of severity [`Error`](Severity::Error) refuses them.
     fn check_settings(_settings: &Self::Settings) -> Vec<Finding> {
         Vec::new()
     }
@@ -81,21 +84,23 @@ pub trait Plugin {
 
 /// A plugin with rules.
 pub trait Validator: Plugin {
-    /// Everything that is wrong with a server, all at once; nothing: it may be.
+    /// Returns everything that is wrong with a server at once; an empty list accepts it. Not called for deletions.
     fn validate(settings: &Self::Settings, server: &McpServer, request: &Request) -> Vec<Finding>;
 }
 
 /// A plugin with defaults.
 pub trait Defaulter: Plugin {
-    /// Completes one object. Called once for each; must not change an object that is complete.
+    /// Completes one object: at admission the MCPServer, at reconcile each object that is made of it. It must not overrule
+    /// values that are set, and must not change an object that it already completed.
     fn complete(settings: &Self::Settings, object: &mut Object, request: &DefaultingRequest);
 }
 
 /// A plugin with a registration strategy.
 pub trait Registrar: Plugin {
-    /// What must be known before [`Registrar::plan`].
+    /// What the operator must read before it calls [`Registrar::plan`].
     fn observe(settings: &Self::Settings) -> Vec<Read>;
 
-    /// What to do, and how it stands. Without steps where everything is as it should be.
+    /// The next steps, and the state of each server, from the servers and the results of the reads. A plan without steps
+    /// means that nothing is left to do. A plugin keeps no state between calls.
     fn plan(settings: &Self::Settings, registry: &Registry) -> Plan;
 }

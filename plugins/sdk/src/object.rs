@@ -1,4 +1,4 @@
-//! Objects that a plugin completes. What it changes is found by comparing before and after.
+//! Objects that a plugin completes. Its changes are the diff of the object before and after.
 
 use std::collections::BTreeMap;
 
@@ -8,24 +8,25 @@ use serde_json::{Map, Value};
 
 use crate::{McpServer, Stage};
 
-/// What belongs to a call besides the object.
+/// The input of [`Defaulter::complete`](crate::Defaulter::complete) besides the object.
 #[derive(Clone, Debug)]
 pub struct DefaultingRequest {
-    /// On which way the call is made.
+    /// Why the call is made.
     pub stage: Stage,
-    /// The MCPServer that the objects belong to.
+    /// The MCPServer that the object is made of, or that is the object.
     pub server: McpServer,
     pub(crate) context: BTreeMap<String, String>,
 }
 
 impl DefaultingRequest {
-    /// A value that [`Description::context`](crate::Description::context) asked for, if it could be had.
+    /// A value that [`Description::context`](crate::Description::context) asked for. `None` if the operator does not have
+    /// it, or if it is not a `T`.
     pub fn context<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
         serde_json::from_str(self.context.get(name)?).ok()
     }
 }
 
-/// One object to complete.
+/// One object to complete, with the changes of each rule.
 #[derive(Clone, Debug)]
 pub struct Object {
     value: Value,
@@ -33,7 +34,7 @@ pub struct Object {
 }
 
 impl Object {
-    /// An object as it is.
+    /// An object without changes.
     pub fn new(value: Value) -> Self {
         Self {
             value,
@@ -41,17 +42,17 @@ impl Object {
         }
     }
 
-    /// Kind of the object: `Deployment`, `MCPServer`, ...
+    /// Its kind, such as `Deployment`; empty if it has none.
     pub fn kind(&self) -> &str {
         self.value["kind"].as_str().unwrap_or_default()
     }
 
-    /// The object, with all changes so far.
+    /// The object with all changes so far.
     pub fn value(&self) -> &Value {
         &self.value
     }
 
-    /// Lets a rule change the object. A rule that changes nothing leaves no trace.
+    /// Applies the change of the rule with this code. A change without effect is not recorded.
     pub fn apply(&mut self, code: &str, change: impl FnOnce(&mut Value)) {
         let before = self.value.clone();
         change(&mut self.value);
@@ -66,7 +67,8 @@ impl Object {
     }
 }
 
-/// Sets a member, unless there is something already. Missing parents are made; a parent that is no object stops it.
+/// Sets the member at `path` unless it has a value other than `null`. Missing parents are created; if a parent is not an
+/// object, nothing changes.
 pub fn set_default(object: &mut Value, path: &[&str], default: Value) {
     let Some((last, parents)) = path.split_last() else {
         return;
@@ -112,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changes_nothing_leaves_no_trace() {
+    fn a_change_without_effect_is_not_recorded() {
         let mut object = Object::new(json!({ "kind": "Service", "spec": { "a": 1 } }));
         object.apply("one", |value| set_default(value, &["spec", "a"], json!(2)));
         object.apply("two", |value| set_default(value, &["spec", "b"], json!(2)));

@@ -1,4 +1,4 @@
-//! Where something is, in the notation of Kubernetes' own errors.
+//! Field paths in the notation of Kubernetes' own errors.
 
 use std::fmt;
 
@@ -7,12 +7,12 @@ use std::fmt;
 pub struct Path(String);
 
 impl Path {
-    /// Begins with a member of the object.
+    /// A member of the object itself.
     pub fn new(member: &str) -> Self {
         Self(member.into())
     }
 
-    /// A member.
+    /// A member of this field: `.member`.
     #[must_use]
     pub fn child(mut self, member: &str) -> Self {
         self.0.push('.');
@@ -20,14 +20,14 @@ impl Path {
         self
     }
 
-    /// An item of a list.
+    /// An item of this list: `[0]`.
     #[must_use]
     pub fn index(mut self, index: usize) -> Self {
         self.bracket(&index.to_string());
         self
     }
 
-    /// An entry of a map.
+    /// An entry of this map: `[key]`.
     #[must_use]
     pub fn key(mut self, key: &str) -> Self {
         self.bracket(key);

@@ -1,4 +1,4 @@
-//! The words of a registration strategy, as the contract's interface `registrar` describes them.
+//! The types of registration strategies, as `wit/` documents them in the interface `registrar`.
 
 use mcp_operator_api::v1alpha1::LiteLlmAuth;
 use serde::de::DeserializeOwned;
@@ -11,15 +11,15 @@ pub use crate::bindings::registrar::{
 };
 
 impl Server {
-    /// `namespace/name`, by which plans name a server.
+    /// `namespace/name`, the key of a server in plans.
     pub fn key(&self) -> String {
         [&self.namespace, "/", &self.name].concat()
     }
 
-    /// A value that the contract has no field for, if there is one of this name.
+    /// The value of this name for which the contract has no field; `None` if there is none.
     ///
     /// # Errors
-    /// When it is another type.
+    /// When it is not a `T`.
     pub fn extra<T: DeserializeOwned>(&self, name: &str) -> serde_json::Result<Option<T>> {
         let found = self.extra.iter().find(|value| value.name == name);
         found
@@ -27,17 +27,17 @@ impl Server {
             .transpose()
     }
 
-    /// `MCPServer.spec.litellm.auth`.
+    /// `MCPServer.spec.litellm.auth`; `None` if it is not set.
     ///
     /// # Errors
-    /// When a later version of the operator knows more of it.
+    /// When it has a value that this version does not know, for example of a later version of the operator.
     pub fn auth(&self) -> serde_json::Result<Option<LiteLlmAuth>> {
         self.extra("auth")
     }
 }
 
 impl Registry {
-    /// What a read found.
+    /// The result of the read with this id; `None` if [`Registrar::observe`](crate::Registrar::observe) did not ask for it.
     pub fn observed(&self, id: &str) -> Option<&Observed> {
         self.observations
             .iter()

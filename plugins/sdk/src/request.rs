@@ -1,4 +1,4 @@
-//! What is asked, and by whom.
+//! The input of a rule besides the server.
 
 use std::collections::BTreeMap;
 
@@ -6,18 +6,18 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// What is asked, besides the server itself.
+/// The input of [`Validator::validate`](crate::Validator::validate) besides the server.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
-    /// What happens to the object.
+    /// What is done to the object.
     pub operation: Operation,
-    /// On which way the call is made.
+    /// Why the call is made.
     pub stage: Stage,
-    /// Who asks, in admission.
+    /// The user who sends the request; `None` outside admission.
     pub username: Option<String>,
-    /// Groups of who asks.
+    /// The groups of that user.
     pub groups: Vec<String>,
-    /// Nothing will be stored.
+    /// Whether it is a dry run: nothing will be stored.
     pub dry_run: bool,
     pub(crate) object: String,
     pub(crate) old_object: Option<String>,
@@ -25,67 +25,69 @@ pub struct Request {
 }
 
 impl Request {
-    /// The object as it was sent, also what [`McpServer`](crate::McpServer) does not know. Read when it is asked for:
-    /// most rules need no more than the server.
+    /// The whole object, with members that [`McpServer`](crate::McpServer) does not have. Parsed on each call, since most
+    /// rules need only the server; `null` if it is not JSON.
     pub fn object(&self) -> Value {
         serde_json::from_str(&self.object).unwrap_or_default()
     }
 
-    /// The object as it is stored, on update.
+    /// The object as it is stored; `None` unless it is an update.
     pub fn old_object(&self) -> Option<Value> {
         serde_json::from_str(self.old_object.as_ref()?).ok()
     }
 
-    /// A value that [`Description::context`](crate::Description::context) asked for, if it could be had.
+    /// A value that [`Description::context`](crate::Description::context) asked for. `None` if the operator does not have
+    /// it, or if it is not a `T`.
     pub fn context<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
         serde_json::from_str(self.context.get(name)?).ok()
     }
 
-    /// The namespace, for a plugin that asked for the context `namespace`.
+    /// The namespace of the server, for a plugin that asked for the context `namespace`.
     pub fn namespace(&self) -> Option<Namespace> {
         self.context("namespace")
     }
 
-    /// The objects that the server becomes, for a plugin that asked for the context `rendered`.
+    /// The objects that the operator makes of the server, for a plugin that asked for the context `rendered`; empty if there
+    /// are none.
     pub fn rendered(&self) -> Vec<Value> {
         self.context("rendered").unwrap_or_default()
     }
 }
 
-/// A namespace, as the context `namespace` tells it.
+/// The context value `namespace`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Namespace {
-    /// Its name.
+    /// `metadata.name`.
     pub name: String,
-    /// Its labels.
+    /// `metadata.labels`.
     pub labels: BTreeMap<String, String>,
-    /// Its annotations.
+    /// `metadata.annotations`.
     pub annotations: BTreeMap<String, String>,
 }
 
-/// What happens to an object.
+/// What is done to an object, as in an AdmissionReview.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Operation {
-    /// It is new.
+    /// It is created.
     #[default]
     Create,
-    /// It changes.
+    /// It is updated.
     Update,
-    /// It goes.
+    /// It is deleted.
     Delete,
     /// A subresource is connected to.
     Connect,
 }
 
-/// On which way a call is made.
+/// Why a call is made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Stage {
-    /// A user's request is admitted.
+    /// The API server asks whether to admit a request.
     #[default]
     Admission,
-    /// A stored object is reconciled.
+    /// The operator reconciles a stored object.
     Reconcile,
-    /// A test or a command line.
+    /// `mcp-operator check` or `render`, or a test: without a cluster.
     Offline,
 }

@@ -1,30 +1,30 @@
-//! An MCPServer, typed.
+//! The typed MCPServer.
 
 use std::collections::BTreeMap;
 
 use mcp_operator_api::v1alpha1::McpServerSpec;
 use serde::Deserialize;
 
-/// An MCPServer. What this version does not know is in [`Request::object()`](crate::Request::object).
+/// An MCPServer. Members that this version of the SDK does not know are in [`Request::object()`](crate::Request::object).
 #[derive(Clone, Debug, Deserialize)]
 pub struct McpServer {
-    /// Name, labels.
+    /// The metadata that rules need.
     #[serde(default)]
     pub metadata: Metadata,
-    /// What the user wants.
+    /// The specification, as the CRD documents it, with its defaults.
     pub spec: McpServerSpec,
 }
 
-/// Metadata of an object.
+/// A part of Kubernetes' `ObjectMeta`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Metadata {
-    /// Its name; empty if it is generated.
+    /// `metadata.name`; empty at admission if the API server generates it.
     pub name: String,
-    /// Its namespace.
+    /// `metadata.namespace`.
     pub namespace: String,
-    /// Its labels.
+    /// `metadata.labels`.
     pub labels: BTreeMap<String, String>,
-    /// Its annotations.
+    /// `metadata.annotations`.
     pub annotations: BTreeMap<String, String>,
 }

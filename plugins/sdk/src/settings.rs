@@ -1,27 +1,27 @@
-//! JSON that comes in: settings and objects.
+//! Parses the JSON documents of a call: settings and objects.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::Finding;
 
-/// A plugin without settings: any that are given are refused.
+/// The settings of a plugin that has none; any member is refused.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NoSettings {}
 
-/// Why a call cannot be answered.
-pub(crate) enum Unusable {
+/// Why the input of a call cannot be parsed.
+pub(crate) enum InputError {
     Settings(String),
-    Input(String),
+    Document(String),
 }
 
-/// Reads settings; an error becomes a finding that names the place.
+/// Parses settings; an error becomes a finding that names the field.
 pub(crate) fn parse<T: DeserializeOwned>(settings: &str) -> Result<T, Box<Finding>> {
     let mut reader = serde_json::Deserializer::from_str(settings);
     serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
-        // Line and column are of no use: nobody wrote this text.
+        // The operator made this text, so line and column mean nothing to the user.
         let message = error.inner().to_string();
         let message = message
             .split(" at line ")
@@ -36,16 +36,16 @@ pub(crate) fn parse<T: DeserializeOwned>(settings: &str) -> Result<T, Box<Findin
     })
 }
 
-/// Settings that were judged before.
-pub(crate) fn usable<T: DeserializeOwned>(settings: &str) -> Result<T, Unusable> {
+/// Parses settings that were accepted before.
+pub(crate) fn parse_checked<T: DeserializeOwned>(settings: &str) -> Result<T, InputError> {
     parse(settings)
-        .map_err(|finding| Unusable::Settings(format!("{}: {}", finding.field, finding.message)))
+        .map_err(|finding| InputError::Settings(format!("{}: {}", finding.field, finding.message)))
 }
 
-/// A document of the call itself.
-pub(crate) fn input<T: DeserializeOwned>(what: &str, json: &str) -> Result<T, Unusable> {
+/// Parses another document; `what` names it in the error.
+pub(crate) fn parse_document<T: DeserializeOwned>(what: &str, json: &str) -> Result<T, InputError> {
     serde_json::from_str(json)
-        .map_err(|error| Unusable::Input(format!("{what} cannot be read: {error}")))
+        .map_err(|error| InputError::Document(format!("{what} cannot be read: {error}")))
 }
 
 #[cfg(test)]
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_names_the_place() {
+    fn an_error_names_the_field() {
         let finding = parse::<Settings>(r#"{"allowedRegistries": ["a", 1]}"#).unwrap_err();
         assert_eq!(finding.field, "allowedRegistries[1]");
         assert_eq!(

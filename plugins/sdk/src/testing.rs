@@ -1,4 +1,4 @@
-//! For an author's own tests: they run natively, without a WebAssembly host.
+//! Helpers for the tests of a plugin, which run natively, without a WebAssembly host.
 //!
 //! ```
 //! use mcp_plugin_sdk::testing;
@@ -15,10 +15,10 @@ use serde_json::{Value, json};
 pub use self::strategies::any_servers;
 use crate::{Defaulter, DefaultingRequest, McpServer, NamedJson, Object, Server, Stage, settings};
 
-/// A server of the given specification, with the defaults of the API filled in.
+/// A server `default/test` with this `spec`, completed by the defaults of the API.
 ///
 /// # Panics
-/// When it is no specification of an MCPServer.
+/// When it is not the `spec` of an MCPServer.
 pub fn server(spec: Value) -> McpServer {
     object(json!({
         "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPServer",
@@ -26,26 +26,26 @@ pub fn server(spec: Value) -> McpServer {
     }))
 }
 
-/// A server from a whole manifest.
+/// A server from a complete manifest.
 ///
 /// # Panics
-/// When it is no MCPServer.
+/// When it is not an MCPServer.
 #[expect(clippy::panic, reason = "for tests only")]
 pub fn object(manifest: Value) -> McpServer {
     serde_json::from_value(manifest).unwrap_or_else(|error| panic!("no MCPServer: {error}"))
 }
 
-/// Settings as an MCPPlugin would give them.
+/// Settings from the value of `MCPPlugin.spec.settings`.
 ///
 /// # Panics
-/// When the plugin would refuse them.
+/// When they cannot be parsed.
 #[expect(clippy::panic, reason = "for tests only")]
 pub fn settings<T: serde::de::DeserializeOwned>(value: Value) -> T {
     settings::parse(&value.to_string())
         .unwrap_or_else(|finding| panic!("{}: {}", finding.field, finding.message))
 }
 
-/// An object after a plugin completed it.
+/// The object after the plugin completed it.
 pub fn complete<P: Defaulter>(
     settings: &P::Settings,
     object: Value,
@@ -62,7 +62,7 @@ pub fn complete<P: Defaulter>(
     object.value().clone()
 }
 
-/// A server as a registrar is told of it.
+/// A server as a registrar gets it, created at the beginning of 2026.
 pub fn registrable(namespace: &str, name: &str) -> Server {
     Server {
         namespace: namespace.into(),
@@ -79,7 +79,7 @@ pub fn registrable(namespace: &str, name: &str) -> Server {
     }
 }
 
-/// The same, created at this time.
+/// [`registrable`] with another creation time, such as `2026-01-01T00:00:00Z`.
 pub fn registrable_since(namespace: &str, name: &str, created: &str) -> Server {
     Server {
         created: created.into(),
@@ -87,7 +87,7 @@ pub fn registrable_since(namespace: &str, name: &str, created: &str) -> Server {
     }
 }
 
-/// A value that the contract has no field for: one of [`Server::extra`].
+/// An item of the field `extra` of [`Server`]; `json` is its value.
 pub fn extra(name: &str, json: &str) -> NamedJson {
     NamedJson {
         name: name.into(),

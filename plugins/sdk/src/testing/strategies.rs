@@ -1,12 +1,13 @@
-//! What property tests of registrars are about: any servers. Needs the feature `proptest`.
+//! Strategies for property tests of registrars.
 
 use proptest::prelude::*;
 
 use super::{extra, registrable_since};
 use crate::Server;
 
-/// A few servers, different ones of few enough values that names, places and texts meet. `transports` is a pattern of
-/// those that occur, `with_auth` how likely it is that one asks for a credential.
+/// Up to five different servers, made of few enough values that names, URLs and texts collide. `transports` is a regular
+/// expression of their transports, `with_auth` the probability that one has `spec.litellm.auth`. Needs the feature
+/// `proptest`.
 pub fn any_servers(transports: &'static str, with_auth: f64) -> impl Strategy<Value = Vec<Server>> {
     prop::collection::vec(any_server(transports, with_auth), 0..6).prop_map(|mut servers| {
         servers.sort_by_key(Server::key);

@@ -1,6 +1,6 @@
-//! What a plugin says about itself.
+//! The description of a plugin.
 
-/// What a plugin says about itself; shown in `MCPPlugin.status`.
+/// The description of a plugin, which `MCPPlugin.status` shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Description {
     pub(crate) name: String,
@@ -13,7 +13,7 @@ pub struct Description {
 }
 
 impl Description {
-    /// Name in kebab-case, semantic version, one sentence.
+    /// `name` is kebab-case, `version` a semantic version, `summary` one sentence.
     pub fn new(name: &str, version: &str, summary: &str) -> Self {
         Self {
             name: name.into(),
@@ -23,28 +23,28 @@ impl Description {
         }
     }
 
-    /// A page to read more.
+    /// The URL of a page with more about the plugin.
     #[must_use]
     pub fn url(mut self, url: &str) -> Self {
         self.url = url.into();
         self
     }
 
-    /// One rule: the code of its findings and what it demands.
+    /// Adds a rule: the kebab-case code of its findings, and a sentence that says what it demands.
     #[must_use]
     pub fn rule(mut self, code: &str, summary: &str) -> Self {
         self.rules.push((code.into(), summary.into()));
         self
     }
 
-    /// Asks for a context value, `rendered` or `namespace`.
+    /// Asks for a context value: `rendered`, the objects that the server becomes, or `namespace`, its namespace.
     #[must_use]
     pub fn context(mut self, name: &str) -> Self {
         self.context.push(name.into());
         self
     }
 
-    /// A JSON Schema of the settings, for editors.
+    /// A JSON Schema of the settings, as JSON text.
     #[must_use]
     pub fn settings_schema(mut self, schema: &str) -> Self {
         self.settings_schema = Some(schema.into());
