@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::settings::Settings;
 
-/// On every generated object. Not on pod templates: a changed setting must not replace all pods of a cluster.
+/// Labels every generated object. Pod templates are left out: a changed setting must not replace all pods of a cluster.
 pub(crate) fn complete(settings: &Settings, object: &mut Value, server: &McpServer) {
     if object["kind"] == "MCPServer" {
         return;
@@ -31,7 +31,7 @@ pub(crate) fn complete(settings: &Settings, object: &mut Value, server: &McpServ
     }
 }
 
-/// A tag may be longer than a label, or end in a sign that a label may not end in.
+/// A tag may be longer than a label value, or end in a character that a label value may not end in.
 fn is_label_value(tag: &str) -> bool {
     let is_end = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
     tag.len() <= 63

@@ -1,8 +1,8 @@
 //! Defaults that make what the operator generates pass Pod Security `restricted` and the policies that platform teams
 //! commonly enforce with OPA Gatekeeper: limits, probes, required labels, no privileges.
 //!
-//! On the MCPServer itself, at admission: `default-resources`, if the setting `defaultResources` is given. On the
-//! generated objects: everything else. Nothing that is said already is overruled.
+//! At admission, `default-resources` completes the MCPServer if the setting `defaultResources` is given. At reconcile, all
+//! others complete the generated objects. Values that are set are never overruled.
 
 mod labels;
 mod pod;

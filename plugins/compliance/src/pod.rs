@@ -1,10 +1,10 @@
-//! Pods of a Deployment: security contexts, probes, token.
+//! Security contexts, probes and tokens of a Deployment's pods.
 
 use mcp_plugin_sdk::set_default;
 use serde_json::{Value, json};
 
-/// Where a container that writes may do so.
-const SCRATCH: &str = "tmp";
+/// Name of the volume for `/tmp`.
+const TMP_VOLUME: &str = "tmp";
 
 /// Pod Security Standards, profile `restricted`.
 pub(crate) fn restrict(object: &mut Value) {
@@ -35,10 +35,10 @@ pub(crate) fn restrict(object: &mut Value) {
     }
 }
 
-/// A read-only root file system, and a folder `/tmp` that lives as long as the pod.
+/// A read-only root file system, and an `emptyDir` volume at `/tmp`.
 pub(crate) fn read_only_root(object: &mut Value) {
     let Some(pod) = pod(object) else { return };
-    let mut scratch = false;
+    let mut has_tmp_volume = false;
     for container in containers(pod) {
         set_default(
             container,
@@ -50,15 +50,15 @@ pub(crate) fn read_only_root(object: &mut Value) {
         {
             push(
                 &mut container["volumeMounts"],
-                json!({ "name": SCRATCH, "mountPath": "/tmp" }),
+                json!({ "name": TMP_VOLUME, "mountPath": "/tmp" }),
             );
         }
-        scratch |= has(&container["volumeMounts"], "name", SCRATCH);
+        has_tmp_volume |= has(&container["volumeMounts"], "name", TMP_VOLUME);
     }
-    if scratch && !has(&pod["volumes"], "name", SCRATCH) {
+    if has_tmp_volume && !has(&pod["volumes"], "name", TMP_VOLUME) {
         push(
             &mut pod["volumes"],
-            json!({ "name": SCRATCH, "emptyDir": {} }),
+            json!({ "name": TMP_VOLUME, "emptyDir": {} }),
         );
     }
 }
@@ -77,7 +77,7 @@ pub(crate) fn probes(object: &mut Value) {
     }
 }
 
-/// An MCP server has no business with the Kubernetes API. Roles in AWS bring a token of their own.
+/// An MCP server does not need the Kubernetes API. IAM roles for service accounts bring a token of their own.
 pub(crate) fn no_token(object: &mut Value) {
     if let Some(pod) = pod(object) {
         set_default(pod, &["automountServiceAccountToken"], json!(false));

@@ -1,11 +1,11 @@
-//! Requests and limits of an MCPServer that states none.
+//! Default requests and limits of an MCPServer.
 
 use mcp_plugin_sdk::set_default;
 use serde_json::{Value, json};
 
 use crate::settings::Settings;
 
-/// Fills in each resource that is missing: a server that states its memory keeps it and gets a limit of CPU.
+/// Sets each resource that is missing: a server with only a memory limit keeps that and gets a CPU limit.
 pub(crate) fn complete(settings: &Settings, server: &mut Value) {
     let Some(defaults) = settings
         .default_resources

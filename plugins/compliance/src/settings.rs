@@ -6,7 +6,6 @@ use mcp_plugin_sdk::v1alpha1::Resources;
 use mcp_plugin_sdk::{Finding, Path};
 use serde::Deserialize;
 
-/// Codes of all defaults.
 const CODES: [&str; 6] = [
     "default-resources",
     "pod-security",
@@ -16,16 +15,15 @@ const CODES: [&str; 6] = [
     "standard-labels",
 ];
 
-/// What a platform team decides about the defaults.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct Settings {
-    /// Requests and limits for MCPServers that state none. Without it nothing is filled in, and the rule
+    /// Requests and limits for MCPServers that have none. Without this setting there are no defaults, and the rule
     /// `resource-limits` refuses such a server.
     pub(crate) default_resources: Option<Resources>,
-    /// Further labels for all generated objects.
+    /// More labels for all generated objects.
     pub(crate) labels: BTreeMap<String, String>,
-    /// Codes of defaults that are switched off.
+    /// Codes of the defaults that are switched off.
     pub(crate) disabled: Vec<String>,
 }
 

@@ -73,13 +73,13 @@ fn a_complete_object_stays_as_it_is() {
 }
 
 #[test]
-fn what_is_said_is_not_overruled() {
-    let mut said = deployment();
-    let pod = &mut said["spec"]["template"]["spec"];
+fn values_that_are_set_are_not_overruled() {
+    let mut set = deployment();
+    let pod = &mut set["spec"]["template"]["spec"];
     pod["securityContext"] = json!({ "runAsUser": 1000, "seccompProfile": { "type": "Localhost", "localhostProfile": "p" } });
     pod["containers"][0]["readinessProbe"] = json!({ "tcpSocket": { "port": 8080 } });
     pod["containers"][0]["securityContext"] = json!({ "readOnlyRootFilesystem": false });
-    let completed = complete(json!({}), said, Stage::Reconcile);
+    let completed = complete(json!({}), set, Stage::Reconcile);
     let pod = &completed["spec"]["template"]["spec"];
     assert_eq!(
         pod["securityContext"]["seccompProfile"]["type"],
@@ -128,7 +128,7 @@ fn maybe(values: &'static [&'static str]) -> impl Strategy<Value = Option<Value>
     prop::option::of(value)
 }
 
-/// A Deployment about which anything may have been said already.
+/// A Deployment in which any of the defaults may already be set.
 fn any_deployment() -> impl Strategy<Value = Value> {
     let pod = (
         maybe(&[
@@ -184,7 +184,7 @@ fn any_deployment() -> impl Strategy<Value = Value> {
     )
 }
 
-/// Whether everything that is said in one document is said in another: members and items are only added.
+/// Whether a document contains everything of another one: members and items are only added.
 fn keeps(before: &Value, after: &Value) -> bool {
     match (before, after) {
         (Value::Object(before), Value::Object(after)) => before

@@ -1,4 +1,4 @@
-//! The default rules: what an MCPServer must say before it may be.
+//! The default rules for MCPServers.
 //!
 //! | code | demands |
 //! |---|---|
@@ -7,7 +7,7 @@
 //! | `transport` | `sse` or `http` |
 //! | `resource-limits` | limits of CPU and memory |
 //! | `replicas` | at least one pod |
-//! | `secret-key` | every secret that is not optional says which key of the secret store it is |
+//! | `secret-key` | every secret that is not optional names its key in the secret store |
 
 mod rules;
 mod settings;
@@ -15,7 +15,6 @@ mod settings;
 use mcp_plugin_sdk::prelude::*;
 pub use settings::{Ecr, Settings};
 
-/// The plugin.
 pub struct Validation;
 
 impl Plugin for Validation {

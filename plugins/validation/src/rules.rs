@@ -1,10 +1,9 @@
-//! The rules, one function each.
+//! The rules, one function for each.
 
 use mcp_plugin_sdk::{Finding, McpServer, Path};
 
 use crate::settings::{Ecr, Settings};
 
-/// A rule: its code, what it demands, and how that is found out.
 pub(crate) struct Rule {
     pub(crate) code: &'static str,
     pub(crate) summary: &'static str,
@@ -104,7 +103,7 @@ fn is_within(repository: &str, allowed: &str) -> bool {
 fn image_tag(_: &Settings, server: &McpServer) -> Vec<Finding> {
     let image = &server.spec.image;
     let tag = image.tag.as_deref().unwrap_or_default();
-    // A digest says exactly which image it is, whatever the tag.
+    // A digest identifies the image, whatever the tag.
     if image.digest.is_some() || !(tag.is_empty() || tag == "latest") {
         return Vec::new();
     }
@@ -117,7 +116,7 @@ fn image_tag(_: &Settings, server: &McpServer) -> Vec<Finding> {
     )]
 }
 
-/// The schema and the type of the field say so before: it stands here so that the list of rules is the whole list.
+/// Never fails in practice, because the schema refuses other transports first. It is here to make the list of rules complete.
 fn transport(_: &Settings, server: &McpServer) -> Vec<Finding> {
     let transport = server.spec.transport.as_str();
     let supported = ["sse", "http"];

@@ -14,7 +14,7 @@ fn good() -> Value {
     })
 }
 
-/// The codes of what is found.
+/// The codes of all findings.
 fn findings(settings: Value, spec: Value) -> Vec<String> {
     let found = Validation::validate(
         &testing::settings(settings),
@@ -35,8 +35,8 @@ fn a_good_server_passes() {
     assert!(findings(json!({}), good()).is_empty());
 }
 
-/// A finding in the words of `kubectl`.
-fn in_words(finding: &Finding) -> String {
+/// A finding as `kubectl` prints it.
+fn as_kubectl(finding: &Finding) -> String {
     let kind = match finding.error_type {
         "NotSupported" => "Unsupported",
         other => other,
@@ -59,7 +59,7 @@ fn all_errors_are_found_at_once() {
     }));
     let found = Validation::validate(&testing::settings(json!({})), &server, &Request::default());
     assert_eq!(
-        found.iter().map(in_words).collect::<Vec<_>>(),
+        found.iter().map(as_kubectl).collect::<Vec<_>>(),
         [
             r#"spec.image.repository: Invalid value: "docker.io/acme/mcp-github": image must be from approved registry (AWS ECR or allowlisted registry)"#,
             r#"spec.image.tag: Invalid value: "latest": image tag must be specified and cannot be 'latest'"#,
@@ -118,9 +118,9 @@ fn registries() {
     ] {
         assert!(!passes(&default, refused), "{refused}");
     }
-    let ours = json!({ "allowedRegistries": ["ghcr.io/acme", "registry.acme.io/"], "ecr": { "enabled": false } });
-    assert!(passes(&ours, "ghcr.io/acme/mcp") && passes(&ours, "registry.acme.io/mcp"));
-    assert!(!passes(&ours, "ghcr.io/acme-evil/mcp") && !passes(&ours, ECR));
+    let own = json!({ "allowedRegistries": ["ghcr.io/acme", "registry.acme.io/"], "ecr": { "enabled": false } });
+    assert!(passes(&own, "ghcr.io/acme/mcp") && passes(&own, "registry.acme.io/mcp"));
+    assert!(!passes(&own, "ghcr.io/acme-evil/mcp") && !passes(&own, ECR));
     assert!(passes(&json!({ "allowedRegistries": ["*"] }), "nginx"));
     let narrow = json!({ "ecr": { "accounts": ["123456789012"], "regions": ["eu-west-1"] } });
     assert!(!passes(&narrow, ECR));
@@ -151,7 +151,7 @@ fn tags() {
 }
 
 #[test]
-fn limits_must_be_more_than_nothing() {
+fn limits_must_be_more_than_zero() {
     for limits in [
         json!({}),
         json!({ "cpu": "1" }),
@@ -184,7 +184,7 @@ fn a_rule_can_be_switched_off() {
 }
 
 #[test]
-fn settings_are_judged() {
+fn settings_are_validated() {
     let settings = testing::settings::<crate::Settings>(json!({
         "allowedRegistries": ["https://ghcr.io", ""], "disabledRules": ["image-tags"],
     }));

@@ -3,13 +3,11 @@
 use mcp_plugin_sdk::{Finding, Path};
 use serde::Deserialize;
 
-/// What a platform team decides about the rules.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Settings {
-    /// Registries, or registries with the beginning of a path, besides Amazon ECR: `ghcr.io/acme`. `*` allows all.
+    /// Registries besides Amazon ECR, with or without the beginning of a path: `ghcr.io/acme`. `*` allows all.
     pub allowed_registries: Vec<String>,
-    /// Private registries of Amazon.
     pub ecr: Ecr,
     /// Codes of rules that are switched off.
     pub disabled_rules: Vec<String>,
@@ -19,11 +17,10 @@ pub struct Settings {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Ecr {
-    /// Whether they are approved.
     pub enabled: bool,
-    /// Accounts that are approved; none: all.
+    /// Approved accounts; an empty list approves all.
     pub accounts: Vec<String>,
-    /// Regions that are approved; none: all.
+    /// Approved regions; an empty list approves all.
     pub regions: Vec<String>,
 }
 
@@ -38,7 +35,7 @@ impl Default for Ecr {
 }
 
 impl Settings {
-    /// `codes`: of all rules that there are.
+    /// `codes` are those of all rules.
     pub(crate) fn check(&self, codes: &[&str]) -> Vec<Finding> {
         let registries =
             self.allowed_registries

@@ -1,4 +1,4 @@
-//! A registration strategy of one's own: one ConfigMap key with a list of all servers, for a gateway that watches it.
+//! A sample registration strategy: one ConfigMap key with a list of all servers, for a gateway that watches it.
 
 use mcp_plugin_sdk::{
     Action, ConfigKey, ConfigKeyWrite, Observed, Plan, Read, ReadSource, Registration,
@@ -9,7 +9,7 @@ use serde_json::json;
 
 struct PlainList;
 
-/// `MCPPlugin.spec.settings`: the ConfigMap.
+/// `MCPPlugin.spec.settings`: namespace and name of the ConfigMap.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Settings {
@@ -54,7 +54,7 @@ impl Registrar for PlainList {
             .iter()
             .map(|server| json!({ "name": server.key(), "url": server.url }));
         let list = json!(entries.collect::<Vec<_>>()).to_string();
-        // Without servers there is no key: nothing is left behind.
+        // Without servers the key is removed, so that nothing is left behind.
         let wanted = (!registry.servers.is_empty()).then_some(list);
         let is_written = matches!(registry.observed("list"), Some(Observed::ConfigKey(found)) if *found == wanted);
         let write = Action::WriteConfigKey(ConfigKeyWrite {

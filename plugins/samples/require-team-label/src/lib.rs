@@ -1,4 +1,4 @@
-//! A rule of one's own: every MCP server names the team that owns it.
+//! A sample rule: every MCP server names the team that owns it.
 
 use mcp_plugin_sdk::prelude::*;
 
