@@ -1,19 +1,21 @@
-//! From wasmtime's errors to ours.
+//! Converts an error of wasmtime into a [`Fault`].
 
 use wasmtime::{Error, PoolConcurrencyLimitError, Trap};
 use wasmtime_wasi::I32Exit;
 
 use crate::error::{Fault, one_line};
-use crate::guest::DeadlinePassed;
 use crate::limits::{Limits, MemoryExceeded};
+use crate::store::DeadlinePassed;
 
-/// What wasmtime says when an answer is larger than the store's hostcall fuel. The error has no public type.
-const FUEL_EXHAUSTED: &str = "fuel allocated for hostcalls has been exhausted";
+/// The message of wasmtime's error for an answer that is larger than the store's hostcall fuel. It has to be matched by its
+/// text: the type, `HostcallFuelExhausted`, is private to wasmtime 48, and it is no [`Trap`]. A changed text fails the
+/// test `a_large_answer_is_not_taken`.
+const HOSTCALL_FUEL_EXHAUSTED: &str = "fuel allocated for hostcalls has been exhausted";
 
-/// How much of a guest's last words goes into an error.
-const LAST_WORDS: usize = 500;
+/// How many bytes of a guest's output an error repeats.
+const OUTPUT_TAIL: usize = 500;
 
-/// What it means that `call` ended with `error`, after the guest wrote `output`.
+/// The fault of a `call` that ended with `error`, after the guest wrote `output`.
 pub(crate) fn fault(error: &Error, call: &'static str, limits: &Limits, output: &str) -> Fault {
     if error.is::<DeadlinePassed>() {
         return Fault::DeadlineExceeded {
@@ -35,7 +37,7 @@ pub(crate) fn fault(error: &Error, call: &'static str, limits: &Limits, output: 
         };
     }
     let root = error.root_cause().to_string();
-    if root.contains(FUEL_EXHAUSTED) {
+    if root.contains(HOSTCALL_FUEL_EXHAUSTED) {
         return Fault::OutputTooLarge {
             call,
             limit: limits.output_bytes,
@@ -49,22 +51,22 @@ pub(crate) fn fault(error: &Error, call: &'static str, limits: &Limits, output: 
             .to_owned(),
         None => match error.downcast_ref::<I32Exit>() {
             Some(I32Exit(code)) => format!("it exited with code {code}"),
-            // What is left is about the guest's answer, such as text that is not UTF-8.
+            // Everything else is about the answer itself, such as a string that is not UTF-8.
             None => root,
         },
     };
     Fault::Trapped {
         call,
-        cause: with_last_words(cause, output),
+        cause: with_output_tail(cause, output),
     }
 }
 
-/// A panic's message is in what was written last.
-fn with_last_words(cause: String, output: &str) -> String {
+/// Adds the end of the output, where the message of a panic is.
+fn with_output_tail(cause: String, output: &str) -> String {
     if output.is_empty() {
         return cause;
     }
-    let start = output.ceil_char_boundary(output.len().saturating_sub(LAST_WORDS));
+    let start = output.ceil_char_boundary(output.len().saturating_sub(OUTPUT_TAIL));
     format!("{cause}; it wrote: {}", one_line(&output[start..]))
 }
 
@@ -73,12 +75,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn last_words_are_cut_between_characters() {
-        let cause = with_last_words("unreachable".to_owned(), &"ä".repeat(LAST_WORDS));
+    fn output_is_cut_between_characters() {
+        let cause = with_output_tail("unreachable".to_owned(), &"ä".repeat(OUTPUT_TAIL));
         assert_eq!(
             cause,
-            format!("unreachable; it wrote: {}", "ä".repeat(LAST_WORDS / 2))
+            format!("unreachable; it wrote: {}", "ä".repeat(OUTPUT_TAIL / 2))
         );
-        assert_eq!(with_last_words("unreachable".to_owned(), ""), "unreachable");
+        assert_eq!(
+            with_output_tail("unreachable".to_owned(), ""),
+            "unreachable"
+        );
     }
 }

@@ -1,11 +1,11 @@
 //! The private cache of compiled components.
 //!
-//! Two files per component and engine: `<sha256 of the component>-<engine>.cwasm` and, beside it, the digest of its
-//! content, because nothing else would notice a flipped bit in machine code. A file appears under its name only when
-//! it is complete. An entry that does not fit its digest counts as absent and is made anew. When all of them together are
-//! too large, those that were not looked up for the longest time go.
+//! Two files for each component and engine: `<sha256 of the component>-<engine>.cwasm` and, in a file `.sha256` beside it,
+//! the digest of its content, because nothing else would detect a flipped bit in machine code. Files are renamed to these
+//! names only when they are complete. An entry that does not match its digest counts as absent and is compiled again. When
+//! the cache is too large, the least recently used entries are evicted.
 //!
-//! A third kind of file remembers that a component does not compile: `<sha256>-<engine>.refused`.
+//! A file `<sha256>-<engine>.refused` records that a component does not compile, and why.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -21,26 +21,26 @@ use rustix::fs::OFlags;
 use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 
-/// Permission bits that let somebody else than the owner write.
+/// Permission bits that let other users write.
 const OTHERS_WRITE: u32 = 0o022;
 
-/// How the names of staged files begin.
+/// Prefix of the names of staged files.
 const STAGED: &str = "staged-";
 
-/// No compilation takes so long: a staged file of this age belongs to a process that was killed.
+/// No compilation takes this long: a staged file of this age is left over from a process that was killed.
 const STALE: Duration = Duration::from_hours(24);
 
-/// SHA-256 of a component. Displays as 64 lower-case hexadecimal digits.
+/// SHA-256 of a component. It displays as 64 lower-case hexadecimal digits, and is parsed from them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    /// The digest of `bytes`.
+    /// The digest of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// The digest of a whole file, without having all of it in memory.
+    /// The digest of a file, which is read in chunks.
     fn of_file(mut file: File) -> io::Result<Self> {
         let mut hasher = Sha256::new();
         let mut chunk = vec![0; 64 << 10];
@@ -56,7 +56,7 @@ impl Digest {
 impl FromStr for Digest {
     type Err = hex::FromHexError;
 
-    /// Reads what [`fmt::Display`] writes.
+    /// Parses 64 hexadecimal digits, as [`fmt::Display`] writes them.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut bytes = [0; 32];
         hex::decode_to_slice(text, &mut bytes).map(|()| Self(bytes))
@@ -75,81 +75,87 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// The directory, for one kind of engine.
+/// The cache directory, for engines of one configuration.
 #[derive(Debug)]
 pub(crate) struct Cache {
     dir: PathBuf,
     engine: u64,
-    most_bytes: u64,
+    max_bytes: u64,
 }
 
 impl Cache {
-    /// Makes the directory if there is none.
-    pub(crate) fn open(dir: &Path, engine: u64, most_bytes: u64) -> io::Result<Self> {
+    /// Opens the directory, which is created if there is none.
+    pub(crate) fn open(dir: &Path, engine: u64, max_bytes: u64) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-        refuse_foreign(&fs::symlink_metadata(dir)?, dir)?;
+        ensure_private(&fs::symlink_metadata(dir)?, dir)?;
         sweep(dir)?;
         Ok(Self {
             dir: dir.to_owned(),
             engine,
-            most_bytes,
+            max_bytes,
         })
     }
 
-    /// The compiled component, if there is an intact one.
+    /// The file with the machine code of a component, if there is an intact one.
     pub(crate) fn lookup(&self, component: Digest) -> io::Result<Option<PathBuf>> {
-        // The directory may have been exchanged since it was opened.
-        refuse_foreign(&fs::symlink_metadata(&self.dir)?, &self.dir)?;
+        // The directory may have been replaced since it was opened.
+        ensure_private(&fs::symlink_metadata(&self.dir)?, &self.dir)?;
         let code = self.path(component, "cwasm");
-        let (Some(content), Some(noted)) = (
+        let (Some(content), Some(recorded)) = (
             open_private(&code)?,
             open_private(&self.path(component, "sha256"))?,
         ) else {
             return Ok(None);
         };
-        // What is used stays longest. Without the time it only goes sooner.
+        // For the eviction. If this fails the entry is only evicted earlier.
         let _ = content.set_modified(SystemTime::now());
-        let intact = Digest::of_file(content)?.to_string() == io::read_to_string(noted)?;
+        let intact = Digest::of_file(content)?.to_string() == io::read_to_string(recorded)?;
         Ok(intact.then_some(code))
     }
 
-    /// A file to compile into, in the same file system, readable by the owner only. It vanishes unless it is published.
+    /// A file to compile into, in the same file system and readable by the owner only. It is deleted when it is dropped
+    /// without being published.
     pub(crate) fn stage(&self) -> io::Result<NamedTempFile> {
         tempfile::Builder::new()
             .prefix(STAGED)
             .tempfile_in(&self.dir)
     }
 
-    /// Makes a staged file the entry of `component`.
+    /// Renames a staged file to the entry of `component`.
     pub(crate) fn publish(&self, staged: NamedTempFile, component: Digest) -> io::Result<()> {
-        let mut noted = self.stage()?;
-        noted.write_all(Digest::of_file(staged.reopen()?)?.to_string().as_bytes())?;
+        let mut recorded = self.stage()?;
+        recorded.write_all(Digest::of_file(staged.reopen()?)?.to_string().as_bytes())?;
         staged.as_file().sync_all()?;
         staged.persist(self.path(component, "cwasm"))?;
-        noted.persist(self.path(component, "sha256"))?;
-        // Of the rest, what cannot be removed only takes space.
+        recorded.persist(self.path(component, "sha256"))?;
+        // Entries that cannot be removed only take space.
         let _ = self.evict(component);
         Ok(())
     }
 
-    /// Remembers why a component does not compile within these limits.
-    pub(crate) fn refuse(&self, component: Digest, limits: &str, why: &str) -> io::Result<()> {
-        let mut noted = self.stage()?;
-        write!(noted, "{limits}\n{why}")?;
-        noted.persist(self.path(component, "refused"))?;
+    /// Records why a component does not compile within these limits.
+    pub(crate) fn record_failure(
+        &self,
+        component: Digest,
+        limits: &str,
+        why: &str,
+    ) -> io::Result<()> {
+        let mut recorded = self.stage()?;
+        write!(recorded, "{limits}\n{why}")?;
+        recorded.persist(self.path(component, "refused"))?;
         let _ = self.evict(component);
         Ok(())
     }
 
-    /// Why a component does not compile within these limits, if that is known.
-    pub(crate) fn refusal(&self, component: Digest, limits: &str) -> Option<String> {
-        let noted = open_private(&self.path(component, "refused")).ok()??;
-        let text = io::read_to_string(noted).ok()?;
-        let (noted, why) = text.split_once('\n')?;
-        (noted == limits).then(|| why.to_owned())
+    /// Why a component does not compile within these limits, if that was recorded.
+    pub(crate) fn known_failure(&self, component: Digest, limits: &str) -> Option<String> {
+        let recorded = open_private(&self.path(component, "refused")).ok()??;
+        let text = io::read_to_string(recorded).ok()?;
+        let (recorded, why) = text.split_once('\n')?;
+        (recorded == limits).then(|| why.to_owned())
     }
 
-    /// Removes what was not used for the longest time, until the rest is small enough; never `fresh`.
+    /// Removes the least recently used entries until the rest is small enough; never `fresh`.
     fn evict(&self, fresh: Digest) -> io::Result<()> {
         let mut entries: BTreeMap<OsString, (SystemTime, u64, Vec<PathBuf>)> = BTreeMap::new();
         for file in fs::read_dir(&self.dir)?.flatten() {
@@ -174,7 +180,7 @@ impl Cache {
             .collect();
         oldest.sort();
         for (_, bytes, files) in oldest {
-            if total <= self.most_bytes {
+            if total <= self.max_bytes {
                 break;
             }
             for file in files {
@@ -191,7 +197,8 @@ impl Cache {
     }
 }
 
-/// Removes what killed processes left. What cannot be removed only takes space, and other processes are at work here.
+/// Removes staged files of processes that were killed. Errors are ignored: such a file only takes space, and other
+/// processes use the directory too.
 fn sweep(dir: &Path) -> io::Result<()> {
     for entry in fs::read_dir(dir)?.flatten() {
         let staged = entry
@@ -218,7 +225,7 @@ fn open_private(path: &Path) -> io::Result<Option<File>> {
         .open(path)
     {
         Ok(file) => {
-            refuse_foreign(&file.metadata()?, path)?;
+            ensure_private(&file.metadata()?, path)?;
             Ok(Some(file))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -226,8 +233,8 @@ fn open_private(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
-/// Machine code is run from here, so nobody else may be able to put any here.
-fn refuse_foreign(metadata: &fs::Metadata, path: &Path) -> io::Result<()> {
+/// Fails if another user could have written this file or directory: machine code in it is run.
+fn ensure_private(metadata: &fs::Metadata, path: &Path) -> io::Result<()> {
     let me = rustix::process::geteuid().as_raw();
     let wrong = if metadata.is_symlink() {
         "is a symbolic link".to_owned()

@@ -2,11 +2,11 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 
 use super::*;
 
-const MUCH: u64 = 1 << 20;
+const LARGE: u64 = 1 << 20;
 
 fn cache() -> (tempfile::TempDir, Cache) {
     let parent = tempfile::tempdir().unwrap();
-    let cache = Cache::open(&parent.path().join("cache"), 7, MUCH).unwrap();
+    let cache = Cache::open(&parent.path().join("cache"), 7, LARGE).unwrap();
     (parent, cache)
 }
 
@@ -24,12 +24,12 @@ fn finds_what_was_published_for_the_same_engine_only() {
     publish(&cache, component, b"code");
     let path = cache.lookup(component).unwrap().unwrap();
     assert_eq!(fs::read(path).unwrap(), b"code");
-    let other = Cache::open(&cache.dir, 8, MUCH).unwrap();
+    let other = Cache::open(&cache.dir, 8, LARGE).unwrap();
     assert_eq!(other.lookup(component).unwrap(), None);
 }
 
 #[test]
-fn takes_a_changed_entry_for_none() {
+fn treats_a_changed_entry_as_absent() {
     let (_parent, cache) = cache();
     let component = Digest::of(b"component");
     publish(&cache, component, b"code");
@@ -54,7 +54,7 @@ fn sweeps_staged_files_of_yesterday_and_nothing_else() {
             .unwrap();
         file.set_modified(SystemTime::now() - 2 * STALE).unwrap();
     }
-    let cache = Cache::open(&cache.dir, 7, MUCH).unwrap();
+    let cache = Cache::open(&cache.dir, 7, LARGE).unwrap();
     assert!(!old.exists() && new.exists());
     assert!(cache.lookup(component).unwrap().is_some());
 }
@@ -65,7 +65,7 @@ fn makes_the_directory_private_and_refuses_one_that_others_can_write() {
     assert_eq!(fs::metadata(&cache.dir).unwrap().mode() & 0o777, 0o700);
     fs::set_permissions(&cache.dir, fs::Permissions::from_mode(0o770)).unwrap();
     assert!(
-        Cache::open(&cache.dir, 7, MUCH)
+        Cache::open(&cache.dir, 7, LARGE)
             .unwrap_err()
             .to_string()
             .contains("written by others")
@@ -87,20 +87,20 @@ fn refuses_entries_that_others_can_write_and_symbolic_links() {
 }
 
 #[test]
-fn what_was_not_used_for_the_longest_time_makes_room() {
+fn evicts_the_least_recently_used_entry() {
     let (_parent, mut cache) = cache();
     let entry = |name: &str| Digest::of(name.as_bytes());
     for (name, age) in [("used", 3), ("unused", 2), ("other", 1)] {
         publish(&cache, entry(name), &[0; 100]);
         let code = File::open(cache.path(entry(name), "cwasm")).unwrap();
-        let noted = File::open(cache.path(entry(name), "sha256")).unwrap();
+        let recorded = File::open(cache.path(entry(name), "sha256")).unwrap();
         let time = SystemTime::now() - Duration::from_hours(age);
         code.set_modified(time).unwrap();
-        noted.set_modified(time).unwrap();
+        recorded.set_modified(time).unwrap();
     }
     assert!(cache.lookup(entry("used")).unwrap().is_some());
     // Each has 100 bytes of code and 64 of its digest.
-    cache.most_bytes = 3 * 164;
+    cache.max_bytes = 3 * 164;
     publish(&cache, entry("new"), &[0; 100]);
     for (name, stays) in [
         ("used", true),
@@ -114,27 +114,29 @@ fn what_was_not_used_for_the_longest_time_makes_room() {
             "{name}"
         );
     }
-    cache.most_bytes = 1;
+    cache.max_bytes = 1;
     publish(&cache, entry("large"), &[0; 100]);
     assert!(cache.lookup(entry("large")).unwrap().is_some());
     assert!(cache.lookup(entry("new")).unwrap().is_none());
 }
 
 #[test]
-fn a_refusal_is_remembered_for_the_same_limits() {
+fn a_failure_is_recorded_for_the_same_limits() {
     let (_parent, cache) = cache();
     let component = Digest::of(b"component");
-    assert_eq!(cache.refusal(component, "64"), None);
-    cache.refuse(component, "64", "of two\nlines").unwrap();
+    assert_eq!(cache.known_failure(component, "64"), None);
+    cache
+        .record_failure(component, "64", "of two\nlines")
+        .unwrap();
     assert_eq!(
-        cache.refusal(component, "64").as_deref(),
+        cache.known_failure(component, "64").as_deref(),
         Some("of two\nlines")
     );
-    assert_eq!(cache.refusal(component, "128"), None);
+    assert_eq!(cache.known_failure(component, "128"), None);
 }
 
 #[test]
-fn a_digest_reads_what_it_shows() {
+fn a_digest_parses_what_it_displays() {
     let digest = Digest::of(b"component");
     assert_eq!(digest.to_string().parse(), Ok(digest));
     assert!("12".parse::<Digest>().is_err());

@@ -1,4 +1,4 @@
-//! One call: a slot, a fresh instance, a deadline, and whose fault it was.
+//! One call: a slot, a fresh instance, a deadline, and the fault if it fails.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -9,66 +9,66 @@ use wasmtime::component::Instance;
 use wasmtime::{Result as WasmResult, Store};
 
 use crate::blame;
+use crate::captured_output::CapturedOutput;
 use crate::contract::Failure;
 use crate::deadline::Deadline;
 use crate::error::{Fault, PluginError};
-use crate::guest::{self, DeadlinePassed, Guest};
 use crate::limits::Limits;
 use crate::plugin::Plugin;
-use crate::running::units;
-use crate::transcript::Transcript;
+use crate::quota::permits_for;
+use crate::store::{self, DeadlinePassed, StoreState};
 
-/// Nobody waits longer, whatever the limits say: it keeps the arithmetic of time in range.
-const LONGEST: Duration = Duration::from_hours(24);
+/// The longest timeout of a call, whatever its limits say: a larger one could overflow `Instant`.
+const MAX_TIMEOUT: Duration = Duration::from_hours(24);
 
 impl Plugin {
-    /// A call of a function that can say by itself that it failed.
-    pub(crate) async fn ask<T>(
+    /// Calls a function whose own answer can be a [`Failure`].
+    pub(crate) async fn call_fallible<T>(
         &self,
         call: &'static str,
         limits: &Limits,
-        invoke: impl AsyncFnOnce(&mut Store<Guest>, &Instance) -> WasmResult<Result<T, Failure>>,
+        invoke: impl AsyncFnOnce(&mut Store<StoreState>, &Instance) -> WasmResult<Result<T, Failure>>,
     ) -> Result<T, PluginError> {
-        match self.run(call, limits, invoke).await {
+        match self.call(call, limits, invoke).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(failure)) => Err(failed(call, failure).of(&self.program.name)),
-            Err(fault) => Err(fault.of(&self.program.name)),
+            Ok(Err(failure)) => Err(reported(call, failure).in_plugin(&self.program.name)),
+            Err(fault) => Err(fault.in_plugin(&self.program.name)),
         }
     }
 
-    /// One call: waits for a slot, makes an instance, invokes it, and says whose fault it was.
-    pub(crate) async fn run<T>(
+    /// Waits for a slot, makes an instance and invokes it.
+    pub(crate) async fn call<T>(
         &self,
         call: &'static str,
         limits: &Limits,
-        invoke: impl AsyncFnOnce(&mut Store<Guest>, &Instance) -> WasmResult<T>,
+        invoke: impl AsyncFnOnce(&mut Store<StoreState>, &Instance) -> WasmResult<T>,
     ) -> Result<T, Fault> {
         let limits = &Limits {
-            memory_bytes: limits.memory_bytes.min(self.running.largest_memory),
+            memory_bytes: limits.memory_bytes.min(self.shared.largest_memory),
             ..*limits
         };
         let began = Instant::now();
-        let ticks = self.running.ticker.ticks();
-        let mut deadline = Deadline::new(limits.timeout.min(LONGEST), ticks);
-        // Held until the store is gone: it is declared before it.
-        let _slot = self.slot(call, limits, deadline.at()).await?;
+        let ticks = self.shared.ticker.ticks();
+        let mut deadline = Deadline::new(limits.timeout.min(MAX_TIMEOUT), ticks);
+        // Declared before the store, so that it is released after the store is dropped.
+        let _permits = self.acquire(call, limits, deadline.at()).await?;
         let waited = began.elapsed();
-        let transcript = Transcript::default();
+        let output = CapturedOutput::default();
         let component = &self.program.component;
         let engine = component.engine();
-        let mut store = guest::store(engine, limits, deadline.clone(), transcript.clone());
-        let mut running = pin!(async {
+        let mut store = store::new(engine, limits, deadline.clone(), output.clone());
+        let mut invocation = pin!(async {
             let instance = component.instantiate_async(&mut store).await?;
             invoke(&mut store, &instance).await
         });
         let answer = loop {
-            match timeout_at(deadline.at(), &mut running).await {
+            match timeout_at(deadline.at(), &mut invocation).await {
                 Ok(answer) => break answer,
                 Err(_) if deadline.has_passed() => break Err(DeadlinePassed.into()),
                 Err(_) => {}
             }
         };
-        let output = transcript.text();
+        let output = output.text();
         if !output.is_empty() {
             tracing::debug!(plugin = self.name(), call, output, "plugin wrote");
         }
@@ -80,7 +80,7 @@ impl Plugin {
                 "plugin failed"
             );
             match blame::fault(&error, call, limits, &output) {
-                // The guest had less time than it took until it could begin.
+                // The guest was left with less time than the call had waited for a slot.
                 Fault::DeadlineExceeded { .. } if waited > limits.timeout / 2 => {
                     Fault::Overloaded { call, waited }
                 }
@@ -89,22 +89,22 @@ impl Plugin {
         })
     }
 
-    /// Waits for a slot and for memory. The plugin's own share comes first, so that calls of one that is slow queue
-    /// among themselves.
-    async fn slot(
+    /// Waits for a slot and for memory. The plugin's own quota comes first, so that the calls of a slow plugin wait for
+    /// each other and not for those of others.
+    async fn acquire(
         &self,
         call: &'static str,
         limits: &Limits,
         deadline: Instant,
     ) -> Result<[SemaphorePermit<'_>; 4], Fault> {
-        let (share, all) = (&self.program.share, &self.running);
-        let memory = units(limits.memory_bytes);
+        let (own, shared) = (&self.program.quota, &self.shared);
+        let memory = permits_for(limits.memory_bytes);
         let permits = async {
             Ok([
-                share.slots.acquire().await?,
-                share.memory.acquire_many(memory).await?,
-                all.slots.acquire().await?,
-                all.memory.acquire_many(memory).await?,
+                own.slots.acquire().await?,
+                own.memory.acquire_many(memory).await?,
+                shared.slots.acquire().await?,
+                shared.memory.acquire_many(memory).await?,
             ])
         };
         timeout_at(deadline, permits)
@@ -120,7 +120,7 @@ impl Plugin {
     }
 }
 
-fn failed(call: &'static str, failure: Failure) -> Fault {
+fn reported(call: &'static str, failure: Failure) -> Fault {
     match failure {
         Failure::InvalidSettings(message) => Fault::InvalidSettings { call, message },
         Failure::Unsupported(message) => Fault::Unsupported { call, message },

@@ -1,7 +1,7 @@
-//! Compiling, in a child process with bounded memory and time.
+//! Compiles components in a child process with bounded memory and time.
 //!
-//! The component goes in by standard input, the machine code comes out by standard output, which is a file of the
-//! cache. So the child needs no path, no right to write anywhere, and no other descriptor.
+//! The child reads the component from standard input and writes machine code to standard output, which is a file of the
+//! cache. So it needs no path, no right to write anywhere, and no other descriptor.
 
 mod child;
 
@@ -18,7 +18,7 @@ pub use child::child_main;
 use crate::config::Compiler;
 use crate::error::{Fault, one_line};
 
-/// Tells the child how much address space it may have, in bytes.
+/// Environment variable of the child: its address space, in bytes.
 const MEMORY_VARIABLE: &str = "MCP_PLUGIN_COMPILER_MEMORY_BYTES";
 
 /// Exit codes of the child, after sysexits.h: the component is at fault, or the output could not be written.
@@ -28,20 +28,20 @@ const EXIT_OUTPUT: u8 = 74;
 /// Exit code of a Rust program that panicked: there is no memory for a thread, or the compiler has a defect.
 const EXIT_PANIC: u8 = 101;
 
-/// How much of the child's complaint is kept.
-const COMPLAINT_BYTES: u64 = 4096;
+/// How much of the child's standard error is kept.
+const STDERR_BYTES: u64 = 4096;
 
 /// Why there is no machine code.
 pub(crate) struct Failed {
     pub(crate) fault: Fault,
-    /// The same component would fail again, with the same limits.
-    pub(crate) lasting: bool,
+    /// The same component would fail again with the same limits.
+    pub(crate) permanent: bool,
 }
 
 impl From<Fault> for Failed {
     fn from(fault: Fault) -> Self {
-        let lasting = false;
-        Self { fault, lasting }
+        let permanent = false;
+        Self { fault, permanent }
     }
 }
 
@@ -49,14 +49,13 @@ impl From<Fault> for Failed {
 pub(crate) async fn run(compiler: &Compiler, component: &[u8], output: File) -> Result<(), Failed> {
     let mut child = spawn(compiler, output)?;
     // Dropping the child, here or because the caller was dropped, kills it.
-    let (status, complaint) =
-        tokio::time::timeout(compiler.timeout, converse(&mut child, component))
-            .await
-            .map_err(|_| Fault::CompileTimeout {
-                timeout: compiler.timeout,
-            })?
-            .map_err(|error| Fault::CompilerUnavailable(error.to_string()))?;
-    judge(compiler, status, one_line(&complaint))
+    let (status, message) = tokio::time::timeout(compiler.timeout, feed(&mut child, component))
+        .await
+        .map_err(|_| Fault::CompileTimeout {
+            timeout: compiler.timeout,
+        })?
+        .map_err(|error| Fault::CompilerUnavailable(error.to_string()))?;
+    check_status(compiler, status, one_line(&message))
 }
 
 fn spawn(compiler: &Compiler, output: File) -> Result<Child, Fault> {
@@ -64,7 +63,7 @@ fn spawn(compiler: &Compiler, output: File) -> Result<Child, Fault> {
         .args(&compiler.args)
         .env_clear()
         .env(MEMORY_VARIABLE, compiler.memory_bytes.to_string())
-        // More threads would need more memory, and take more from those who are served.
+        // Each thread needs memory, and CPU time that requests need.
         .env("RAYON_NUM_THREADS", "2")
         .stdin(Stdio::piped())
         .stdout(output)
@@ -76,53 +75,54 @@ fn spawn(compiler: &Compiler, output: File) -> Result<Child, Fault> {
         })
 }
 
-async fn converse(child: &mut Child, component: &[u8]) -> std::io::Result<(ExitStatus, String)> {
+/// Writes the component to the child and reads its standard error until it ends.
+async fn feed(child: &mut Child, component: &[u8]) -> std::io::Result<(ExitStatus, String)> {
     let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
     let send = async {
         if let Some(mut stdin) = stdin {
-            // A child that ended early says why by its status.
+            // A child that ended early reports why by its exit status.
             let _ = stdin.write_all(component).await;
         }
     };
     let receive = async {
-        let mut complaint = Vec::new();
+        let mut message = Vec::new();
         if let Some(stderr) = stderr {
-            let mut head = stderr.take(COMPLAINT_BYTES);
-            head.read_to_end(&mut complaint).await?;
+            let mut head = stderr.take(STDERR_BYTES);
+            head.read_to_end(&mut message).await?;
             tokio::io::copy(&mut head.into_inner(), &mut tokio::io::sink()).await?;
         }
-        Ok::<_, std::io::Error>(complaint)
+        Ok::<_, std::io::Error>(message)
     };
-    let ((), complaint) = tokio::join!(send, receive);
+    let ((), message) = tokio::join!(send, receive);
     Ok((
         child.wait().await?,
-        String::from_utf8_lossy(&complaint?).into_owned(),
+        String::from_utf8_lossy(&message?).into_owned(),
     ))
 }
 
-fn judge(compiler: &Compiler, status: ExitStatus, complaint: String) -> Result<(), Failed> {
+fn check_status(compiler: &Compiler, status: ExitStatus, message: String) -> Result<(), Failed> {
     if status.success() {
         return Ok(());
     }
     if let Some(signal) = status.signal() {
         let why = format!(
-            "the compiler was ended by signal {signal}, most likely because it may only have {} MiB of memory ({complaint})",
+            "the compiler was ended by signal {signal}, most likely because it may only have {} MiB of memory ({message})",
             compiler.memory_bytes >> 20,
         );
         return Err(Failed {
             fault: Fault::CompileFailed(why),
-            // Anything else comes from outside, for example from a kernel without memory.
-            lasting: signal == Signal::ABORT.as_raw(),
+            // Other signals come from outside, for example from the kernel's OOM killer.
+            permanent: signal == Signal::ABORT.as_raw(),
         });
     }
     match status.code().and_then(|code| u8::try_from(code).ok()) {
         Some(code @ (EXIT_COMPONENT | EXIT_PANIC)) => Err(Failed {
-            fault: Fault::CompileFailed(complaint),
-            lasting: code == EXIT_COMPONENT,
+            fault: Fault::CompileFailed(message),
+            permanent: code == EXIT_COMPONENT,
         }),
-        Some(EXIT_OUTPUT) => Err(Fault::CacheUnusable(complaint).into()),
+        Some(EXIT_OUTPUT) => Err(Fault::CacheUnusable(message).into()),
         _ => Err(Fault::CompilerUnavailable(format!(
-            "{} ended with {status}: {complaint}",
+            "{} ended with {status}: {message}",
             compiler.program.display(),
         ))
         .into()),

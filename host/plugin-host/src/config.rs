@@ -1,34 +1,34 @@
-//! What a host is made with.
+//! Configuration of a host.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What a [`Host`](crate::Host) is made with.
+/// Configuration of a [`Host`](crate::Host).
 #[derive(Debug, Clone)]
 pub struct HostConfig {
-    /// Directory for compiled components. Made if it does not exist; refused if others can write into it, because
-    /// the machine code in it is run.
+    /// Directory for compiled components. Created if it does not exist; refused if other users can write into it,
+    /// because the machine code in it is run.
     pub cache_dir: PathBuf,
     /// How components are compiled.
     pub compiler: Compiler,
-    /// The largest component that is accepted. 8 MiB serve Rust, Go and JavaScript; one written in Python needs 40.
+    /// The largest component that is accepted, in bytes. 8 MiB are enough for Rust, Go and JavaScript on QuickJS; a
+    /// component made by componentize-py has 18.5 MB, so Python needs 20 MiB.
     pub max_component_bytes: usize,
     /// How many calls run at once, half of them of the same plugin; others wait. Each has a slot of the instance pool:
     /// 4 GiB of address space for each memory of [`SlotSize`], of which up to 64 KiB stay resident.
     pub concurrency: u32,
     /// Memory of all calls that run at once, in bytes, half of it for the same plugin; others wait. A call counts with
-    /// what it may use ([`crate::Limits::memory_bytes`]), so this is never exceeded, whatever plugins do.
+    /// its limit ([`crate::Limits::memory_bytes`]) and not with what it uses, so this is never exceeded.
     pub memory_bytes: usize,
-    /// How large the compiled components of the cache may become together, in bytes; those that were not used for the
-    /// longest time go.
+    /// Size of all compiled components in the cache, in bytes; the least recently used ones are evicted.
     pub cache_bytes: u64,
-    /// How large a slot of the instance pool is.
+    /// Size of a slot of the instance pool.
     pub slot: SlotSize,
 }
 
-/// What one instance of a component can have in the pool. One that has more gets what it needs at each call, which
-/// takes longer.
+/// The most that an instance of a component may need to fit into the pool. One that needs more is allocated on demand at
+/// each call, which takes longer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SlotSize {
     /// Core instances: the modules that a component consists of.
@@ -37,9 +37,9 @@ pub struct SlotSize {
     pub memories: u32,
     /// Tables.
     pub tables: u32,
-    /// Elements of each table, 8 bytes each.
+    /// Elements of each table; an element takes 8 bytes.
     pub table_elements: usize,
-    /// Bytes of the host's own records of an instance.
+    /// wasmtime's own records of an instance, in bytes.
     pub instance_bytes: usize,
 }
 
@@ -58,7 +58,7 @@ impl Default for SlotSize {
 }
 
 impl HostConfig {
-    /// The defaults, with what has none.
+    /// The defaults: components of 8 MiB, 32 calls at once with 320 MiB of memory, a cache of 256 MiB.
     pub fn new(cache_dir: impl Into<PathBuf>, compiler: Compiler) -> Self {
         Self {
             cache_dir: cache_dir.into(),
@@ -72,24 +72,25 @@ impl HostConfig {
     }
 }
 
-/// The child process that compiles, and what it may use.
+/// The child process that compiles, and its limits.
 ///
-/// Compiling is the one step whose memory cannot be bounded inside of a process, and it is most of what an attack
-/// on the compiler could reach; so it never happens in the process that serves.
+/// Compiling is the one step whose memory cannot be bounded inside a process, and a malicious component could attack the
+/// compiler; so it never happens in the process that serves.
 #[derive(Debug, Clone)]
 pub struct Compiler {
-    /// Program whose `main` calls [`crate::compile::child_main`].
+    /// A program that calls [`crate::compile::child_main`] when it is started with `args`.
     pub program: PathBuf,
-    /// Its arguments.
+    /// Arguments that make `program` the compiler.
     pub args: Vec<OsString>,
-    /// Address space of the child. 64 MiB are enough for a Rust component of 300 kB, 1 GiB for one written in Python.
+    /// Address space of the child, in bytes. 64 MiB are enough for a Rust component of 300 kB, 1 GiB for one written in
+    /// Python.
     pub memory_bytes: u64,
     /// Time to compile one component.
     pub timeout: Duration,
 }
 
 impl Compiler {
-    /// The defaults for `program args...`.
+    /// `program args...` with the defaults: 512 MiB and one minute.
     pub fn new(
         program: impl Into<PathBuf>,
         args: impl IntoIterator<Item = impl Into<OsString>>,

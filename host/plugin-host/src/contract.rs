@@ -10,8 +10,8 @@ mod generated {
         reason = "generated code; the WIT package documents it"
     )]
 
-    // No published world exports every interface, because no plugin has to. This one only gives the host a typed
-    // accessor for each of them; which ones a component has is found by looking (see `probe`).
+    // No published world exports every interface, because no plugin has to. This one only generates a typed accessor
+    // for each of them; `exports::Exports::find` looks up which ones a component has.
     wasmtime::component::bindgen!({
         path: "../../wit/0.1.0",
         inline: "

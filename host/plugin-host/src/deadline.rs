@@ -1,4 +1,4 @@
-//! When a call has had its time.
+//! The deadline of a call.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,48 +8,48 @@ use tokio::time::Instant;
 
 use crate::ticker::TICK;
 
-/// When a call has had its time.
+/// The deadline of a call.
 ///
-/// Where this process stood still for most of it (a machine that was suspended, a processor that was taken away), the time
-/// is given once more: the guest is not to blame, and whoever asks for a judgement should get one.
+/// It is extended once, by the whole timeout, if this process was suspended for most of that time (a virtual machine that
+/// was paused, a CPU that was taken away): the guest is not to blame, and the caller should get an answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Deadline {
     at: Instant,
-    time: Duration,
+    timeout: Duration,
     ticks: Arc<AtomicU64>,
-    began: u64,
-    is_last: bool,
+    first_tick: u64,
+    is_extended: bool,
 }
 
 impl Deadline {
-    /// For a call that begins now.
-    pub(crate) fn new(time: Duration, ticks: Arc<AtomicU64>) -> Self {
+    /// `ticks` is the count of the [`Ticker`](crate::ticker::Ticker).
+    pub(crate) fn new(timeout: Duration, ticks: Arc<AtomicU64>) -> Self {
         Self {
-            at: Instant::now() + time,
-            time,
-            began: ticks.load(Ordering::Relaxed),
+            at: Instant::now() + timeout,
+            timeout,
+            first_tick: ticks.load(Ordering::Relaxed),
             ticks,
-            is_last: false,
+            is_extended: false,
         }
     }
 
-    /// When to look.
+    /// When to call [`Self::has_passed`].
     pub(crate) fn at(&self) -> Instant {
         self.at
     }
 
-    /// Whether the time is up now.
+    /// Whether the time is up. Extends the deadline instead if the process was suspended.
     pub(crate) fn has_passed(&mut self) -> bool {
         let now = Instant::now();
-        if now < self.at || self.is_last {
+        if now < self.at || self.is_extended {
             return now >= self.at;
         }
-        let ticks = self.ticks.load(Ordering::Relaxed) - self.began;
-        let stood_still = u128::from(ticks) < self.time.as_millis() / TICK.as_millis() / 2;
-        if stood_still {
-            (self.at, self.is_last) = (now + self.time, true);
+        let ticks = self.ticks.load(Ordering::Relaxed) - self.first_tick;
+        let was_suspended = u128::from(ticks) < self.timeout.as_millis() / TICK.as_millis() / 2;
+        if was_suspended {
+            (self.at, self.is_extended) = (now + self.timeout, true);
         }
-        !stood_still
+        !was_suspended
     }
 }
 
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_passes_when_the_time_is_up() {
+    async fn a_deadline_passes_when_the_time_is_up() {
         let (mut deadline, ticks) = deadline();
         assert!(!deadline.has_passed());
         ticks.fetch_add(50, Ordering::Relaxed);
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_time_in_which_nothing_ran_is_given_once_more() {
+    async fn a_deadline_is_extended_once_if_the_process_was_suspended() {
         let (mut deadline, ticks) = deadline();
         ticks.fetch_add(49, Ordering::Relaxed);
         advance(SECOND * 5).await;

@@ -11,8 +11,8 @@ use wasmtime::{
 
 use crate::config::SlotSize;
 
-/// Of each slot, so much is wiped and kept; the rest goes back to the kernel. Small, because wiping costs time on
-/// every call: with 64 KiB a fresh instance takes 19 us, with 1 MiB 80.
+/// Memory of each slot that is zeroed and kept after a call, in bytes; the rest goes back to the kernel. Small, because
+/// zeroing takes time at every call: with 64 KiB a fresh instance takes 19 us, with 1 MiB 80.
 const KEEP_RESIDENT: usize = 64 << 10;
 const DECOMMIT_BATCH: usize = 16;
 
@@ -21,8 +21,7 @@ pub(crate) fn compiling() -> Result<Engine> {
     Engine::new(&common())
 }
 
-/// The engine of most plugins: instances come from a pool of preallocated slots, which makes a fresh one per call
-/// cheap.
+/// The engine of most plugins. Instances come from a pool of preallocated slots, so a fresh one for each call is cheap.
 pub(crate) fn pooling(concurrency: u32, slot: SlotSize) -> Result<Engine> {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(concurrency)
@@ -36,7 +35,7 @@ pub(crate) fn pooling(concurrency: u32, slot: SlotSize) -> Result<Engine> {
         .table_elements(slot.table_elements)
         .max_component_instance_size(slot.instance_bytes)
         .max_core_instance_size(slot.instance_bytes)
-        // Address space only: how much of it a call gets is up to its own limit.
+        // Only address space is reserved; `limits::MemoryLimiter` bounds what a call uses of it.
         .max_memory_size(4 << 30)
         .linear_memory_keep_resident(KEEP_RESIDENT)
         .table_keep_resident(KEEP_RESIDENT)
@@ -49,7 +48,7 @@ pub(crate) fn pooling(concurrency: u32, slot: SlotSize) -> Result<Engine> {
     Engine::new(&config)
 }
 
-/// The engine of the plugins that are too large for the pool.
+/// The engine of plugins that do not fit into a slot of the pool.
 pub(crate) fn on_demand() -> Result<Engine> {
     let mut config = common();
     config
@@ -58,7 +57,7 @@ pub(crate) fn on_demand() -> Result<Engine> {
     Engine::new(&config)
 }
 
-/// Stands for everything that machine code depends on: version of wasmtime, settings, CPU.
+/// A hash of everything that machine code depends on: version of wasmtime, settings, CPU.
 pub(crate) fn compatibility(engine: &Engine) -> u64 {
     let mut hasher = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut hasher);
@@ -69,9 +68,9 @@ fn common() -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
-        // The contract has no asynchronous functions, and stores are smaller without.
+        // The contract has no asynchronous functions, and stores are smaller without support for them.
         .concurrency_support(false)
-        // A verdict can be replayed: the same bytes in, the same bytes out, on every machine.
+        // Deterministic on every machine: the same input gives the same answer.
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true);
     config

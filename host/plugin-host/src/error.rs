@@ -1,11 +1,11 @@
-//! What can go wrong with a plugin, whose fault it is, and one sentence that says so.
+//! The errors of this crate, and who has to act on them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Why a plugin could not be loaded or a call gave no answer. A denial is not an error: it is an answer.
 ///
-/// Displays as one sentence that names the plugin.
+/// Displays as one sentence that begins with the name of the plugin.
 #[derive(Debug, thiserror::Error)]
 #[error("plugin {plugin}: {fault}")]
 pub struct PluginError {
@@ -16,15 +16,15 @@ pub struct PluginError {
 /// Who has to act on an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Blame {
-    /// The plugin: its author, or whoever set its limits.
+    /// The plugin: its author, or the person who sets its limits.
     Guest,
-    /// This process or the machine: whoever operates it.
+    /// This process or the machine: its operator.
     Host,
 }
 
-/// What went wrong.
+/// Why a plugin could not be loaded or a call failed. `call` is always the name of the contract's function.
 ///
-/// Texts that come from a guest are part of some messages; their size is bounded by [`crate::Limits::output_bytes`].
+/// Some messages contain text of the guest; its size is bounded by [`crate::Limits::output_bytes`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {
@@ -33,12 +33,12 @@ pub enum Fault {
         "the component has {bytes} bytes, {limit} are allowed: make it smaller, or raise the operator's limit"
     )]
     TooLarge {
-        /// Its size.
+        /// Size of the component.
         bytes: usize,
-        /// The largest size that is accepted.
+        /// The largest size that is accepted, in bytes.
         limit: usize,
     },
-    /// The bytes are something else than a component.
+    /// The bytes are not a WebAssembly component.
     #[error("not a WebAssembly component: {0}")]
     NotAComponent(String),
     /// The component does not fit the contract: its exports, their types, or its imports.
@@ -48,13 +48,13 @@ pub enum Fault {
     #[error("does not compile: {0}")]
     CompileFailed(String),
     /// Compiling took too long.
-    #[error("compiling took longer than {}: make the component smaller, or raise the operator's limit", show(*.timeout))]
+    #[error("compiling took longer than {}: make the component smaller, or raise the operator's limit", readable(*.timeout))]
     CompileTimeout {
         /// The time that was allowed.
         timeout: Duration,
     },
     /// A call did not end in time.
-    #[error("{call} took longer than {}: make it faster, or raise its timeout", show(*.timeout))]
+    #[error("{call} took longer than {}: make it faster, or raise its timeout", readable(*.timeout))]
     DeadlineExceeded {
         /// Name of the function.
         call: &'static str,
@@ -68,9 +68,9 @@ pub enum Fault {
     OutOfMemory {
         /// Name of the function.
         call: &'static str,
-        /// How much the guest would have had.
+        /// Linear memory after the growth that was refused, in bytes.
         wanted: usize,
-        /// How much it may have.
+        /// The memory that was allowed, in bytes.
         limit: usize,
     },
     /// A call recursed too deeply.
@@ -84,7 +84,7 @@ pub enum Fault {
     Trapped {
         /// Name of the function.
         call: &'static str,
-        /// What the trap was, and the last of what the guest wrote to standard error.
+        /// The trap, and the end of what the guest wrote to standard output and standard error.
         cause: String,
     },
     /// An answer was larger than [`crate::Limits::output_bytes`].
@@ -92,59 +92,59 @@ pub enum Fault {
     OutputTooLarge {
         /// Name of the function.
         call: &'static str,
-        /// The largest answer that is accepted.
+        /// The largest answer that is accepted, in bytes.
         limit: usize,
     },
-    /// The plugin says that its settings cannot be used.
+    /// The plugin reports that it cannot use its settings.
     #[error("{call} cannot use the settings: {message}")]
     InvalidSettings {
         /// Name of the function.
         call: &'static str,
-        /// The plugin's sentence.
+        /// The plugin's message.
         message: String,
     },
-    /// The plugin says that it does not understand its input.
+    /// The plugin reports that it does not understand its input.
     #[error("{call} does not support this input: {message}")]
     Unsupported {
         /// Name of the function.
         call: &'static str,
-        /// The plugin's sentence.
+        /// The plugin's message.
         message: String,
     },
-    /// The plugin says that it has a defect.
+    /// The plugin reports a defect of its own.
     #[error("{call} failed: {message}")]
     Internal {
         /// Name of the function.
         call: &'static str,
-        /// The plugin's sentence.
+        /// The plugin's message.
         message: String,
     },
-    /// No instance was free until the call's deadline, or so shortly before that the call could not end in time.
-    #[error("{call} waited {} for a free instance: more calls at once than the operator is set up for", show(*.waited))]
+    /// No slot was free before the call's deadline, or only when more than half of its timeout had passed.
+    #[error("{call} waited {} for a free instance: more calls at once than the operator is set up for", readable(*.waited))]
     Overloaded {
         /// Name of the function.
         call: &'static str,
-        /// How long it waited.
+        /// How long the call waited.
         waited: Duration,
     },
-    /// The cache of compiled components is not private, full, or not there.
+    /// The cache of compiled components is missing, full, or writable by other users.
     #[error("the cache of compiled components cannot be used: {0}")]
     CacheUnusable(String),
     /// The compiler could not be run.
     #[error("the compiler cannot be run: {0}")]
     CompilerUnavailable(String),
-    /// Anything else that is not the plugin's fault.
+    /// Any other failure that is not the plugin's fault.
     #[error("the host failed in {call}: {cause}")]
     HostFailed {
         /// Name of the function.
         call: &'static str,
-        /// What happened.
+        /// The error that caused it.
         cause: String,
     },
 }
 
 impl Fault {
-    /// Who has to act.
+    /// Who has to act on it.
     pub fn blame(&self) -> Blame {
         match self {
             Self::Overloaded { .. }
@@ -155,7 +155,7 @@ impl Fault {
         }
     }
 
-    /// A stable CamelCase word: a metric's label value, a condition's reason.
+    /// Name of the variant, which is stable: usable as the reason of a condition or the label value of a metric.
     pub fn category(&self) -> &'static str {
         match self {
             Self::TooLarge { .. } => "TooLarge",
@@ -178,8 +178,7 @@ impl Fault {
         }
     }
 
-    /// Says which plugin it was.
-    pub(crate) fn of(self, plugin: &Arc<str>) -> PluginError {
+    pub(crate) fn in_plugin(self, plugin: &Arc<str>) -> PluginError {
         PluginError {
             plugin: Arc::clone(plugin),
             fault: self,
@@ -193,27 +192,27 @@ impl PluginError {
         &self.plugin
     }
 
-    /// What went wrong.
+    /// Why it failed.
     pub fn fault(&self) -> &Fault {
         &self.fault
     }
 
-    /// Who has to act.
+    /// Who has to act on it.
     pub fn blame(&self) -> Blame {
         self.fault.blame()
     }
 
-    /// A stable CamelCase word: a metric's label value, a condition's reason.
+    /// Name of the variant, which is stable: usable as the reason of a condition or the label value of a metric.
     pub fn category(&self) -> &'static str {
         self.fault.category()
     }
 }
 
-/// A [`Host`](crate::Host) that cannot be made.
+/// Why a [`Host`](crate::Host) cannot be created.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HostError {
-    /// The cache directory cannot be made or is not private.
+    /// The cache directory cannot be created, or other users can write into it.
     #[error("the cache of compiled components cannot be used: {0}")]
     Cache(String),
     /// The engine refuses the configuration, or the machine lacks address space for its pool.
@@ -221,16 +220,16 @@ pub enum HostError {
         "the WebAssembly engine cannot be set up: {0}; fewer concurrent calls need less address space"
     )]
     Engine(String),
-    /// The thread that keeps the time of calls cannot be started.
+    /// The thread that interrupts guests cannot be started.
     #[error("the thread that interrupts plugins cannot be started: {0}")]
     Thread(#[from] std::io::Error),
 }
 
-/// Text of many lines as part of a sentence.
+/// Joins the lines of a text, for use within a sentence.
 pub(crate) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn show(duration: Duration) -> String {
+fn readable(duration: Duration) -> String {
     format!("{duration:?}")
 }

@@ -1,34 +1,34 @@
-//! Which of the contract's interfaces a component has.
+//! Which interfaces of the contract a component exports.
 
 use wasmtime::Store;
 use wasmtime::component::{Component, Instance, InstancePre};
 
 use crate::contract::{defaulter, metadata, registrar, validator};
 use crate::error::Fault;
-use crate::guest::Guest;
+use crate::store::StoreState;
 
-/// Name of the contract's package, as it begins the names of exports.
+/// Prefix of the names of the contract's exports.
 const PACKAGE: &str = "mcp-operator:plugin/";
 
 /// The version of the contract that this host speaks.
 const VERSION: &str = "0.1.0";
 
-/// Namespace of what a standard library imports.
+/// Prefix of the imports of a standard library.
 const WASI: &str = "wasi:";
 
-/// Which of the contract's interfaces a plugin exports, besides `metadata`, which all do.
+/// The interfaces of the contract that a plugin exports, besides `metadata`, which every plugin exports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Interfaces {
-    /// It has rules.
+    /// It has rules for MCPServers.
     pub validator: bool,
-    /// It has defaults.
+    /// It completes MCPServers or the objects that are made of them.
     pub defaulter: bool,
-    /// It has a registration strategy.
+    /// It plans how servers are registered with a gateway.
     pub registrar: bool,
 }
 
 impl Interfaces {
-    /// Their names in the contract, `metadata` included.
+    /// Names of the exported interfaces as in the contract, `metadata` included.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         [
             (true, "metadata"),
@@ -41,7 +41,7 @@ impl Interfaces {
     }
 }
 
-/// Where in a component its interfaces are, so that a call does not look for them.
+/// Indices of the interfaces in a component, so that a call does not have to look them up.
 #[derive(Clone)]
 pub(crate) struct Exports {
     pub(crate) metadata: metadata::GuestIndices,
@@ -51,8 +51,8 @@ pub(crate) struct Exports {
 }
 
 impl Exports {
-    /// Looks for the interfaces, by name. That their types fit is only known from an instance: [`Self::check`].
-    pub(crate) fn find(component: &InstancePre<Guest>) -> Result<Self, Fault> {
+    /// Looks up the interfaces by name. Their types can only be compared in an instance: [`Self::check`].
+    pub(crate) fn find(component: &InstancePre<StoreState>) -> Result<Self, Fault> {
         let exports = Self {
             metadata: metadata::GuestIndices::new(component)
                 .map_err(|_| missing(component.component(), "metadata"))?,
@@ -78,7 +78,7 @@ impl Exports {
     /// Compares the types of all exported functions with the contract's.
     pub(crate) fn check(
         &self,
-        store: &mut Store<Guest>,
+        store: &mut Store<StoreState>,
         instance: &Instance,
     ) -> wasmtime::Result<()> {
         self.metadata.load(&mut *store, instance)?;
@@ -103,7 +103,7 @@ impl Exports {
     }
 }
 
-/// Refuses a component that imports what the host does not give.
+/// Refuses a component that imports anything but WASI and the types of the contract.
 pub(crate) fn refuse_imports(component: &Component) -> Result<(), Fault> {
     let types = format!("{PACKAGE}types@");
     component

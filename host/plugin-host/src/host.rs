@@ -1,4 +1,4 @@
-//! The host: from the bytes of a component to a [`Plugin`].
+//! Loads components: from bytes to a [`Plugin`].
 
 use std::io;
 use std::sync::Arc;
@@ -11,13 +11,14 @@ use crate::cache::{Cache, Digest};
 use crate::config::HostConfig;
 use crate::error::{Fault, HostError, PluginError};
 use crate::exports::{self, Exports};
-use crate::guest::Guest;
 use crate::plugin::{Plugin, Program};
-use crate::running::{Running, Share};
+use crate::quota::{PluginQuota, SharedQuota};
+use crate::store::StoreState;
 use crate::ticker::Ticker;
 use crate::{compile, engine, native};
 
-/// Loads plugins, and owns what their calls share. Cheap to clone; needs a tokio runtime with I/O and time.
+/// Loads plugins, and owns the engines, the cache and the limits that they share. Cheap to clone; needs a tokio runtime
+/// with I/O and time.
 #[derive(Clone)]
 pub struct Host(Arc<Inner>);
 
@@ -26,20 +27,22 @@ struct Inner {
     cache: Cache,
     /// One compilation at a time, because of its memory.
     compiling: Mutex<()>,
-    pooling: Linker<Guest>,
-    on_demand: Linker<Guest>,
-    running: Arc<Running>,
+    pooling: Linker<StoreState>,
+    on_demand: Linker<StoreState>,
+    shared: Arc<SharedQuota>,
 }
 
 impl Host {
-    /// Sets up engines, cache and clock.
+    /// Sets up the engines, opens the cache and starts the thread that interrupts guests.
     ///
     /// # Errors
     ///
-    /// If the cache directory is not private or cannot be made, or there is not enough address space for the pool.
+    /// [`HostError::Cache`] if the cache directory cannot be created or other users can write into it,
+    /// [`HostError::Engine`] if there is not enough address space for the pool, [`HostError::Thread`] if no thread can be
+    /// started.
     pub fn new(config: HostConfig) -> Result<Self, HostError> {
         let refused = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
-        // The engines that run cannot compile, so they do not know what machine code depends on; one that can does.
+        // Only an engine that can compile knows what machine code depends on, and those that run plugins cannot.
         let compatibility = engine::compatibility(&engine::compiling().map_err(refused)?);
         let cache = Cache::open(&config.cache_dir, compatibility, config.cache_bytes)
             .map_err(|error| HostError::Cache(error.to_string()))?;
@@ -47,7 +50,7 @@ impl Host {
             .map_err(refused)?;
         let on_demand = linker(&engine::on_demand().map_err(refused)?).map_err(refused)?;
         let ticker = Ticker::start(vec![pooling.engine().clone(), on_demand.engine().clone()])?;
-        let running = Arc::new(Running::new(&config, ticker));
+        let shared = Arc::new(SharedQuota::new(&config, ticker));
         let compiling = Mutex::new(());
         Ok(Self(Arc::new(Inner {
             config,
@@ -55,29 +58,29 @@ impl Host {
             compiling,
             pooling,
             on_demand,
-            running,
+            shared,
         })))
     }
 
-    /// Makes a plugin of a component: compiles it unless the cache has it, and checks that it fits the contract.
-    ///
-    /// `name` is what errors and logs call it.
+    /// Loads a component: compiles it unless the cache has it, and checks that it fits the contract. `name` is used in
+    /// errors and logs.
     ///
     /// # Errors
     ///
-    /// [`Fault`] lists them: what is no component, too large, of another world, or cannot be compiled.
+    /// A [`Fault`] of the component if it is too large, is not a component, does not fit the contract or does not compile;
+    /// one of the host if the compiler or the cache cannot be used.
     pub async fn load(&self, name: &str, bytes: &[u8]) -> Result<Plugin, PluginError> {
         let name: Arc<str> = name.into();
         self.load_program(&name, bytes)
             .await
-            .map_err(|fault| fault.of(&name))
+            .map_err(|fault| fault.in_plugin(&name))
     }
 
-    /// Makes a plugin of a component that was loaded before, if the cache still has it.
+    /// Loads a component that was compiled before, by its digest; `None` if the cache no longer has it.
     ///
     /// # Errors
     ///
-    /// As [`Host::load`].
+    /// As for [`Host::load`].
     pub async fn load_cached(
         &self,
         name: &str,
@@ -90,7 +93,7 @@ impl Host {
                 None => Ok(None),
             }
         };
-        loaded.await.map_err(|fault: Fault| fault.of(&name))
+        loaded.await.map_err(|fault: Fault| fault.in_plugin(&name))
     }
 
     /// The largest component that is accepted, in bytes.
@@ -98,13 +101,13 @@ impl Host {
         self.0.config.max_component_bytes
     }
 
-    /// The most memory that a call can have, in bytes, whatever its limits say.
+    /// The most memory that a call can have, in bytes: half of [`HostConfig::memory_bytes`], whatever its limits say.
     pub fn largest_memory(&self) -> usize {
-        self.0.running.largest_memory
+        self.0.shared.largest_memory
     }
 
     async fn load_program(&self, name: &Arc<str>, bytes: &[u8]) -> Result<Plugin, Fault> {
-        self.refuse_by_look(bytes)?;
+        self.check_header(bytes)?;
         let digest = Digest::of(bytes);
         let component = self.compiled(digest, bytes).await?;
         self.program(name, digest, component).await
@@ -133,15 +136,15 @@ impl Host {
             pooled,
             component,
             exports,
-            share: Share::new(&self.0.config),
+            quota: PluginQuota::new(&self.0.config),
         };
-        let plugin = Plugin::new(program, Arc::clone(&self.0.running));
+        let plugin = Plugin::new(program, Arc::clone(&self.0.shared));
         plugin.check().await?;
         Ok(plugin)
     }
 
-    /// What can be said of the bytes without a compiler.
-    fn refuse_by_look(&self, bytes: &[u8]) -> Result<(), Fault> {
+    /// Refuses bytes that are too large or no component without starting the compiler.
+    fn check_header(&self, bytes: &[u8]) -> Result<(), Fault> {
         let limit = self.0.config.max_component_bytes;
         if bytes.len() > limit {
             return Err(Fault::TooLarge {
@@ -167,12 +170,12 @@ impl Host {
         if let Some(component) = self.cached(digest).await? {
             return Ok(component);
         }
-        let _turn = self.0.compiling.lock().await;
-        // Somebody else may have compiled it while we waited.
+        let _guard = self.0.compiling.lock().await;
+        // Another task may have compiled it in the meantime.
         if let Some(component) = self.cached(digest).await? {
             return Ok(component);
         }
-        if let Some(why) = self.0.cache.refusal(digest, &self.compiler_limit()) {
+        if let Some(why) = self.0.cache.known_failure(digest, &self.compiler_limit()) {
             return Err(Fault::CompileFailed(why));
         }
         self.compile(digest, bytes).await?;
@@ -187,9 +190,12 @@ impl Host {
         let staged = self.0.cache.stage().map_err(unusable)?;
         let output = staged.reopen().map_err(unusable)?;
         if let Err(failed) = compile::run(&self.0.config.compiler, bytes, output).await {
-            if let (true, Fault::CompileFailed(why)) = (failed.lasting, &failed.fault) {
-                // Not being able to remember it only means to find it out again.
-                let _ = self.0.cache.refuse(digest, &self.compiler_limit(), why);
+            if let (true, Fault::CompileFailed(why)) = (failed.permanent, &failed.fault) {
+                // If it cannot be recorded, the next attempt fails again.
+                let _ = self
+                    .0
+                    .cache
+                    .record_failure(digest, &self.compiler_limit(), why);
             }
             return Err(failed.fault);
         }
@@ -197,19 +203,19 @@ impl Host {
         blocking(move || host.0.cache.publish(staged, digest).map_err(unusable)).await
     }
 
-    /// What a refusal depends on besides the component and the engine.
+    /// What a recorded failure depends on besides the component and the engine.
     fn compiler_limit(&self) -> String {
         self.0.config.compiler.memory_bytes.to_string()
     }
 
-    /// The component, if the cache has it and it can be used: what cannot is compiled again.
+    /// The component, if the cache has usable machine code of it. Machine code that is not usable is compiled again.
     async fn cached(&self, digest: Digest) -> Result<Option<Component>, Fault> {
         let host = self.clone();
         blocking(move || {
             let Some(file) = host.0.cache.lookup(digest).map_err(unusable)? else {
                 return Ok(None);
             };
-            // What does not fit the pool, the second engine takes; what neither takes is of no use.
+            // A component that does not fit into a slot of the pool is allocated on demand.
             native::load(host.0.pooling.engine(), &file)
                 .or_else(|_| native::load(host.0.on_demand.engine(), &file))
                 .inspect_err(|error| {
@@ -222,13 +228,13 @@ impl Host {
     }
 }
 
-fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
+fn linker(engine: &Engine) -> wasmtime::Result<Linker<StoreState>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     Ok(linker)
 }
 
-/// Files are read and hashed away from the threads that serve.
+/// Reads and hashes files outside the threads of the runtime.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
 ) -> Result<T, Fault> {

@@ -4,7 +4,7 @@
 //! # async fn example(request: mcp_plugin_host::contract::Request<'_>) -> Result<(), Box<dyn std::error::Error>> {
 //! use mcp_plugin_host::{Compiler, Host, HostConfig, Limits};
 //!
-//! let compiler = Compiler::new("/usr/bin/mcp-operator", ["plugin", "compile"]);
+//! let compiler = Compiler::new("/usr/bin/mcp-operator", ["compile-component"]);
 //! let host = Host::new(HostConfig::new("/var/cache/mcp-operator/components", compiler))?;
 //! let plugin = host.load("require-team-label", &std::fs::read("require_team_label.wasm")?).await?;
 //! let findings = plugin.validate("{}", &request, &Limits::default()).await?;
@@ -12,25 +12,27 @@
 //! # }
 //! ```
 //!
-//! # The way of a component
+//! # From a component to a plugin
 //!
-//! [`Host::load`] (`host`) looks at the bytes, then asks the `cache` for machine code by their digest. If there is none,
-//! [`compile`] makes it in a child process with bounded memory and time. `native` maps it into one of the two running
-//! engines (`engine`): the pooling one, or, if it needs more than a slot of the pool has, the one on demand. `exports`
-//! finds out which of the contract's interfaces it has. The result is a [`Plugin`].
+//! [`Host::load`] (`host`) checks the header of the bytes, then looks up machine code by their digest (`cache`). If there
+//! is none, [`compile`] makes it in a child process with bounded memory and time. `native` maps it into one of the two
+//! engines that run plugins (`engine`): the pooling one or, for a component that needs more than a slot of the pool has,
+//! the on-demand one. `exports` finds the interfaces of the contract that it exports. The result is a [`Plugin`].
 //!
-//! # The way of a call
+//! # A call
 //!
-//! [`Plugin::validate`] and the others (`plugin`) wait for a slot (`call`), make a store (`guest`) and a fresh instance in
-//! it, and call that through the types of [`contract`]. The instance sees a WASI that gives nothing (`wasi`); its output is kept
-//! (`transcript`) and logged at level debug; `limits` meters its memory; the `ticker` interrupts it, so that others can
-//! run and so that it ends at its deadline. What goes wrong becomes a [`Fault`] with somebody to [`Blame`] (`blame`,
-//! `error`). Nothing of a call is left when it ended or was dropped.
+//! [`Plugin::validate`] and the others (`plugin`) wait for a slot and for memory (`call`, `quota`), make a store
+//! (`store`) with a fresh instance in it, and call that through the types of [`contract`]. The instance gets a WASI
+//! without any capability (`wasi`); what it prints is captured (`captured_output`) and logged at level debug; `limits`
+//! bounds its memory; the `ticker` interrupts it by wasmtime's epochs, so that other tasks can run and so that it ends at
+//! its `deadline`. A failure becomes a [`Fault`] that says whom to [`Blame`] (`blame`, `error`). A call leaves nothing
+//! behind, whether it ended or was dropped.
 //!
-//! # What is trusted
+//! # Trust
 //!
-//! Not the component, not what it answers (its size is bounded here; its sense is for the caller to judge), not the
-//! compiler's memory. The cache directory is, which is why it must be this user's alone.
+//! Nothing of the component is trusted: neither its code, nor what it answers (the size is bounded here, the content is
+//! for the caller to check), nor what compiling it takes. The cache directory is trusted, so it must be writable by this
+//! user only.
 
 pub mod compile;
 pub mod contract;
@@ -38,19 +40,19 @@ pub mod contract;
 mod blame;
 mod cache;
 mod call;
+mod captured_output;
 mod config;
 mod deadline;
 mod engine;
 mod error;
 mod exports;
-mod guest;
 mod host;
 mod limits;
 mod native;
 mod plugin;
-mod running;
+mod quota;
+mod store;
 mod ticker;
-mod transcript;
 mod wasi;
 
 pub use cache::Digest;

@@ -1,21 +1,23 @@
-//! What one call may use.
+//! Limits of one call.
 
 use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
-/// What one call may use. Every call starts anew.
+/// Limits of one call. They count from zero for each call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Time from the call to the answer, waiting for a free instance included. At most a day.
+    /// Time from the call to the answer, waiting for a free slot included. More than a day counts as a day.
     pub timeout: Duration,
-    /// Bytes of linear memory, all memories of the component together.
+    /// Linear memory of all memories of the component together, in bytes. Never more than
+    /// [`Host::largest_memory`](crate::Host::largest_memory).
     pub memory_bytes: usize,
-    /// Bytes of strings and lists in an answer, as the host counts them: a list of records counts the records too.
+    /// Strings and lists in an answer, in bytes, as wasmtime counts them: a list of records counts the records too.
     pub output_bytes: usize,
 }
 
 impl Default for Limits {
+    /// One second, 64 MiB of memory and answers of 4 MiB.
     fn default() -> Self {
         Self {
             timeout: Duration::from_secs(1),
@@ -26,24 +28,24 @@ impl Default for Limits {
 }
 
 /// The most elements that all tables of a component can have. An element takes a pointer of the host's memory.
-const TABLE_ELEMENTS: usize = 1 << 20;
+const MAX_TABLE_ELEMENTS: usize = 1 << 20;
 
-/// Counts what a store's instances take, because wasmtime asks for each memory and table by itself.
+/// Sums up all memories and tables of a store: wasmtime asks for each of them separately.
 #[derive(Debug)]
-pub(crate) struct Meter {
+pub(crate) struct MemoryLimiter {
     memory_limit: usize,
     memory: usize,
     tables: usize,
 }
 
-/// Ends the call instead of making `memory.grow` answer -1: languages turn that into traps that do not say why.
+/// Ends the call, where `memory.grow` would return -1: language runtimes turn that into a trap that does not say why.
 #[derive(Debug, thiserror::Error)]
 #[error("wanted {wanted} bytes of memory")]
 pub(crate) struct MemoryExceeded {
     pub(crate) wanted: usize,
 }
 
-impl Meter {
+impl MemoryLimiter {
     pub(crate) fn new(memory_limit: usize) -> Self {
         Self {
             memory_limit,
@@ -53,7 +55,7 @@ impl Meter {
     }
 }
 
-impl ResourceLimiter for Meter {
+impl ResourceLimiter for MemoryLimiter {
     fn memory_growing(
         &mut self,
         current: usize,
@@ -64,7 +66,7 @@ impl ResourceLimiter for Meter {
         if wanted > self.memory_limit {
             return Err(MemoryExceeded { wanted }.into());
         }
-        // What the module's own maximum refuses is not taken, and the module knows how to live with it.
+        // Growth beyond the module's own maximum fails without taking memory, which the module expects.
         let granted = maximum.is_none_or(|maximum| desired <= maximum);
         if granted {
             self.memory = wanted;
@@ -79,7 +81,8 @@ impl ResourceLimiter for Meter {
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         let wanted = self.tables.saturating_add(desired.saturating_sub(current));
-        let granted = wanted <= TABLE_ELEMENTS && maximum.is_none_or(|maximum| desired <= maximum);
+        let granted =
+            wanted <= MAX_TABLE_ELEMENTS && maximum.is_none_or(|maximum| desired <= maximum);
         if granted {
             self.tables = wanted;
         }
@@ -93,27 +96,27 @@ mod tests {
 
     #[test]
     fn counts_all_memories_of_a_component_together() {
-        let mut meter = Meter::new(100);
-        assert!(meter.memory_growing(0, 60, None).unwrap());
-        let error = meter.memory_growing(0, 60, None).unwrap_err();
+        let mut limiter = MemoryLimiter::new(100);
+        assert!(limiter.memory_growing(0, 60, None).unwrap());
+        let error = limiter.memory_growing(0, 60, None).unwrap_err();
         assert_eq!(error.downcast_ref::<MemoryExceeded>().unwrap().wanted, 120);
         assert!(
-            meter.memory_growing(0, 40, None).unwrap(),
+            limiter.memory_growing(0, 40, None).unwrap(),
             "the refused growth is not counted"
         );
     }
 
     #[test]
     fn does_not_count_what_the_modules_own_maximum_refuses() {
-        let mut meter = Meter::new(100);
-        assert!(!meter.memory_growing(0, 90, Some(80)).unwrap());
-        assert!(meter.memory_growing(0, 80, Some(80)).unwrap());
+        let mut limiter = MemoryLimiter::new(100);
+        assert!(!limiter.memory_growing(0, 90, Some(80)).unwrap());
+        assert!(limiter.memory_growing(0, 80, Some(80)).unwrap());
     }
 
     #[test]
     fn counts_all_tables_of_a_component_together() {
-        let mut meter = Meter::new(0);
-        assert!(meter.table_growing(0, TABLE_ELEMENTS, None).unwrap());
-        assert!(!meter.table_growing(0, 1, None).unwrap());
+        let mut limiter = MemoryLimiter::new(0);
+        assert!(limiter.table_growing(0, MAX_TABLE_ELEMENTS, None).unwrap());
+        assert!(!limiter.table_growing(0, 1, None).unwrap());
     }
 }

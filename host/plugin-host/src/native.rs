@@ -1,4 +1,4 @@
-//! The one place where machine code from a file becomes code that runs.
+//! The one place where machine code from a file becomes executable.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use wasmtime::{Engine, Result};
 ///
 /// # Errors
 ///
-/// If the file is none of this engine's, or what it needs does not fit the engine's pool.
+/// If the file was not compiled for this engine, or needs more than a slot of the engine's pool.
 #[allow(
     unsafe_code,
     reason = "machine code from a file can only be taken on trust; see SAFETY"

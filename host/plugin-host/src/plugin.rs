@@ -12,13 +12,13 @@ use crate::contract::{
 };
 use crate::error::{Fault, PluginError};
 use crate::exports::{Exports, Interfaces};
-use crate::guest::Guest;
 use crate::limits::Limits;
-use crate::running::{Running, Share};
+use crate::quota::{PluginQuota, SharedQuota};
+use crate::store::StoreState;
 
-/// What a component may use to show that it fits the contract: its limits are not known yet. Instances of large
-/// language runtimes begin with some 40 MiB.
-const CHECK: Limits = Limits {
+/// Limits of the instance that is made when a component is loaded: those of its MCPPlugin do not apply yet. Large
+/// language runtimes start with some 40 MiB.
+const CHECK_LIMITS: Limits = Limits {
     timeout: Duration::from_secs(5),
     memory_bytes: 128 << 20,
     output_bytes: 64 << 10,
@@ -26,32 +26,32 @@ const CHECK: Limits = Limits {
 
 /// A loaded plugin. Cheap to clone.
 ///
-/// Every call gets a fresh instance and leaves nothing behind. A call that is dropped ends.
+/// Every call gets a fresh instance and leaves nothing behind. Dropping the future of a call ends it.
 #[derive(Clone)]
 pub struct Plugin {
     pub(crate) program: Arc<Program>,
-    pub(crate) running: Arc<Running>,
+    pub(crate) shared: Arc<SharedQuota>,
 }
 
-/// What was loaded.
+/// A compiled component that fits the contract.
 pub(crate) struct Program {
     pub(crate) name: Arc<str>,
     pub(crate) digest: Digest,
     pub(crate) pooled: bool,
-    pub(crate) component: InstancePre<Guest>,
+    pub(crate) component: InstancePre<StoreState>,
     pub(crate) exports: Exports,
-    pub(crate) share: Share,
+    pub(crate) quota: PluginQuota,
 }
 
 impl Plugin {
-    pub(crate) fn new(program: Program, running: Arc<Running>) -> Self {
+    pub(crate) fn new(program: Program, shared: Arc<SharedQuota>) -> Self {
         Self {
             program: Arc::new(program),
-            running,
+            shared,
         }
     }
 
-    /// The name that it was loaded under.
+    /// The name under which it was loaded; errors and logs use it.
     pub fn name(&self) -> &str {
         &self.program.name
     }
@@ -61,53 +61,56 @@ impl Plugin {
         self.program.digest
     }
 
-    /// Which interfaces it exports.
+    /// The interfaces of the contract that it exports.
     pub fn interfaces(&self) -> Interfaces {
         self.program.exports.interfaces()
     }
 
-    /// Whether its instances come from the pool. One that needs more than a slot has is slower to instantiate.
+    /// Whether its instances come from the pool. One that needs more than a [`SlotSize`](crate::SlotSize) is allocated on
+    /// demand, which is slower.
     pub fn is_pooled(&self) -> bool {
         self.program.pooled
     }
 
-    /// Asks what it says about itself.
+    /// Calls `metadata.describe`: name, version, rules, and the context values that it asks for.
     ///
     /// # Errors
     ///
-    /// As all calls: [`Fault`] lists what can happen to one.
+    /// Every [`Fault`] of a call: deadline, memory, trap, size of the answer, no free slot.
     pub async fn describe(&self, limits: &Limits) -> Result<Description, PluginError> {
-        self.run("describe", limits, async |store, instance| {
+        self.call("describe", limits, async |store, instance| {
             let guest = self.program.exports.metadata.load(&mut *store, instance)?;
             guest.call_describe(store).await
         })
         .await
-        .map_err(|fault| fault.of(&self.program.name))
+        .map_err(|fault| fault.in_plugin(&self.program.name))
     }
 
-    /// Judges settings, a JSON document, before they are used. No finding of severity `error`: they can be.
+    /// Calls `metadata.validate-settings` with `settings`, a JSON document. Without a finding of severity `error` they can
+    /// be used.
     ///
     /// # Errors
     ///
-    /// As all calls: [`Fault`] lists what can happen to one.
+    /// Every [`Fault`] of a call: deadline, memory, trap, size of the answer, no free slot.
     pub async fn validate_settings(
         &self,
         settings: &str,
         limits: &Limits,
     ) -> Result<Vec<Finding>, PluginError> {
-        self.run("validate-settings", limits, async |store, instance| {
+        self.call("validate-settings", limits, async |store, instance| {
             let guest = self.program.exports.metadata.load(&mut *store, instance)?;
             guest.call_validate_settings(store, settings).await
         })
         .await
-        .map_err(|fault| fault.of(&self.program.name))
+        .map_err(|fault| fault.in_plugin(&self.program.name))
     }
 
-    /// Judges one object. No finding of severity `error`: allowed.
+    /// Calls `validator.validate` for one object; `settings` is a JSON document. Without a finding of severity `error` the
+    /// object is allowed.
     ///
     /// # Errors
     ///
-    /// As all calls: [`Fault`] lists what can happen to one. `WrongWorld` if it has no `validator`.
+    /// Every [`Fault`] of a call; [`Fault::WrongWorld`] if it has no `validator`.
     pub async fn validate(
         &self,
         settings: &str,
@@ -115,18 +118,18 @@ impl Plugin {
         limits: &Limits,
     ) -> Result<Vec<Finding>, PluginError> {
         let indices = self.exported(self.program.exports.validator.as_ref(), "validator")?;
-        self.ask("validate", limits, async |store, instance| {
+        self.call_fallible("validate", limits, async |store, instance| {
             let guest = indices.load(&mut *store, instance)?;
             guest.call_validate(store, settings, request.clone()).await
         })
         .await
     }
 
-    /// Asks what should be completed in some objects.
+    /// Calls `defaulter.defaults`: patches that complete the objects of the request; `settings` is a JSON document.
     ///
     /// # Errors
     ///
-    /// As all calls: [`Fault`] lists what can happen to one. `WrongWorld` if it has no `defaulter`.
+    /// Every [`Fault`] of a call; [`Fault::WrongWorld`] if it has no `defaulter`.
     pub async fn defaults(
         &self,
         settings: &str,
@@ -134,32 +137,33 @@ impl Plugin {
         limits: &Limits,
     ) -> Result<Vec<Patch>, PluginError> {
         let indices = self.exported(self.program.exports.defaulter.as_ref(), "defaulter")?;
-        self.ask("defaults", limits, async |store, instance| {
+        self.call_fallible("defaults", limits, async |store, instance| {
             let guest = indices.load(&mut *store, instance)?;
             guest.call_defaults(store, settings, request.clone()).await
         })
         .await
     }
 
-    /// Asks what a registrar has to know before it can plan.
+    /// Calls `registrar.observe`: what has to be read before [`Plugin::plan`]; `settings` is a JSON document.
     ///
     /// # Errors
     ///
-    /// As all calls: [`Fault`] lists what can happen to one. `WrongWorld` if it has no `registrar`.
+    /// Every [`Fault`] of a call; [`Fault::WrongWorld`] if it has no `registrar`.
     pub async fn observe(&self, settings: &str, limits: &Limits) -> Result<Vec<Read>, PluginError> {
         let indices = self.exported(self.program.exports.registrar.as_ref(), "registrar")?;
-        self.ask("observe", limits, async |store, instance| {
+        self.call_fallible("observe", limits, async |store, instance| {
             let guest = indices.load(&mut *store, instance)?;
             guest.call_observe(store, settings).await
         })
         .await
     }
 
-    /// Asks what has to be done so that the gateway knows all servers.
+    /// Calls `registrar.plan`: the steps that make the gateway know all servers, and the state of each server; `settings`
+    /// is a JSON document.
     ///
     /// # Errors
     ///
-    /// As all calls: [`Fault`] lists what can happen to one. `WrongWorld` if it has no `registrar`.
+    /// Every [`Fault`] of a call; [`Fault::WrongWorld`] if it has no `registrar`.
     pub async fn plan(
         &self,
         settings: &str,
@@ -167,16 +171,16 @@ impl Plugin {
         limits: &Limits,
     ) -> Result<RegistrationPlan, PluginError> {
         let indices = self.exported(self.program.exports.registrar.as_ref(), "registrar")?;
-        self.ask("plan", limits, async |store, instance| {
+        self.call_fallible("plan", limits, async |store, instance| {
             let guest = indices.load(&mut *store, instance)?;
             guest.call_plan(store, settings, registry.clone()).await
         })
         .await
     }
 
-    /// Makes an instance to see whether its types fit the contract.
+    /// Makes an instance and compares the types of its exports with the contract.
     pub(crate) async fn check(&self) -> Result<(), Fault> {
-        self.run("instantiate", &CHECK, async |store, instance| {
+        self.call("instantiate", &CHECK_LIMITS, async |store, instance| {
             Ok(self.program.exports.check(store, instance))
         })
         .await?
@@ -193,7 +197,8 @@ impl Plugin {
         interface: &str,
     ) -> Result<&'a T, PluginError> {
         indices.ok_or_else(|| {
-            Fault::WrongWorld(format!("it does not export {interface}")).of(&self.program.name)
+            Fault::WrongWorld(format!("it does not export {interface}"))
+                .in_plugin(&self.program.name)
         })
     }
 }

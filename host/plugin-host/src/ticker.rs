@@ -1,4 +1,4 @@
-//! The clock that interrupts guests.
+//! The thread that interrupts guests, by incrementing the epoch of their engines.
 
 use std::io;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use wasmtime::Engine;
 
-/// How often a running guest is interrupted: it lets others run, and ends if its time is up.
+/// How often a running guest is interrupted: it yields to other tasks, or ends if its deadline has passed.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
 
-/// A thread that counts up the engines' epochs until it is dropped.
+/// A thread that increments the epochs of the engines. Dropping this ends it.
 #[derive(Debug)]
 pub(crate) struct Ticker {
     ticks: Arc<AtomicU64>,
@@ -40,7 +40,7 @@ impl Ticker {
         })
     }
 
-    /// Its ticks until now. Those that are missed while this process stands still are not made up for.
+    /// The number of ticks so far. Ticks that were missed while the process was suspended are not made up for.
     pub(crate) fn ticks(&self) -> Arc<AtomicU64> {
         self.ticks.clone()
     }
@@ -50,7 +50,7 @@ impl Drop for Ticker {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // It only fails if the thread panicked, and there is nothing left to do about that.
+            // An error means that the thread panicked; there is nothing left to clean up then.
             let _ = thread.join();
         }
     }

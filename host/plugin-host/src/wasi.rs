@@ -1,24 +1,24 @@
-//! A WASI that gives nothing and always says the same.
+//! A WASI without any capability, which always gives the same answers.
 //!
 //! A plugin is a pure function, but standard libraries import WASI. They get no environment, arguments, files, sockets
-//! or input; clocks that stand still; random numbers that repeat; and an output that is kept for the log.
+//! or input; clocks that do not move; random numbers that repeat; and an output that is captured for the log.
 
 use std::time::Duration;
 
 use wasmtime_wasi::{Deterministic, HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder};
 
-use crate::transcript::Transcript;
+use crate::captured_output::CapturedOutput;
 
-/// The most random bytes of one request; they are memory of the host.
+/// The most random bytes of one request; they take memory of the host.
 const RANDOM_BYTES: u64 = 64 << 10;
 
-/// What "random" bytes repeat. Any will do; these look like nothing in particular.
+/// The sequence that "random" bytes repeat; any other would do.
 const RANDOM: [u8; 16] = *b"\x8f\x1c\x5b\xe2\x47\xa9\x30\xd6\x0b\x72\xfc\x95\x2e\xc1\x68\x14";
 
-/// Every clock shows this, and always will.
-struct Standstill;
+/// A clock that always shows zero.
+struct FrozenClock;
 
-impl HostWallClock for Standstill {
+impl HostWallClock for FrozenClock {
     fn resolution(&self) -> Duration {
         Duration::from_secs(1)
     }
@@ -28,7 +28,7 @@ impl HostWallClock for Standstill {
     }
 }
 
-impl HostMonotonicClock for Standstill {
+impl HostMonotonicClock for FrozenClock {
     fn resolution(&self) -> u64 {
         1
     }
@@ -38,13 +38,13 @@ impl HostMonotonicClock for Standstill {
     }
 }
 
-/// A context whose output goes into `transcript`.
-pub(crate) fn inert(transcript: &Transcript) -> WasiCtx {
+/// A context whose output goes into `output`.
+pub(crate) fn without_capabilities(output: &CapturedOutput) -> WasiCtx {
     WasiCtxBuilder::new()
-        .stdout(transcript.clone())
-        .stderr(transcript.clone())
-        .wall_clock(Standstill)
-        .monotonic_clock(Standstill)
+        .stdout(output.clone())
+        .stderr(output.clone())
+        .wall_clock(FrozenClock)
+        .monotonic_clock(FrozenClock)
         .secure_random(Deterministic::new(RANDOM.to_vec()))
         .insecure_random(Deterministic::new(RANDOM.to_vec()))
         .insecure_random_seed(u128::from_le_bytes(RANDOM))

@@ -1,4 +1,4 @@
-//! What the child process does.
+//! The child process.
 
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
@@ -8,12 +8,14 @@ use rustix::process::{Resource, Rlimit, nice, setrlimit};
 use super::{EXIT_COMPONENT, EXIT_OUTPUT, MEMORY_VARIABLE};
 use crate::engine;
 
-/// How much the child lets others go first.
+/// The priority of the child: requests go first.
 const NICENESS: i32 = 10;
 
-/// The whole of the compiler's `main`: compiles the component that standard input has, to standard output.
+/// The `main` of the compiler process: reads a component from standard input and writes its machine code to standard
+/// output.
 ///
-/// Limits its own address space first, as [`crate::Compiler::memory_bytes`] of the parent says.
+/// It first limits its own address space to [`crate::Compiler::memory_bytes`] of the parent. The exit code says whether the
+/// component or the machine is at fault; the message is on standard error.
 pub fn child_main() -> ExitCode {
     match compile() {
         Ok(()) => ExitCode::SUCCESS,
@@ -25,7 +27,7 @@ pub fn child_main() -> ExitCode {
 }
 
 fn compile() -> Result<(), (ExitCode, String)> {
-    confine().map_err(|message| (ExitCode::FAILURE, message))?;
+    limit_resources().map_err(|message| (ExitCode::FAILURE, message))?;
     let engine = engine::compiling().map_err(|error| (ExitCode::FAILURE, format!("{error:#}")))?;
     let mut component = Vec::new();
     io::stdin()
@@ -37,15 +39,15 @@ fn compile() -> Result<(), (ExitCode, String)> {
     write(&code).map_err(|error| (EXIT_OUTPUT.into(), error.to_string()))
 }
 
-fn confine() -> Result<(), String> {
+fn limit_resources() -> Result<(), String> {
     let bytes: u64 = std::env::var(MEMORY_VARIABLE)
         .ok()
         .and_then(|value| value.parse().ok())
         .ok_or_else(|| format!("{MEMORY_VARIABLE} must be a number of bytes: this command is run by the operator itself"))?;
     limit(Resource::As, bytes)?;
-    // A crash of the compiler is reported, not dumped: the core would be as large as the limit.
+    // No core dump: it would be as large as the address space.
     limit(Resource::Core, 0)?;
-    // Not being able to step back is no reason not to compile.
+    // It compiles with normal priority where this is not possible.
     let _ = nice(NICENESS);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A plugin that behaves: every function of the contract, and what a call does not see.
+//! A good plugin: every function of the contract, and what a call must not see.
 
 use mcp_plugin_host::contract::registrar::{Action, ReadSource, Server};
 use mcp_plugin_host::contract::{
@@ -32,7 +32,7 @@ async fn a_component_becomes_a_plugin_that_answers() {
 }
 
 #[tokio::test]
-async fn metadata_describes_and_judges_settings() {
+async fn metadata_describes_and_validates_settings() {
     let plugin = fixture().await;
     let limits = Limits::default();
     let description = plugin.describe(&limits).await.unwrap();

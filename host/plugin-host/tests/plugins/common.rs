@@ -1,4 +1,4 @@
-//! What the tests share: a host, and the fixture plugin of `plugins/fixtures`.
+//! Shared by the tests: a host, and the fixture plugin of `plugins/fixtures`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -32,7 +32,7 @@ pub(crate) async fn fixture() -> Plugin {
     host().load("fixture", fixture_component()).await.unwrap()
 }
 
-/// Where tests may leave things for the next run.
+/// A folder that survives the test run.
 fn scratch() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
 }
@@ -84,7 +84,7 @@ pub(crate) fn request() -> Request<'static> {
     }
 }
 
-/// Lets the fixture do what `word` names, and gives back what it said.
+/// Calls the fixture with the behaviour that `word` names, and returns the message of its finding.
 pub(crate) async fn run(
     plugin: &Plugin,
     word: &str,
@@ -95,7 +95,7 @@ pub(crate) async fn run(
     Ok(findings.remove(0).message)
 }
 
-/// The error of loading what must not be loaded; a good plugin is not hurt.
+/// The error of loading a component that must be refused; a good plugin still works afterwards.
 pub(crate) async fn refused(host: &Host, bytes: &[u8]) -> PluginError {
     let error = host.load("bad", bytes).await.unwrap_err();
     assert!(error.to_string().starts_with("plugin bad: "), "{error}");

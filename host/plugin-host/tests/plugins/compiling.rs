@@ -1,4 +1,4 @@
-//! From a component to machine code: the compiler, and the cache.
+//! The compiler, and the cache of what it compiled.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -33,7 +33,7 @@ async fn compiling_ends_at_its_limits() {
 }
 
 #[tokio::test]
-async fn what_does_not_compile_is_not_tried_again() {
+async fn a_component_that_does_not_compile_is_not_tried_again() {
     let cache = tempfile::tempdir().unwrap();
     let mut bytes = wat::parse_str("(component)").unwrap();
     bytes.extend(b"garbage");
@@ -97,7 +97,7 @@ async fn a_compiler_that_cannot_be_run_blames_the_host() {
 }
 
 #[tokio::test]
-async fn what_is_in_the_cache_is_not_compiled_again_and_what_is_broken_is() {
+async fn a_cached_component_is_compiled_again_only_if_it_is_broken() {
     let cache = tempfile::tempdir().unwrap();
     let compiling = Host::new(config(cache.path())).unwrap();
     compiling.load("first", fixture_component()).await.unwrap();

@@ -102,7 +102,7 @@ async fn plugins_outlive_their_host() {
     assert_eq!(
         error.category(),
         "DeadlineExceeded",
-        "somebody still counts the time"
+        "the ticker still runs"
     );
 }
 
@@ -120,11 +120,11 @@ async fn calls_wait_for_memory() {
         })
         .collect();
     tokio::task::yield_now().await;
-    let hasty = Limits {
+    let short = Limits {
         timeout: Duration::from_millis(100),
         ..NEVER
     };
-    let error = run(&bad, "good", &hasty).await.unwrap_err();
+    let error = run(&bad, "good", &short).await.unwrap_err();
     assert_eq!(error.category(), "Overloaded");
     assert_eq!(run(&good, "good", &NEVER).await.unwrap(), "good");
     for call in looping {

@@ -1,4 +1,4 @@
-//! Plugins that misbehave: each ends with an error of its own kind, and hurts nobody.
+//! Hostile plugins: each ends with an error of its own kind, and other calls go on.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use mcp_plugin_host::{Blame, Limits, PluginError};
 
 use crate::common::{OBJECT, fixture, host, run};
 
-/// Lets the fixture misbehave, and a good call go on beside it and another follow it.
+/// Calls the fixture with a hostile behaviour; a good call beside it and another one after it must succeed.
 async fn survive(word: &str, limits: Limits) -> (&'static str, String) {
     let plugin = fixture().await;
     let good = Limits {
@@ -22,15 +22,15 @@ async fn survive(word: &str, limits: Limits) -> (&'static str, String) {
     (error.category(), error.to_string())
 }
 
-/// Long enough for whatever ends by itself, on any machine.
-fn patient() -> Limits {
+/// Long enough for every behaviour that ends by itself, on any machine.
+fn long_timeout() -> Limits {
     Limits {
         timeout: Duration::from_mins(1),
         ..Limits::default()
     }
 }
 
-fn hasty() -> Limits {
+fn short_timeout() -> Limits {
     Limits {
         timeout: Duration::from_millis(100),
         ..Limits::default()
@@ -39,7 +39,7 @@ fn hasty() -> Limits {
 
 #[tokio::test]
 async fn an_endless_loop_ends_at_its_deadline() {
-    let (category, message) = survive("loop", hasty()).await;
+    let (category, message) = survive("loop", short_timeout()).await;
     assert_eq!(category, "DeadlineExceeded");
     assert_eq!(
         message,
@@ -50,26 +50,29 @@ async fn an_endless_loop_ends_at_its_deadline() {
 #[tokio::test]
 async fn an_endless_loop_over_memory_ends_at_its_deadline() {
     assert_eq!(
-        survive("loop-over-memory", hasty()).await.0,
+        survive("loop-over-memory", short_timeout()).await.0,
         "DeadlineExceeded"
     );
 }
 
 #[tokio::test]
 async fn a_sleeper_ends_at_its_deadline() {
-    assert_eq!(survive("sleep", hasty()).await.0, "DeadlineExceeded");
+    assert_eq!(
+        survive("sleep", short_timeout()).await.0,
+        "DeadlineExceeded"
+    );
 }
 
 #[tokio::test]
 async fn a_memory_bomb_ends_at_its_limit() {
-    let (category, message) = survive("memory-bomb", patient()).await;
+    let (category, message) = survive("memory-bomb", long_timeout()).await;
     assert_eq!(category, "OutOfMemory");
     assert!(message.contains("67108864 are allowed"), "{message}");
 }
 
 #[tokio::test]
-async fn a_panic_is_told_with_its_message() {
-    let (category, message) = survive("panic", patient()).await;
+async fn a_panic_is_reported_with_its_message() {
+    let (category, message) = survive("panic", long_timeout()).await;
     assert_eq!(category, "Trapped");
     assert!(
         message.starts_with("plugin fixture: trapped in validate: wasm `unreachable`"),
@@ -80,19 +83,19 @@ async fn a_panic_is_told_with_its_message() {
 
 #[tokio::test]
 async fn an_exit_ends_the_call_only() {
-    let (category, message) = survive("exit", patient()).await;
+    let (category, message) = survive("exit", long_timeout()).await;
     assert_eq!(category, "Trapped");
     assert!(message.contains("it exited with code"), "{message}");
 }
 
 #[tokio::test]
 async fn deep_recursion_ends_at_the_end_of_the_stack() {
-    assert_eq!(survive("recurse", patient()).await.0, "StackOverflow");
+    assert_eq!(survive("recurse", long_timeout()).await.0, "StackOverflow");
 }
 
 #[tokio::test]
 async fn a_large_answer_is_not_taken() {
-    let (category, message) = survive("large-answer", patient()).await;
+    let (category, message) = survive("large-answer", long_timeout()).await;
     assert_eq!(category, "OutputTooLarge");
     assert_eq!(
         message,
@@ -103,7 +106,10 @@ async fn a_large_answer_is_not_taken() {
 #[tokio::test]
 async fn a_flood_of_output_is_dropped() {
     let plugin = fixture().await;
-    assert_eq!(run(&plugin, "flood", &patient()).await.unwrap(), "flooded");
+    assert_eq!(
+        run(&plugin, "flood", &long_timeout()).await.unwrap(),
+        "flooded"
+    );
 }
 
 #[tokio::test]
@@ -111,18 +117,18 @@ async fn an_answer_of_100_megabytes_is_not_taken() {
     let plugin = fixture().await;
     let roomy = Limits {
         memory_bytes: host().largest_memory(),
-        ..patient()
+        ..long_timeout()
     };
     let error = run(&plugin, "huge-answer", &roomy).await.unwrap_err();
     assert!(
         ["OutputTooLarge", "OutOfMemory"].contains(&error.category()),
         "{error}"
     );
-    assert_eq!(run(&plugin, "good", &patient()).await.unwrap(), "good");
+    assert_eq!(run(&plugin, "good", &long_timeout()).await.unwrap(), "good");
 }
 
-/// What each function of the contract answers when it misbehaves like this.
-async fn everywhere(word: &str, limits: &Limits) -> Vec<PluginError> {
+/// The errors of all functions of the contract with this behaviour.
+async fn call_all_functions(word: &str, limits: &Limits) -> Vec<PluginError> {
     let plugin = fixture().await;
     let request = DefaultingRequest {
         stage: Stage::Reconcile,
@@ -146,12 +152,12 @@ async fn everywhere(word: &str, limits: &Limits) -> Vec<PluginError> {
 #[tokio::test]
 async fn every_function_may_misbehave() {
     for (word, category, limits) in [
-        ("loop", "DeadlineExceeded", hasty()),
-        ("memory-bomb", "OutOfMemory", patient()),
-        ("panic", "Trapped", patient()),
-        ("recurse", "StackOverflow", patient()),
+        ("loop", "DeadlineExceeded", short_timeout()),
+        ("memory-bomb", "OutOfMemory", long_timeout()),
+        ("panic", "Trapped", long_timeout()),
+        ("recurse", "StackOverflow", long_timeout()),
     ] {
-        for error in everywhere(word, &limits).await {
+        for error in call_all_functions(word, &limits).await {
             assert_eq!(
                 (error.category(), error.blame()),
                 (category, Blame::Guest),

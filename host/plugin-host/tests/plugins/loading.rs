@@ -1,4 +1,4 @@
-//! From bytes to a plugin: what is refused.
+//! Loading: which components are refused.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ async fn refused_text(text: &str) -> PluginError {
 }
 
 #[tokio::test]
-async fn what_is_no_component_is_refused_at_a_look() {
+async fn bytes_that_are_no_component_are_refused_by_their_header() {
     let core = wat::parse_str("(module)").unwrap();
     let cases: [(&[u8], &str); 5] = [
         (&[], "not those of WebAssembly"),
@@ -148,20 +148,20 @@ async fn a_component_too_large_for_the_pool_runs_without() {
         run(&plugin, "good", &Limits::default()).await.unwrap(),
         "good"
     );
-    let hasty = Limits {
+    let short = Limits {
         timeout: Duration::from_millis(100),
         ..Limits::default()
     };
     assert_eq!(
-        run(&plugin, "loop", &hasty).await.unwrap_err().category(),
+        run(&plugin, "loop", &short).await.unwrap_err().category(),
         "DeadlineExceeded"
     );
-    let patient = Limits {
+    let long = Limits {
         timeout: Duration::from_mins(1),
         ..Limits::default()
     };
     assert_eq!(
-        run(&plugin, "memory-bomb", &patient)
+        run(&plugin, "memory-bomb", &long)
             .await
             .unwrap_err()
             .category(),

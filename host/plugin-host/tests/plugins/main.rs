@@ -1,4 +1,4 @@
-//! The host with real components: plugins that behave, plugins that do not, and what is no plugin at all.
+//! The host with real components: good plugins, hostile plugins, and files that are no plugins.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! What a guest writes to standard output and standard error.
+//! Captures what a guest writes to standard output and standard error.
 
 use std::io;
 use std::pin::Pin;
@@ -10,18 +10,18 @@ use wasmtime_wasi::async_trait;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
-/// How much of it is kept.
+/// The first bytes of a call that are kept.
 const KEPT_BYTES: usize = 16 << 10;
 
-/// How much a guest may write at once. What it writes beyond [`KEPT_BYTES`] vanishes, so there is always room.
+/// How much a guest may write at once. Everything beyond [`KEPT_BYTES`] is dropped, so a guest never has to wait.
 const CHUNK_BYTES: usize = 4096;
 
-/// The first bytes of a guest's output. Clones share it.
+/// The first bytes of a guest's output. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Transcript(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct CapturedOutput(Arc<Mutex<Vec<u8>>>);
 
-impl Transcript {
-    /// What was written so far, bytes that are no text replaced.
+impl CapturedOutput {
+    /// The text so far; bytes that are not UTF-8 are replaced.
     pub(crate) fn text(&self) -> String {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&kept).trim().to_owned()
@@ -34,13 +34,13 @@ impl Transcript {
     }
 }
 
-impl IsTerminal for Transcript {
+impl IsTerminal for CapturedOutput {
     fn is_terminal(&self) -> bool {
         false
     }
 }
 
-impl StdoutStream for Transcript {
+impl StdoutStream for CapturedOutput {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
         Box::new(self.clone())
     }
@@ -51,11 +51,11 @@ impl StdoutStream for Transcript {
 }
 
 #[async_trait]
-impl Pollable for Transcript {
+impl Pollable for CapturedOutput {
     async fn ready(&mut self) {}
 }
 
-impl OutputStream for Transcript {
+impl OutputStream for CapturedOutput {
     fn write(&mut self, bytes: bytes::Bytes) -> StreamResult<()> {
         self.append(&bytes);
         Ok(())
@@ -70,7 +70,7 @@ impl OutputStream for Transcript {
     }
 }
 
-impl AsyncWrite for Transcript {
+impl AsyncWrite for CapturedOutput {
     fn poll_write(
         self: Pin<&mut Self>,
         _: &mut Context<'_>,
@@ -95,19 +95,19 @@ mod tests {
 
     #[test]
     fn keeps_the_first_bytes_and_takes_all() {
-        let transcript = Transcript::default();
-        transcript.append(b"first ");
-        transcript.append(&b"x".repeat(2 * KEPT_BYTES));
-        transcript.append(b"last");
-        let text = transcript.text();
+        let output = CapturedOutput::default();
+        output.append(b"first ");
+        output.append(&b"x".repeat(2 * KEPT_BYTES));
+        output.append(b"last");
+        let text = output.text();
         assert_eq!(text.len(), KEPT_BYTES);
         assert!(text.starts_with("first x") && text.ends_with('x'));
     }
 
     #[test]
     fn replaces_what_is_no_text() {
-        let transcript = Transcript::default();
-        transcript.append(b"a\xffb\n");
-        assert_eq!(transcript.text(), "a\u{fffd}b");
+        let output = CapturedOutput::default();
+        output.append(b"a\xffb\n");
+        assert_eq!(output.text(), "a\u{fffd}b");
     }
 }

@@ -1,5 +1,5 @@
-//! The whole process stands still again and again, as on a machine whose processor is taken away. A program of its own:
-//! others would stand still with it.
+//! The whole process is stopped again and again, like on a virtual machine that is paused. In a program of its own, because
+//! other tests would be stopped with it.
 #![allow(clippy::unwrap_used, reason = "a test")]
 #![cfg(unix)]
 
@@ -17,18 +17,18 @@ const STOPS: &str =
     "for _ in 1 2 3 4 5 6; do sleep 0.5; kill -STOP $0 || exit; sleep 0.4; kill -CONT $0; done";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_had_no_time_is_not_to_blame() {
+async fn a_guest_is_not_to_blame_for_the_time_of_a_stop() {
     let plugin = common::fixture().await;
     let limits = Limits {
         timeout: Duration::from_millis(200),
         ..Limits::default()
     };
-    let mut freezer = Command::new("sh")
+    let mut stopper = Command::new("sh")
         .args(["-c", STOPS, &std::process::id().to_string()])
         .spawn()
         .unwrap();
     let mut calls = 0;
-    while freezer.try_wait().unwrap().is_none() {
+    while stopper.try_wait().unwrap().is_none() {
         let request = common::request();
         plugin.validate("good", &request, &limits).await.unwrap();
         calls += 1;
