@@ -1,5 +1,5 @@
-//! What it costs to ask a plugin: native parse and rules beside the same rules in a component, each call in a fresh
-//! instance. `cargo xtask bench`; the budget for one plugin is 3 times native.
+//! The cost of a call of a plugin, beside the same parsing and rules as native code; each call has a fresh instance.
+//! `cargo xtask bench plugin`; the budget for one plugin is 3 times native.
 
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ const ONE: &str = "validation-plugin";
 const ALL: &str = "all-plugins";
 
 fn main() -> ExitCode {
-    // The host calls this program to compile components.
+    // The plugin host starts this program to compile components.
     if std::env::args().any(|argument| argument == "compile-component") {
         return compile::child_main();
     }
@@ -39,7 +39,7 @@ fn run() -> Result<()> {
     let results = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("plugin_call");
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let plugins = load(&runtime, &results)?;
-    // A call that fails is quick, and no measurement.
+    // A call that fails returns early, which would spoil the measurement.
     runtime.block_on(async {
         validate(&plugins.validation).await?;
         validate(&plugins.team_label).await?;
@@ -58,10 +58,10 @@ fn run() -> Result<()> {
         bencher.iter(|| {
             runtime.block_on(async {
                 let defaulted = defaults(&plugins.compliance).await.is_ok();
-                let judged = validate(&plugins.validation).await.is_ok();
+                let validated = validate(&plugins.validation).await.is_ok();
                 black_box((
                     defaulted,
-                    judged,
+                    validated,
                     validate(&plugins.team_label).await.is_ok(),
                 ))
             })
@@ -94,11 +94,10 @@ fn load(runtime: &Runtime, results: &Path) -> Result<Plugins> {
     })
 }
 
-/// The example of the architecture as a real API server sends it: with its defaults, what `kubectl apply` notes, and
-/// `managedFields`.
+/// An MCPServer as a real API server sends it: with defaults, the annotation of `kubectl apply`, and `managedFields`.
 const SERVER: &str = include_str!("mcpserver.json");
 
-/// The rules as a part of the operator, without a component: it reads its own type.
+/// The rules as a part of the operator, which parses its own type.
 fn native() {
     let Ok(server) = serde_json::from_str::<v1alpha1::McpServer>(SERVER) else {
         return;
@@ -113,17 +112,17 @@ fn native() {
         },
         spec: server.spec,
     };
-    judge(&server);
+    run_rules(&server);
 }
 
-/// The plugin's own code, natively: it reads only what rules need.
+/// The plugin's own code as native code, which parses only what the rules need.
 fn native_plugin() {
     if let Ok(server) = serde_json::from_str(SERVER) {
-        judge(&server);
+        run_rules(&server);
     }
 }
 
-fn judge(server: &McpServer) {
+fn run_rules(server: &McpServer) {
     let request = mcp_plugin_sdk::Request::default();
     black_box(Validation::validate(&Settings::default(), server, &request));
 }

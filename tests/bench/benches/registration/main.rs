@@ -1,4 +1,4 @@
-//! What registration costs: `cargo xtask bench registration`.
+//! The cost of registration: `cargo xtask bench registration`.
 //!
 //! A plan for 10,000 servers, through the plugins (`cargo xtask bench plan` measures only that); and how often the cluster
 //! and LiteLLM are asked for a burst of 1,000.
@@ -14,7 +14,7 @@ use anyhow::Result;
 use mcp_plugin_host::compile;
 
 fn main() -> ExitCode {
-    // The host calls this program to compile components.
+    // The plugin host starts this program to compile components.
     if std::env::args().any(|argument| argument == "compile-component") {
         return compile::child_main();
     }

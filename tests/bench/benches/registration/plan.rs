@@ -1,4 +1,4 @@
-//! A plan for many servers, through a plugin in a fresh instance.
+//! The time of a plan for many servers, by a plugin in a fresh instance.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -12,10 +12,10 @@ use mcp_plugin_host::{Compiler, Host, HostConfig, Limits, Plugin};
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 
-/// A tenth of it shows that the time grows as the number does.
+/// The smaller one shows whether the time grows in proportion.
 const SIZES: [usize; 2] = [1_000, 10_000];
 const ROUNDS: usize = 15;
-/// As in `deploy/`.
+/// As in `deploy/base/plugins.yaml`. A plan that takes longer fails the bench.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// An entry as LiteLLM 1.106 lists it.
 const ENTRY: &str = include_str!("entry.json");
@@ -123,7 +123,7 @@ impl Bench<'_> {
     }
 
     fn file(&self, plugin: &Plugin) -> Result<()> {
-        // A ConfigMap holds no more than about 2,500 servers: the plan is made all the same, and says so.
+        // A ConfigMap holds about 2,500 servers; the plan refuses the others.
         self.report(
             "`litellm-configmap`, nothing is registered",
             plugin,
@@ -219,7 +219,7 @@ fn answers(list: &str) -> [Observation<'_>; 2] {
     ]
 }
 
-/// What LiteLLM makes of an entry that it is sent.
+/// The entry that LiteLLM lists after it was sent `body`.
 fn as_listed(body: &str) -> Result<Value> {
     let mut entry: Value = serde_json::from_str(ENTRY)?;
     let sent: Value = serde_json::from_str(body)?;
