@@ -100,7 +100,7 @@ struct ListedOwner<'a> {
     spec_hash: Cow<'a, str>,
 }
 
-impl<'a> ListedServer<'a> {
+impl ListedServer<'_> {
     /// Whether it comes from LiteLLM's configuration file, where the API cannot change it.
     pub fn is_from_config_file(&self) -> bool {
         self.is_config == Some(true)
