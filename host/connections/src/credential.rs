@@ -113,12 +113,12 @@ mod tests {
         }
     }
 
-    fn secret(key: &str, value: &[u8]) -> Result<Option<Secret>, String> {
+    fn secret(key: &str, value: &[u8]) -> Secret {
         let data = [(key.to_owned(), ByteString(value.to_vec()))];
-        Ok(Some(Secret {
+        Secret {
             data: Some(data.into()),
             ..Secret::default()
-        }))
+        }
     }
 
     async fn read(answer: Result<Option<Secret>, String>) -> Result<Credential, CredentialError> {
@@ -132,7 +132,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_token_may_end_with_a_line_break() {
-        let credential = read(secret("key", b"sk-1\n")).await.ok().unwrap();
+        let credential = read(Ok(Some(secret("key", b"sk-1\n")))).await.ok().unwrap();
         assert_eq!(credential.token, "sk-1");
         assert_eq!(credential.header.to_str().unwrap(), "Bearer sk-1");
         assert!(credential.header.is_sensitive());
@@ -148,19 +148,19 @@ mod tests {
                 "there is no Secret litellm/master: create it, or correct spec.connections",
             ),
             (
-                secret("other", b"a"),
+                Ok(Some(secret("other", b"a"))),
                 "Secret litellm/master has no key key",
             ),
             (
-                secret("key", b" \n"),
+                Ok(Some(secret("key", b" \n"))),
                 "key key of Secret litellm/master is no bearer token: it must be one line of ASCII",
             ),
             (
-                secret("key", b"two\nlines"),
+                Ok(Some(secret("key", b"two\nlines"))),
                 "key key of Secret litellm/master is no bearer token: it must be one line of ASCII",
             ),
             (
-                secret("key", b"\xff"),
+                Ok(Some(secret("key", b"\xff"))),
                 "key key of Secret litellm/master is no bearer token: it must be one line of ASCII",
             ),
         ] {

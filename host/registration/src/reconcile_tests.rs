@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::test_cluster::{condition, reconciler, serving};
 use crate::test_records::FakeRecords;
-use crate::test_registrars::{Behaviour, Drain, FakeRegistrars, lock};
+use crate::test_registrars::{Behaviour, Drain, FakeRegistrars, Planning, lock};
 
 type TestReconciler = Reconciler<FakeRegistrars, Arc<FakeRecords>>;
 
@@ -75,7 +75,7 @@ async fn without_a_registrar_the_condition_says_so() {
 #[tokio::test]
 async fn a_registrar_that_fails_is_the_reason_of_all_conditions() {
     let (server, mut reconciler) = cluster().await;
-    let fails = |behaviour: &mut Behaviour| behaviour.plan_fails = true;
+    let fails = |behaviour: &mut Behaviour| behaviour.planning = Planning::Fails;
     reconciler.registrars.change("a1", fails);
     let result = pass(&server, &mut reconciler).await;
     assert_eq!(result.failed, Some(ErrorClass::PluginGuest));

@@ -115,11 +115,10 @@ fn condition_of<R: Registrar>(name: &str, selection: &Selection<R>) -> Option<Co
     };
     let taking_over = |message| draft(ConditionStatus::Unknown, "TakingOver", message);
     match selection {
-        Selection::NoRegistrar => None,
         Selection::CandidateFailed { candidate, error } if candidate.name() == name => {
             taking_over(error.to_string())
         }
-        Selection::CandidateFailed { .. } => None,
+        Selection::NoRegistrar | Selection::CandidateFailed { .. } => None,
         Selection::Active {
             registrar,
             waiting: Some(waiting),

@@ -6,11 +6,11 @@ use crate::selection::WaitingCandidate;
 use crate::test_cluster::condition;
 use crate::test_registrars::FakeRegistrar;
 
-fn waits(id: &str) -> Option<WaitingCandidate<FakeRegistrar>> {
-    Some(WaitingCandidate {
+fn waits(id: &str) -> WaitingCandidate<FakeRegistrar> {
+    WaitingCandidate {
         candidate: FakeRegistrar::new(id),
         reason: "no key".into(),
-    })
+    }
 }
 
 fn active(
@@ -56,14 +56,14 @@ fn each_registrar_says_whether_it_registers_and_what_it_waits_for() {
             standby,
         ),
         (
-            active("a1", waits("c1"), Some("b is stuck")),
+            active("a1", Some(waits("c1")), Some("b is stuck")),
             until.as_str(),
             standby,
             "Unknown TakingOver: Waits, and a registers meanwhile: no key",
         ),
         (
             // A new version of it.
-            active("a1", waits("a2"), None),
+            active("a1", Some(waits("a2")), None),
             "Unknown TakingOver: Waits, and what this MCPPlugin was before registers meanwhile: no key",
             standby,
             standby,
@@ -75,7 +75,7 @@ fn each_registrar_says_whether_it_registers_and_what_it_waits_for() {
             standby,
         ),
         (
-            draining(waits("c1")),
+            draining(Some(waits("c1"))),
             "Unknown TakingOver: Begins when b has left: 1 of 2",
             "False Leaving: Leaves to a: 1 of 2",
             "Unknown TakingOver: Waits, and a registers meanwhile: no key",

@@ -58,7 +58,9 @@ impl PassResult {
         let failed = outcome.failed.iter().map(|(_, error)| error.class());
         Self {
             done: is_idle && !is_pending,
-            failed: failed.chain(unanswered).min_by_key(retry_order),
+            failed: failed
+                .chain(unanswered)
+                .min_by_key(|class| retry_order(*class)),
             progressed: !outcome.done.is_empty(),
             no_progress: is_idle && is_pending,
             recheck_at: None,
@@ -68,7 +70,7 @@ impl PassResult {
 }
 
 /// Of several classes of errors, the one that is tried again first decides.
-fn retry_order(class: &ErrorClass) -> u8 {
+fn retry_order(class: ErrorClass) -> u8 {
     match class {
         ErrorClass::Conflict => 0,
         ErrorClass::Transient | ErrorClass::PluginGuest | ErrorClass::PluginHost => 1,

@@ -95,6 +95,16 @@ pub(crate) enum Drain {
     RolloutWaits,
 }
 
+/// What comes of a plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Planning {
+    #[default]
+    Works,
+    Fails,
+    /// None of the servers can be registered.
+    RefusesAll,
+}
+
 /// What a registrar does.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Behaviour {
@@ -102,9 +112,7 @@ pub(crate) struct Behaviour {
     pub(crate) locations: Option<BTreeSet<String>>,
     /// It cannot say where it registers.
     pub(crate) describe_fails: bool,
-    pub(crate) plan_fails: bool,
-    /// It registers none of the servers.
-    pub(crate) refuses: bool,
+    pub(crate) planning: Planning,
     pub(crate) drain: Drain,
     /// Its component is gone.
     pub(crate) is_unloadable: bool,
@@ -113,7 +121,7 @@ pub(crate) struct Behaviour {
 impl Behaviour {
     pub(crate) fn is_stuck(&self) -> bool {
         let stuck = matches!(self.drain, Drain::Unreachable | Drain::StepsFail);
-        stuck || self.describe_fails || self.plan_fails || self.is_unloadable
+        stuck || self.describe_fails || self.planning == Planning::Fails || self.is_unloadable
     }
 }
 
@@ -213,7 +221,7 @@ impl Registrars for FakeRegistrars {
         servers: &[RegistrationEntry],
     ) -> Result<PlannedRegistration, RegistrationError> {
         let behaviour = self.behaviour(&registrar.id);
-        if behaviour.plan_fails {
+        if behaviour.planning == Planning::Fails {
             return Err(failure("it traps"));
         }
         let mut planned = PlannedRegistration::default();
@@ -239,7 +247,7 @@ impl Registrars for FakeRegistrars {
             }
             return Ok(planned);
         }
-        let state = if behaviour.refuses {
+        let state = if behaviour.planning == Planning::RefusesAll {
             State::Refused
         } else {
             State::Registered

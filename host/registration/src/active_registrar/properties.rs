@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::test_cluster::{Cluster, block_on, shown_record};
-use crate::test_registrars::{Behaviour, Drain, id_of, lock};
+use crate::test_registrars::{Behaviour, Drain, Planning, id_of, lock};
 
 const IDS: [&str; 5] = ["a1", "a2", "b1", "b2", "c1"];
 
@@ -28,15 +28,21 @@ fn happens() -> impl Strategy<Value = Happens> {
             Drain::RolloutWaits,
         ][..],
     );
-    let behaviour = (drain, prop::array::uniform4(prop::bool::weighted(0.2)));
-    let behaviour = behaviour.prop_map(|(drain, flags)| Behaviour {
-        locations: None,
-        describe_fails: flags[0],
-        plan_fails: flags[1],
-        refuses: flags[2],
-        is_unloadable: flags[3],
-        drain,
-    });
+    let planning = prop_oneof![
+        3 => Just(Planning::Works),
+        1 => Just(Planning::Fails),
+        1 => Just(Planning::RefusesAll),
+    ];
+    let rare = || prop::bool::weighted(0.2);
+    let behaviour = (drain, planning, rare(), rare()).prop_map(
+        |(drain, planning, describe_fails, is_unloadable)| Behaviour {
+            locations: None,
+            describe_fails,
+            planning,
+            drain,
+            is_unloadable,
+        },
+    );
     prop_oneof![
         3 => prop::collection::vec(id(), 0..3).prop_map(Happens::Candidates),
         4 => (id(), behaviour).prop_map(|(id, behaviour)| Happens::Behaves(id, behaviour)),

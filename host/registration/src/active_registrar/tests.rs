@@ -3,7 +3,7 @@
 use tokio_util::sync::CancellationToken;
 
 use super::test_cluster::Cluster;
-use crate::test_registrars::{Behaviour, Drain, lock};
+use crate::test_registrars::{Behaviour, Drain, Planning, lock};
 
 #[tokio::test]
 async fn without_a_registrar_nobody_registers() {
@@ -74,7 +74,7 @@ async fn the_active_one_goes_on_while_the_candidate_fails_its_dry_run() {
     for (change, expected) in [
         (
             Behaviour {
-                plan_fails: true,
+                planning: Planning::Fails,
                 ..Behaviour::default()
             },
             "a1, b1 waits: it traps",
@@ -88,7 +88,7 @@ async fn the_active_one_goes_on_while_the_candidate_fails_its_dry_run() {
         ),
         (
             Behaviour {
-                refuses: true,
+                planning: Planning::RefusesAll,
                 ..Behaviour::default()
             },
             "a1, b1 waits: says the registrar",
@@ -106,10 +106,10 @@ async fn the_active_one_goes_on_while_the_candidate_fails_its_dry_run() {
 #[tokio::test]
 async fn a_candidate_that_fails_with_nobody_before_it_is_not_recorded() {
     let mut cluster = Cluster::with_candidates(&["a1"]);
-    cluster.change("a1", |behaviour| behaviour.plan_fails = true);
+    cluster.change("a1", |behaviour| behaviour.planning = Planning::Fails);
     assert_eq!(cluster.pass().await, "a1 failed: it traps");
     assert_eq!(cluster.record(), "- []");
-    cluster.change("a1", |behaviour| behaviour.plan_fails = false);
+    cluster.change("a1", |behaviour| behaviour.planning = Planning::Works);
     assert_eq!(cluster.pass().await, "a1");
 }
 
@@ -117,7 +117,7 @@ async fn a_candidate_that_fails_with_nobody_before_it_is_not_recorded() {
 #[tokio::test]
 async fn a_first_registrar_that_refuses_all_servers_is_active() {
     let mut cluster = Cluster::with_candidates(&["a1"]);
-    cluster.change("a1", |behaviour| behaviour.refuses = true);
+    cluster.change("a1", |behaviour| behaviour.planning = Planning::RefusesAll);
     assert_eq!(cluster.pass().await, "a1");
 }
 
@@ -149,7 +149,7 @@ async fn a_new_version_that_fails_its_dry_run_leaves_the_old_one_active() {
     cluster.pass().await;
     cluster
         .candidates(&["a2"])
-        .change("a2", |behaviour| behaviour.plan_fails = true);
+        .change("a2", |behaviour| behaviour.planning = Planning::Fails);
     assert_eq!(cluster.pass().await, "a1, a2 waits: it traps");
     assert_eq!(*lock(&cluster.world.registrations), ["a1", "a1"]);
 }
@@ -261,7 +261,7 @@ async fn after_a_restart_the_recorded_one_goes_on_while_the_candidate_fails() {
     cluster.pass().await;
     cluster
         .candidates(&["b1"])
-        .change("b1", |behaviour| behaviour.plan_fails = true);
+        .change("b1", |behaviour| behaviour.planning = Planning::Fails);
     assert_eq!(cluster.restart().pass().await, "a1, b1 waits: it traps");
 }
 
@@ -326,7 +326,7 @@ async fn a_candidate_that_waits_does_not_cut_a_drain_short() {
     cluster.pass().await;
     cluster
         .candidates(&["c1", "b1"])
-        .change("c1", |behaviour| behaviour.plan_fails = true);
+        .change("c1", |behaviour| behaviour.planning = Planning::Fails);
     assert_eq!(
         cluster.pass().await,
         "a drains before b1: gateway: 1 of 2, c1 waits: it traps"

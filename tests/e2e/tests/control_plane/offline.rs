@@ -194,7 +194,6 @@ fn what_is_checked_is_told_in_the_words_of_the_real_one() -> Result<()> {
         // Of replicas that are no number, the API server's scale subresource has words of its own, which `check` has not.
         json!({ "port": 70000 }),
         json!({ "port": 4_000_000_000_u32 }),
-        json!({ "port": 2.0 }),
         json!({ "replicas": 0 }),
         json!({ "transport": "stdio", "path": "mcp" }),
         json!({ "transport": 5 }),
