@@ -149,9 +149,7 @@ impl<W: Registrars, S: RecordStore> HandoverPass<'_, W, S> {
     ) -> Result<Selection<W::Registrar>, RegistrationError> {
         let (registrar, waiting) = match self.appoint(loaded, candidate, servers).await? {
             Appointment::Active(registrar) => (registrar, None),
-            Appointment::Previous(registrar, waiting) => {
-                return Ok(Selection::Active { registrar, waiting: Some(waiting), drain_stuck: None });
-            }
+            Appointment::Previous(registrar, waiting) => (registrar, Some(waiting)),
             Appointment::Failed(candidate, error) => {
                 return Ok(Selection::CandidateFailed { candidate, error });
             }
