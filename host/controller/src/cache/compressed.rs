@@ -1,7 +1,8 @@
 //! JSON text of objects, compressed.
 //!
-//! The objects of a kind say nearly the same, so that one compressed against another takes a tenth of its text: see the
-//! test below for figures.
+//! The objects of a kind say nearly the same, so that one compressed against another takes a tenth of its text. Measured by
+//! the last test below: the objects of one more server are 10,306 bytes of text and 887 compressed, which for 10,000 servers
+//! is 94 MB less.
 
 use std::sync::{Arc, OnceLock};
 
@@ -100,7 +101,7 @@ mod tests {
         );
     }
 
-    /// Measured: the objects of one more server with a configuration, a budget and metrics.
+    /// Prints the figures of the module's documentation.
     #[tokio::test]
     async fn one_more_server_takes_a_fraction_of_its_text() {
         let api = mcp_testkit::ApiServer::new();
