@@ -4,6 +4,8 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
 };
@@ -25,7 +27,7 @@ const INTERVAL: Duration = Duration::from_secs(10);
 
 /// Fills in the certificate authority, and outside of a cluster the address; again and again, so that it stays.
 pub(crate) async fn inject_ca_bundle(client: Client, endpoint: Endpoint, ca: String) {
-    let ca_bundle = base64(ca.as_bytes());
+    let ca_bundle = STANDARD.encode(ca);
     loop {
         update::<MutatingWebhookConfiguration>(&client, &endpoint, &ca_bundle).await;
         update::<ValidatingWebhookConfiguration>(&client, &endpoint, &ca_bundle).await;
@@ -41,11 +43,18 @@ where
     let kind = K::kind(&());
     let api: Api<K> = Api::all(client.clone());
     let found = match request(|| format!("get {kind} {NAME}"), api.get_opt(NAME)).await {
-        Ok(Some(found)) => serde_json::to_value(found).unwrap_or_default(),
+        Ok(Some(found)) => found,
         Ok(None) => {
             warn!(%kind, name = NAME, "not found: without it nothing is validated; apply the manifests of deploy/");
             return;
         }
+        Err(error) => {
+            warn!(%kind, name = NAME, %error, "cannot be read");
+            return;
+        }
+    };
+    let found = match serde_json::to_value(found) {
+        Ok(found) => found,
         Err(error) => {
             warn!(%kind, name = NAME, %error, "cannot be read");
             return;
@@ -93,12 +102,6 @@ fn patch(found: &Value, endpoint: &Endpoint, ca_bundle: &str) -> Option<json_pat
 fn path_of(client: &Value) -> Option<String> {
     let rest = client["url"].as_str()?.strip_prefix("https://")?;
     rest.find('/').map(|at| rest[at..].to_owned())
-}
-
-/// As Kubernetes' JSON has bytes.
-fn base64(bytes: &[u8]) -> String {
-    let encoded = serde_json::to_value(k8s_openapi::ByteString(bytes.to_vec())).unwrap_or_default();
-    encoded.as_str().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
