@@ -12,13 +12,15 @@ use kube::runtime::reflector::ObjectRef;
 use mcp_operator_core::server_key::ServerKey;
 use mcp_operator_policy::Snapshots;
 use mcp_operator_runtime::{
-    Events, GuardedServer, Namespaces, ServerChange, ServerStore, TaskGroup, WatchEnded, WorkQueue,
+    Events, GuardedServer, Namespaces, Priority, ServerChange, ServerStore, TaskGroup, WatchEnded,
+    WorkQueue,
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error};
 
 use crate::cache::{ObjectCache, PodIssues, SecretHashes};
 use crate::context::{Context, ControllerSettings};
+use crate::dispatch::Dispatcher;
 use crate::fight_detector::FightDetector;
 use crate::noop_cache::NoopCache;
 use crate::requeue::{Backoff, RetryLimiter};
@@ -87,7 +89,9 @@ impl Controller {
         }
         let absent = WorkQueue::default();
         let reconciles = self.reconciles(absent.clone(), shutdown.clone());
-        tokio::join!(reconciles, orphans::run(&self.context, &absent, shutdown));
+        let resyncs = self.resyncs(shutdown.clone());
+        let orphans = orphans::run(&self.context, &absent, shutdown);
+        tokio::join!(reconciles, resyncs, orphans);
     }
 
     /// Without what the watches have listed, pods would be replaced for Secrets that only have not been seen yet.
@@ -101,19 +105,23 @@ impl Controller {
     /// `absent` gets those servers that turn out not to be there.
     async fn reconciles(&self, absent: WorkQueue<ServerKey>, shutdown: CancellationToken) {
         let context = Arc::clone(&self.context);
-        let retries = Arc::new(RetryLimiter::new(context.settings.concurrency));
-        let config = controller::Config::default().concurrency(context.settings.concurrency);
+        let concurrency = context.settings.concurrency;
+        let retries = Arc::new(RetryLimiter::new(concurrency));
+        let dispatcher = Arc::new(Dispatcher::new(self.queue.clone(), concurrency));
+        let finished = Arc::clone(&dispatcher);
         controller::Controller::for_stream(stream::pending(), context.servers.store().clone())
-            .with_config(config)
-            .reconcile_on(due(self.queue.clone()))
-            .reconcile_all_on(plugin_changes(context.snapshots.clone()))
-            .reconcile_all_on(self.availability_changes())
+            .with_config(controller::Config::default().concurrency(concurrency))
+            .reconcile_on(due(Arc::clone(&dispatcher)))
             .graceful_shutdown_on(shutdown.cancelled_owned())
             .run(
                 move |server, context| {
-                    let retries = Arc::clone(&retries);
+                    let (retries, dispatcher) = (Arc::clone(&retries), Arc::clone(&dispatcher));
                     async move {
-                        Ok::<Action, Infallible>(schedule::run(server, &context, &retries).await)
+                        let key = ServerKey::of(&*server);
+                        let requeue = schedule::run(server, &context, &retries).await;
+                        dispatcher.done(key, requeue);
+                        // The work queue has the next one.
+                        Ok::<Action, Infallible>(Action::await_change())
                     }
                 },
                 |_, error, _| match *error {},
@@ -121,9 +129,11 @@ impl Controller {
             )
             .for_each(move |result| {
                 if let Err(controller::Error::ObjectNotFound(server)) = &result {
-                    // No reconcile of it is going on any more that could create anything.
                     let namespace = server.namespace.as_deref().unwrap_or_default();
-                    absent.add(ServerKey::new(namespace, &server.name));
+                    let server = ServerKey::new(namespace, &server.name);
+                    finished.done(server.clone(), None);
+                    // No reconcile of it is going on any more that could create anything.
+                    absent.add(server);
                 }
                 if let Err(error) = result {
                     debug!(%error, "reconcile skipped");
@@ -133,7 +143,22 @@ impl Controller {
             .await;
     }
 
-    /// Whenever more or less can be read than before: that concerns all servers.
+    /// Reconciles all servers whenever the plugins in force are others, or more or less can be read than before. What users
+    /// change meanwhile does not wait for that.
+    async fn resyncs(&self, shutdown: CancellationToken) {
+        let plugins = plugin_changes(self.context.snapshots.clone());
+        stream::select(plugins, self.availability_changes())
+            .take_until(shutdown.cancelled_owned())
+            .for_each(|()| {
+                for server in self.context.servers.store().state() {
+                    let server = ServerKey::of(&*server);
+                    self.queue.add_after(server, Duration::ZERO, Priority::Low);
+                }
+                future::ready(())
+            })
+            .await;
+    }
+
     fn availability_changes(&self) -> BoxStream<'static, ()> {
         let context = &self.context;
         let secrets_and_pods = stream::select(
@@ -151,27 +176,28 @@ fn on_server_change(
     noop_cache: &NoopCache,
     backoff: &Backoff,
 ) {
-    let server = match change {
+    match change {
         ServerChange::Spec(server) => {
             backoff.reset(&server);
-            server
+            queue.add(server);
         }
-        ServerChange::Registration(server) => server,
+        // Its summary changes, and nothing else.
+        ServerChange::Registration(server) => {
+            queue.add_after(server, Duration::ZERO, Priority::Low);
+        }
         ServerChange::Deleted(server) => {
             backoff.reset(&server);
             noop_cache.forget(&server);
-            server
+            queue.add(server);
         }
-    };
-    queue.add(server);
+    }
 }
 
-/// The keys that come out of the work queue.
-fn due(queue: WorkQueue<ServerKey>) -> BoxStream<'static, ObjectRef<GuardedServer>> {
-    stream::unfold(queue, |queue| async {
-        let server = queue.next().await;
+fn due(dispatcher: Arc<Dispatcher>) -> BoxStream<'static, ObjectRef<GuardedServer>> {
+    stream::unfold(dispatcher, |dispatcher| async {
+        let server = dispatcher.next().await;
         let reference = ObjectRef::new(&server.name).within(&server.namespace);
-        Some((reference, queue))
+        Some((reference, dispatcher))
     })
     .boxed()
 }

@@ -16,6 +16,7 @@ mod context;
 mod controller;
 mod create;
 mod delete;
+mod dispatch;
 mod error;
 mod events;
 mod fight_detector;

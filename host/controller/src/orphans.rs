@@ -12,7 +12,7 @@ use mcp_operator_core::manifest::ManagedKind;
 use mcp_operator_core::owner_reference::Owner;
 use mcp_operator_core::retry::Classify;
 use mcp_operator_core::server_key::ServerKey;
-use mcp_operator_runtime::{ApiError, WorkQueue, jitter};
+use mcp_operator_runtime::{ApiError, Priority, WorkQueue, jitter};
 use strum::IntoEnumIterator;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -49,7 +49,7 @@ async fn delete_orphans_of_absent(
     let class = error.class();
     let pause = context.backoff.after_failure(&server, class, jitter());
     warn!(%server, category = error.category(), class = <&str>::from(class), retry_in = ?pause, %error, "what a deleted MCPServer has left is still there");
-    absent.add_after(server, pause);
+    absent.add_after(server, pause, Priority::Normal);
 }
 
 /// Deletes what names this MCPServer from other namespaces, and means one that is gone. `uid` is that of the one that is

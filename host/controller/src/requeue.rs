@@ -9,6 +9,7 @@ use std::time::Duration;
 use mcp_operator_core::retry::{Classify, ErrorClass, retry_after};
 use mcp_operator_core::rollout::Rollout;
 use mcp_operator_core::server_key::ServerKey;
+use mcp_operator_runtime::Priority;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
@@ -25,6 +26,27 @@ const TERMINAL_RETRY: Duration = Duration::from_mins(5);
 pub(crate) const RETRY_WHEN_FULL: Duration = Duration::from_secs(1);
 /// A reconcile that took longer than this has kept its user waiting: its failure is reported although it is the first.
 const QUICK: Duration = Duration::from_secs(3);
+
+/// When a server is reconciled again, if nothing happens to it before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Requeue {
+    pub(crate) after: Duration,
+    pub(crate) priority: Priority,
+}
+
+impl Requeue {
+    /// Something failed, and somebody waits for it.
+    pub(crate) fn retry(after: Duration) -> Self {
+        let priority = Priority::Normal;
+        Self { after, priority }
+    }
+
+    /// All is well as far as the operator can do something about it.
+    pub(crate) fn look_again(after: Duration) -> Self {
+        let priority = Priority::Low;
+        Self { after, priority }
+    }
+}
 
 /// After a reconcile that nothing stopped. `jitter`, from 0.0 to 1.0, spreads what would come together.
 pub(crate) fn after_success(contested: bool, rollout: Option<&Rollout>, jitter: f64) -> Duration {

@@ -8,7 +8,7 @@ use kube::{Api, Client};
 use mcp_operator_api::names::{API_VERSION, PLUGIN_KIND, field_managers};
 use mcp_operator_api::v1alpha1::{McpPlugin, McpPluginStatus};
 use mcp_operator_core::retry::{Classify, retry_after};
-use mcp_operator_runtime::{ApiError, WorkQueue, jitter, request};
+use mcp_operator_runtime::{ApiError, Priority, WorkQueue, jitter, request};
 use serde_json::json;
 use tracing::warn;
 
@@ -49,7 +49,7 @@ impl PendingStatuses {
     /// Puts back what could not be written, unless a newer status has come meanwhile.
     fn retry(&self, name: String, pending: PendingStatus, pause: std::time::Duration) {
         self.newest().entry(name.clone()).or_insert(pending);
-        self.due.add_after(name, pause);
+        self.due.add_after(name, pause, Priority::Normal);
     }
 
     fn newest(&self) -> MutexGuard<'_, BTreeMap<String, PendingStatus>> {

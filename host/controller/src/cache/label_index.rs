@@ -16,7 +16,7 @@ use mcp_operator_core::pods::{Pod, PodIssue};
 use mcp_operator_core::rotation::Fingerprint;
 use mcp_operator_core::server_key::ServerKey;
 use mcp_operator_runtime::watch::{state_changes, watch_with_refusals};
-use mcp_operator_runtime::{TaskGroup, WatchEnded, WorkQueue};
+use mcp_operator_runtime::{Priority, TaskGroup, WatchEnded, WorkQueue};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
@@ -58,7 +58,7 @@ impl PodIssues {
             tasks,
             |pod| PodIssue::of(&pod),
             move |server| {
-                queue.add_after(server, DEBOUNCE);
+                queue.add_after(server, DEBOUNCE, Priority::Normal);
             },
         )
     }

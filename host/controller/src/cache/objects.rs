@@ -37,16 +37,6 @@ pub(super) struct Stored {
     hash_without_status: u64,
 }
 
-/// What an event changed about an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ObjectChange {
-    None,
-    /// Only its status.
-    Status,
-    /// More than its status.
-    Object,
-}
-
 impl Objects {
     pub(super) fn get(&self, namespace: &str, name: &str) -> Option<DynamicObject> {
         let key = (namespace.to_owned(), name.to_owned());
@@ -67,10 +57,11 @@ impl Objects {
             .map(|stored| stored.hash_without_status)
     }
 
-    /// Takes in an object, and says what that changes: nothing, if it says the same as the one that is known, or is older.
-    pub(super) fn put(&self, object: &DynamicObject) -> ObjectChange {
+    /// Takes in an object, and says whether that changes anything: not if it says the same as the one that is known, or is
+    /// older.
+    pub(super) fn put(&self, object: &DynamicObject) -> bool {
         let Some(stored) = Stored::new(object, &self.dictionary) else {
-            return ObjectChange::None;
+            return false;
         };
         let mut known = lock(&self.known);
         if let Some(listing) = &mut known.listing {
@@ -155,15 +146,14 @@ impl Stored {
 }
 
 /// What is known may be newer than what the watch shows, by the answer to a write.
-fn insert(objects: &mut HashMap<ObjectName, Stored>, key: ObjectName, new: Stored) -> ObjectChange {
-    let change = match objects.get(&key) {
-        Some(known) if known.version > new.version => return ObjectChange::None,
-        Some(known) if known.text == new.text => ObjectChange::None,
-        Some(known) if known.hash_without_status == new.hash_without_status => ObjectChange::Status,
-        _ => ObjectChange::Object,
-    };
+fn insert(objects: &mut HashMap<ObjectName, Stored>, key: ObjectName, new: Stored) -> bool {
+    let known = objects.get(&key);
+    if known.is_some_and(|known| known.version > new.version) {
+        return false;
+    }
+    let is_change = known.is_none_or(|known| known.text != new.text);
     objects.insert(key, new);
-    change
+    is_change
 }
 
 fn version(object: &DynamicObject) -> Option<u64> {
@@ -196,7 +186,7 @@ mod tests {
     #[test]
     fn an_object_comes_out_as_it_went_in() {
         let objects = Objects::default();
-        assert_eq!(objects.put(&object("a", "1", 80)), ObjectChange::Object);
+        assert!(objects.put(&object("a", "1", 80)));
         assert_eq!(objects.get("tools", "a"), Some(object("a", "1", 80)));
         assert!(objects.remove(&object("a", "2", 80)));
         assert_eq!(objects.get("tools", "a"), None);
@@ -207,9 +197,9 @@ mod tests {
     fn another_version_that_says_the_same_is_no_change() {
         let objects = Objects::default();
         objects.put(&object("a", "1", 80));
-        assert_eq!(objects.put(&object("a", "2", 80)), ObjectChange::None);
+        assert!(!objects.put(&object("a", "2", 80)));
         assert_eq!(objects.get("tools", "a"), Some(object("a", "2", 80)));
-        assert_eq!(objects.put(&object("a", "3", 81)), ObjectChange::Object);
+        assert!(objects.put(&object("a", "3", 81)));
     }
 
     #[test]
@@ -218,21 +208,19 @@ mod tests {
         let put = |port: u16, status: &str| {
             let mut object = object("a", "1", port);
             object.data["status"] = json!({ "says": status });
-            let change = objects.put(&object);
-            (change, objects.hash_without_status("tools", "a").unwrap())
+            assert!(objects.put(&object));
+            objects.hash_without_status("tools", "a").unwrap()
         };
-        let (first, before) = put(80, "this");
-        assert_eq!(put(80, "that"), (ObjectChange::Status, before));
-        let (other, now) = put(81, "that");
-        assert_eq!((first, other), (ObjectChange::Object, ObjectChange::Object));
-        assert_ne!(now, before);
+        let before = put(80, "this");
+        assert_eq!(put(80, "that"), before);
+        assert_ne!(put(81, "that"), before);
     }
 
     #[test]
     fn what_is_older_than_an_answer_is_left_aside() {
         let objects = Objects::default();
         objects.put(&object("a", "5", 80));
-        assert_eq!(objects.put(&object("a", "4", 81)), ObjectChange::None);
+        assert!(!objects.put(&object("a", "4", 81)));
         assert!(!objects.remove(&object("a", "4", 81)), "it was made anew");
         assert_eq!(objects.get("tools", "a"), Some(object("a", "5", 80)));
     }

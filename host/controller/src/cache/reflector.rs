@@ -11,13 +11,13 @@ use mcp_operator_api::names::labels;
 use mcp_operator_core::manifest::ManagedKind;
 use mcp_operator_core::owner_reference::Owner;
 use mcp_operator_core::server_key::ServerKey;
-use mcp_operator_runtime::WorkQueue;
 use mcp_operator_runtime::watch::watch_with_refusals;
+use mcp_operator_runtime::{Priority, WorkQueue};
 use tokio::sync::watch;
 
 use super::apply_history::ApplyHistory;
 use super::availability::Availability;
-use super::objects::{ObjectChange, Objects, Stored, object_name};
+use super::objects::{Objects, Stored, object_name};
 use super::owner_index::OwnerIndex;
 use super::trim::trim;
 use crate::controller::DEBOUNCE;
@@ -92,7 +92,7 @@ impl Reflector {
                 // left something in another namespace.
                 if self.set_availability(Availability::Listed) {
                     let owners = self.owners.iter().flat_map(|owners| owners.elsewhere());
-                    owners.for_each(|owner| self.queue.add_after(owner, DEBOUNCE));
+                    owners.for_each(|owner| self.add_later(owner));
                 } else {
                     let objects = changes.iter().filter_map(Stored::object);
                     objects.for_each(|object| self.queue_owner(&object));
@@ -102,9 +102,8 @@ impl Reflector {
                 trim(&mut object);
                 self.index_owner(&object);
                 // Our own writes are in the cache before their events come.
-                match self.objects.put(&object) {
-                    ObjectChange::None => {}
-                    ObjectChange::Status | ObjectChange::Object => self.queue_owner(&object),
+                if self.objects.put(&object) {
+                    self.queue_owner(&object);
                 }
             }
             Event::Delete(object) => {
@@ -131,8 +130,14 @@ impl Reflector {
 
     fn queue_owner(&self, object: &DynamicObject) {
         if let Some(owner) = owner(object) {
-            self.queue.add_after(owner, DEBOUNCE);
+            self.add_later(owner);
         }
+    }
+
+    /// In a burst of new servers, the steps of their rollouts are nearly half of all writes: they come after those servers
+    /// that have no objects yet.
+    fn add_later(&self, owner: ServerKey) {
+        self.queue.add_after(owner, DEBOUNCE, Priority::Low);
     }
 
     /// All objects of a kind are gone together with its API. The change of the availability causes reconciles.

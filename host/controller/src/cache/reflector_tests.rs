@@ -50,6 +50,20 @@ fn relist(reflector: &Reflector, objects: &[DynamicObject]) {
     }
 }
 
+/// In a burst, the steps of the first rollouts do not hold up the objects of the last server.
+#[tokio::test(start_paused = true)]
+async fn what_objects_say_gives_way_to_what_users_change() {
+    let reflector = reflector(ManagedKind::Service);
+    let next = async || reflector.queue.next().await.name;
+    for server in ["a", "b"] {
+        reflector.apply_event(Event::Apply(spec(server, 1, 80)));
+    }
+    tokio::time::advance(DEBOUNCE).await;
+    assert_eq!(next().await, "a");
+    reflector.queue.add(ServerKey::new("tools", "new"));
+    assert_eq!([next().await, next().await], ["new", "b"]);
+}
+
 /// A reconcile before the new list is complete would see the old one, and none would follow.
 #[tokio::test(start_paused = true)]
 async fn a_list_queues_the_owners_of_what_changed_came_or_went_when_it_is_complete() {

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use kube::Api;
 use kube::api::{DynamicObject, Patch, PatchParams};
-use kube::runtime::controller::Action;
 use mcp_testkit::{Fault, Times};
 use tokio::time::{Instant, advance};
 
 use super::*;
 use crate::fight_detector::WINDOW;
+use crate::requeue::Requeue;
 
 async fn drift(kind: ManagedKind) -> World {
     let world = World::with_server(everything()).await;
@@ -99,8 +99,8 @@ async fn an_object_that_is_fought_over_is_left_alone_and_that_is_told_once() {
 #[tokio::test(start_paused = true)]
 async fn what_was_contested_is_put_back_after_a_while() {
     let world = contested().await;
-    let action = world.scheduled().await;
-    assert_eq!(action, Action::requeue(WINDOW));
+    let requeue = world.scheduled().await;
+    assert_eq!(requeue, Some(Requeue::look_again(WINDOW)));
     advance(WINDOW + Duration::from_secs(1)).await;
     assert!(matches!(world.reconcile().await, Ok(Progress::Applied(_))));
     assert_eq!(instance(&world, ManagedKind::Service), NAME);

@@ -1,6 +1,5 @@
 //! A server that is deleted while it is reconciled.
 
-use kube::runtime::controller::Action;
 use mcp_testkit::{Failure, Times};
 
 use super::*;
@@ -55,7 +54,7 @@ async fn nothing_is_made_for_a_server_that_is_being_deleted() {
     assert_eq!(world.written(), [""; 0]);
     // When the informer shows it too, not even that is asked.
     world.api.clear_log();
-    assert_eq!(world.scheduled().await, Action::await_change());
+    assert_eq!(world.scheduled().await, None);
     assert_eq!(world.api.requests(), []);
     assert!(!context.noop_cache.is_noop(&stale, inputs_hash));
 }

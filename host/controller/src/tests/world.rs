@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use kube::api::DeleteParams;
 use kube::core::NamespaceResourceScope;
-use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource};
 use mcp_operator_runtime::{Events, GuardedServer, Namespaces, Supervisor};
@@ -14,7 +13,7 @@ use serde::de::DeserializeOwned;
 use super::*;
 use crate::context::Context;
 use crate::reconcile::reconcile;
-use crate::requeue::{Attempt, RetryLimiter};
+use crate::requeue::{Attempt, Requeue, RetryLimiter};
 use crate::{Controller, ControllerSettings, schedule};
 
 /// An API server, and a controller whose watches are going on. Its reconciles run when a test says so.
@@ -169,7 +168,7 @@ impl World {
     }
 
     /// A reconcile as the work queue would start it.
-    pub(super) async fn scheduled(&self) -> Action {
+    pub(super) async fn scheduled(&self) -> Option<Requeue> {
         let guarded = self.guarded().await;
         let retries = RetryLimiter::new(CONCURRENCY);
         schedule::run(guarded, self.context(), &retries).await
