@@ -3,9 +3,10 @@
 use kube::{Client, ResourceExt};
 use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_core::build;
+use mcp_operator_core::registration_basis::RegistrationBasis;
 use mcp_operator_core::server_key::ServerKey;
-use mcp_operator_policy::{ReconcileInputs, Snapshots};
-use mcp_operator_runtime::{Events, Namespaces, ServerStore};
+use mcp_operator_policy::{Judgement, PolicyError, ReconcileInputs, Snapshots};
+use mcp_operator_runtime::{Events, JudgedServers, Namespaces, ServerStore};
 
 use crate::cache::{ObjectCache, PodIssues, SecretHashes};
 use crate::fight_detector::FightDetector;
@@ -31,6 +32,8 @@ pub(crate) struct Context {
     pub(crate) events: Events,
     /// All MCPServers, and the statuses that were written last.
     pub(crate) servers: ServerStore,
+    /// What the registration needs to know about them.
+    pub(crate) judged: JudgedServers,
     /// Our objects.
     pub(crate) objects: ObjectCache,
     pub(crate) pod_issues: PodIssues,
@@ -50,9 +53,28 @@ impl Context {
         }
     }
 
+    /// Tells the registration what the rules in force let be registered of a server.
+    pub(crate) fn record_basis(&self, server: &McpServer, judged: &Result<Judgement, PolicyError>) {
+        let build = &self.settings.build;
+        let basis = match judged {
+            Ok(Judgement::Admitted(admitted)) => {
+                RegistrationBasis::of_admitted(&admitted.defaulted, build)
+            }
+            Ok(Judgement::Invalid(invalid)) => RegistrationBasis::of_denied(
+                &invalid.defaulted,
+                build,
+                &invalid.errors,
+                invalid.on_existing,
+            ),
+            Err(_) => RegistrationBasis::Unknown,
+        };
+        self.judged.record_basis(server, basis);
+    }
+
     /// Forgets everything about a server that is gone, or is going.
     pub(crate) fn forget(&self, server: &ServerKey) {
         self.noop_cache.forget(server);
         self.backoff.reset(server);
+        self.judged.forget(server);
     }
 }

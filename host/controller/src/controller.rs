@@ -12,8 +12,8 @@ use kube::runtime::reflector::ObjectRef;
 use mcp_operator_core::server_key::ServerKey;
 use mcp_operator_policy::Snapshots;
 use mcp_operator_runtime::{
-    Events, GuardedServer, Namespaces, Priority, ServerChange, ServerStore, TaskGroup, WatchEnded,
-    WorkQueue,
+    Events, GuardedServer, JudgedServers, Namespaces, Priority, ServerChange, ServerStore,
+    TaskGroup, WatchEnded, WorkQueue,
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error};
@@ -48,9 +48,17 @@ impl Controller {
     ) -> Self {
         let queue = WorkQueue::default();
         let (noop_cache, backoff) = (Arc::<NoopCache>::default(), Arc::<Backoff>::default());
+        let judged = JudgedServers::default();
         let on_change = {
             let (queue, noop_cache, backoff) = (queue.clone(), noop_cache.clone(), backoff.clone());
-            move |change| on_server_change(change, &queue, &noop_cache, &backoff)
+            let judged = judged.clone();
+            move |change| {
+                if let ServerChange::Deleted(server) = &change {
+                    noop_cache.forget(server);
+                    judged.forget(server);
+                }
+                on_server_change(change, &queue, &backoff);
+            }
         };
         let context = Context {
             servers: ServerStore::watch(&client, tasks, on_change),
@@ -60,6 +68,7 @@ impl Controller {
             fights: FightDetector::default(),
             noop_cache,
             backoff,
+            judged,
             client,
             settings,
             snapshots,
@@ -75,6 +84,11 @@ impl Controller {
     /// All MCPServers, for others who need them.
     pub fn servers(&self) -> &ServerStore {
         &self.context.servers
+    }
+
+    /// What it finds out about them, for the registration.
+    pub fn judged(&self) -> &JudgedServers {
+        &self.context.judged
     }
 
     /// Runs until `shutdown`; reconciles that are going on are finished first.
@@ -170,25 +184,15 @@ impl Controller {
 }
 
 /// What the user of a server has changed does not wait for the backoff of what was before.
-fn on_server_change(
-    change: ServerChange,
-    queue: &WorkQueue<ServerKey>,
-    noop_cache: &NoopCache,
-    backoff: &Backoff,
-) {
+fn on_server_change(change: ServerChange, queue: &WorkQueue<ServerKey>, backoff: &Backoff) {
     match change {
-        ServerChange::Spec(server) => {
+        ServerChange::Spec(server) | ServerChange::Deleted(server) => {
             backoff.reset(&server);
             queue.add(server);
         }
-        // Its summary changes, and nothing else.
-        ServerChange::Registration(server) => {
+        // At most its status changes.
+        ServerChange::Registration(server) | ServerChange::Status(server) => {
             queue.add_after(server, Duration::ZERO, Priority::Low);
-        }
-        ServerChange::Deleted(server) => {
-            backoff.reset(&server);
-            noop_cache.forget(&server);
-            queue.add(server);
         }
     }
 }

@@ -88,9 +88,10 @@ async fn reconcile_objects(
     }
     let inputs = context.reconcile_inputs(server);
     let judged = default_and_validate(server, &inputs, &plugins).await; //               plugins
+    context.record_basis(server, &judged); //                                            no client
     let admitted = match judged.map_err(ReconcileError::Undecided)? {
         Judgement::Admitted(admitted) => admitted,
-        Judgement::Invalid(errors) => return Ok(Progress::Invalid(errors)),
+        Judgement::Invalid(invalid) => return Ok(Progress::Invalid(invalid.errors)),
     };
     let built = build::objects(&admitted.server, &context.settings.build)?; //           no client
     let mut objects = mutate_objects(&admitted, &inputs, &plugins, built).await?; //     plugins

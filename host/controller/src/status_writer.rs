@@ -23,7 +23,10 @@ pub(crate) async fn write_status(
     server: &McpServer,
     outcome: &ReconcileOutcome,
 ) -> Result<(), ApiError> {
-    let status = status::compute(server, outcome, &context.settings.build, Timestamp::now());
+    let now = Timestamp::now();
+    let status = status::compute(server, outcome, &context.settings.build, now);
+    let available = find(&status.conditions, conditions::AVAILABLE).cloned();
+    context.judged.record_available(server, available, now);
     let previous = server.status.clone().unwrap_or_default();
     if !status::differs(&status, &previous) {
         return Ok(());

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mcp_operator_api::v1alpha1::{FailurePolicy, Mode};
+use mcp_operator_api::v1alpha1::{FailurePolicy, Mode, OnExisting};
 use serde_json::Value;
 
 use crate::build;
@@ -17,6 +17,8 @@ pub struct Outcome {
     pub mode: Mode,
     /// What its own failure does.
     pub failure_policy: FailurePolicy,
+    /// What its findings do to a server that is registered.
+    pub on_existing: OnExisting,
     /// The findings, or why there are none.
     pub result: Result<Vec<Finding>, PluginFailure>,
 }
@@ -107,6 +109,16 @@ pub fn decide(outcomes: &[Outcome]) -> Decision {
     decision.warnings.sort();
     decision.warnings.dedup();
     decision
+}
+
+/// What happens to the registration of a server that is refused: what the strictest of the plugins wants that refuse it.
+pub fn on_existing(outcomes: &[Outcome]) -> OnExisting {
+    let refusing = outcomes.iter().filter(|outcome| {
+        let findings = outcome.result.as_deref().unwrap_or_default();
+        outcome.mode == Mode::Enforce && findings.iter().any(|finding| !finding.warning)
+    });
+    let wanted = refusing.map(|outcome| outcome.on_existing).max();
+    wanted.unwrap_or(OnExisting::Keep)
 }
 
 /// In the modes `warn` and `audit` no plugin refuses anything, whether it answers or fails.

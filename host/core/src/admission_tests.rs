@@ -20,6 +20,7 @@ fn outcome(plugin: &str, mode: Mode, result: Result<Vec<Finding>, PluginFailure>
         plugin: plugin.into(),
         mode,
         failure_policy: FailurePolicy::Fail,
+        on_existing: OnExisting::Deregister,
         result,
     }
 }
@@ -162,8 +163,39 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
         plugin,
         mode,
         failure_policy,
+        on_existing: OnExisting::Deregister,
         result,
     })
+}
+
+#[test]
+fn the_strictest_of_those_that_refuse_decides_about_what_is_registered() {
+    let with = |on_existing, mode, warning| Outcome {
+        on_existing,
+        ..outcome("p", mode, Ok(vec![finding("a", "spec.b", warning)]))
+    };
+    let keep = with(OnExisting::Keep, Mode::Enforce, false);
+    let restrict = with(OnExisting::Restrict, Mode::Enforce, false);
+    let deregister = with(OnExisting::Deregister, Mode::Enforce, false);
+    assert_eq!(on_existing(&[]), OnExisting::Keep);
+    assert_eq!(
+        on_existing(&[restrict.clone(), keep.clone()]),
+        OnExisting::Restrict
+    );
+    assert_eq!(
+        on_existing(&[keep.clone(), deregister]),
+        OnExisting::Deregister
+    );
+    for refuses_nothing in [
+        with(OnExisting::Deregister, Mode::Warn, false),
+        with(OnExisting::Deregister, Mode::Enforce, true),
+        outcome("p", Mode::Enforce, Err(failure("p"))),
+    ] {
+        assert_eq!(
+            on_existing(&[keep.clone(), refuses_nothing]),
+            OnExisting::Keep
+        );
+    }
 }
 
 proptest! {

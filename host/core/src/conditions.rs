@@ -54,6 +54,21 @@ impl ConditionDraft {
         }
     }
 
+    /// What an existing condition says.
+    pub fn of(kind: &'static str, condition: &Condition) -> Self {
+        let status = match condition.status.as_str() {
+            "True" => ConditionStatus::True,
+            "False" => ConditionStatus::False,
+            _ => ConditionStatus::Unknown,
+        };
+        Self::new(
+            kind,
+            status,
+            condition.reason.clone(),
+            condition.message.clone(),
+        )
+    }
+
     /// The condition as it is written: with the time of the last transition, which stays that of the previous condition
     /// unless the status differs.
     pub fn condition(

@@ -1,5 +1,7 @@
 //! Which servers the gateway should know.
 
+use std::borrow::Cow;
+
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
@@ -8,6 +10,7 @@ use mcp_operator_api::v1alpha1::{LiteLlmAuth, McpServer, Phase};
 
 use crate::build::{self, Settings};
 use crate::conditions::{self, ConditionDraft, ConditionStatus};
+use crate::registration_basis::RegistrationBasis;
 use crate::server_key::ServerKey;
 
 /// A server that the gateway should know.
@@ -30,6 +33,52 @@ pub struct RegistrationEntry {
     pub allowed_tools: Vec<String>,
     /// How the gateway authenticates to the server.
     pub auth: Option<LiteLlmAuth>,
+}
+
+impl RegistrationEntry {
+    /// What the specification of a server says.
+    pub fn of(server: &McpServer, settings: &Settings) -> Self {
+        let litellm = &server.spec.litellm;
+        let key = ServerKey::of(server);
+        let created = server
+            .creation_timestamp()
+            .map(|time| time.0.to_string())
+            .unwrap_or_default();
+        let sorted = |list: &[String]| {
+            let mut list = list.to_vec();
+            list.sort();
+            list.dedup();
+            list
+        };
+        Self {
+            uid: server.uid().unwrap_or_default(),
+            created,
+            labels: server
+                .labels()
+                .iter()
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect(),
+            url: build::service_url(&key, settings, server.spec.port) + server.spec.endpoint_path(),
+            transport: server.spec.transport.as_str(),
+            description: litellm
+                .description
+                .clone()
+                .unwrap_or_else(|| format!("Auto-registered from MCPServer/{}", key.name)),
+            access_groups: sorted(&litellm.allowed_user_groups),
+            allowed_tools: sorted(&litellm.allowed_tools),
+            auth: litellm.auth,
+            key,
+        }
+    }
+}
+
+/// A server that may have to be registered.
+#[derive(Clone, Debug)]
+pub struct Candidate<'a> {
+    /// The server, with conditions that the operator knows to be its own: others can write a status, too.
+    pub server: Cow<'a, McpServer>,
+    /// What the rules in force let be registered of it.
+    pub basis: RegistrationBasis,
 }
 
 /// The servers that should be registered, and when that changes by nothing but time.
@@ -82,27 +131,30 @@ pub struct GracePeriods {
 
 /// Makes the list from all MCPServers.
 ///
-/// A server is listed when a pod of it serves. Then it stays listed until it is deleted, opted out, or without a single
-/// serving pod for longer than its grace period: every change of the list may restart the gateway, so a rollout, even one
-/// that is stuck, or a restarted pod must not change it.
+/// A server is listed when a pod of it serves. Then it stays listed until it is deleted, opted out, forbidden by a rule, or
+/// without a single serving pod for longer than its grace period: every change of the list may restart the gateway, so a
+/// rollout, even one that is stuck, or a restarted pod must not change it.
 pub fn desired<'a>(
-    servers: impl IntoIterator<Item = &'a McpServer>,
+    candidates: impl IntoIterator<Item = Candidate<'a>>,
     settings: &Settings,
     periods: GracePeriods,
     now: Timestamp,
 ) -> DesiredEntries {
     let mut desired = DesiredEntries::default();
-    for server in servers {
-        let (is_listed, until) = listing(server, periods).at(now);
+    for candidate in candidates {
+        let (is_listed, until) = listing(&candidate, periods).at(now);
         desired.recheck_at = desired.recheck_at.into_iter().chain(until).min();
-        let starting_until = startup_end(server, periods, now);
+        let starting_until = startup_end(&candidate, periods, now);
         desired.starting_until = desired
             .starting_until
             .into_iter()
             .chain(starting_until)
             .max();
         if is_listed {
-            desired.entries.push(entry(server, settings));
+            desired.entries.push(match candidate.basis {
+                RegistrationBasis::Admitted(entry) => RegistrationEntry::clone(&entry),
+                _ => RegistrationEntry::of(&candidate.server, settings),
+            });
         }
     }
     desired.entries.sort_by(|a, b| a.key.cmp(&b.key));
@@ -132,10 +184,11 @@ impl Listing {
     }
 }
 
-fn listing(server: &McpServer, periods: GracePeriods) -> Listing {
-    if !wants_registration(server) {
+fn listing(candidate: &Candidate<'_>, periods: GracePeriods) -> Listing {
+    if !may_be_registered(candidate) {
         return Listing::Unlisted;
     }
+    let server = &candidate.server;
     let available = conditions::find(conditions_of(server), AVAILABLE);
     let after = |time: SignedDuration| {
         let since = available.map_or(Timestamp::MAX, |available| available.last_transition_time.0);
@@ -150,8 +203,17 @@ fn listing(server: &McpServer, periods: GracePeriods) -> Listing {
     }
 }
 
-fn wants_registration(server: &McpServer) -> bool {
-    server.spec.litellm.auto_register && server.metadata.deletion_timestamp.is_none()
+fn may_be_registered(candidate: &Candidate<'_>) -> bool {
+    let server = &candidate.server;
+    let by_rules = match candidate.basis {
+        RegistrationBasis::Admitted(_) => true,
+        RegistrationBasis::OptedOut | RegistrationBasis::Forbidden(_) => false,
+        // It stays as it is stored.
+        RegistrationBasis::Unknown => {
+            server.spec.litellm.auto_register && Registration::of(server) == Registration::Present
+        }
+    };
+    by_rules && server.metadata.deletion_timestamp.is_none()
 }
 
 /// How long it may take until a new server is reconciled for the first time: many new ones are reconciled one after another.
@@ -159,11 +221,16 @@ const FIRST_RECONCILE: SignedDuration = SignedDuration::from_mins(3);
 
 /// When the startup period of a new server ends. `None` for a server that serves, whose period is over, or that does not
 /// start before somebody changes something.
-fn startup_end(server: &McpServer, periods: GracePeriods, now: Timestamp) -> Option<Timestamp> {
+fn startup_end(
+    candidate: &Candidate<'_>,
+    periods: GracePeriods,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let server = &candidate.server;
     let phase = server.status.as_ref().and_then(|status| status.phase);
     let available = conditions::find(conditions_of(server), AVAILABLE);
     let is_new = Registration::of(server) == Registration::New && status_of(available) != "True";
-    if !wants_registration(server) || !is_new || phase == Some(Phase::Failed) {
+    if !may_start(candidate) || !is_new || phase == Some(Phase::Failed) {
         return None;
     }
     let (since, time) = match available {
@@ -174,6 +241,14 @@ fn startup_end(server: &McpServer, periods: GracePeriods, now: Timestamp) -> Opt
     // The time is from the clock of another machine, and may lie in the future of this one.
     let latest = now.checked_add(periods.startup).ok()?;
     (now < end).then(|| end.min(latest))
+}
+
+/// A new server that nobody has judged yet is on its way.
+fn may_start(candidate: &Candidate<'_>) -> bool {
+    may_be_registered(candidate)
+        || candidate.basis == RegistrationBasis::Unknown
+            && candidate.server.spec.litellm.auto_register
+            && candidate.server.metadata.deletion_timestamp.is_none()
 }
 
 fn status_of(condition: Option<&Condition>) -> &str {
@@ -213,12 +288,20 @@ const DEREGISTERING: &str = "Deregistering";
 /// What `LiteLLMRegistered` says about a server that is not in the list. Nothing for a new server that has not served yet.
 /// `may_remain`: the gateway may still know the server.
 pub fn unlisted_condition(
-    server: &McpServer,
+    candidate: &Candidate<'_>,
     periods: GracePeriods,
     may_remain: bool,
 ) -> Option<ConditionDraft> {
+    let server = &candidate.server;
     let previous = conditions::find(conditions_of(server), LITELLM_REGISTERED);
-    let why = if !server.spec.litellm.auto_register {
+    let opted_out = match candidate.basis {
+        RegistrationBasis::OptedOut => true,
+        RegistrationBasis::Unknown => !server.spec.litellm.auto_register,
+        RegistrationBasis::Admitted(_) | RegistrationBasis::Forbidden(_) => false,
+    };
+    let why = if let RegistrationBasis::Forbidden(errors) = &candidate.basis {
+        format!("rules in force forbid it: {errors}")
+    } else if opted_out {
         // Nothing before the first reconcile: the status of a new server begins with what its controller says.
         server.status.as_ref()?.observed_generation?;
         "spec.litellm.autoRegister is false".to_owned()
@@ -226,7 +309,7 @@ pub fn unlisted_condition(
         "it is being deleted".to_owned()
     } else {
         previous?;
-        match listing(server, periods) {
+        match listing(candidate, periods) {
             Listing::Readmission(end) => {
                 format!(
                     "no pod served for too long. It comes back at {end} if pods serve until then"
@@ -254,6 +337,17 @@ pub fn unlisted_condition(
     )
 }
 
+/// What `LiteLLMRegistered` says about a server that has not served yet, where it has to say anything.
+pub fn not_registered_yet() -> ConditionDraft {
+    let message = "Not registered: no pod serves";
+    ConditionDraft::new(
+        LITELLM_REGISTERED,
+        ConditionStatus::False,
+        NOT_REGISTERED,
+        message,
+    )
+}
+
 /// Whether the condition must stay `True` although the registrar says that the server is pending: the server is registered
 /// in its present version and only other servers change, so the gateway keeps serving it. Not to be asked where it was
 /// observed that the gateway does not know the server.
@@ -268,40 +362,6 @@ fn conditions_of(server: &McpServer) -> &[Condition] {
         .status
         .as_ref()
         .map_or(&[], |status| &status.conditions)
-}
-
-fn entry(server: &McpServer, settings: &Settings) -> RegistrationEntry {
-    let litellm = &server.spec.litellm;
-    let key = ServerKey::of(server);
-    let created = server
-        .creation_timestamp()
-        .map(|time| time.0.to_string())
-        .unwrap_or_default();
-    let sorted = |list: &[String]| {
-        let mut list = list.to_vec();
-        list.sort();
-        list.dedup();
-        list
-    };
-    RegistrationEntry {
-        uid: server.uid().unwrap_or_default(),
-        created,
-        labels: server
-            .labels()
-            .iter()
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect(),
-        url: build::service_url(&key, settings, server.spec.port) + server.spec.endpoint_path(),
-        transport: server.spec.transport.as_str(),
-        description: litellm
-            .description
-            .clone()
-            .unwrap_or_else(|| format!("Auto-registered from MCPServer/{}", key.name)),
-        access_groups: sorted(&litellm.allowed_user_groups),
-        allowed_tools: sorted(&litellm.allowed_tools),
-        auth: litellm.auth,
-        key,
-    }
 }
 
 #[cfg(test)]

@@ -30,8 +30,21 @@ fn server(name: &str, conditions: Vec<Value>) -> McpServer {
     .unwrap()
 }
 
+/// A server that the rules admit.
+fn admitted(server: &McpServer) -> Candidate<'_> {
+    Candidate {
+        server: Cow::Borrowed(server),
+        basis: RegistrationBasis::of_admitted(server, &Settings::default()),
+    }
+}
+
+fn desired_of(servers: &[McpServer], now: i64) -> DesiredEntries {
+    let candidates = servers.iter().map(admitted);
+    desired(candidates, &Settings::default(), PERIODS, at(now))
+}
+
 fn names(servers: &[McpServer], now: i64) -> Vec<String> {
-    desired(servers, &Settings::default(), PERIODS, at(now))
+    desired_of(servers, now)
         .entries
         .into_iter()
         .map(|entry| entry.key.name)
@@ -53,7 +66,7 @@ fn known() -> Value {
 #[test]
 fn servers_are_sorted_and_complete() {
     let servers = [server("b", vec![serving()]), server("a", vec![serving()])];
-    let desired = desired(&servers, &Settings::default(), PERIODS, at(0));
+    let desired = desired_of(&servers, 0);
     let first = &desired.entries[0];
     assert_eq!(
         (first.key.name.as_str(), first.url.as_str()),
@@ -110,10 +123,7 @@ fn a_server_of_which_nobody_knows_whether_it_serves_stays_as_it_was() {
 fn a_server_without_pods_is_removed_after_the_grace_period_and_stays_unlisted() {
     let servers = [server("a", vec![down(1000), known()])];
     assert_eq!(names(&servers, 1299), ["a"]);
-    assert_eq!(
-        desired(&servers, &Settings::default(), PERIODS, at(1299)).recheck_at,
-        Some(at(1300))
-    );
+    assert_eq!(desired_of(&servers, 1299).recheck_at, Some(at(1300)));
     assert!(names(&servers, 1300).is_empty());
     let removed = condition(LITELLM_REGISTERED, "False", NOT_REGISTERED, 1300);
     assert!(names(&[server("a", vec![down(1000), removed])], 1301).is_empty());
@@ -165,12 +175,9 @@ fn a_flapping_server_is_removed_once() {
 fn a_removed_server_is_listed_again_after_its_readmission_period() {
     let back = [server("a", vec![serving_since(2000), removed()])];
     assert!(names(&back, 2119).is_empty());
-    assert_eq!(
-        desired(&back, &Settings::default(), PERIODS, at(2119)).recheck_at,
-        Some(at(2120))
-    );
+    assert_eq!(desired_of(&back, 2119).recheck_at, Some(at(2120)));
     assert_eq!(names(&back, 2120), ["a"]);
-    let draft = unlisted_condition(&back[0], PERIODS, false).unwrap();
+    let draft = unlisted_condition(&admitted(&back[0]), PERIODS, false).unwrap();
     assert!(
         draft.message.contains("at 1970-01-01T00:35:20Z"),
         "{}",
@@ -192,14 +199,14 @@ fn opted_out_and_deleted_servers_are_removed_at_once() {
     let mut deleted = server("b", vec![serving()]);
     deleted.metadata.deletion_timestamp = deleted.metadata.creation_timestamp.clone();
     assert!(names(&[out.clone(), deleted], 0).is_empty());
-    assert!(unlisted_condition(&out, PERIODS, false).is_some());
+    assert!(unlisted_condition(&admitted(&out), PERIODS, false).is_some());
     assert!(
-        unlisted_condition(&server("new", vec![]), PERIODS, true).is_none(),
+        unlisted_condition(&admitted(&server("new", vec![])), PERIODS, true).is_none(),
         "it has not served yet"
     );
     out.status = None;
     assert!(
-        unlisted_condition(&out, PERIODS, false).is_none(),
+        unlisted_condition(&admitted(&out), PERIODS, false).is_none(),
         "it was not reconciled yet"
     );
 }
@@ -209,7 +216,7 @@ fn a_removed_server_is_deregistering_until_the_gateway_has_forgotten_it() {
     let mut server = server("a", vec![serving(), known()]);
     server.spec.litellm.auto_register = false;
     let draft = |server: &McpServer, may_remain| {
-        let draft = unlisted_condition(server, PERIODS, may_remain).unwrap();
+        let draft = unlisted_condition(&admitted(server), PERIODS, may_remain).unwrap();
         (draft.status, draft.reason)
     };
     assert_eq!(
@@ -240,8 +247,8 @@ fn a_removed_server_is_deregistering_until_the_gateway_has_forgotten_it() {
 #[test]
 fn a_server_that_cannot_be_read_is_kept_as_it_was() {
     let both = [server("a", vec![serving()]), server("b", vec![serving()])];
-    let mut before = desired(&both, &Settings::default(), PERIODS, at(0));
-    let mut now = desired(&both[1..], &Settings::default(), PERIODS, at(0));
+    let mut before = desired_of(&both, 0);
+    let mut now = desired_of(&both[1..], 0);
     now.keep(before.entries.remove(0));
     let keys: Vec<_> = now.keys().map(ToString::to_string).collect();
     assert_eq!(keys, ["tools/a", "tools/b"]);
@@ -256,7 +263,7 @@ fn a_registered_server_stays_registered_while_others_change() {
 }
 
 fn starting_until(servers: &[McpServer], now: i64) -> Option<Timestamp> {
-    desired(servers, &Settings::default(), PERIODS, at(now)).starting_until
+    desired_of(servers, now).starting_until
 }
 
 #[test]
@@ -305,4 +312,48 @@ fn a_server_that_cannot_be_listed_is_not_waited_for() {
 fn a_server_made_in_the_future_is_waited_for_no_longer_than_others() {
     let server = server("a", vec![down(1000)]);
     assert_eq!(starting_until(&[server], 0), Some(at(20)));
+}
+
+fn listed(server: &McpServer, basis: RegistrationBasis) -> Option<RegistrationEntry> {
+    let server = Cow::Borrowed(server);
+    let candidates = [Candidate { server, basis }];
+    let desired = desired(candidates, &Settings::default(), PERIODS, at(0));
+    desired.entries.into_iter().next()
+}
+
+/// What a plugin defaults reaches the gateway, and what is stored does not.
+#[test]
+fn what_the_rules_admit_is_registered() {
+    let stored = server("a", vec![serving()]);
+    let mut defaulted = stored.clone();
+    defaulted.spec.litellm.description = Some("By a plugin".into());
+    let basis = RegistrationBasis::of_admitted(&defaulted, &Settings::default());
+    assert_eq!(listed(&stored, basis).unwrap().description, "By a plugin");
+    defaulted.spec.litellm.auto_register = false;
+    let basis = RegistrationBasis::of_admitted(&defaulted, &Settings::default());
+    assert_eq!(listed(&stored, basis), None);
+}
+
+#[test]
+fn a_server_that_breaks_a_rule_is_removed_at_once_and_says_which() {
+    let registered = server("a", vec![serving(), known()]);
+    let basis = RegistrationBasis::Forbidden("spec.image.tag: Invalid value".into());
+    assert_eq!(listed(&registered, basis.clone()), None);
+    let candidate = Candidate {
+        server: Cow::Borrowed(&registered),
+        basis,
+    };
+    let draft = unlisted_condition(&candidate, PERIODS, false).unwrap();
+    let expected = "Not registered: rules in force forbid it: spec.image.tag: Invalid value";
+    assert_eq!(draft.message, expected);
+}
+
+#[test]
+fn a_server_of_which_nobody_can_say_whether_it_is_valid_stays_as_it_was() {
+    let registered = server("a", vec![serving(), known()]);
+    assert!(listed(&registered, RegistrationBasis::Unknown).is_some());
+    let removed = server("a", vec![serving(), removed()]);
+    assert_eq!(listed(&removed, RegistrationBasis::Unknown), None);
+    let new = server("a", vec![serving()]);
+    assert_eq!(listed(&new, RegistrationBasis::Unknown), None);
 }

@@ -22,6 +22,7 @@ pub mod patch;
 pub mod plan_execution;
 pub mod pods;
 pub mod quantity;
+pub mod registration_basis;
 pub mod registration_plan;
 pub mod retry;
 pub mod rollout;

@@ -75,7 +75,7 @@ async fn rendered(inputs: &Inputs, object: Value) -> Result<Rendered, PolicyErro
     };
     let admitted = match default_and_validate(&server, &reconcile, &plugins).await? {
         Judgement::Admitted(admitted) => admitted,
-        Judgement::Invalid(errors) => return Ok(Rendered::Invalid(errors)),
+        Judgement::Invalid(invalid) => return Ok(Rendered::Invalid(invalid.errors)),
     };
     let built = build::objects(&admitted.server, &state.build)?;
     let mutated = mutate_objects(&admitted, &reconcile, &plugins, built).await?;

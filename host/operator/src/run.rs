@@ -157,6 +157,7 @@ fn start_controllers(
         settings: arguments.registration(),
         snapshots: catalog.snapshots(),
         servers: controller.servers().clone(),
+        judged: controller.judged().clone(),
         events,
         loader,
         tasks: tasks.clone(),

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use kube::ResourceExt;
-use mcp_operator_api::v1alpha1::{FailurePolicy, McpPlugin, McpPluginSpec, Mode, PluginSource};
+use mcp_operator_api::v1alpha1::{
+    FailurePolicy, McpPlugin, McpPluginSpec, Mode, OnExisting, PluginSource,
+};
 use mcp_operator_core::admission::PluginFailure;
 use mcp_operator_core::quantity::whole_units;
 use mcp_operator_core::retry::Classify;
@@ -24,6 +26,7 @@ pub struct ActivePlugin {
     pub(super) settings: String,
     pub(super) mode: Mode,
     pub(super) failure_policy: FailurePolicy,
+    pub(super) on_existing: OnExisting,
     pub(super) limits: Limits,
     pub(super) description: Description,
     pub(super) connections: Connections,
@@ -221,6 +224,7 @@ pub(super) async fn activate(
         settings,
         mode: spec.mode,
         failure_policy: spec.failure_policy,
+        on_existing: spec.on_existing,
         limits,
         description,
         connections,

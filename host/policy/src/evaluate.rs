@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::future::join_all;
-use mcp_operator_api::v1alpha1::{FailurePolicy, Mode};
+use mcp_operator_api::v1alpha1::{FailurePolicy, Mode, OnExisting};
 use mcp_operator_core::admission::{self, Outcome, PluginFailure};
 use mcp_operator_core::patch;
 use mcp_plugin_host::{Fault, Limits, PluginError};
@@ -161,6 +161,7 @@ impl ActivePlugin {
             plugin: self.name.clone(),
             mode: self.mode,
             failure_policy: self.failure_policy,
+            on_existing: self.on_existing,
             result: answer
                 .map(convert::findings)
                 .map_err(|error| self.failure(&error, &limits)),
@@ -222,6 +223,8 @@ fn unbuildable(context: &PolicyContext) -> Option<Outcome> {
         plugin: OPERATOR.into(),
         mode: Mode::Enforce,
         failure_policy: FailurePolicy::Fail,
+        // What runs, and is registered, is of an earlier specification.
+        on_existing: OnExisting::Keep,
         result: Ok(findings),
     })
 }

@@ -33,7 +33,7 @@ pub use lookup::{ConfigMapLookup, NamespaceLookup};
 pub use mcp_operator_core::namespace::NamespaceFacts;
 pub use mcp_plugin_host::contract::{Operation, Stage};
 pub use reconcile::{
-    AdmittedServer, Judgement, ReconcileInputs, default_and_validate, mutate_objects,
+    AdmittedServer, InvalidServer, Judgement, ReconcileInputs, default_and_validate, mutate_objects,
 };
 pub use snapshot::{Snapshot, Snapshots};
 pub use static_plugins::{activate_all, activate_recorded};

@@ -1,8 +1,8 @@
 //! What plugins have to say in a reconcile: the server as it would be admitted today, and its objects.
 
 use kube::ResourceExt;
-use mcp_operator_api::v1alpha1::McpServer;
-use mcp_operator_core::admission::{Denial, decide};
+use mcp_operator_api::v1alpha1::{McpServer, OnExisting};
+use mcp_operator_core::admission::{Denial, decide, on_existing};
 use mcp_operator_core::build;
 use mcp_operator_core::field::FieldError;
 use mcp_operator_core::manifest::{Built, Mutated, Objects};
@@ -29,8 +29,21 @@ pub struct ReconcileInputs<'a> {
 pub struct AdmittedServer {
     /// What its objects are built from.
     pub server: ValidatedServer,
+    /// The server with what plugins default.
+    pub defaulted: McpServer,
     /// The same as plugins see it: without its status, which no rule is about.
     object: Value,
+}
+
+/// A server that breaks rules.
+#[derive(Clone, Debug)]
+pub struct InvalidServer {
+    /// What is wrong, sorted.
+    pub errors: Vec<FieldError>,
+    /// What happens to its registration.
+    pub on_existing: OnExisting,
+    /// The server with what plugins default.
+    pub defaulted: McpServer,
 }
 
 /// What the rules in force say about a server.
@@ -39,7 +52,7 @@ pub enum Judgement {
     /// It passes all of them.
     Admitted(Box<AdmittedServer>),
     /// It breaks some.
-    Invalid(Vec<FieldError>),
+    Invalid(Box<InvalidServer>),
 }
 
 /// Defaults and validates a server once more: in case that the webhook was not there, or other plugins were in force.
@@ -60,18 +73,29 @@ pub async fn default_and_validate(
         .default_server(&context)
         .await
         .map_err(PolicyError::Plugins)?;
-    let admitted: McpServer =
+    let defaulted_server: McpServer =
         serde_json::from_value(defaulted.object.clone()).map_err(|error| not_a_server(&error))?;
     context.object = Some(defaulted.object.clone());
-    match decide(&plugins.validate(&context).await).denial {
-        None => Ok(match ValidatedServer::parse(&admitted) {
+    let outcomes = plugins.validate(&context).await;
+    let invalid = |errors, on_existing, defaulted| {
+        Judgement::Invalid(Box::new(InvalidServer {
+            errors,
+            on_existing,
+            defaulted,
+        }))
+    };
+    match decide(&outcomes).denial {
+        None => Ok(match ValidatedServer::parse(&defaulted_server) {
             Ok(server) => Judgement::Admitted(Box::new(AdmittedServer {
                 server,
+                defaulted: defaulted_server,
                 object: defaulted.object,
             })),
-            Err(error) => Judgement::Invalid(vec![error]),
+            Err(error) => invalid(vec![error], OnExisting::Keep, defaulted_server),
         }),
-        Some(Denial::Invalid(errors)) => Ok(Judgement::Invalid(errors)),
+        Some(Denial::Invalid(errors)) => {
+            Ok(invalid(errors, on_existing(&outcomes), defaulted_server))
+        }
         Some(Denial::PluginFailed(failures)) => Err(PolicyError::Plugins(failures)),
     }
 }

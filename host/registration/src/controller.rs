@@ -1,17 +1,24 @@
 //! When a pass begins: after a change, collected for a moment; while something is on its way; and from time to time.
 
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
+use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_connections::RetryAfterGate;
 use mcp_operator_core::desired_entries::DesiredEntries;
 use mcp_operator_policy::{PluginLoader, Snapshots};
 use mcp_operator_runtime::named_watches::Named;
-use mcp_operator_runtime::{Events, NamedWatches, ServerStore, TaskGroup, WorkQueue};
+use mcp_operator_runtime::{
+    Events, JudgedServers, NamedWatches, ServerStore, TaskGroup, WorkQueue,
+};
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::active_registrar::RegistrarHandover;
+use crate::beliefs::Beliefs;
 use crate::debounce::wait_until_quiet;
 use crate::plugin_registrars::PluginRegistrars;
 use crate::reconcile::Reconciler;
@@ -21,6 +28,9 @@ use crate::registrars::{RecordStore, Registrars};
 use crate::requeue::Requeue;
 use crate::settings::RegistrationSettings;
 
+/// After a start, the registration waits no longer than this until the controller has been at all servers.
+const FIRST_JUDGEMENT: Duration = Duration::from_mins(3);
+
 /// What the registration works with.
 pub struct RegistrationContext {
     pub client: Client,
@@ -29,6 +39,8 @@ pub struct RegistrationContext {
     pub snapshots: Snapshots,
     /// All MCPServers.
     pub servers: ServerStore,
+    /// What the controller finds out about them.
+    pub judged: JudgedServers,
     pub events: Events,
     /// Loads a registrar that was replaced, so that it can be drained after a restart.
     pub loader: PluginLoader,
@@ -42,9 +54,31 @@ pub async fn run(context: RegistrationContext, stop: CancellationToken) {
         warn!(%error, "registration ends");
         return;
     }
+    // Until then, nobody knows what may be registered. A server that cannot be judged must not hold up all others.
+    let judged = wait_until_judged(&context.servers, &context.judged);
+    tokio::select! {
+        _ = timeout(FIRST_JUDGEMENT, judged) => {}
+        () = stop.cancelled() => return,
+    }
     let mut wakeups = Wakeups::new(&context);
     let mut reconciler = reconciler(context, stop);
     run_passes(&mut reconciler, &mut wakeups).await;
+}
+
+/// Waits until the controller has been at every server at least once since the process began.
+async fn wait_until_judged(servers: &ServerStore, judged: &JudgedServers) {
+    let mut changes = judged.changes();
+    loop {
+        changes.mark_unchanged();
+        let all = servers.all();
+        let mut readable = all.iter().filter_map(|guarded| guarded.0.as_ref().ok());
+        let is_leaving = |server: &McpServer| server.metadata.deletion_timestamp.is_some();
+        if readable.all(|server| is_leaving(server) || judged.get(server).is_some()) {
+            return;
+        }
+        // The value that they are about holds the sender.
+        let _ = changes.changed().await;
+    }
 }
 
 /// One pass after the other.
@@ -83,6 +117,7 @@ async fn run_passes<W: Registrars, S: RecordStore>(
 /// What a pass begins after, before its time.
 struct Wakeups {
     servers: ServerStore,
+    judged: watch::Receiver<()>,
     snapshots: Snapshots,
     secrets: NamedWatches,
     /// Secrets of connections that changed.
@@ -94,6 +129,7 @@ impl Wakeups {
         let rotated = WorkQueue::default();
         Self {
             servers: context.servers.clone(),
+            judged: context.judged.changes(),
             snapshots: context.snapshots.clone(),
             secrets: NamedWatches::new(
                 context.client.clone(),
@@ -108,6 +144,8 @@ impl Wakeups {
     async fn changed(&mut self) {
         tokio::select! {
             () = self.servers.changed() => {}
+            // Its sender lives as long as the reconciler.
+            _ = self.judged.changed() => {}
             () = self.snapshots.changed() => {}
             _ = self.rotated.next() => {}
         }
@@ -143,6 +181,8 @@ fn reconciler(
         client: context.client,
         settings: context.settings,
         servers: context.servers,
+        judged: context.judged,
+        beliefs: Beliefs::default(),
         last: DesiredEntries::default(),
         stop,
     }

@@ -1,14 +1,17 @@
+use mcp_operator_core::registration_basis::RegistrationBasis;
+use mcp_operator_core::server_key::ServerKey;
 use mcp_operator_runtime::{NamedWatches, Supervisor};
 use mcp_testkit::ApiServer;
 
 use super::*;
-use crate::test_cluster::{reconciler, serving};
+use crate::test_cluster::{admit, put_serving, reconciler, serving};
 use crate::test_registrars::{FakeRegistrars, HeldUp, lock};
 
-fn wakeups(server: &ApiServer, servers: ServerStore) -> Wakeups {
+fn wakeups<W: Registrars, S>(server: &ApiServer, reconciler: &Reconciler<W, S>) -> Wakeups {
     let (rotated, tasks) = (WorkQueue::default(), Supervisor::default().tasks());
     Wakeups {
-        servers,
+        servers: reconciler.servers.clone(),
+        judged: reconciler.judged.changes(),
         snapshots: Snapshots::channel().1,
         secrets: NamedWatches::new(server.client(), tasks, "Secret", rotated.clone()),
         rotated,
@@ -26,7 +29,7 @@ async fn a_stop_waits_for_the_present_step_and_for_no_other() {
     };
     registrars.set_candidates(&["a1"]);
     let mut reconciler = reconciler(&server, registrars).await;
-    let mut wakeups = wakeups(&server, reconciler.servers.clone());
+    let mut wakeups = wakeups(&server, &reconciler);
     let stop = reconciler.stop.clone();
     let stopping = async {
         held_up.begun.notified().await;
@@ -44,7 +47,7 @@ async fn a_stop_waits_for_the_present_step_and_for_no_other() {
 async fn a_stop_ends_the_pause_between_passes() {
     let server = ApiServer::new();
     let mut reconciler = reconciler(&server, FakeRegistrars::default()).await;
-    let mut wakeups = wakeups(&server, reconciler.servers.clone());
+    let mut wakeups = wakeups(&server, &reconciler);
     let stop = reconciler.stop.clone();
     let stopping = async {
         server.idle().await;
@@ -61,11 +64,11 @@ async fn a_new_server_begins_a_pass() {
     let registrars = FakeRegistrars::default();
     registrars.set_candidates(&["a1"]);
     let mut reconciler = reconciler(&server, registrars).await;
-    let mut wakeups = wakeups(&server, reconciler.servers.clone());
-    let stop = reconciler.stop.clone();
+    let mut wakeups = wakeups(&server, &reconciler);
+    let (stop, reconciler_judged) = (reconciler.stop.clone(), reconciler.judged.clone());
     let arriving = async {
         server.idle().await;
-        server.put(serving("weather"));
+        put_serving(&server, &reconciler_judged, "weather");
         let is_registered = |server: &ApiServer| {
             let weather = server
                 .get("MCPServer", "tools", "weather")
@@ -76,4 +79,28 @@ async fn a_new_server_begins_a_pass() {
         stop.cancel();
     };
     tokio::join!(run_passes(&mut reconciler, &mut wakeups), arriving);
+}
+
+/// A server that breaks a rule must not be registered because the operator was just started.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_registered_before_the_controller_has_been_at_all_servers() {
+    let server = ApiServer::new();
+    for name in ["a", "b"] {
+        server.put(serving(name));
+    }
+    let reconciler = reconciler(&server, FakeRegistrars::default()).await;
+    let (servers, judged) = (&reconciler.servers, &JudgedServers::default());
+    let mut waiting = Box::pin(wait_until_judged(servers, judged));
+    assert!(futures::poll!(&mut waiting).is_pending());
+    admit(&server, judged, "a");
+    assert!(futures::poll!(&mut waiting).is_pending());
+    let guarded = servers.all();
+    let other = guarded
+        .iter()
+        .find(|server| ServerKey::of(&***server).name == "b");
+    judged.record_basis(
+        other.unwrap().0.as_ref().unwrap(),
+        RegistrationBasis::Unknown,
+    );
+    waiting.await;
 }

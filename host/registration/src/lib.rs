@@ -12,6 +12,7 @@
 //! [`plan`], [`execute`], conditions. [`registrars`] is the seam between the hand-over and everything outside of it.
 
 mod active_registrar;
+mod beliefs;
 mod controller;
 mod debounce;
 mod drain;

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use kube::Client;
 use mcp_operator_api::v1alpha1::McpServer;
+use mcp_operator_core::conditions::ConditionDraft;
 use mcp_operator_core::desired_entries::{self, DesiredEntries};
 use mcp_operator_core::retry::{Classify, ErrorClass};
-use mcp_operator_runtime::{GuardedServer, ServerStore};
+use mcp_operator_runtime::{GuardedServer, JudgedServers, ServerStore};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::active_registrar::RegistrarHandover;
+use crate::beliefs::Beliefs;
 use crate::debounce::DesiredState;
 use crate::error::RegistrationError;
 use crate::registrar_conditions::RegistrarConditions;
@@ -28,6 +30,9 @@ pub(crate) struct Reconciler<W: Registrars, S> {
     pub(crate) client: Client,
     pub(crate) settings: RegistrationSettings,
     pub(crate) servers: ServerStore,
+    /// What the controller finds out about them.
+    pub(crate) judged: JudgedServers,
+    pub(crate) beliefs: Beliefs,
     pub(crate) registrars: W,
     pub(crate) handover: RegistrarHandover<W::Registrar, S>,
     pub(crate) registrar_conditions: RegistrarConditions,
@@ -42,6 +47,7 @@ impl<W: Registrars, S: RecordStore> Reconciler<W, S> {
     pub(crate) async fn reconcile(&mut self) -> PassResult {
         let guarded = self.servers.all();
         let servers = readable(&guarded);
+        self.beliefs.observe(&servers);
         let desired = self.desired_entries(&servers);
         let (conditions, mut result) = self.register(&desired).await.unwrap_or_else(|error| {
             warn!(category = error.category(), %error, "registration failed");
@@ -55,8 +61,20 @@ impl<W: Registrars, S: RecordStore> Reconciler<W, S> {
             stop: &self.stop,
         };
         let grace_periods = self.settings.grace_periods;
-        let condition_of = |server: &McpServer| conditions.of_server(server, grace_periods);
-        result.done &= writer.write(&servers, condition_of).await;
+        let (beliefs, judged) = (&mut self.beliefs, &self.judged);
+        let said: Vec<(&McpServer, ConditionDraft, String)> = servers
+            .iter()
+            .filter_map(|server| {
+                let candidate = beliefs.candidate(server, judged);
+                let condition = conditions.of_server(&candidate, grace_periods);
+                let (draft, registered_name) = condition.or_else(|| beliefs.correction(server))?;
+                Some((*server, draft, registered_name))
+            })
+            .collect();
+        for (server, draft, _) in &said {
+            beliefs.record(server, draft);
+        }
+        result.done &= writer.write(&said).await;
         result.recheck_at = desired.recheck_at;
         self.last = desired;
         result
@@ -75,8 +93,10 @@ impl<W: Registrars, S: RecordStore> Reconciler<W, S> {
 
     fn desired_entries(&self, servers: &[&McpServer]) -> DesiredEntries {
         let settings = &self.settings;
+        let candidates = servers.iter();
+        let candidates = candidates.map(|server| self.beliefs.candidate(server, &self.judged));
         let mut desired = desired_entries::desired(
-            servers.iter().copied(),
+            candidates,
             &settings.build,
             settings.grace_periods,
             Timestamp::now(),

@@ -1,4 +1,5 @@
 use mcp_operator_api::names::conditions::LITELLM_REGISTERED;
+use mcp_operator_core::registration_basis::RegistrationBasis;
 use mcp_testkit::objects::mcp_plugin;
 use mcp_testkit::{ApiServer, Failure, Match, Times, Verb};
 use serde_json::{Value, json};
@@ -142,4 +143,67 @@ async fn a_registration_waits_for_the_record() {
     let expected = "Unknown Timeout: write record: no answer within 15 s";
     assert_eq!(registered(&server, "weather").as_deref(), Some(expected));
     assert!(lock(&reconciler.registrars.registrations).is_empty());
+}
+
+fn tamper(server: &ApiServer, kind: &str, status: &str, reason: &str) {
+    let condition = json!({
+        "type": kind, "status": status, "reason": reason, "message": "",
+        "lastTransitionTime": "9999-01-01T00:00:00Z", "observedGeneration": 1,
+    });
+    let edited = server.edit("MCPServer", "tools", "weather", |weather| {
+        let conditions = weather["status"]["conditions"].as_array_mut().unwrap();
+        conditions.retain(|known| known["type"] != kind);
+        conditions.push(condition);
+    });
+    edited.unwrap();
+}
+
+fn shown(server: &ApiServer) -> McpServer {
+    serde_json::from_value(server.get("MCPServer", "tools", "weather").unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn a_status_that_somebody_writes_registers_nothing_and_is_corrected() {
+    let (server, mut reconciler) = cluster().await;
+    reconciler
+        .judged
+        .record_available(&shown(&server), None, Timestamp::now());
+    pass(&server, &mut reconciler).await;
+    assert_eq!(reconciler.last.entries, []);
+    tamper(&server, "Available", "True", "PodsServe");
+    tamper(&server, LITELLM_REGISTERED, "True", "Registered");
+    pass(&server, &mut reconciler).await;
+    assert_eq!(reconciler.last.entries, []);
+    let expected = "False NotRegistered: Not registered: no pod serves";
+    assert_eq!(registered(&server, "weather").as_deref(), Some(expected));
+    server.clear_log();
+    pass(&server, &mut reconciler).await;
+    assert_eq!(server.writes(), []);
+}
+
+#[tokio::test]
+async fn a_registration_that_somebody_denies_stays_and_is_corrected() {
+    let (server, mut reconciler) = cluster().await;
+    pass(&server, &mut reconciler).await;
+    tamper(&server, LITELLM_REGISTERED, "False", "NotRegistered");
+    tamper(&server, "Available", "False", "NoPodServes");
+    pass(&server, &mut reconciler).await;
+    assert_eq!(reconciler.last.entries.len(), 1);
+    let expected = "True Registered: says the registrar";
+    assert_eq!(registered(&server, "weather").as_deref(), Some(expected));
+}
+
+#[tokio::test]
+async fn a_server_leaves_when_a_rule_forbids_it() {
+    let (server, mut reconciler) = cluster().await;
+    pass(&server, &mut reconciler).await;
+    let forbidden = RegistrationBasis::Forbidden("spec.image.tag: Invalid value".into());
+    reconciler.judged.record_basis(&shown(&server), forbidden);
+    pass(&server, &mut reconciler).await;
+    assert_eq!(reconciler.last.entries, []);
+    let says = registered(&server, "weather").unwrap();
+    assert!(
+        says.ends_with("rules in force forbid it: spec.image.tag: Invalid value"),
+        "{says}"
+    );
 }

@@ -3,9 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use mcp_operator_api::names::conditions::LITELLM_REGISTERED;
-use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_core::conditions::{ConditionDraft, ConditionStatus};
-use mcp_operator_core::desired_entries::{self, DesiredEntries, GracePeriods};
+use mcp_operator_core::desired_entries::{self, Candidate, DesiredEntries, GracePeriods};
 use mcp_operator_core::handover::shows_everything;
 use mcp_operator_core::plan_execution::FailureCause;
 use mcp_operator_core::registration_plan::{Registration, State, Step};
@@ -135,14 +134,15 @@ impl RegistrationConditions {
     /// The condition of one server, and the name that the gateway knows it by; nothing if it stays as it is.
     pub(crate) fn of_server(
         &self,
-        server: &McpServer,
+        candidate: &Candidate<'_>,
         grace_periods: GracePeriods,
     ) -> Option<(ConditionDraft, String)> {
-        let key = ServerKey::of(server).to_string();
+        let server = &candidate.server;
+        let key = ServerKey::of(&**server).to_string();
         let Some(registration) = self.registrations.get(&key) else {
             let may_remain = self.may_remain.as_ref();
             let may_remain = may_remain.is_none_or(|servers| servers.contains(&key));
-            let draft = desired_entries::unlisted_condition(server, grace_periods, may_remain)?;
+            let draft = desired_entries::unlisted_condition(candidate, grace_periods, may_remain)?;
             return Some((draft, String::new()));
         };
         let status = match registration.state {

@@ -1,6 +1,10 @@
+use std::borrow::Cow;
+
 use jiff::SignedDuration;
+use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_connections::ExchangeError;
 use mcp_operator_core::build;
+use mcp_operator_core::registration_basis::RegistrationBasis;
 use mcp_operator_core::registration_plan::{Action, HttpRequest, Plan};
 use serde_json::json;
 
@@ -28,6 +32,13 @@ fn server(name: &str, wanted: bool) -> McpServer {
         "status": { "observedGeneration": 1, "conditions": [condition("Available", "PodsServe"), condition(LITELLM_REGISTERED, "Registered")] },
     }))
     .unwrap()
+}
+
+fn admitted(server: &McpServer) -> Candidate<'_> {
+    Candidate {
+        server: Cow::Borrowed(server),
+        basis: RegistrationBasis::of_admitted(server, &build::Settings::default()),
+    }
 }
 
 fn registration(name: &str, state: State) -> Registration {
@@ -63,18 +74,19 @@ fn conditions_of(
         plan,
         ..PlannedRegistration::default()
     };
+    let candidates: Vec<Candidate<'_>> = servers.iter().map(admitted).collect();
     let desired = desired_entries::desired(
-        servers,
+        candidates.clone(),
         &build::Settings::default(),
         GRACE_PERIODS,
         jiff::Timestamp::UNIX_EPOCH,
     );
     let conditions = RegistrationConditions::of_plan(&desired, &planned, outcome);
-    let of_server = |server| {
-        let (draft, _) = conditions.of_server(server, GRACE_PERIODS)?;
+    let of_server = |candidate| {
+        let (draft, _) = conditions.of_server(candidate, GRACE_PERIODS)?;
         Some(format!("{}: {}", draft.reason, draft.message))
     };
-    servers.iter().map(of_server).collect()
+    candidates.iter().map(of_server).collect()
 }
 
 #[test]

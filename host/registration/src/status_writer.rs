@@ -30,19 +30,13 @@ struct StatusUpdate {
 }
 
 impl StatusWriter<'_> {
-    /// Writes what the statuses do not say yet; whether all could be written. `condition_of` gives the condition and the
+    /// Writes what the statuses do not say yet; whether all could be written. Each server comes with its condition and the
     /// registered name.
-    pub(crate) async fn write(
-        &self,
-        servers: &[&McpServer],
-        condition_of: impl Fn(&McpServer) -> Option<(ConditionDraft, String)>,
-    ) -> bool {
-        // Of thousands of servers, few have something new: only for those is there anything to keep.
-        let updates: Vec<StatusUpdate> = servers
+    pub(crate) async fn write(&self, said: &[(&McpServer, ConditionDraft, String)]) -> bool {
+        let updates: Vec<StatusUpdate> = said
             .iter()
-            .filter_map(|server| {
-                let (draft, registered_name) = condition_of(server)?;
-                status_update(&self.servers.latest(server), &draft, &registered_name)
+            .filter_map(|(server, draft, registered_name)| {
+                status_update(&self.servers.latest(server), draft, registered_name)
             })
             .collect();
         stream::iter(updates)

@@ -19,14 +19,13 @@ async fn write(server: &ApiServer, servers: &ServerStore, stop: &CancellationTok
         servers,
         stop,
     };
-    let registered = |_: &McpServer| {
-        let draft =
-            ConditionDraft::new(LITELLM_REGISTERED, ConditionStatus::True, "Registered", "");
-        Some((draft, "tools_weather".to_owned()))
-    };
+    let draft = ConditionDraft::new(LITELLM_REGISTERED, ConditionStatus::True, "Registered", "");
     let guarded = servers.all();
-    let readable: Vec<&McpServer> = guarded.iter().filter_map(|it| it.0.as_ref().ok()).collect();
-    writer.write(&readable, registered).await
+    let readable = guarded.iter().filter_map(|it| it.0.as_ref().ok());
+    let said: Vec<_> = readable
+        .map(|server| (server, draft.clone(), "tools_weather".to_owned()))
+        .collect();
+    writer.write(&said).await
 }
 
 async fn cluster() -> (ApiServer, ServerStore, CancellationToken) {

@@ -2,14 +2,21 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+use mcp_operator_api::names::conditions::AVAILABLE;
+use mcp_operator_api::v1alpha1::McpServer;
+use mcp_operator_core::build;
+use mcp_operator_core::conditions::find;
 use mcp_operator_core::desired_entries::DesiredEntries;
-use mcp_operator_runtime::{Events, ServerStore, Supervisor};
+use mcp_operator_core::registration_basis::RegistrationBasis;
+use mcp_operator_runtime::{Events, JudgedServers, ServerStore, Supervisor};
 use mcp_testkit::ApiServer;
 use mcp_testkit::objects::mcp_server;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::active_registrar::RegistrarHandover;
+use crate::beliefs::Beliefs;
 use crate::reconcile::Reconciler;
 use crate::registrar_conditions::RegistrarConditions;
 use crate::settings::RegistrationSettings;
@@ -34,11 +41,43 @@ pub(crate) async fn reconciler(
         registrar_conditions: RegistrarConditions::new(client.clone(), Events::new(client.clone())),
         settings: RegistrationSettings::default(),
         servers: server_store(server).await,
+        judged: judged(server),
+        beliefs: Beliefs::default(),
         last: DesiredEntries::default(),
         registrars,
         client,
         stop,
     }
+}
+
+/// The word of the controller about all servers that there are: admitted, and serving where their status says so.
+fn judged(server: &ApiServer) -> JudgedServers {
+    let judged = JudgedServers::default();
+    for shown in server.objects_of("MCPServer") {
+        admit(
+            server,
+            &judged,
+            shown["metadata"]["name"].as_str().unwrap_or_default(),
+        );
+    }
+    judged
+}
+
+/// The word of the controller about a server.
+pub(crate) fn admit(server: &ApiServer, judged: &JudgedServers, name: &str) {
+    let shown = server.get("MCPServer", "tools", name).unwrap();
+    let shown: McpServer = serde_json::from_value(shown).unwrap();
+    let settings = build::Settings::default();
+    judged.record_basis(&shown, RegistrationBasis::of_admitted(&shown, &settings));
+    let conditions = shown.status.as_ref().map(|status| &status.conditions);
+    let available = conditions.and_then(|conditions| find(conditions, AVAILABLE));
+    judged.record_available(&shown, available.cloned(), Timestamp::now());
+}
+
+/// A new server that the controller has admitted, and whose pods serve.
+pub(crate) fn put_serving(server: &ApiServer, judged: &JudgedServers, name: &str) {
+    server.put(serving(name));
+    admit(server, judged, name);
 }
 
 /// An MCPServer whose pods serve.

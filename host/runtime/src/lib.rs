@@ -2,7 +2,8 @@
 //!
 //! - In: the API server's lists and watches ([`watch`], [`named_watches`]), and its answers.
 //! - Out: a [`client`] with one time limit for every request ([`ApiError`]), informers of MCPServers ([`ServerStore`]) and
-//!   namespaces ([`Namespaces`]), [`Events`], and the [`Supervisor`] under which every task of the process runs.
+//!   namespaces ([`Namespaces`]), what the controller tells the registration ([`JudgedServers`]), [`Events`], and the
+//!   [`Supervisor`] under which every task of the process runs.
 //! - Never: it decides nothing about an MCPServer, writes nothing but events, and knows no plugin.
 
 pub mod client;
@@ -10,6 +11,7 @@ mod config_maps;
 mod error;
 mod events;
 mod jitter;
+mod judged_servers;
 pub mod named_watches;
 mod namespaces;
 mod round_robin;
@@ -23,6 +25,7 @@ pub use config_maps::ClusterConfigMaps;
 pub use error::{ApiError, request, status_message};
 pub use events::Events;
 pub use jitter::jitter;
+pub use judged_servers::{JudgedServer, JudgedServers};
 pub use named_watches::NamedWatches;
 pub use namespaces::Namespaces;
 pub use server_store::{GuardedServer, ServerChange, ServerStore};

@@ -11,7 +11,7 @@ use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, Resource, ResourceExt};
 use mcp_operator_api::names::SERVER_KIND;
 use mcp_operator_api::names::conditions::LITELLM_REGISTERED;
-use mcp_operator_api::v1alpha1::McpServer;
+use mcp_operator_api::v1alpha1::{McpServer, McpServerStatus};
 use mcp_operator_core::conditions::find;
 use mcp_operator_core::server_key::ServerKey;
 use tokio::sync::{Notify, watch};
@@ -42,6 +42,8 @@ pub enum ServerChange {
     Spec(ServerKey),
     /// The registration says something else about it.
     Registration(ServerKey),
+    /// Its status is another one, which is not known to be the controller's own write.
+    Status(ServerKey),
     /// It is gone.
     Deleted(ServerKey),
 }
@@ -68,7 +70,7 @@ impl ServerStore {
             trim,
         );
         let (overlay, changed) = (this.overlay.clone(), Arc::clone(&this.changed));
-        let mut detector = ChangeDetector::new(store);
+        let mut detector = ChangeDetector::new(store, this.overlay.clone());
         let handled = events.for_each(move |event| {
             let changes = detector.changes(&event);
             writer.apply_watcher_event(&event);
@@ -148,6 +150,7 @@ fn trim(server: &mut GuardedServer) {
 /// Compares each event with what the store still shows, to tell changes from the controller's own writes of a status.
 struct ChangeDetector {
     store: Store<GuardedServer>,
+    overlay: StatusOverlay,
     listing: Listing,
 }
 
@@ -159,9 +162,10 @@ struct Listing {
 }
 
 impl ChangeDetector {
-    fn new(store: Store<GuardedServer>) -> Self {
+    fn new(store: Store<GuardedServer>, overlay: StatusOverlay) -> Self {
         Self {
             store,
+            overlay,
             listing: Listing::default(),
         }
     }
@@ -201,6 +205,8 @@ impl ChangeDetector {
             Some(ServerChange::Spec(key))
         } else if registration(&known) != registration(server) {
             Some(ServerChange::Registration(key))
+        } else if status(&known) != status(server) && !self.overlay.shows(server) {
+            Some(ServerChange::Status(key))
         } else {
             None
         }
@@ -226,6 +232,10 @@ fn registration(server: &GuardedServer) -> Option<(&str, &str, &str)> {
     Some((&condition.status, &condition.reason, &condition.message))
 }
 
+fn status(server: &GuardedServer) -> Option<&McpServerStatus> {
+    server.0.as_ref().ok()?.status.as_ref()
+}
+
 #[cfg(test)]
 mod tests {
     use kube::runtime::reflector::store::Writer;
@@ -236,14 +246,17 @@ mod tests {
     /// A detector, and the store that it looks at.
     struct Informer {
         detector: ChangeDetector,
+        overlay: StatusOverlay,
         writer: Writer<GuardedServer>,
     }
 
     impl Informer {
         fn new() -> Self {
             let (store, writer) = watches::store(());
+            let overlay = StatusOverlay::default();
             Self {
-                detector: ChangeDetector::new(store),
+                detector: ChangeDetector::new(store, overlay.clone()),
+                overlay,
                 writer,
             }
         }
@@ -251,6 +264,7 @@ mod tests {
         fn take(&mut self, event: Event<GuardedServer>) -> Vec<ServerChange> {
             let changes = self.detector.changes(&event);
             self.writer.apply_watcher_event(&event);
+            self.overlay.observe_event(&event);
             changes
         }
     }
@@ -265,19 +279,29 @@ mod tests {
         .unwrap()
     }
 
+    fn with_version(mut server: GuardedServer, version: &str) -> GuardedServer {
+        server.meta_mut().resource_version = Some(version.into());
+        server
+    }
+
     fn key(name: &str) -> ServerKey {
         ServerKey::new("tools", name)
     }
 
     #[test]
-    fn the_controllers_own_writes_are_no_change() {
+    fn the_controllers_own_writes_are_no_change_and_those_of_others_are() {
         let mut informer = Informer::new();
         let spec = [ServerChange::Spec(key("a"))];
-        let mut take =
-            |generation, phase| informer.take(Event::Apply(server("a", generation, phase)));
-        assert_eq!(take(1, "Pending"), spec);
-        assert_eq!(take(1, "Ready"), []);
-        assert_eq!(take(2, "Ready"), spec);
+        let shown =
+            |generation, phase, version| with_version(server("a", generation, phase), version);
+        assert_eq!(informer.take(Event::Apply(shown(1, "Pending", "1"))), spec);
+        let written = shown(1, "Ready", "2");
+        informer.overlay.record_write(written.0.clone().unwrap());
+        assert_eq!(informer.take(Event::Apply(written)), []);
+        let tampered = informer.take(Event::Apply(shown(1, "Failed", "3")));
+        assert_eq!(tampered, [ServerChange::Status(key("a"))]);
+        assert_eq!(informer.take(Event::Apply(shown(1, "Failed", "4"))), []);
+        assert_eq!(informer.take(Event::Apply(shown(2, "Ready", "5"))), spec);
     }
 
     #[test]

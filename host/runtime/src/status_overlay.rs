@@ -51,6 +51,15 @@ impl StatusOverlay {
         Cow::Owned(server)
     }
 
+    /// Whether a server is shown with the very status, or an older one, that was written last.
+    pub fn shows(&self, server: &GuardedServer) -> bool {
+        let answers = self.lock();
+        let answer = answers.by_server.get(&ServerKey::of(server));
+        answer.is_some_and(|answer| {
+            answer.uid == server.meta().uid && answer.version >= version(server)
+        })
+    }
+
     /// Records what the API server answered to a write of a status.
     pub fn record_write(&self, answer: McpServer) {
         let server = ServerKey::of(&answer);

@@ -16,8 +16,8 @@ pub use litellm::{LiteLlm, LiteLlmAuth, LiteLlmAuthType};
 pub use network_policy::{EgressRule, NetworkPolicy};
 pub use observability::{HealthProbes, Metrics, Observability, Probe, Tracing};
 pub use plugin::{
-    ConfigMapSource, Connection, ConnectionAuth, FailurePolicy, McpPluginSpec, Mode, PluginLimits,
-    PluginSource, SecretKeyReference, Verify,
+    ConfigMapSource, Connection, ConnectionAuth, FailurePolicy, McpPluginSpec, Mode, OnExisting,
+    PluginLimits, PluginSource, SecretKeyReference, Verify,
 };
 #[cfg(feature = "crd")]
 pub use plugin::{McpPlugin, McpPluginStatus, PluginMatch, PluginRule};

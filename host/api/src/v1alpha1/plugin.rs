@@ -86,6 +86,12 @@ pub struct McpPluginSpec {
     #[serde(default)]
     pub failure_policy: FailurePolicy,
 
+    /// What happens in LiteLLM to a server that was admitted before and that this plugin refuses now, in the mode
+    /// `enforce`: `Deregister` (the default) removes it, `Restrict` takes only forbidden `allowedUserGroups` and
+    /// `allowedTools` from it and removes it for everything else, `Keep` leaves it as it is. Its objects stay in any case.
+    #[serde(default)]
+    pub on_existing: OnExisting,
+
     /// Order of plugins, smaller first. Default: 100. It matters for defaults, where each plugin sees what the
     /// one before it did, and for registrars, of which the first one is in force.
     #[serde(default = "default_priority")]
@@ -194,6 +200,21 @@ pub enum FailurePolicy {
     Fail,
     /// The request goes on as if the plugin were not there.
     Ignore,
+}
+
+/// What happens in LiteLLM to a server that breaks a rule which came after it. The order is that of strictness.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
+pub enum OnExisting {
+    /// It stays as it is.
+    Keep,
+    /// It loses the groups and tools that are forbidden. For anything else, it is removed.
+    Restrict,
+    /// It is removed.
+    #[default]
+    Deregister,
 }
 
 /// Which MCPServers a plugin is for.

@@ -221,3 +221,30 @@ async fn a_changed_secret_replaces_pods() {
     put("BBBB");
     running.wait_for(|api| annotation(api) != before).await;
 }
+
+/// Whoever may write statuses cannot make the operator believe, or say, anything.
+#[tokio::test(start_paused = true)]
+async fn a_status_that_somebody_writes_is_corrected_at_once() {
+    let running = Running::new().await;
+    running.put(NAME, little());
+    running.wait_for_reason(NAME, "ReplicasUnavailable").await;
+    sleep(Duration::from_secs(5)).await;
+    let available = |api: &ApiServer| {
+        let server = api.get("MCPServer", NAMESPACE, NAME).unwrap();
+        let conditions = server["status"]["conditions"].as_array().unwrap().clone();
+        let found = conditions
+            .into_iter()
+            .find(|found| found["type"] == "Available");
+        found.unwrap()["status"].clone()
+    };
+    assert_eq!(available(&running.api), "False");
+    let began = Instant::now();
+    let edited = running.api.edit("MCPServer", NAMESPACE, NAME, |server| {
+        for condition in server["status"]["conditions"].as_array_mut().unwrap() {
+            condition["status"] = json!("True");
+        }
+    });
+    edited.unwrap();
+    running.wait_for(|api| available(api) == "False").await;
+    assert!(began.elapsed() < Duration::from_secs(2));
+}

@@ -1,5 +1,6 @@
 //! When a status is written.
 
+use mcp_operator_core::registration_basis::RegistrationBasis;
 use mcp_operator_core::retry::{Classify, ErrorClass};
 use mcp_testkit::{Failure, Fault, Times, WatchEnd};
 
@@ -177,4 +178,22 @@ async fn what_was_written_counts_before_the_informer_shows_it() {
     schedule::run(stale, world.context(), &retries).await;
     assert_eq!(world.written(), [""; 0]);
     assert_eq!(world.events(), ["ReplicasUnavailable"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_registration_is_told_what_was_admitted_and_whether_it_serves() {
+    let mut spec = little();
+    spec["litellm"]["autoRegister"] = json!(true);
+    let world = World::with_server(spec).await;
+    let judged = world.context().judged.get(&world.server().await).unwrap();
+    let RegistrationBasis::Admitted(entry) = &judged.basis else {
+        panic!("{judged:?}");
+    };
+    assert_eq!(entry.key, ServerKey::new(NAMESPACE, NAME));
+    assert_eq!(judged.available.unwrap().status, "True");
+    // What is invalid leaves what was admitted before, which is what runs.
+    world.edit_spec(|spec| spec["config"] = json!({ "": 1 }));
+    assert!(matches!(world.reconcile().await, Ok(Progress::Invalid(_))));
+    let still = world.context().judged.get(&world.server().await).unwrap();
+    assert_eq!(still.basis, judged.basis);
 }

@@ -80,6 +80,9 @@ fn a_server_is_registered_by_a_rollout_and_leaves_when_it_goes() -> Result<()> {
     world.condition("git-hub", "LiteLLMRegistered", "True", "Registered")?;
     assert_eq!(rolled(&litellm)?, first);
 
+    a_rule_that_comes_later_decides_about_what_is_registered(&litellm, &world)?;
+    what_somebody_writes_into_a_status_is_not_believed(&litellm, &world)?;
+
     // Opted out, and deleted.
     let mut out = registered(&world, "git-hub");
     out["spec"]["litellm"]["autoRegister"] = json!(false);
@@ -97,4 +100,85 @@ fn a_server_is_registered_by_a_rollout_and_leaves_when_it_goes() -> Result<()> {
         ensure!(file(&litellm)? == "{}\n");
         Ok(())
     })
+}
+
+fn a_rule_that_comes_later_decides_about_what_is_registered(
+    litellm: &World,
+    world: &World,
+) -> Result<()> {
+    let deployment = world.get("deployment", "mcp-git-hub")?["metadata"]["generation"].clone();
+    let rule = |on_existing: &str| {
+        let spec = json!({
+            "source": { "builtin": "validation" }, "onExisting": on_existing,
+            "settings": { "allowedRegistries": ["registry.example/approved"] },
+        });
+        world.plugin("registry-of-git-hub", spec)
+    };
+    world.apply(&rule("Keep"))?;
+    world.condition("git-hub", "SpecValid", "False", "")?;
+    world.condition("git-hub", "LiteLLMRegistered", "True", "Registered")?;
+    world.apply(&rule("Deregister"))?;
+    let says = world.condition("git-hub", "LiteLLMRegistered", "False", "NotRegistered")?;
+    let message = says["message"].as_str().unwrap_or_default();
+    ensure!(
+        message.contains("rules in force forbid it: spec.image"),
+        "{message}"
+    );
+    ensure!(file(litellm)? == "{}\n", "{}", file(litellm)?);
+    world
+        .kubectl
+        .run(&["delete", "mcpplugin", "registry-of-git-hub"])?;
+    world.condition("git-hub", "LiteLLMRegistered", "True", "Registered")?;
+    let now = world.get("deployment", "mcp-git-hub")?;
+    ensure!(
+        now["metadata"]["generation"] == deployment,
+        "its pods were replaced"
+    );
+    Ok(())
+}
+
+/// By somebody with more permissions than a team needs.
+fn what_somebody_writes_into_a_status_is_not_believed(
+    litellm: &World,
+    world: &World,
+) -> Result<()> {
+    let mut broken = registered(world, "never");
+    broken["spec"]["secrets"] =
+        json!([{ "name": "missing", "awsSecretKey": "registered/missing" }]);
+    broken["spec"]["replicas"] = json!(0);
+    world.apply(&broken)?;
+    world.condition("never", "Available", "False", "")?;
+    let lie = |kind: &str, status: &str, reason: &str| {
+        json!({
+            "type": kind, "status": status, "reason": reason, "message": "",
+            "lastTransitionTime": "2000-01-01T00:00:00Z", "observedGeneration": 1,
+        })
+    };
+    let lies = [
+        lie("Available", "True", "PodsServe"),
+        lie("LiteLLMRegistered", "True", "Registered"),
+    ];
+    let patch = json!({ "status": { "conditions": lies } }).to_string();
+    let arguments = [
+        "patch",
+        "mcpserver",
+        "never",
+        "--subresource=status",
+        "--type=merge",
+    ];
+    let place = ["--namespace", &world.namespace, "--patch", &patch];
+    world.kubectl.run(&[&arguments[..], &place].concat())?;
+    world.condition("never", "Available", "False", "")?;
+    world.condition("never", "LiteLLMRegistered", "False", "NotRegistered")?;
+    ensure!(!file(litellm)?.contains("never"), "{}", file(litellm)?);
+    world
+        .kubectl
+        .run(&[
+            "delete",
+            "mcpserver",
+            "never",
+            "--namespace",
+            &world.namespace,
+        ])
+        .map(drop)
 }

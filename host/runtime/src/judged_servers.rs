@@ -1,0 +1,198 @@
+//! What the controller has found out about MCPServers, for the registration.
+//!
+//! It goes from one to the other in memory: a status can be written by others, too.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::{Resource, ResourceExt};
+use mcp_operator_api::v1alpha1::McpServer;
+use mcp_operator_core::registration_basis::RegistrationBasis;
+use mcp_operator_core::server_key::ServerKey;
+use tokio::sync::watch;
+
+/// What the controller has found out about each MCPServer since the process began. Cheap to clone.
+#[derive(Clone)]
+pub struct JudgedServers {
+    servers: Arc<Mutex<HashMap<ServerKey, Entry>>>,
+    changed: watch::Sender<()>,
+}
+
+/// What the controller has found out about an MCPServer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JudgedServer {
+    /// What the rules in force let be registered of it.
+    pub basis: RegistrationBasis,
+    /// Its condition `Available`, as the controller computed it.
+    pub available: Option<Condition>,
+}
+
+struct Entry {
+    uid: Option<String>,
+    judged: JudgedServer,
+}
+
+impl Default for JudgedServers {
+    fn default() -> Self {
+        Self {
+            servers: Arc::default(),
+            changed: watch::Sender::new(()),
+        }
+    }
+}
+
+impl JudgedServers {
+    /// Records what the rules in force say about a server. [`RegistrationBasis::Unknown`] leaves what was known before.
+    pub fn record_basis(&self, server: &McpServer, basis: RegistrationBasis) {
+        self.update(server, |judged| {
+            if basis != RegistrationBasis::Unknown {
+                judged.basis = basis;
+            }
+        });
+    }
+
+    /// Records whether a pod of a server serves. Its time, which decides about grace periods, is that of the status only once
+    /// after a start, and never in the future: others can write a status.
+    pub fn record_available(
+        &self,
+        server: &McpServer,
+        available: Option<Condition>,
+        now: Timestamp,
+    ) {
+        self.update(server, |judged| {
+            let before = judged.available.take();
+            judged.available = available.map(|available| Condition {
+                last_transition_time: match before {
+                    Some(before) if before.status == available.status => {
+                        before.last_transition_time
+                    }
+                    Some(_) => Time(now),
+                    None => Time(available.last_transition_time.0.min(now)),
+                },
+                ..available
+            });
+        });
+    }
+
+    /// Forgets a server that is gone.
+    pub fn forget(&self, server: &ServerKey) {
+        if self.lock().remove(server).is_some() {
+            self.changed.send_replace(());
+        }
+    }
+
+    /// What is known of a server; nothing if no reconcile of it has ended since the process began.
+    pub fn get(&self, server: &McpServer) -> Option<JudgedServer> {
+        let servers = self.lock();
+        let entry = servers.get(&ServerKey::of(server))?;
+        (entry.uid == server.uid()).then(|| entry.judged.clone())
+    }
+
+    /// Tells when something else is known.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    fn update(&self, server: &McpServer, change: impl FnOnce(&mut JudgedServer)) {
+        let uid = server.meta().uid.clone();
+        let unknown = || JudgedServer {
+            basis: RegistrationBasis::Unknown,
+            available: None,
+        };
+        let mut servers = self.lock();
+        let key = ServerKey::of(server);
+        let before = servers.get(&key).filter(|entry| entry.uid == uid);
+        let before = before.map(|entry| entry.judged.clone());
+        let mut judged = before.clone().unwrap_or_else(unknown);
+        change(&mut judged);
+        if before.as_ref() != Some(&judged) {
+            servers.insert(key, Entry { uid, judged });
+            self.changed.send_replace(());
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ServerKey, Entry>> {
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn server(uid: &str) -> McpServer {
+        serde_json::from_value(json!({
+            "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPServer",
+            "metadata": { "name": "a", "namespace": "tools", "uid": uid },
+            "spec": { "image": { "repository": "acme/mcp" } },
+        }))
+        .unwrap()
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn a_time_is_believed_once_and_never_in_the_future() {
+        let judged = JudgedServers::default();
+        let since = |status: &str, shown: i64, now: i64| {
+            let condition = json!({ "type": "Available", "status": status, "reason": "R", "message": "", "lastTransitionTime": at(shown).to_string() });
+            let condition = serde_json::from_value(condition).unwrap();
+            judged.record_available(&server("1"), Some(condition), at(now));
+            let available = judged.get(&server("1")).unwrap().available.unwrap();
+            available.last_transition_time.0.as_second()
+        };
+        assert_eq!(since("False", 1_000, 100), 100);
+        assert_eq!(since("False", 5, 110), 100, "the time that somebody wrote");
+        assert_eq!(since("True", 5, 120), 120);
+        judged.forget(&ServerKey::new("tools", "a"));
+        assert_eq!(since("True", 50, 130), 50, "after a restart");
+    }
+
+    #[test]
+    fn what_nobody_can_say_leaves_what_was_known() {
+        let judged = JudgedServers::default();
+        assert_eq!(judged.get(&server("1")), None);
+        judged.record_basis(&server("1"), RegistrationBasis::Unknown);
+        let basis = |uid| judged.get(&server(uid)).map(|judged| judged.basis);
+        assert_eq!(basis("1"), Some(RegistrationBasis::Unknown));
+        judged.record_basis(&server("1"), RegistrationBasis::OptedOut);
+        judged.record_basis(&server("1"), RegistrationBasis::Unknown);
+        assert_eq!(basis("1"), Some(RegistrationBasis::OptedOut));
+    }
+
+    #[test]
+    fn a_namesake_is_another_server() {
+        let judged = JudgedServers::default();
+        judged.record_basis(&server("1"), RegistrationBasis::OptedOut);
+        assert_eq!(judged.get(&server("2")), None);
+        judged.record_available(&server("2"), None, at(1));
+        let second = judged.get(&server("2")).unwrap();
+        assert_eq!(second.basis, RegistrationBasis::Unknown);
+        judged.forget(&ServerKey::new("tools", "a"));
+        assert_eq!(judged.get(&server("2")), None);
+    }
+
+    #[test]
+    fn only_changes_are_told() {
+        let judged = JudgedServers::default();
+        let mut changes = judged.changes();
+        let mut has_changed = || {
+            let changed = changes.has_changed().unwrap();
+            changes.mark_unchanged();
+            changed
+        };
+        judged.record_basis(&server("1"), RegistrationBasis::OptedOut);
+        assert!(has_changed());
+        judged.record_basis(&server("1"), RegistrationBasis::OptedOut);
+        judged.record_available(&server("1"), None, at(1));
+        assert!(!has_changed());
+        judged.forget(&ServerKey::new("tools", "a"));
+        assert!(has_changed());
+    }
+}
