@@ -1,8 +1,11 @@
+use std::sync::Arc;
+use std::time::Duration;
+
 use mcp_operator_runtime::{NamedWatches, Supervisor};
 use mcp_testkit::ApiServer;
 
 use super::*;
-use crate::test_cluster::{reconciler, serving};
+use crate::test_cluster::{reconciler, server_store, serving};
 use crate::test_registrars::{FakeRegistrars, HeldUp, lock};
 
 fn wakeups(server: &ApiServer, servers: ServerStore) -> Wakeups {
@@ -19,7 +22,7 @@ fn wakeups(server: &ApiServer, servers: ServerStore) -> Wakeups {
 async fn a_stop_waits_for_the_present_step_and_for_no_other() {
     let server = ApiServer::new();
     server.put(serving("weather"));
-    let held_up = std::sync::Arc::<HeldUp>::default();
+    let held_up = Arc::<HeldUp>::default();
     let registrars = FakeRegistrars {
         held_up: Some(held_up.clone()),
         ..FakeRegistrars::default()
@@ -76,4 +79,24 @@ async fn a_new_server_begins_a_pass() {
         stop.cancel();
     };
     tokio::join!(run_passes(&mut reconciler, &mut wakeups), arriving);
+}
+
+/// A swap and a new key wait neither for the next look at the gateway nor until a service wants to be asked again.
+#[tokio::test(start_paused = true)]
+async fn other_plugins_and_another_key_begin_a_pass() {
+    let server = ApiServer::new();
+    let (sender, snapshots) = Snapshots::channel();
+    let mut wakeups = Wakeups {
+        snapshots,
+        ..wakeups(&server, server_store(&server).await)
+    };
+    let pause = Duration::from_secs(30);
+    let begins = async |wakeups: &mut Wakeups| timeout(pause, wakeups.changed()).await.is_ok();
+    assert!(begins(&mut wakeups).await, "the first list");
+    assert!(!begins(&mut wakeups).await, "nothing has changed");
+    sender.send_replace(Arc::default());
+    assert!(begins(&mut wakeups).await);
+    wakeups.rotated.add(("litellm".into(), "key".into()));
+    assert!(begins(&mut wakeups).await);
+    assert!(!begins(&mut wakeups).await, "each change begins one");
 }
