@@ -53,7 +53,8 @@ pub async fn default_and_validate(
 ) -> Result<Judgement, PolicyError> {
     let object = serde_json::to_value(server).map_err(|error| not_a_server(&error))?;
     // One that no object can be built from is refused below, with everything else that is wrong with it.
-    let parsed = ValidatedServer::parse(server).ok();
+    let parse = || ValidatedServer::parse(server).ok();
+    let parsed = plugins.wants_rendered().then(parse).flatten();
     let rendered = rendered_if_wanted(parsed.as_ref(), inputs, plugins)?;
     let mut context = policy_context(server.name_any(), without_status(object), inputs, rendered);
     let defaulted = plugins
@@ -63,13 +64,15 @@ pub async fn default_and_validate(
     let admitted: McpServer =
         serde_json::from_value(defaulted.object.clone()).map_err(|error| not_a_server(&error))?;
     context.object = Some(defaulted.object.clone());
-    match decide(&plugins.validate(&context).await).denial {
-        None => Ok(match ValidatedServer::parse(&admitted) {
+    let parsed = ValidatedServer::parse(&admitted);
+    let refused = parsed.as_ref().err().cloned().unwrap_or_default();
+    match decide(&plugins.validate(&context, refused).await).denial {
+        None => Ok(match parsed {
             Ok(server) => Judgement::Admitted(Box::new(AdmittedServer {
                 server,
                 object: defaulted.object,
             })),
-            Err(error) => Judgement::Invalid(vec![error]),
+            Err(errors) => Judgement::Invalid(errors),
         }),
         Some(Denial::Invalid(errors)) => Ok(Judgement::Invalid(errors)),
         Some(Denial::PluginFailed(failures)) => Err(PolicyError::Plugins(failures)),
