@@ -68,12 +68,17 @@ pub fn unbuildable(object: &Value) -> Vec<Finding> {
     let Some(config) = object["spec"]["config"].as_object() else {
         return Vec::new();
     };
-    let errors = build::config_errors(config).into_iter();
+    let errors = build::config_file(config).err().unwrap_or_default();
+    refusals(errors)
+}
+
+/// What [`crate::validated_server::ValidatedServer::parse`] says, as findings.
+pub fn refusals(errors: Vec<FieldError>) -> Vec<Finding> {
     let finding = |error| Finding {
         error,
         warning: false,
     };
-    errors.map(finding).collect()
+    errors.into_iter().map(finding).collect()
 }
 
 /// Decides about an object. The order of the outcomes does not matter.

@@ -162,11 +162,6 @@ impl<Stage> Objects<Stage> {
         self.manifests.iter()
     }
 
-    /// The first object of a kind.
-    pub fn find(&self, kind: ManagedKind) -> Option<&Manifest> {
-        self.iter().find(|manifest| manifest.kind == kind)
-    }
-
     fn in_stage(manifests: Vec<Manifest>) -> Self {
         Self {
             manifests,
@@ -289,7 +284,7 @@ mod tests {
         .unwrap();
         let kinds: Vec<_> = mutated.iter().map(|manifest| manifest.kind).collect();
         assert_eq!(kinds, [ManagedKind::Service, ManagedKind::Deployment]);
-        let service = mutated.find(ManagedKind::Service).unwrap();
+        let service = mutated.iter().next().unwrap();
         assert_eq!(service.object["spec"], json!({ "type": "ClusterIP" }));
     }
 

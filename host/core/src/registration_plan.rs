@@ -1,5 +1,9 @@
 //! What a registrar asks to read and plans to do, as in the interface `registrar` of the plugin contract, which describes each
 //! type and field.
+//!
+//! They are types of their own: those that wasmtime generates from the contract have its traits and, on their way into a
+//! component, borrow, and nothing here may depend on a runtime. `policy/registrar.rs` translates them, and does not compile
+//! where the contract has a field or a case that these have not.
 
 use std::fmt;
 

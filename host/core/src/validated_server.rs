@@ -33,8 +33,8 @@ impl ValidatedServer {
     /// `generateName`.
     ///
     /// # Errors
-    /// The first field that objects cannot be built from.
-    pub fn parse(server: &McpServer) -> Result<Self, FieldError> {
+    /// The fields that objects cannot be built from.
+    pub fn parse(server: &McpServer) -> Result<Self, Vec<FieldError>> {
         let key = ServerKey::of(server);
         if key.name.is_empty() {
             return Err(required(
@@ -66,14 +66,14 @@ impl ValidatedServer {
     }
 }
 
-fn required(field: &str, message: &str) -> FieldError {
-    FieldError {
+fn required(field: &str, message: &str) -> Vec<FieldError> {
+    vec![FieldError {
         field: field.into(),
         error_type: ErrorType::Required,
         bad_value: None,
         message: message.into(),
         code: "metadata".into(),
-    }
+    }]
 }
 
 #[cfg(test)]
@@ -88,7 +88,7 @@ mod tests {
             "metadata": metadata, "spec": { "image": { "repository": "acme/mcp" } },
         }))
         .unwrap();
-        ValidatedServer::parse(&server).map_err(|error| error.to_string())
+        ValidatedServer::parse(&server).map_err(|errors| errors[0].to_string())
     }
 
     #[test]

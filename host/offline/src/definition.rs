@@ -1,5 +1,7 @@
 //! What the API server does by a custom resource definition.
 
+use anyhow::{Context, Result};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 use kube::core::cel::{ErrorKind, ValidationErrors, Validator};
 use mcp_operator_core::field::{ErrorType, FieldError};
@@ -35,20 +37,27 @@ pub(crate) struct Definition {
 }
 
 impl Definition {
-    pub(crate) fn of<K: CustomResourceExt>() -> Self {
-        let crd = K::crd();
-        let version = crd.spec.versions.into_iter().next();
-        let (version, schema) = version
-            .map(|version| (version.name, version.schema))
-            .unwrap_or_default();
-        let schema = schema.and_then(|schema| schema.open_api_v3_schema);
-        Self {
-            kind: crd.spec.names.kind,
-            plural: crd.spec.names.plural,
-            version,
-            // The schema is plain data with text for keys: nothing in it can fail to become JSON.
-            schema: serde_json::to_value(schema).unwrap_or_default(),
-        }
+    pub(crate) fn of<K: CustomResourceExt>() -> Result<Self> {
+        Self::read(K::crd())
+    }
+
+    fn read(crd: CustomResourceDefinition) -> Result<Self> {
+        let (spec, name) = (crd.spec, crd.metadata.name.unwrap_or_default());
+        let wrong = |field: &str, what: &str| {
+            format!("spec.{field} of CustomResourceDefinition {name} {what}")
+        };
+        let version = spec.versions.into_iter().next();
+        let version = version.with_context(|| wrong("versions", "is empty"))?;
+        let schema = version.schema.and_then(|schema| schema.open_api_v3_schema);
+        let field = "versions[0].schema.openAPIV3Schema";
+        let schema = schema.with_context(|| wrong(field, "is missing"))?;
+        Ok(Self {
+            kind: spec.names.kind,
+            plural: spec.names.plural,
+            version: version.name,
+            schema: serde_json::to_value(schema)
+                .with_context(|| wrong(field, "cannot be written as JSON"))?,
+        })
     }
 
     /// As `kubectl apply` has it decoded: a field that does not exist is an error.

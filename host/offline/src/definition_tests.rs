@@ -14,7 +14,7 @@ fn messages(name: &str, mut spec: Value) -> Vec<String> {
     if spec.get("image").is_none() {
         spec["image"] = json!({ "repository": "ghcr.io/acme/mcp" });
     }
-    let definition = Definition::of::<McpServer>();
+    let definition = Definition::of::<McpServer>().unwrap();
     let decoded = definition.decode(&server(name, spec)).unwrap();
     let errors = definition.violations(&decoded).unwrap();
     errors.iter().map(ToString::to_string).collect()
@@ -28,7 +28,10 @@ fn the_defaults_of_the_schema_are_those_of_the_types() {
         json!({ "image": { "repository": "x" }, "autoscaling": { "maxReplicas": 3 }, "secrets": [{ "name": "a" }] }),
     );
     let typed: McpServer = serde_json::from_value(object.clone()).unwrap();
-    let decoded = Definition::of::<McpServer>().decode(&object).unwrap();
+    let decoded = Definition::of::<McpServer>()
+        .unwrap()
+        .decode(&object)
+        .unwrap();
     let filled: McpServer = serde_json::from_value(decoded.clone()).unwrap();
     assert_eq!(filled, typed);
     assert_eq!(
@@ -52,7 +55,10 @@ fn without_empty(value: &Value) -> Value {
 fn fields_that_do_not_exist_are_named() {
     let mut object = server("a", json!({ "replica": 2, "config": { "any": "thing" } }));
     object["metadata"]["label"] = json!({});
-    let error = Definition::of::<McpServer>().decode(&object).unwrap_err();
+    let error = Definition::of::<McpServer>()
+        .unwrap()
+        .decode(&object)
+        .unwrap_err();
     assert_eq!(
         error,
         r#"MCPServer in version "v1alpha1" cannot be handled as a MCPServer: strict decoding error: unknown field "metadata.label", unknown field "spec.replica""#
@@ -155,8 +161,29 @@ fn every_keyword_of_the_schemas_is_known() {
         }
     }
     let mut unknown = Vec::new();
-    for definition in [Definition::of::<McpServer>(), Definition::of::<McpPlugin>()] {
+    for definition in [
+        Definition::of::<McpServer>().unwrap(),
+        Definition::of::<McpPlugin>().unwrap(),
+    ] {
         visit(&definition.schema, &mut unknown);
     }
     assert_eq!(unknown, [""; 0]);
+}
+
+/// Without its schema, everything would be in order.
+#[test]
+fn a_definition_without_a_schema_is_an_error_that_names_the_field() {
+    let error = |change: fn(&mut CustomResourceDefinition)| {
+        let mut definition = McpServer::crd();
+        change(&mut definition);
+        Definition::read(definition).err().unwrap().to_string()
+    };
+    assert_eq!(
+        error(|definition| definition.spec.versions.clear()),
+        "spec.versions of CustomResourceDefinition mcpservers.mcp.litellm.ai is empty"
+    );
+    assert_eq!(
+        error(|definition| definition.spec.versions[0].schema = None),
+        "spec.versions[0].schema.openAPIV3Schema of CustomResourceDefinition mcpservers.mcp.litellm.ai is missing"
+    );
 }

@@ -59,7 +59,7 @@ impl Inputs {
             namespaces: namespaces.clone(),
             build: sources.build,
         };
-        let definition = Definition::of::<McpServer>();
+        let definition = Definition::of::<McpServer>()?;
         Ok(Self {
             servers,
             admission: Admission { definition, state },
@@ -122,7 +122,7 @@ async fn plugins(sources: &Sources) -> Result<Snapshots> {
     } else {
         documents::read(&sources.plugin_files)?
     };
-    let definition = Definition::of::<McpPlugin>();
+    let definition = Definition::of::<McpPlugin>()?;
     let mut plugins = Vec::new();
     for document in &documents {
         if document.is(API_VERSION, PLUGIN_KIND) {

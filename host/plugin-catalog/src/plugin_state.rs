@@ -137,13 +137,25 @@ fn retry_pause(why: &Rejection, failures: u32, jitter: f64) -> Option<Duration> 
 
 #[cfg(test)]
 mod tests {
+    use mcp_plugin_host::Digest;
+
     use super::*;
 
     const HALF: f64 = 0.5;
 
+    /// The version of an MCPPlugin whose component consists of these letters.
+    fn version(component: &str) -> PluginVersion {
+        let plugin = serde_json::json!({
+            "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPPlugin", "metadata": { "name": "rules" },
+            "spec": { "source": { "builtin": "rules" } },
+        });
+        let plugin = serde_json::from_value(plugin).unwrap();
+        PluginVersion::new(Digest::of(component.as_bytes()), &plugin).unwrap()
+    }
+
     fn rejected(digest: &str, operator_fault: bool, retry: bool) -> LoadOutcome {
         LoadOutcome::Rejected {
-            version: Some(PluginVersion::of_digest(digest)),
+            version: Some(version(digest)),
             why: Rejection {
                 category: "Overloaded",
                 message: "it waited".into(),
@@ -176,7 +188,7 @@ mod tests {
         let early = state
             .begin_attempt(9, now - Duration::from_millis(1))
             .unwrap();
-        assert_eq!(early.loaded, Some(PluginVersion::of_digest("a")));
+        assert_eq!(early.loaded, Some(version("a")));
         assert!(state.finish_attempt(9, LoadOutcome::Unchanged, now, HALF));
         assert!(state.retry_at().is_some(), "and it is still due");
     }
@@ -190,7 +202,7 @@ mod tests {
         assert!(state.is_synced());
         assert_eq!(state.retry_at(), None);
         let attempt = state.begin_attempt(1, now).unwrap();
-        assert_eq!(attempt.loaded, Some(PluginVersion::of_digest("a")));
+        assert_eq!(attempt.loaded, Some(version("a")));
     }
 
     #[tokio::test]

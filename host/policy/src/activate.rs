@@ -172,7 +172,7 @@ impl PluginVersion {
     ///
     /// # Errors
     /// When the specification cannot be written as JSON.
-    pub(super) fn new(component: Digest, plugin: &McpPlugin) -> Result<Self, Rejection> {
+    pub fn new(component: Digest, plugin: &McpPlugin) -> Result<Self, Rejection> {
         let spec = serde_json::to_string(&plugin.spec).map_err(|error| {
             Rejection::new(
                 "InvalidSpec",
@@ -183,15 +183,6 @@ impl PluginVersion {
             digest: component.to_string(),
             spec,
         })
-    }
-
-    /// A version of nothing but a digest, for tests of those who compare versions.
-    #[doc(hidden)]
-    pub fn of_digest(digest: &str) -> Self {
-        Self {
-            digest: digest.into(),
-            spec: String::new(),
-        }
     }
 }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 use mcp_operator_api::v1alpha1::{FailurePolicy, Mode, OnExisting};
-use mcp_operator_core::admission::{self, Outcome, PluginFailure};
+use mcp_operator_core::admission::{self, Finding, Outcome, PluginFailure};
+use mcp_operator_core::field::FieldError;
 use mcp_operator_core::patch;
 use mcp_plugin_host::{Fault, Limits, PluginError};
 use serde_json::Value;
@@ -29,14 +30,33 @@ pub struct Defaulted {
 }
 
 impl Snapshot {
-    /// Asks all plugins with rules that are for this server, at the same time. What the API server would refuse to make of
-    /// it is found besides.
-    pub async fn validate(&self, context: &PolicyContext) -> Vec<Outcome> {
-        self.validate_by(context, None).await
+    /// Asks all plugins with rules that are for this server, at the same time. The operator's own rule is what was
+    /// `refused` when the server was parsed.
+    pub async fn validate(
+        &self,
+        context: &PolicyContext,
+        refused: Vec<FieldError>,
+    ) -> Vec<Outcome> {
+        let mut outcomes = self.ask_validators(context, None).await;
+        outcomes.extend(own_rule(admission::refusals(refused)));
+        outcomes
     }
 
-    /// The same, of which a plugin without an answer by `deadline` has failed.
+    /// The same for a server that nobody has parsed, and a plugin without an answer by `deadline` has failed.
     pub async fn validate_by(
+        &self,
+        context: &PolicyContext,
+        deadline: Option<Instant>,
+    ) -> Vec<Outcome> {
+        let mut outcomes = self.ask_validators(context, deadline).await;
+        let object = context.object.as_ref();
+        outcomes.extend(own_rule(
+            object.map(admission::unbuildable).unwrap_or_default(),
+        ));
+        outcomes
+    }
+
+    async fn ask_validators(
         &self,
         context: &PolicyContext,
         deadline: Option<Instant>,
@@ -46,10 +66,7 @@ impl Snapshot {
             .plugins()
             .iter()
             .filter(|plugin| plugin.interfaces().validator && plugin.is_for(context));
-        let mut outcomes =
-            join_all(asked.map(|plugin| plugin.validate(&documents, deadline))).await;
-        outcomes.extend(unbuildable(context));
-        outcomes
+        join_all(asked.map(|plugin| plugin.validate(&documents, deadline))).await
     }
 
     /// Lets plugins complete the server itself, one after the other.
@@ -217,8 +234,7 @@ impl ActivePlugin {
 }
 
 /// The operator's own rule: what no object could be built from, whatever plugins say.
-fn unbuildable(context: &PolicyContext) -> Option<Outcome> {
-    let findings = admission::unbuildable(context.object.as_ref()?);
+fn own_rule(findings: Vec<Finding>) -> Option<Outcome> {
     (!findings.is_empty()).then(|| Outcome {
         plugin: OPERATOR.into(),
         mode: Mode::Enforce,

@@ -66,7 +66,8 @@ pub async fn default_and_validate(
 ) -> Result<Judgement, PolicyError> {
     let object = serde_json::to_value(server).map_err(|error| not_a_server(&error))?;
     // One that no object can be built from is refused below, with everything else that is wrong with it.
-    let parsed = ValidatedServer::parse(server).ok();
+    let parse = || ValidatedServer::parse(server).ok();
+    let parsed = plugins.wants_rendered().then(parse).flatten();
     let rendered = rendered_if_wanted(parsed.as_ref(), inputs, plugins)?;
     let mut context = policy_context(server.name_any(), without_status(object), inputs, rendered);
     let defaulted = plugins
@@ -76,7 +77,9 @@ pub async fn default_and_validate(
     let defaulted_server: McpServer =
         serde_json::from_value(defaulted.object.clone()).map_err(|error| not_a_server(&error))?;
     context.object = Some(defaulted.object.clone());
-    let outcomes = plugins.validate(&context).await;
+    let parsed = ValidatedServer::parse(&defaulted_server);
+    let refused = parsed.as_ref().err().cloned().unwrap_or_default();
+    let outcomes = plugins.validate(&context, refused).await;
     let invalid = |errors, on_existing, defaulted| {
         Judgement::Invalid(Box::new(InvalidServer {
             errors,
@@ -85,13 +88,13 @@ pub async fn default_and_validate(
         }))
     };
     match decide(&outcomes).denial {
-        None => Ok(match ValidatedServer::parse(&defaulted_server) {
+        None => Ok(match parsed {
             Ok(server) => Judgement::Admitted(Box::new(AdmittedServer {
                 server,
                 defaulted: defaulted_server,
                 object: defaulted.object,
             })),
-            Err(error) => invalid(vec![error], OnExisting::Keep, defaulted_server),
+            Err(errors) => invalid(errors, OnExisting::Keep, defaulted_server),
         }),
         Some(Denial::Invalid(errors)) => {
             Ok(invalid(errors, on_existing(&outcomes), defaulted_server))

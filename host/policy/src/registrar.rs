@@ -49,15 +49,12 @@ impl ActivePlugin {
             servers: &servers,
             observations: &observations,
         };
-        let plan = self
+        let planned = self
             .plugin
             .plan(&self.settings, &registry, &self.limits)
             .await
             .map_err(|error| failure(&error))?;
-        Ok(core::Plan {
-            steps: plan.steps.into_iter().map(step).collect(),
-            registrations: plan.registrations.into_iter().map(registration).collect(),
-        })
+        Ok(plan(planned))
     }
 }
 
@@ -148,74 +145,124 @@ fn observed<'a>(
     }
 }
 
-fn read(read: wit::Read) -> core::Read {
-    let source = match read.source {
+// Records of the contract are taken apart by all of their fields: one that the contract gets, and nobody takes over, does
+// not compile.
+
+fn read(
+    wit::Read {
+        id,
+        source,
+        written,
+    }: wit::Read,
+) -> core::Read {
+    let source = match source {
         wit::ReadSource::ConfigKey(key) => core::Source::ConfigKey(config_key(key)),
         wit::ReadSource::Workload(named) => core::Source::Workload(workload(named)),
         wit::ReadSource::Http(request) => core::Source::Http(http_request(request)),
     };
     core::Read {
-        id: read.id,
+        id,
         source,
-        written: read.written,
+        written,
     }
 }
 
-fn config_key(key: wit::ConfigKey) -> core::ConfigKey {
+fn config_key(
+    wit::ConfigKey {
+        namespace,
+        name,
+        key,
+    }: wit::ConfigKey,
+) -> core::ConfigKey {
     core::ConfigKey {
-        namespace: key.namespace,
-        name: key.name,
-        key: key.key,
+        namespace,
+        name,
+        key,
     }
 }
 
-fn workload(named: wit::Workload) -> core::Workload {
+fn workload(
+    wit::Workload {
+        kind,
+        namespace,
+        name,
+    }: wit::Workload,
+) -> core::Workload {
     core::Workload {
-        kind: named.kind,
-        namespace: named.namespace,
-        name: named.name,
+        kind,
+        namespace,
+        name,
     }
 }
 
-fn http_request(request: wit::HttpRequest) -> core::HttpRequest {
+fn http_request(
+    wit::HttpRequest {
+        connection,
+        method,
+        path,
+        headers,
+        body,
+    }: wit::HttpRequest,
+) -> core::HttpRequest {
     core::HttpRequest {
-        connection: request.connection,
-        method: request.method,
-        path: request.path,
-        headers: request.headers,
-        body: request.body,
+        connection,
+        method,
+        path,
+        headers,
+        body,
     }
 }
 
-fn step(step: wit::Step) -> core::Step {
-    let action = match step.action {
-        wit::Action::WriteConfigKey(write) => core::Action::WriteConfigKey(core::ConfigKeyWrite {
-            key: config_key(write.key),
-            content: write.content,
-        }),
-        wit::Action::Roll(roll) => core::Action::Roll(core::Roll {
-            workload: workload(roll.workload),
-            value: roll.value,
-        }),
+fn plan(
+    wit::RegistrationPlan {
+        steps,
+        registrations,
+    }: wit::RegistrationPlan,
+) -> core::Plan {
+    core::Plan {
+        steps: steps.into_iter().map(step).collect(),
+        registrations: registrations.into_iter().map(registration).collect(),
+    }
+}
+
+fn step(wit::Step { action, servers }: wit::Step) -> core::Step {
+    let action = match action {
+        wit::Action::WriteConfigKey(wit::ConfigKeyWrite { key, content }) => {
+            let key = config_key(key);
+            core::Action::WriteConfigKey(core::ConfigKeyWrite { key, content })
+        }
+        wit::Action::Roll(wit::Roll {
+            workload: named,
+            value,
+        }) => {
+            let workload = workload(named);
+            core::Action::Roll(core::Roll { workload, value })
+        }
         wit::Action::Send(request) => core::Action::Send(http_request(request)),
     };
-    core::Step {
-        action,
-        servers: step.servers,
-    }
+    core::Step { action, servers }
 }
 
-fn registration(registration: wit::Registration) -> core::Registration {
+fn registration(
+    wit::Registration {
+        server,
+        registered_name,
+        state,
+        reason,
+        message,
+    }: wit::Registration,
+) -> core::Registration {
+    let state = match state {
+        wit::RegistrationState::Registered => core::State::Registered,
+        wit::RegistrationState::Pending => core::State::Pending,
+        wit::RegistrationState::Absent => core::State::Absent,
+        wit::RegistrationState::Refused => core::State::Refused,
+    };
     core::Registration {
-        server: registration.server,
-        registered_name: registration.registered_name,
-        state: match registration.state {
-            wit::RegistrationState::Registered => core::State::Registered,
-            wit::RegistrationState::Pending => core::State::Pending,
-            wit::RegistrationState::Absent => core::State::Absent,
-            wit::RegistrationState::Refused => core::State::Refused,
-        },
-        reason: registration.reason,
-        message: registration.message,
+        server,
+        registered_name,
+        state,
+        reason,
+        message,
     }
 }

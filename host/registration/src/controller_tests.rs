@@ -1,3 +1,6 @@
+use std::sync::Arc;
+use std::time::Duration;
+
 use mcp_operator_core::registration_basis::RegistrationBasis;
 use mcp_operator_core::server_key::ServerKey;
 use mcp_operator_runtime::{NamedWatches, Supervisor};
@@ -22,7 +25,7 @@ fn wakeups<W: Registrars, S>(server: &ApiServer, reconciler: &Reconciler<W, S>) 
 async fn a_stop_waits_for_the_present_step_and_for_no_other() {
     let server = ApiServer::new();
     server.put(serving("weather"));
-    let held_up = std::sync::Arc::<HeldUp>::default();
+    let held_up = Arc::<HeldUp>::default();
     let registrars = FakeRegistrars {
         held_up: Some(held_up.clone()),
         ..FakeRegistrars::default()
@@ -103,4 +106,25 @@ async fn nothing_is_registered_before_the_controller_has_been_at_all_servers() {
         RegistrationBasis::Unknown,
     );
     waiting.await;
+}
+
+/// A swap and a new key wait neither for the next look at the gateway nor until a service wants to be asked again.
+#[tokio::test(start_paused = true)]
+async fn other_plugins_and_another_key_begin_a_pass() {
+    let server = ApiServer::new();
+    let (sender, snapshots) = Snapshots::channel();
+    let reconciler = reconciler(&server, FakeRegistrars::default()).await;
+    let mut wakeups = Wakeups {
+        snapshots,
+        ..wakeups(&server, &reconciler)
+    };
+    let pause = Duration::from_secs(30);
+    let begins = async |wakeups: &mut Wakeups| timeout(pause, wakeups.changed()).await.is_ok();
+    assert!(begins(&mut wakeups).await, "the first list");
+    assert!(!begins(&mut wakeups).await, "nothing has changed");
+    sender.send_replace(Arc::default());
+    assert!(begins(&mut wakeups).await);
+    wakeups.rotated.add(("litellm".into(), "key".into()));
+    assert!(begins(&mut wakeups).await);
+    assert!(!begins(&mut wakeups).await, "each change begins one");
 }

@@ -1,3 +1,11 @@
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use mcp_operator_api::v1alpha1::Connection;
+use mcp_operator_connections::{Connections, RetryAfterGate};
 use mcp_operator_core::registration_plan::{ConfigKey, Workload};
 use mcp_operator_core::retry::ErrorClass;
 use mcp_testkit::objects::config_map;
@@ -6,6 +14,7 @@ use mcp_testkit::{ApiServer, Failure, Match, Times, Verb};
 use serde_json::Value;
 
 use super::*;
+use crate::secrets::ClusterSecrets;
 
 fn write(name: &str, content: Option<&str>, servers: &[&str]) -> Step {
     let key = ConfigKey {
@@ -58,22 +67,24 @@ fn with_proxy(updated: i64) -> ApiServer {
     server
 }
 
-async fn execute_until(
+async fn execute_over(
+    session: &Session,
     server: &ApiServer,
     steps: &[Step],
     stop: &CancellationToken,
 ) -> ExecutionOutcome {
-    let (client, session) = (server.client(), Session::default());
+    let client = server.client();
     let executor = Executor {
         client: &client,
-        session: &session,
+        session,
         stop,
     };
     executor.execute(steps).await
 }
 
 async fn execute(server: &ApiServer, steps: &[Step]) -> ExecutionOutcome {
-    execute_until(server, steps, &CancellationToken::new()).await
+    let (session, stop) = (Session::default(), CancellationToken::new());
+    execute_over(&session, server, steps, &stop).await
 }
 
 /// The one step's error.
@@ -192,7 +203,7 @@ async fn after_a_stop_the_present_step_is_finished_and_no_other_begins() {
         write("first", Some("a"), &[]),
         write("second", Some("a"), &[]),
     ];
-    let outcome = execute_until(&server, &steps, &stop).await;
+    let outcome = execute_over(&Session::default(), &server, &steps, &stop).await;
     assert_eq!(outcome.done, [steps[0].clone()]);
     assert!(outcome.failed.is_empty() && outcome.skipped.is_empty());
     assert_eq!(server.writes().len(), 1);
@@ -207,6 +218,81 @@ async fn a_write_without_an_answer_is_given_up() {
         error.to_string(),
         "write ConfigMap litellm/config: no answer within 15 s"
     );
+}
+
+/// What a service answers to so many requests before it refuses.
+const ACCEPTED: usize = 10;
+
+/// A service that answers like this from some request on; its URL, and how many requests it had. It ends with the tests.
+fn refusing_service(refusal: &'static str) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let asked = Arc::<AtomicUsize>::default();
+    let counted = asked.clone();
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let head = BufReader::new(&stream).lines().map_while(Result::ok);
+            head.take_while(|line| !line.is_empty()).for_each(drop);
+            let is_accepted = counted.fetch_add(1, Ordering::SeqCst) < ACCEPTED;
+            let status = if is_accepted { "201 Created" } else { refusal };
+            let answer =
+                format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            // Whoever has hung up needs none.
+            let _ = (&stream).write_all(answer.as_bytes());
+        }
+    });
+    (url, asked)
+}
+
+/// Who is refused, or asked to wait, does not go on asking: only what is on its way arrives.
+#[tokio::test]
+async fn a_service_that_refuses_gets_nothing_of_the_rest() {
+    for (refusal, category) in [
+        ("401 Unauthorized", "AccessDenied"),
+        (
+            "429 Too Many Requests\r\nretry-after: 40",
+            "TooManyRequests",
+        ),
+    ] {
+        let (base_url, asked) = refusing_service(refusal);
+        let connection = Connection {
+            name: "litellm".into(),
+            base_url,
+            ..Connection::default()
+        };
+        let server = ApiServer::new();
+        let (connections, gate) = (
+            Connections::new(&[connection]).unwrap(),
+            RetryAfterGate::default(),
+        );
+        let secrets = ClusterSecrets(server.client());
+        let session = Session::open(&secrets, &connections, &gate).await;
+        let steps: Vec<Step> = (0..60)
+            .map(|number| Step {
+                action: Action::Send(HttpRequest {
+                    connection: "litellm".into(),
+                    method: "POST".into(),
+                    path: "/".into(),
+                    headers: Vec::new(),
+                    body: None,
+                }),
+                servers: vec![format!("tools/server-{number}")],
+            })
+            .collect();
+        let stop = CancellationToken::new();
+        let outcome = execute_over(&session, &server, &steps, &stop).await;
+        assert_eq!(outcome.done.len(), ACCEPTED);
+        let asked = asked.load(Ordering::SeqCst);
+        assert!(asked < ACCEPTED + 2 * CONCURRENCY, "{asked} requests");
+        let (failed, skipped) = (outcome.failed.len(), outcome.skipped.len());
+        assert_eq!(failed + skipped, steps.len() - ACCEPTED);
+        let causes = outcome.skipped.iter().map(|(_, cause)| cause.category);
+        assert!(causes.into_iter().all(|found| found == category));
+        let waits = session
+            .retry_after()
+            .is_some_and(|pause| pause.as_secs() > 30);
+        assert_eq!(waits, category == "TooManyRequests");
+    }
 }
 
 #[test]

@@ -26,6 +26,7 @@ pub(crate) struct StatusWriter<'a> {
 /// A status to be written.
 struct StatusUpdate {
     server: ServerKey,
+    uid: String,
     body: Value,
 }
 
@@ -56,6 +57,9 @@ impl StatusWriter<'_> {
         let patch = Patch::Apply(&update.body);
         let action = || format!("write status of MCPServer {}", update.server);
         match request(action, api.patch_status(name, &params, &patch)).await {
+            // A namesake that was created meanwhile: the API server takes no precondition by uid for a status. The next pass
+            // says what is true of it.
+            Ok(answer) if answer.metadata.uid.as_ref() != Some(&update.uid) => false,
             Ok(answer) => {
                 self.servers.record_write(answer);
                 true
@@ -91,10 +95,14 @@ fn status_update(
     if !registered_name.is_empty() {
         status["litellm"] = json!({ "name": registered_name });
     }
-    // Not for a namesake that was made in the meantime.
-    let metadata = json!({ "name": key.name, "uid": server.metadata.uid });
+    let uid = server.metadata.uid.clone()?;
+    let metadata = json!({ "name": key.name, "uid": uid });
     let body = json!({ "apiVersion": API_VERSION, "kind": SERVER_KIND, "metadata": metadata, "status": status });
-    Some(StatusUpdate { server: key, body })
+    Some(StatusUpdate {
+        server: key,
+        uid,
+        body,
+    })
 }
 
 #[cfg(test)]

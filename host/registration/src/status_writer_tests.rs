@@ -74,6 +74,26 @@ async fn a_server_that_was_deleted_needs_no_status() {
     assert_eq!(server.requests_of(&status_writes())[0].code, Some(404));
 }
 
+/// The API server writes it all the same: the next pass must not take it for what is known about the namesake.
+#[tokio::test]
+async fn a_status_that_a_namesake_got_is_not_taken_for_its_own() {
+    let (server, servers, stop) = cluster().await;
+    server.before(status_writes(), |server, _| {
+        server.delete("MCPServer", "tools", "weather");
+        server.put(serving("weather"));
+    });
+    assert!(!write(&server, &servers, &stop).await);
+    let namesake = server.get("MCPServer", "tools", "weather").unwrap();
+    let mut shown: McpServer = serde_json::from_value(namesake).unwrap();
+    shown.metadata.resource_version = Some("1".into());
+    shown.status = None;
+    assert_eq!(
+        servers.latest(&shown).status,
+        None,
+        "nothing is laid over it"
+    );
+}
+
 #[tokio::test]
 async fn a_write_that_fails_is_reported() {
     for failure in [

@@ -154,6 +154,9 @@ impl LiteLlmDatabase {
             &engine,
             &database,
             "DISABLE_SCHEMA_UPDATE=true",
+            // At each start LiteLLM compares its tables with its schema all the same, by an engine of Prisma's that it would
+            // have to download, and goes on without an answer after this many seconds.
+            "LITELLM_PRISMA_COMMAND_TIMEOUT=1",
             "LITELLM_SALT_KEY=sk-salt-test",
         ])?;
         rolled_out(kubectl)

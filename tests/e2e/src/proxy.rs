@@ -19,7 +19,6 @@ pub struct Proxy {
 #[derive(Default)]
 struct Shared {
     links: Mutex<Vec<Link>>,
-    refusing: AtomicBool,
     ended: AtomicBool,
 }
 
@@ -77,11 +76,6 @@ impl Proxy {
             link.frozen.store(true, Ordering::SeqCst);
         }
     }
-
-    /// Whether new connections are ended at once.
-    pub fn refuse(&self, refuse: bool) {
-        self.shared.refusing.store(refuse, Ordering::SeqCst);
-    }
 }
 
 impl Drop for Proxy {
@@ -103,9 +97,6 @@ fn accept(listener: &TcpListener, target: SocketAddr, shared: &Shared) {
     for client in listener.incoming().flatten() {
         if shared.ended.load(Ordering::SeqCst) {
             return;
-        }
-        if shared.refusing.load(Ordering::SeqCst) {
-            continue;
         }
         // An API server that is away: the client's connection ends, too.
         let Ok(link) = TcpStream::connect(target).and_then(|server| connect(client, server)) else {

@@ -10,12 +10,8 @@ mod autoscaling;
 mod coexistence;
 #[path = "control_plane/contest.rs"]
 mod contest;
-#[path = "control_plane/failing_webhook.rs"]
-mod failing_webhook;
 #[path = "control_plane/foreign_namespace.rs"]
 mod foreign_namespace;
-#[path = "control_plane/hiccup.rs"]
-mod hiccup;
 #[path = "control_plane/objects.rs"]
 mod objects;
 #[path = "control_plane/offline.rs"]

@@ -3,8 +3,6 @@
 
 #[path = "faults/clock.rs"]
 mod clock;
-#[path = "faults/fairness.rs"]
-mod fairness;
 #[path = "faults/links.rs"]
 mod links;
 #[path = "faults/others.rs"]

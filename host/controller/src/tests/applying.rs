@@ -1,5 +1,9 @@
 //! Which objects are written, and in which order.
 
+use std::time::Duration;
+
+use tokio::time::sleep;
+
 use super::*;
 
 #[tokio::test(start_paused = true)]
@@ -147,36 +151,62 @@ async fn an_object_that_goes_between_comparison_and_write_is_made_again() {
     assert_eq!(service["spec"]["ports"][0]["port"], 9000);
 }
 
+/// A Secret that belongs to the server.
+fn put_secret(api: &ApiServer, value: &str, note: &str) {
+    let mut secret =
+        mcp_testkit::objects::secret(NAMESPACE, "mcp-weather-secrets", json!({ "token": value }));
+    secret["metadata"]["labels"] = json!({ "mcp.litellm.ai/server": NAME, "note": note });
+    api.put(secret);
+}
+
+/// What the Deployment's pods say about the Secrets that they have read.
+fn secret_stamp(api: &ApiServer) -> Value {
+    let deployment = api.get("Deployment", NAMESPACE, CHILD).unwrap();
+    deployment["spec"]["template"]["metadata"]["annotations"]["mcp.litellm.ai/secret-hash"].clone()
+}
+
 /// Pods are replaced once for each change of a Secret that they read, and for nothing else about it.
 #[tokio::test(start_paused = true)]
 async fn a_changed_secret_stamps_the_deployment_once() {
     let world = World::new().await;
-    let secret = |value: &str, note: &str| {
-        let mut secret = mcp_testkit::objects::secret(
-            NAMESPACE,
-            "mcp-weather-secrets",
-            json!({ "token": value }),
-        );
-        secret["metadata"]["labels"] = json!({ "mcp.litellm.ai/server": NAME, "note": note });
-        world.api.put(secret);
-    };
-    secret("AAAA", "");
+    put_secret(&world.api, "AAAA", "");
     world.put_server(everything());
     world.converge().await;
-    let stamp = || {
-        let deployment = world.api.get("Deployment", NAMESPACE, CHILD).unwrap();
-        deployment["spec"]["template"]["metadata"]["annotations"]["mcp.litellm.ai/secret-hash"]
-            .clone()
-    };
-    let first = stamp();
+    let first = secret_stamp(&world.api);
     assert!(first.is_string());
-    secret("AAAA", "touched");
+    put_secret(&world.api, "AAAA", "touched");
     world.reconcile().await.unwrap();
     assert_eq!(world.written(), [""; 0]);
-    secret("BBBB", "");
+    put_secret(&world.api, "BBBB", "");
     world.reconcile().await.unwrap();
     assert_eq!(world.written()[0], "Deployment");
-    assert_ne!(stamp(), first);
+    assert_ne!(secret_stamp(&world.api), first);
     world.reconcile().await.unwrap();
     assert_eq!(world.written(), [""; 0]);
+}
+
+/// Secrets that nobody can read have not changed: a fleet must not be replaced for a lost permission.
+#[tokio::test(start_paused = true)]
+async fn while_secrets_may_not_be_read_no_pod_is_replaced() {
+    let before = World::new().await;
+    put_secret(&before.api, "AAAA", "");
+    before.put_server(everything());
+    before.converge().await;
+    let first = secret_stamp(&before.api);
+    let lists = Match::verb(Verb::List).kind("Secret");
+    before.api.deny(lists, "cannot list");
+    // After a restart, nothing is known about Secrets.
+    let world = World::on(before.api.clone()).await;
+    for value in ["AAAA", "BBBB"] {
+        put_secret(&world.api, value, "");
+        world.compare_again();
+        world.reconcile().await.unwrap();
+        assert!(!world.written().contains(&"Deployment".to_owned()));
+        assert_eq!(secret_stamp(&world.api), first);
+    }
+    world.api.heal();
+    sleep(Duration::from_secs(11)).await;
+    world.reconcile().await.unwrap();
+    assert_eq!(world.written()[0], "Deployment");
+    assert_ne!(secret_stamp(&world.api), first);
 }

@@ -1,5 +1,6 @@
 //! What keeps a reconcile from comparing everything, and what a watch that breaks loses.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_testkit::WatchEnd;
@@ -18,7 +19,11 @@ async fn what_has_not_changed_is_not_compared() {
 
 #[tokio::test(start_paused = true)]
 async fn whatever_decides_about_the_objects_has_them_compared() {
-    let world = World::with_server(everything()).await;
+    let (sender, snapshots) = Snapshots::channel();
+    let build = build::Settings::default();
+    let world = World::with_snapshots(api_server(), build, snapshots).await;
+    world.put_server(everything());
+    world.converge().await;
     let is_compared = async |what: &str| {
         let progress = world.reconcile().await.unwrap();
         assert!(
@@ -53,6 +58,8 @@ async fn whatever_decides_about_the_objects_has_them_compared() {
     is_compared("Secret").await;
     uninstall(&world.api, ManagedKind::ServiceMonitor);
     is_compared("availability").await;
+    sender.send_replace(Arc::new(Snapshot::new(Vec::new())));
+    is_compared("plugins").await;
 }
 
 #[tokio::test(start_paused = true)]

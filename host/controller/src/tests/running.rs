@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_operator_runtime::Supervisor;
+use mcp_testkit::WatchEnd;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -165,20 +166,102 @@ async fn what_is_left_elsewhere_goes_with_its_server() {
     assert_eq!(running.api.objects_of("Deployment"), [""; 0]);
 }
 
-/// A server that was deleted while the operator was down.
+/// One server was deleted while the operator was down, one was deleted and made again, and one is as it was.
 #[tokio::test(start_paused = true)]
-async fn what_was_left_before_the_start_goes() {
+async fn what_happened_before_the_start_is_caught_up_with() {
     let before = World::with_settings(api_server(), monitored_elsewhere()).await;
-    before.put_server(everything());
-    before.converge().await;
-    before.api.delete("MCPServer", NAMESPACE, NAME);
-    before.api.collect_garbage();
-    let api = before.api.clone();
-    let world = World::with_settings(api, monitored_elsewhere()).await;
-    let running = Running::start(world);
+    let running = Running::start(before);
+    for name in ["gone", "again", "stays"] {
+        running.put(name, everything());
+    }
     running
-        .wait_for(|api| api.objects_of("ServiceMonitor").is_empty())
+        .wait_for(|api| api.objects_of("ServiceMonitor").len() == 3)
         .await;
+    running.shutdown.cancel();
+    running.task.await.unwrap();
+    let api = running.api;
+    for name in ["gone", "again"] {
+        api.delete("MCPServer", NAMESPACE, name);
+    }
+    api.collect_garbage();
+    api.put(mcp_server_with(NAMESPACE, "again", everything()));
+    let monitor = |api: &ApiServer, name: &str| {
+        api.get("ServiceMonitor", "monitoring", &format!("mcp.tools.{name}"))
+    };
+    let (left, stays) = (monitor(&api, "again"), monitor(&api, "stays"));
+    assert!(monitor(&api, "gone").is_some() && left.is_some() && stays.is_some());
+
+    let running = Running::start(World::with_settings(api, monitored_elsewhere()).await);
+    let server = running.api.get("MCPServer", NAMESPACE, "again").unwrap();
+    running
+        .wait_for(|api| {
+            let annotation = |again: &Value| {
+                again["metadata"]["annotations"]["mcp.litellm.ai/server-uid"].clone()
+            };
+            monitor(api, "gone").is_none()
+                && monitor(api, "again")
+                    .is_some_and(|again| annotation(&again) == server["metadata"]["uid"])
+        })
+        .await;
+    sleep(Duration::from_secs(5)).await;
+    assert_eq!(monitor(&running.api, "stays"), stays, "it was in use");
+}
+
+/// The watches come too late, and are listed anew: servers were deleted meanwhile, made again and made for the first time.
+#[tokio::test(start_paused = true)]
+async fn a_past_that_is_gone_is_listed_anew() {
+    let running = Running::new().await;
+    for name in ["gone", "again", "stays"] {
+        running.put(name, little());
+    }
+    running
+        .wait_for(|api| api.objects_of("Deployment").len() == 3)
+        .await;
+    running.roll_out_all();
+    for name in ["gone", "again", "stays"] {
+        running.wait_for_reason(name, "Ready").await;
+    }
+    sleep(Duration::from_secs(5)).await;
+    running.api.clear_log();
+    for kind in ["MCPServer", "ServiceAccount", "Service", "Deployment"] {
+        running.api.end_watches(kind, WatchEnd::Expired);
+    }
+    for name in ["gone", "again"] {
+        running.api.delete("MCPServer", NAMESPACE, name);
+    }
+    running.api.delete("Service", NAMESPACE, "mcp-stays");
+    running.api.collect_garbage();
+    running.put("again", little());
+    running.put("new", little());
+    running.api.compact();
+    running
+        .wait_for(|api| {
+            let there =
+                |kind: &str, name: &str| api.get(kind, NAMESPACE, &format!("mcp-{name}")).is_some();
+            ["again", "new", "stays"]
+                .iter()
+                .all(|name| there("Deployment", name) && there("Service", name))
+        })
+        .await;
+    sleep(Duration::from_secs(5)).await;
+    assert_eq!(running.api.objects_of("Deployment").len(), 3);
+    let writes = running.api.requests_of(&Match::verb(Verb::Apply));
+    let mut made: Vec<String> = writes
+        .iter()
+        .filter(|write| write.code == Some(201) && write.kind != "Event")
+        .map(|write| format!("{} {}", write.kind, write.name))
+        .collect();
+    made.sort();
+    let once = [
+        "Deployment mcp-again",
+        "Deployment mcp-new",
+        "Service mcp-again",
+        "Service mcp-new",
+        "Service mcp-stays",
+        "ServiceAccount mcp-again",
+        "ServiceAccount mcp-new",
+    ];
+    assert_eq!(made, once);
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use mcp_testkit::{Failure, Fault, Times};
+use mcp_testkit::{Failure, Fault, Times, WatchEnd};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::running::{Running, ready_reason};
@@ -61,6 +61,56 @@ async fn a_failure_is_tried_again_until_it_is_mended() {
     sleep(Duration::from_secs(1)).await;
     let server = ServerKey::new(NAMESPACE, NAME);
     assert!(!running.context.backoff.has_failed(&server));
+}
+
+/// A status that goes to Failed and back within a second would be two writes and two events about nothing.
+#[tokio::test(start_paused = true)]
+async fn a_write_that_fails_once_is_tried_again_and_not_told() {
+    let running = Running::new().await;
+    running.put(NAME, little());
+    running
+        .wait_for(|api| api.objects_of("Deployment").len() == 1)
+        .await;
+    running.roll_out_all();
+    running.wait_for_reason(NAME, "Ready").await;
+    sleep(Duration::from_secs(5)).await;
+    running.api.clear_log();
+    let (services, failure) = (applies(ManagedKind::Service), Failure::internal("no"));
+    running.api.fail(services, failure, Times::Once);
+    running.api.delete("Service", NAMESPACE, CHILD);
+    running
+        .wait_for(|api| api.get("Service", NAMESPACE, CHILD).is_some())
+        .await;
+    sleep(Duration::from_secs(5)).await;
+    let writes = running.api.writes();
+    let codes: Vec<_> = writes.iter().map(|write| write.code).collect();
+    assert_eq!(codes, [Some(500), Some(201)], "{writes:?}");
+    assert!(writes.iter().all(|write| write.kind == "Service"));
+}
+
+/// An API server that has too much to do says so, and is asked again later: nothing is left out, and nothing made twice.
+#[tokio::test(start_paused = true)]
+async fn a_burst_that_is_too_much_for_the_api_server_gets_all_objects() {
+    let running = Running::new().await;
+    let too_many = Failure::too_many_requests(1);
+    running.api.fail(Match::writes(), too_many, Times::N(50));
+    let names: Vec<String> = (0..20).map(|number| format!("server-{number}")).collect();
+    for name in &names {
+        running.put(name, little());
+    }
+    running
+        .wait_for(|api| api.objects_of("Deployment").len() == names.len())
+        .await;
+    running.roll_out_all();
+    for name in &names {
+        running.wait_for_reason(name, "Ready").await;
+    }
+    let writes = running.api.requests_of(&Match::writes());
+    let refused = writes.iter().filter(|write| write.code == Some(429));
+    assert_eq!(refused.count(), 50);
+    let created = writes.iter().filter(|write| write.code == Some(201));
+    let created = created.filter(|write| write.kind != "Event").count();
+    assert_eq!(created, names.len() * 3, "each object once");
 }
 
 /// What failed again and again is tried every minute; what its user writes is another matter.
@@ -188,7 +238,7 @@ async fn a_watch_that_panics_is_named() {
                 counted.fetch_add(1, Ordering::SeqCst);
                 assert_ne!(request.kind, wanted, "a test's panic");
             });
-        running.api.end_watches(kind, mcp_testkit::WatchEnd::Closed);
+        running.api.end_watches(kind, WatchEnd::Closed);
         let exit = timeout(Duration::from_mins(5), running.supervisor.first_exit());
         let exit = exit.await.unwrap();
         assert_eq!(exit.to_string(), format!("the watch of {kind} panicked"));
@@ -228,6 +278,28 @@ async fn a_kind_that_may_be_read_at_last_gets_its_objects() {
     assert!(running.api.get("Deployment", NAMESPACE, CHILD).is_some());
 }
 
+/// A watch that may not go on would go on later without a word, and what it missed would be missed for ever.
+#[tokio::test(start_paused = true)]
+async fn a_permission_that_goes_and_comes_back_needs_no_restart() {
+    let running = Running::new().await;
+    running.put(NAME, everything());
+    running
+        .wait_for(|api| api.objects_of("HorizontalPodAutoscaler").len() == 1)
+        .await;
+    running.roll_out_all();
+    running.wait_for_reason(NAME, "Ready").await;
+    let kind = "PodDisruptionBudget";
+    running.api.deny(Match::any().kind(kind), "you may not");
+    running.api.end_watches(kind, WatchEnd::Closed);
+    running.wait_for_reason(NAME, "Forbidden").await;
+    running.api.delete(kind, NAMESPACE, CHILD);
+    running.api.heal();
+    running
+        .wait_for(|api| api.get(kind, NAMESPACE, CHILD).is_some())
+        .await;
+    running.wait_for_reason(NAME, "Ready").await;
+}
+
 /// A watch of definitions that ends must not leave another one that turns in circles.
 #[tokio::test(start_paused = true)]
 async fn a_watch_of_definitions_that_panics_is_named() {
@@ -238,7 +310,7 @@ async fn a_watch_of_definitions_that_panics_is_named() {
         .before(Match::verb(Verb::Watch).kind(kind), |_, request| {
             assert_eq!(request.kind, "", "a test's panic");
         });
-    running.api.end_watches(kind, mcp_testkit::WatchEnd::Closed);
+    running.api.end_watches(kind, WatchEnd::Closed);
     let exit = timeout(Duration::from_mins(5), running.supervisor.first_exit());
     let exit = exit.await.unwrap().to_string();
     assert!(

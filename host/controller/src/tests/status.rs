@@ -131,6 +131,28 @@ async fn the_status_of_a_server_that_is_gone_is_nobodys_business() {
     assert_eq!(body["uid"], json!(stale.metadata.uid));
 }
 
+/// The API server writes it all the same: nothing is told about it, and the namesake's own reconcile writes its own.
+#[tokio::test(start_paused = true)]
+async fn a_status_that_a_namesake_got_is_not_taken_for_its_own() {
+    let world = unreported().await;
+    let stale = world.server().await;
+    world.api.before(writes_of_status(), |api, _| {
+        api.delete("MCPServer", NAMESPACE, NAME);
+        api.put(mcp_server_with(NAMESPACE, NAME, little()));
+    });
+    let result = world.attempt_with(&stale, false).await;
+    assert!(matches!(result, Ok(Progress::Applied(_))), "{result:?}");
+    let written = world.api.requests_of(&writes_of_status());
+    assert_eq!(written[0].code, Some(200));
+    assert!(world.events().is_empty());
+    let namesake = world.api.get("MCPServer", NAMESPACE, NAME).unwrap();
+    let mut shown: McpServer = serde_json::from_value(namesake).unwrap();
+    shown.metadata.resource_version = Some("1".into());
+    shown.status = None;
+    let latest = world.context().servers.latest(&shown);
+    assert_eq!(latest.status, None, "nothing is laid over it");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_status_without_an_answer_ends() {
     let world = unreported().await;

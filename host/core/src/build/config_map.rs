@@ -44,16 +44,27 @@ pub(super) fn build(server: &ValidatedServer) -> Option<ConfigMap> {
 /// The configuration file, if there is any configuration.
 ///
 /// # Errors
-/// When it cannot be written as YAML.
-pub(crate) fn file(config: &Map<String, Value>) -> Result<Option<String>, FieldError> {
+/// What is wrong with `spec.config`. Without this check the API server would refuse the ConfigMap, which is the last place
+/// where a user looks for the mistake.
+pub(crate) fn file(config: &Map<String, Value>) -> Result<Option<String>, Vec<FieldError>> {
     if config.is_empty() {
         return Ok(None);
     }
     let file = yaml::to_string(config).map_err(|error| {
         let message = format!("it cannot be written as YAML: {error}");
-        config_error(ErrorType::Invalid, None, message, "config-yaml")
-    });
-    file.map(Some)
+        vec![config_error(
+            ErrorType::Invalid,
+            None,
+            message,
+            "config-yaml",
+        )]
+    })?;
+    let errors = errors(config, &file);
+    if errors.is_empty() {
+        Ok(Some(file))
+    } else {
+        Err(errors)
+    }
 }
 
 fn data(config: &Map<String, Value>, file: &str) -> BTreeMap<String, String> {
@@ -62,13 +73,8 @@ fn data(config: &Map<String, Value>, file: &str) -> BTreeMap<String, String> {
     data
 }
 
-/// What is wrong with `spec.config`. Without this check the API server would refuse the ConfigMap, which is the last place
-/// where a user looks for the mistake.
-pub fn errors(config: &Map<String, Value>) -> Vec<FieldError> {
-    let file = match file(config) {
-        Ok(file) => file.unwrap_or_default(),
-        Err(error) => return vec![error],
-    };
+/// What the API server would refuse in a ConfigMap of this configuration.
+fn errors(config: &Map<String, Value>, file: &str) -> Vec<FieldError> {
     let names = config.iter().filter_map(|(name, value)| {
         let message = if name.is_empty() {
             "a name must not be empty: environment variables are named after it".to_owned()
@@ -90,7 +96,7 @@ pub fn errors(config: &Map<String, Value>) -> Vec<FieldError> {
             "config-name",
         ))
     });
-    let bytes: usize = data(config, &file).values().map(String::len).sum();
+    let bytes: usize = data(config, file).values().map(String::len).sum();
     let size = (bytes > MAX_BYTES).then(|| {
         let message = format!(
             "its ConfigMap would hold {bytes} bytes, and may hold {MAX_BYTES}: put what is large into the image"

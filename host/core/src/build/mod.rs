@@ -1,8 +1,7 @@
 //! From an MCPServer to the objects that it becomes.
 //!
-//! Builders return typed objects and cannot fail: a specification has passed the rules of plugins, [`config_errors`] and
-//! [`ValidatedServer::parse`] before. One file for each kind; a kind that the specification does not ask for gives no
-//! object.
+//! Builders return typed objects and cannot fail: a specification has passed the rules of plugins and [`ValidatedServer::parse`]
+//! before. One file for each kind; a kind that the specification does not ask for gives no object.
 
 mod affinity;
 mod authority;
@@ -26,7 +25,6 @@ use serde::Serialize;
 use crate::manifest::{BuildError, Built, ManagedKind, Manifest, Objects};
 use crate::validated_server::ValidatedServer;
 
-pub use config_map::errors as config_errors;
 pub(crate) use config_map::file as config_file;
 pub use external_secret::{SecretObject, secret_objects};
 pub use metadata::{child_name, selector, service_url};

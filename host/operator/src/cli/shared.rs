@@ -19,7 +19,8 @@ pub struct PluginArguments {
     #[arg(long, env = "CACHE_DIR", default_value = "/var/cache/mcp-operator")]
     pub cache_dir: PathBuf,
 
-    /// Largest plugin that is accepted, in MiB. 8 serve Rust, Go and JavaScript; one written in Python needs 20.
+    /// Largest plugin that is accepted, in MiB. 8 serve Rust, Go, and JavaScript on QuickJS; one
+    /// written in Python needs 20.
     #[arg(long, env = "PLUGIN_SIZE_LIMIT_MIB", default_value_t = 8)]
     pub plugin_size_limit_mib: usize,
 

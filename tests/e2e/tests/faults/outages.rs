@@ -8,7 +8,6 @@ use anyhow::{Result, ensure};
 use mcp_cluster::Component;
 use mcp_e2e::{Operator, Request, creations, eventually};
 
-use crate::permissions::kubeconfig;
 use crate::world::{RECOVERY, World};
 
 const SERVERS: usize = 40;
@@ -77,29 +76,6 @@ fn the_store_goes_in_the_middle_of_a_burst() -> Result<()> {
     ])?;
     world.converged(BURST)?;
     once_and_without_a_storm(&world.settled()?, BURST)
-}
-
-/// An API server that has too much to do says so (429), and is asked again later.
-#[test]
-fn an_api_server_that_has_too_much_to_do_is_asked_again_later() -> Result<()> {
-    let narrow = [
-        "--enable-priority-and-fairness=false",
-        "--max-mutating-requests-inflight=1",
-    ];
-    let mut world = World::start_with("too-many", &narrow)?;
-    let folder = tempfile::tempdir()?;
-    // Administrators are never too many.
-    let config = kubeconfig(&world, folder.path())?;
-    let _operator = Operator::start_as(&world.own.environment, "too-many", &config)?;
-    world.apply(SERVERS)?;
-    world.converged(SERVERS)?;
-    let mut requests = world.settled()?;
-    ensure!(
-        requests.iter().any(|request| request.code == 429),
-        "no request was too many"
-    );
-    requests.retain(|request| request.code != 429);
-    once_and_without_a_storm(&requests, SERVERS)
 }
 
 fn the_rest_is_taken(world: &World) -> Result<()> {

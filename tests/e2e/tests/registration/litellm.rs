@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -19,10 +19,6 @@ pub(crate) struct Asked {
     pub(crate) method: String,
     /// Name of the MCPServer that it is about; empty for a list.
     pub(crate) server: String,
-    /// The credential.
-    pub(crate) key: String,
-    /// When it came.
-    pub(crate) at: Instant,
 }
 
 impl Asked {
@@ -35,8 +31,6 @@ impl Asked {
 pub(crate) enum Fault {
     /// This status code.
     Status(u16),
-    /// 429, and when to ask again.
-    Later(u64),
     /// No answer at all.
     Silence,
 }
@@ -133,17 +127,15 @@ fn serve(mut stream: &TcpStream, shared: &Shared) -> Result<()> {
     reader.read_line(&mut line)?;
     let mut words = line.split_whitespace().map(str::to_owned);
     let (method, path) = words.next().zip(words.next()).context("no request")?;
-    let (mut length, mut key) = (0, String::new());
+    let mut length = 0;
     loop {
         let mut header = String::new();
         reader.read_line(&mut header)?;
         let Some((name, value)) = header.trim().split_once(": ") else {
             break;
         };
-        match name.to_lowercase().as_str() {
-            "content-length" => length = value.parse()?,
-            "authorization" => value.trim_start_matches("Bearer ").clone_into(&mut key),
-            _ => {}
+        if name.eq_ignore_ascii_case("content-length") {
+            length = value.parse()?;
         }
     }
     let mut body = vec![0; length];
@@ -158,25 +150,18 @@ fn serve(mut stream: &TcpStream, shared: &Shared) -> Result<()> {
     };
     let asked = Asked {
         server: name(&id),
-        at: Instant::now(),
         method,
-        key,
     };
     locked(&shared.asked).push(asked.clone());
     let fault = locked(&shared.faults)
         .as_mut()
         .and_then(|faults| faults(&asked));
-    let (status, headers, said) = match fault {
-        None => {
-            let (status, said) = answer(&asked.method, &id, body, &mut locked(&shared.entries));
-            (status, String::new(), said)
-        }
+    let (status, said) = match fault {
+        None => answer(&asked.method, &id, body, &mut locked(&shared.entries)),
         Some(Fault::Status(status)) => (
             status,
-            String::new(),
             json!({ "detail": { "error": "as the test wants it" } }),
         ),
-        Some(Fault::Later(seconds)) => (429, format!("retry-after: {seconds}\r\n"), json!({})),
         Some(Fault::Silence) => {
             thread::sleep(Duration::from_mins(5));
             return Ok(());
@@ -185,7 +170,7 @@ fn serve(mut stream: &TcpStream, shared: &Shared) -> Result<()> {
     let said = said.to_string();
     write!(
         stream,
-        "HTTP/1.1 {status} as it is\r\ncontent-length: {}\r\nconnection: close\r\n{headers}\r\n{said}",
+        "HTTP/1.1 {status} as it is\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{said}",
         said.len()
     )?;
     Ok(())

@@ -58,10 +58,11 @@ const CONTROL_PLANE: [(&str, &str); 4] = [
     ("registration", "control plane: registration"),
     ("faults", "control plane: faults"),
 ];
-/// The same for the real node. In this order: the second gives LiteLLM a database.
-const NODE: [(&str, &str); 2] = [
-    ("real_node", "real node: the whole way"),
-    ("litellm", "real node: LiteLLM"),
+/// The same for the real node, with arguments of libtest. In this order: the second gives LiteLLM a database. It takes
+/// minutes, and says where it is.
+const NODE: [(&str, &str, &[&str]); 2] = [
+    ("real_node", "real node: the whole way", &[]),
+    ("litellm", "real node: LiteLLM", &["--nocapture"]),
 ];
 const NODE_START: &str = "real node: start";
 const NODE_LACKS: &str = "root on Linux";
@@ -131,7 +132,7 @@ fn plan(report: &mut Report, wanted: impl Fn(Tier) -> bool, node: bool) {
         }
     }
     if wanted(Tier::Node) {
-        for row in [NODE_START].into_iter().chain(NODE.map(|(_, row)| row)) {
+        for row in [NODE_START].into_iter().chain(NODE.map(|(_, row, _)| row)) {
             report.plan(row);
             if !node {
                 report.leave_out(row, NODE_LACKS);
@@ -213,8 +214,8 @@ fn on_node(cache: &Cache, artifacts: &Artifacts, report: &mut Report) -> Result<
         audit: None,
         webhook_host: Environment::LOOPBACK,
     };
-    for (program, row) in NODE {
-        report.run(row, |counts| e2e(program, &[], &environment, counts))?;
+    for (program, row, arguments) in NODE {
+        report.run(row, |counts| e2e(program, arguments, &environment, counts))?;
     }
     Ok(())
 }

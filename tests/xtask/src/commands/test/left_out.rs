@@ -23,13 +23,8 @@ const AUDIT_LOG: &[&str] = &[
     "coexistence::what_admission_adds_stays",
     "coexistence::what_admission_decides_otherwise_is_told_and_not_fought_over",
     "contest::",
-    "hiccup::",
-    "objects::a_network_policy_comes_and_goes",
-    "objects::nothing_is_made_again_before_it_is_known_that_its_server_is_there",
     "objects::one_manifest_becomes_everything_and_again_changes_nothing",
-    "objects::status_is_written_only_when_it_says_something_new",
     "policy::what_a_policy_finds_invalid_is_not_insisted_on_and_made_when_its_server_is_touched",
-    "trouble::events_tell_transitions_and_each_once",
 ];
 const OWN_API_SERVER: &[&str] = &["foreign_namespace::", "optional::"];
 const SIMULATED_NODES: &[&str] = &["registration::"];
