@@ -261,7 +261,8 @@ fn status_of(condition: Option<&Condition>) -> &str {
 enum Registration {
     New,
     Present,
-    /// It was removed, and its specification has not changed since. One that has opted out and in again is new.
+    /// It was removed, and its specification has not changed since. One that has opted out and in again is new, and so is
+    /// one that a rule forbade: neither has to show first that it does not crash.
     Removed,
 }
 
@@ -270,6 +271,9 @@ impl Registration {
         let Some(condition) = conditions::find(conditions_of(server), LITELLM_REGISTERED) else {
             return Self::New;
         };
+        if condition.reason == FORBIDDEN {
+            return Self::New;
+        }
         let is_unlisted = matches!(condition.reason.as_str(), NOT_REGISTERED | DEREGISTERING);
         let is_current = condition.observed_generation == server.metadata.generation;
         match (is_unlisted, is_current) {
@@ -282,6 +286,8 @@ impl Registration {
 
 /// Reason of `LiteLLMRegistered` for a server that is not in the list.
 const NOT_REGISTERED: &str = "NotRegistered";
+/// Reason of `LiteLLMRegistered` for a server that is not in the list because it breaks a rule.
+const FORBIDDEN: &str = "Forbidden";
 /// Reason of `LiteLLMRegistered` for a server that is not in the list, while the gateway may still know it.
 const DEREGISTERING: &str = "Deregistering";
 
@@ -321,20 +327,29 @@ pub fn unlisted_condition(
     let draft =
         |status, reason, message| ConditionDraft::new(LITELLM_REGISTERED, status, reason, message);
     Some(
-        if may_remain && previous.is_some_and(|previous| previous.reason != NOT_REGISTERED) {
+        if may_remain && previous.is_some_and(|previous| !is_gone(previous)) {
             draft(
                 ConditionStatus::Unknown,
                 DEREGISTERING,
                 format!("Being removed: {why}"),
             )
         } else {
+            let reason = match candidate.basis {
+                RegistrationBasis::Forbidden(_) => FORBIDDEN,
+                _ => NOT_REGISTERED,
+            };
             draft(
                 ConditionStatus::False,
-                NOT_REGISTERED,
+                reason,
                 format!("Not registered: {why}"),
             )
         },
     )
+}
+
+/// Whether the gateway has forgotten the server already.
+fn is_gone(condition: &Condition) -> bool {
+    matches!(condition.reason.as_str(), NOT_REGISTERED | FORBIDDEN)
 }
 
 /// What `LiteLLMRegistered` says about a server that has not served yet, where it has to say anything.

@@ -343,9 +343,22 @@ fn a_server_that_breaks_a_rule_is_removed_at_once_and_says_which() {
         server: Cow::Borrowed(&registered),
         basis,
     };
+    let draft = unlisted_condition(&candidate, PERIODS, true).unwrap();
+    assert_eq!(draft.reason, DEREGISTERING);
     let draft = unlisted_condition(&candidate, PERIODS, false).unwrap();
+    assert_eq!(draft.reason, FORBIDDEN);
     let expected = "Not registered: rules in force forbid it: spec.image.tag: Invalid value";
     assert_eq!(draft.message, expected);
+    // It comes back as soon as no rule forbids it any more, and rollouts for others change nothing about it until then.
+    let mut gone = registered;
+    gone.status.as_mut().unwrap().conditions[1].reason = FORBIDDEN.into();
+    let candidate = Candidate {
+        server: Cow::Borrowed(&gone),
+        ..candidate
+    };
+    let draft = unlisted_condition(&candidate, PERIODS, true).unwrap();
+    assert_eq!(draft.reason, FORBIDDEN);
+    assert_eq!(names(std::slice::from_ref(&gone), 0), ["a"]);
 }
 
 #[test]

@@ -118,7 +118,7 @@ fn a_rule_that_comes_later_decides_about_what_is_registered(
     world.condition("git-hub", "SpecValid", "False", "")?;
     world.condition("git-hub", "LiteLLMRegistered", "True", "Registered")?;
     world.apply(&rule("Deregister"))?;
-    let says = world.condition("git-hub", "LiteLLMRegistered", "False", "NotRegistered")?;
+    let says = world.condition("git-hub", "LiteLLMRegistered", "False", "Forbidden")?;
     let message = says["message"].as_str().unwrap_or_default();
     ensure!(
         message.contains("rules in force forbid it: spec.image"),
