@@ -6,6 +6,7 @@ use futures::future::join_all;
 use mcp_operator_api::v1alpha1::{FailurePolicy, Mode};
 use mcp_operator_core::admission::{self, Outcome, PluginFailure};
 use mcp_operator_core::patch;
+use mcp_plugin_host::contract::Stage;
 use mcp_plugin_host::{Fault, Limits, PluginError};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -15,6 +16,7 @@ use super::activate::{ActivePlugin, failure};
 use super::context::{PolicyContext, SerializedContext};
 use super::convert;
 use super::snapshot::Snapshot;
+use super::unavailable::UnavailablePlugin;
 
 /// Name under which the operator's own rule is reported.
 const OPERATOR: &str = "mcp-operator";
@@ -48,6 +50,8 @@ impl Snapshot {
             .filter(|plugin| plugin.interfaces().validator && plugin.is_for(context));
         let mut outcomes =
             join_all(asked.map(|plugin| plugin.validate(&documents, deadline))).await;
+        let unavailable = self.unavailable().iter();
+        outcomes.extend(unavailable.filter_map(|plugin| missing_rules(plugin, context)));
         outcomes.extend(unbuildable(context));
         outcomes
     }
@@ -101,6 +105,13 @@ impl Snapshot {
         mut objects: Vec<Value>,
         deadline: Option<Instant>,
     ) -> Result<(Vec<Value>, Vec<String>), Vec<PluginFailure>> {
+        let unavailable = self.unavailable().iter();
+        let missing: Vec<PluginFailure> = unavailable
+            .filter_map(|plugin| plugin.missing_defaults(context))
+            .collect();
+        if !missing.is_empty() {
+            return Err(missing);
+        }
         let documents = SerializedContext::of(context);
         let mut warnings = Vec::new();
         for plugin in self.defaulters(context) {
@@ -113,13 +124,12 @@ impl Snapshot {
                     ));
                 }
                 Ok(_) => {}
-                Err(failure)
-                    if plugin.mode == Mode::Enforce
-                        && plugin.failure_policy == FailurePolicy::Fail =>
-                {
-                    return Err(vec![failure]);
-                }
                 Err(failure) => {
+                    if let Some(refusal) =
+                        failure.refusal(plugin.mode, plugin.default_failure_policy(context.stage))
+                    {
+                        return Err(vec![refusal]);
+                    }
                     warn!(
                         plugin = plugin.name(),
                         category = failure.category,
@@ -143,6 +153,15 @@ impl Snapshot {
 }
 
 impl ActivePlugin {
+    /// The failure policy is about requests. Objects are written as a whole: a default that is left out once is taken away
+    /// from pods that have it, and given back with the next reconcile.
+    fn default_failure_policy(&self, stage: Stage) -> FailurePolicy {
+        match stage {
+            Stage::Admission | Stage::Offline => self.failure_policy,
+            Stage::Reconcile => FailurePolicy::Fail,
+        }
+    }
+
     async fn validate(
         &self,
         documents: &SerializedContext<'_>,
@@ -198,7 +217,8 @@ impl ActivePlugin {
         }
         PluginFailure {
             category: error.category(),
-            guest: false,
+            // An object can make a plugin slow, so that it is not the operator's fault.
+            guest: matches!(error.fault(), Fault::DeadlineExceeded { .. }),
             message: format!(
                 "plugin {}: no answer within the {:?} that were left of the request's time: raise timeoutSeconds of the webhook",
                 self.name, limits.timeout
@@ -213,6 +233,17 @@ impl ActivePlugin {
             message: format!("plugin {}: {}", self.name, convert::short(why)),
         }
     }
+}
+
+/// A rule that nobody can ask.
+fn missing_rules(plugin: &UnavailablePlugin, context: &PolicyContext) -> Option<Outcome> {
+    let failure = plugin.missing_rules(context)?;
+    Some(Outcome {
+        plugin: plugin.name().to_owned(),
+        mode: Mode::Enforce,
+        failure_policy: FailurePolicy::Fail,
+        result: Err(failure),
+    })
 }
 
 /// The operator's own rule: what no object could be built from, whatever plugins say.
