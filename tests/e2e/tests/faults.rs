@@ -7,6 +7,8 @@ mod clock;
 mod fairness;
 #[path = "faults/links.rs"]
 mod links;
+#[path = "faults/lost_rule.rs"]
+mod lost_rule;
 #[path = "faults/others.rs"]
 mod others;
 #[path = "faults/outages.rs"]
