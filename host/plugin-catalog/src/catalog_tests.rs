@@ -169,4 +169,17 @@ async fn one_that_cannot_be_read_refuses_by_its_name() {
     let world = World::start(api);
     assert!(world.ready().await < Duration::from_secs(1));
     assert_eq!(world.refusing(), ["rule"]);
+    let message = world.reason("rule", "Unreadable").await;
+    assert!(message.contains("Unknown variant forbid"), "{message}");
+    assert!(
+        message.contains("are refused until it is loaded"),
+        "{message}"
+    );
+    let writes = || world.api.writes().len();
+    let written = writes();
+    world.api.edit("MCPPlugin", "", "rule", |plugin| {
+        plugin["metadata"]["annotations"] = json!({ "looked": "at" });
+    });
+    world.api.idle().await;
+    assert_eq!(writes(), written, "and again changes nothing");
 }

@@ -192,6 +192,7 @@ impl Controller {
                     "MCPPlugin cannot be read, the last good version stays in force"
                 );
                 state.keep();
+                self.publish();
                 return;
             }
         };

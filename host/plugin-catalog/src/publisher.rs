@@ -1,11 +1,15 @@
 //! Makes known what is in force: to those who ask plugins, and by the statuses of MCPPlugins.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
-use mcp_operator_policy::{Snapshot, UnavailablePlugin};
+use mcp_operator_api::names::{API_VERSION, PLUGIN_KIND};
+use mcp_operator_api::v1alpha1::McpPlugin;
+use mcp_operator_policy::{Rejection, Snapshot, UnavailablePlugin};
+use serde_json::json;
 use tokio::sync::watch;
 
 use crate::controller::GuardedPlugin;
@@ -57,7 +61,15 @@ impl Publisher {
             .iter()
             .filter(|plugin| plugin.refuses());
         let refusing: BTreeSet<&str> = refusing.map(UnavailablePlugin::name).collect();
-        for plugin in plugins.iter().filter_map(|guarded| guarded.0.as_ref().ok()) {
+        for guarded in plugins {
+            let (plugin, unreadable) = match &guarded.0 {
+                Ok(plugin) => (Some(Cow::Borrowed(plugin)), None),
+                Err(invalid) => (
+                    stand_in(guarded).map(Cow::Owned),
+                    Some(Rejection::unreadable(&invalid.error)),
+                ),
+            };
+            let Some(plugin) = plugin else { continue };
             let name = plugin.name_any();
             let Some(state) = states.get_mut(&name) else {
                 continue;
@@ -68,11 +80,11 @@ impl Publisher {
             }
             let loaded = Loaded {
                 active: state.active.as_deref(),
-                rejection: state.rejection.as_ref(),
+                rejection: unreadable.as_ref().or(state.rejection.as_ref()),
                 refuses: refusing.contains(name.as_str()),
                 registrar,
             };
-            let new = status::compute(plugin, loaded, Timestamp::now());
+            let new = status::compute(&plugin, loaded, Timestamp::now());
             if status::differs(
                 &new,
                 state.last_published.as_ref().or(plugin.status.as_ref()),
@@ -92,6 +104,14 @@ impl Publisher {
         self.synced
             .send_if_modified(|synced| all_synced && !std::mem::replace(synced, true));
     }
+}
+
+/// An MCPPlugin that cannot be read, with what is known of it.
+fn stand_in(guarded: &GuardedPlugin) -> Option<McpPlugin> {
+    let object = json!({
+        "apiVersion": API_VERSION, "kind": PLUGIN_KIND, "metadata": guarded.meta(), "spec": { "source": {} },
+    });
+    serde_json::from_value(object).ok()
 }
 
 /// A plugin of the cluster of which nothing is in force.

@@ -148,6 +148,14 @@ impl Rejection {
         }
     }
 
+    /// The MCPPlugin itself cannot be read.
+    pub fn unreadable(error: &str) -> Self {
+        Self::new(
+            "Unreadable",
+            format!("the MCPPlugin cannot be read: {}", convert::short(error)),
+        )
+    }
+
     /// The task that loaded the plugin panicked.
     pub fn panicked() -> Self {
         Self {

@@ -88,8 +88,10 @@ impl UnavailablePlugin {
 
     /// Of an MCPPlugin that cannot be read: nothing is known of it but its name.
     pub fn unreadable(name: &str, error: &str) -> Self {
+        let why = Rejection::unreadable(error);
         let message = format!(
-            "plugin {name} is not loaded (Unreadable): its MCPPlugin cannot be read: {error}; mend or delete the MCPPlugin {name}"
+            "plugin {name} is not loaded ({}): {}; mend or delete the MCPPlugin {name}",
+            why.category, why.message
         );
         Self {
             name: name.to_owned(),

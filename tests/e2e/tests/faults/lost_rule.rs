@@ -35,7 +35,7 @@ impl Lost {
             operator: None,
         };
         lost.make_source()?;
-        lost.world.kubectl().apply(&rule(&json!({})))?;
+        lost.world.kubectl().apply(&rule(None))?;
         lost.restart("lost-rule")?;
         lost.rule_is("True", "InForce")?;
         eventually("a copy is kept", RECOVERY, || {
@@ -161,13 +161,16 @@ impl Lost {
     }
 }
 
-fn rule(settings: &Value) -> String {
+fn rule(settings: Option<Value>) -> String {
     let source = json!({ "configMap": { "namespace": OwnCluster::NAMESPACE, "name": RULE } });
-    json!({
+    let mut rule = json!({
         "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPPlugin", "metadata": { "name": RULE },
-        "spec": { "source": source, "settings": settings },
-    })
-    .to_string()
+        "spec": { "source": source },
+    });
+    if let Some(settings) = settings {
+        rule["spec"]["settings"] = settings;
+    }
+    rule.to_string()
 }
 
 #[test]
@@ -195,7 +198,7 @@ fn a_rule_outlives_its_source_and_the_pod_and_without_its_copy_it_refuses() -> R
     lost.stop()?;
     lost.world
         .kubectl()
-        .apply(&rule(&json!({ "unknown": true })))?;
+        .apply(&rule(Some(json!({ "unknown": true }))))?;
     lost.restart("lost-rule-settings")?;
     let refused = lost.refused();
     ensure!(
@@ -203,7 +206,7 @@ fn a_rule_outlives_its_source_and_the_pod_and_without_its_copy_it_refuses() -> R
         "{refused}"
     );
     ensure!(refused.contains("spec.settings.unknown"), "{refused}");
-    lost.world.kubectl().apply(&rule(&json!({})))?;
+    lost.world.kubectl().apply(&rule(None))?;
     eventually("the rule is asked again", RECOVERY, || {
         let refused = lost.refused();
         ensure!(
