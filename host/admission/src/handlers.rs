@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use kube::api::DynamicObject;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse, Operation as RequestOperation};
-use mcp_operator_api::v1alpha1::{McpPluginSpec, McpServer};
+use mcp_operator_api::v1alpha1::{McpPluginSpec, McpServer, Mode};
 use mcp_operator_core::admission::{Decision, Denial, decide};
 use mcp_operator_core::validated_server::ValidatedServer;
-use mcp_operator_policy::{Operation, PolicyContext, Snapshot, Stage, User, rendered};
+use mcp_operator_policy::{NOT_SYNCED, Operation, PolicyContext, Snapshot, Stage, User, rendered};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -60,14 +60,15 @@ pub async fn mutate(
     .await
 }
 
-/// MCPPlugins are validated by their schema; this warns of what this version cannot do yet.
+/// MCPPlugins are validated by their schema; this warns of what this version cannot do yet, and of rules that are easily
+/// evaded. It refuses nothing: a plugin must be mendable whatever else is broken.
 pub(crate) fn validate_plugin(request: &AdmissionRequest<DynamicObject>) -> AdmissionResponse {
     let spec = request
         .object
         .as_ref()
         .map(|object| object.data["spec"].clone());
     let spec = spec.and_then(|spec| serde_json::from_value::<McpPluginSpec>(spec).ok());
-    let warnings = spec.map(|spec| unsupported(&spec)).unwrap_or_default();
+    let warnings = spec.map(|spec| warnings(&spec)).unwrap_or_default();
     review::respond(
         request,
         Decision {
@@ -77,8 +78,16 @@ pub(crate) fn validate_plugin(request: &AdmissionRequest<DynamicObject>) -> Admi
     )
 }
 
-fn unsupported(spec: &McpPluginSpec) -> Vec<String> {
-    let not_yet = [
+fn warnings(spec: &McpPluginSpec) -> Vec<String> {
+    let selects = spec
+        .matches
+        .object_selector
+        .as_ref()
+        .is_some_and(|selector| {
+            let labels = selector.match_labels.iter().flatten().count();
+            labels + selector.match_expressions.iter().flatten().count() > 0
+        });
+    let warnings = [
         (
             spec.source.oci.is_some(),
             "spec.source.oci: not supported by this version, the plugin will not be loaded",
@@ -91,8 +100,12 @@ fn unsupported(spec: &McpPluginSpec) -> Vec<String> {
             spec.verify.is_some(),
             "spec.verify: not supported by this version, the plugin will not be loaded",
         ),
+        (
+            selects && spec.mode == Mode::Enforce,
+            "spec.match.objectSelector: whoever writes an MCPServer chooses its labels, and with them whether this plugin is asked: use namespaceSelector for what must be enforced",
+        ),
     ];
-    not_yet
+    warnings
         .into_iter()
         .filter(|(given, _)| *given)
         .map(|(_, text)| text.to_owned())
@@ -109,6 +122,9 @@ async fn ask_plugins(
         return AdmissionResponse::from(request);
     }
     let plugins = state.snapshots.current();
+    if !plugins.is_synced() {
+        return review::undecided(request, "ServiceUnavailable", 503, NOT_SYNCED);
+    }
     match policy_context(state, request, &plugins).await {
         Ok(context) => ask(plugins, context).await,
         Err(why) => review::undecided(request, "InternalError", 500, &why),

@@ -1,6 +1,9 @@
 use futures::future::{BoxFuture, FutureExt, ready};
 use futures::stream;
-use mcp_operator_policy::{NamespaceFacts, NamespaceLookup, Snapshot, Snapshots};
+use mcp_operator_api::v1alpha1::McpPlugin;
+use mcp_operator_policy::{
+    NamespaceFacts, NamespaceLookup, Snapshot, Snapshots, UnavailablePlugin,
+};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -19,8 +22,12 @@ impl NamespaceLookup for NoNamespaces {
 }
 
 fn limited() -> Limited {
+    limited_by(Snapshots::fixed(Snapshot::default()))
+}
+
+fn limited_by(snapshots: Snapshots) -> Limited {
     Limited::new(AdmissionState {
-        snapshots: Snapshots::fixed(Snapshot::default()),
+        snapshots,
         namespaces: Arc::new(NoNamespaces),
         build: mcp_operator_core::build::Settings::default(),
     })
@@ -65,6 +72,107 @@ async fn a_review_is_answered_and_anything_else_is_none() {
     );
     let (status, _) = ask(limited(), request(Body::from("garbage"))).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
+}
+
+async fn ask_at(path: &str, snapshots: Snapshots, review: String) -> Value {
+    let request = Request::post(path).body(Body::from(review)).unwrap();
+    let (status, answer) = ask(limited_by(snapshots), request).await;
+    assert_eq!(status, StatusCode::OK);
+    answer["response"].clone()
+}
+
+/// At a bare address, nothing keeps the API server from asking before the operator is ready.
+#[tokio::test]
+async fn nothing_is_admitted_before_all_plugins_were_tried() {
+    for path in ["/validate/mcpserver", "/mutate/mcpserver"] {
+        let answer = ask_at(path, Snapshots::channel().1, review()).await;
+        assert_eq!(answer["allowed"], false, "{path}");
+        assert_eq!(answer["status"]["code"], 503);
+        assert_eq!(answer["status"]["reason"], "ServiceUnavailable");
+        let message = answer["status"]["message"].as_str().unwrap();
+        assert!(
+            message.contains("has not loaded all plugins yet"),
+            "{message}"
+        );
+        let mut deleting: Value = serde_json::from_str(&review()).unwrap();
+        deleting["request"]["operation"] = json!("UPDATE");
+        deleting["request"]["object"]["metadata"]["deletionTimestamp"] =
+            json!("2026-01-01T00:00:00Z");
+        let answer = ask_at(path, Snapshots::channel().1, deleting.to_string()).await;
+        assert_eq!(answer["allowed"], true, "what is leaving may go");
+    }
+}
+
+fn plugin(spec: &Value) -> McpPlugin {
+    serde_json::from_value(json!({
+        "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPPlugin", "metadata": { "name": "rule" }, "spec": spec,
+    }))
+    .unwrap()
+}
+
+#[tokio::test]
+async fn a_plugin_that_is_not_loaded_refuses_servers_by_its_name_and_no_plugins() {
+    let rule = plugin(&json!({ "source": { "builtin": "rule" } }));
+    let missing = || {
+        let missing = vec![UnavailablePlugin::new(&rule, None)];
+        Snapshots::fixed(Snapshot::with_unavailable(Vec::new(), missing, true))
+    };
+    let mut readable: Value = serde_json::from_str(&review()).unwrap();
+    readable["request"]["object"]["spec"] =
+        json!({ "image": { "repository": "acme/mcp", "tag": "1" } });
+    for path in ["/validate/mcpserver", "/mutate/mcpserver"] {
+        let answer = ask_at(path, missing(), readable.to_string()).await;
+        assert_eq!(answer["allowed"], false, "{path}");
+        assert_eq!(
+            answer["status"]["message"],
+            "the request may be in order, but could not be judged: plugin rule is not loaded yet: try again in a moment"
+        );
+    }
+    for snapshots in [missing(), Snapshots::channel().1] {
+        let answer = ask_at("/validate/mcpplugin", snapshots, review()).await;
+        assert_eq!(answer["allowed"], true, "it must be possible to mend it");
+    }
+}
+
+#[tokio::test]
+async fn a_rule_that_labels_can_evade_is_warned_of() {
+    let selector = json!({ "matchLabels": { "team": "a" } });
+    for (spec, warned) in [
+        (json!({ "match": { "objectSelector": selector } }), true),
+        (
+            json!({ "match": { "objectSelector": { "matchExpressions": [{ "key": "team", "operator": "Exists" }] } } }),
+            true,
+        ),
+        (
+            json!({ "match": { "objectSelector": selector }, "mode": "audit" }),
+            false,
+        ),
+        (json!({ "match": { "objectSelector": {} } }), false),
+        (json!({ "match": { "namespaceSelector": selector } }), false),
+    ] {
+        let mut asked: Value = serde_json::from_str(&review()).unwrap();
+        let mut object = json!({ "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPPlugin", "metadata": { "name": "rule" } });
+        object["spec"] = spec.clone();
+        object["spec"]["source"] = json!({ "builtin": "validation" });
+        asked["request"]["object"] = object;
+        let answer = ask_at(
+            "/validate/mcpplugin",
+            Snapshots::channel().1,
+            asked.to_string(),
+        )
+        .await;
+        assert_eq!(answer["allowed"], true);
+        let warnings = answer["warnings"].as_array().cloned().unwrap_or_default();
+        let found = warnings
+            .iter()
+            .filter(|text| {
+                text.as_str()
+                    .unwrap()
+                    .starts_with("spec.match.objectSelector: ")
+            })
+            .count();
+        assert_eq!(found, usize::from(warned), "{spec}: {warnings:?}");
+    }
 }
 
 #[tokio::test]

@@ -29,6 +29,8 @@ pub mod labels {
     pub const SERVER: &str = "mcp.litellm.ai/server";
     /// On an object in another namespace than its MCPServer: namespace of the MCPServer.
     pub const SERVER_NAMESPACE: &str = "mcp.litellm.ai/server-namespace";
+    /// On a copy of a component in the operator's namespace: uid of the MCPPlugin.
+    pub const PLUGIN_UID: &str = "mcp.litellm.ai/plugin-uid";
     /// Kubernetes' recommended label: name of the application. `mcp-<name>`.
     pub const NAME: &str = "app.kubernetes.io/name";
     /// Kubernetes' recommended label: name of the instance. The MCPServer's name.
@@ -44,6 +46,8 @@ pub mod annotations {
     /// On an object in another namespace than its MCPServer: uid of the MCPServer. It stands for the owner reference, which
     /// cannot reach into another namespace.
     pub const SERVER_UID: &str = "mcp.litellm.ai/server-uid";
+    /// On a copy of a component: its digest, as in the status of the MCPPlugin.
+    pub const COMPONENT_DIGEST: &str = "mcp.litellm.ai/component-digest";
     /// On a pod template: hash of the ConfigMap that its containers read.
     pub const CONFIG_HASH: &str = "mcp.litellm.ai/config-hash";
     /// On a pod template: hash of the Secrets that its pods were last replaced for.

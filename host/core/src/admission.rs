@@ -36,10 +36,30 @@ pub struct Finding {
 pub struct PluginFailure {
     /// Stable word for metrics and conditions, for example `DeadlineExceeded`.
     pub category: &'static str,
-    /// Whether it is the fault of the component, not of the operator.
+    /// Whether it is the fault of the component, not of the operator: something that an object can bring about.
     pub guest: bool,
     /// A sentence that names the plugin.
     pub message: String,
+}
+
+impl PluginFailure {
+    /// What refuses the object because of this failure, if something does.
+    ///
+    /// In the modes `warn` and `audit` no plugin refuses anything, whether it answers or fails. `Ignore` covers what is the
+    /// operator's fault: whoever writes an object chooses what it does to a plugin, and would choose that no rule is asked.
+    pub fn refusal(&self, mode: Mode, policy: FailurePolicy) -> Option<Self> {
+        match (mode, policy) {
+            (Mode::Enforce, FailurePolicy::Fail) => Some(self.clone()),
+            (Mode::Enforce, FailurePolicy::Ignore) if self.guest => Some(Self {
+                message: format!(
+                    "{} (failurePolicy Ignore covers failures of the operator, not what an object does to a plugin)",
+                    self.message
+                ),
+                ..self.clone()
+            }),
+            _ => None,
+        }
+    }
 }
 
 /// Whether the object is admitted, with the warnings and audit annotations of the answer.
@@ -58,7 +78,7 @@ pub struct Decision {
 pub enum Denial {
     /// It breaks rules: all of them, sorted, each once.
     Invalid(Vec<FieldError>),
-    /// A plugin whose failure policy is `Fail` could not be asked.
+    /// Plugins that must not fail have failed, or are not loaded.
     PluginFailed(Vec<PluginFailure>),
 }
 
@@ -94,8 +114,10 @@ pub fn decide(outcomes: &[Outcome]) -> Decision {
                     decision.record(outcome, finding, &mut errors, &mut notes);
                 }
             }
-            Err(failure) if refuses(outcome) => failures.push(failure.clone()),
-            Err(failure) => decision.note_failure(outcome, failure, &mut notes),
+            Err(failure) => match failure.refusal(outcome.mode, outcome.failure_policy) {
+                Some(refusal) => failures.push(refusal),
+                None => decision.note_failure(outcome, failure, &mut notes),
+            },
         }
     }
     decision.audit = notes.joined();
@@ -124,11 +146,6 @@ pub fn on_existing(outcomes: &[Outcome]) -> OnExisting {
     });
     let wanted = refusing.map(|outcome| outcome.on_existing).max();
     wanted.unwrap_or(OnExisting::Keep)
-}
-
-/// In the modes `warn` and `audit` no plugin refuses anything, whether it answers or fails.
-fn refuses(outcome: &Outcome) -> bool {
-    outcome.mode == Mode::Enforce && outcome.failure_policy == FailurePolicy::Fail
 }
 
 impl Decision {

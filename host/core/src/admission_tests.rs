@@ -113,14 +113,41 @@ fn a_failure_refuses_only_where_it_must() {
         refused.denial,
         Some(Denial::PluginFailed(vec![failure("a")]))
     );
-    let mut ignored = outcome("a", Mode::Enforce, Err(failure("a")));
-    ignored.failure_policy = FailurePolicy::Ignore;
-    assert_eq!(decide(&[ignored]).denial, None);
     let warned = decide(&[outcome("a", Mode::Warn, Err(failure("a")))]);
     assert_eq!(
         (warned.denial, warned.warnings),
         (None, vec!["plugin a trapped".to_owned()])
     );
+}
+
+/// Whoever writes an object would otherwise choose that a rule is not asked about it.
+#[test]
+fn ignore_covers_the_operators_faults_and_not_what_an_object_does_to_a_plugin() {
+    let ignored = |mode, guest| {
+        let failed = PluginFailure {
+            guest,
+            ..failure("a")
+        };
+        decide(&[Outcome {
+            failure_policy: FailurePolicy::Ignore,
+            ..outcome("a", mode, Err(failed))
+        }])
+    };
+    let by_the_operator = ignored(Mode::Enforce, false);
+    assert_eq!(by_the_operator.denial, None);
+    assert_eq!(by_the_operator.warnings, ["plugin a trapped"]);
+    let Some(Denial::PluginFailed(failures)) = ignored(Mode::Enforce, true).denial else {
+        panic!("it is admitted")
+    };
+    assert!(
+        failures[0]
+            .message
+            .starts_with("plugin a trapped (failurePolicy Ignore covers"),
+        "{failures:?}"
+    );
+    for mode in [Mode::Warn, Mode::Audit] {
+        assert_eq!(ignored(mode, true).denial, None, "{mode:?}");
+    }
 }
 
 #[test]

@@ -350,7 +350,7 @@ fn a_server_that_breaks_a_rule_is_removed_at_once_and_says_which() {
     let expected = "Not registered: rules in force forbid it: spec.image.tag: Invalid value";
     assert_eq!(draft.message, expected);
     // It comes back as soon as no rule forbids it any more, and rollouts for others change nothing about it until then.
-    let mut gone = registered;
+    let mut gone = registered.clone();
     gone.status.as_mut().unwrap().conditions[1].reason = FORBIDDEN.into();
     let candidate = Candidate {
         server: Cow::Borrowed(&gone),

@@ -19,7 +19,7 @@ pub enum ErrorClass {
     External,
     /// A plugin failed by its own fault: another version or other settings may help.
     PluginGuest,
-    /// A plugin could not be run by the operator's fault.
+    /// A plugin could not be run by the operator's fault, or is not loaded: once it is, everything is looked at again.
     PluginHost,
 }
 

@@ -75,7 +75,7 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
         builtin: arguments.plugins.builtin_plugins.clone(),
     };
     let ready = start_health_endpoint(arguments.health_bind, tasks, stop).await?;
-    let catalog = PluginCatalog::watch(&client, tasks, loader.clone());
+    let catalog = PluginCatalog::watch(&client, tasks, loader.clone(), &arguments.namespace);
     let namespaces = Namespaces::watch(&client, tasks);
     let state = AdmissionState {
         snapshots: catalog.snapshots(),

@@ -8,7 +8,10 @@ use mcp_operator_runtime::watch::{reflector, store};
 use mcp_operator_runtime::{NamedWatches, TaskGroup, WatchEnded, WorkQueue};
 use tokio::sync::watch;
 
+use crate::component_keeper::keep_components;
+use crate::component_store::ComponentStore;
 use crate::controller::{Controller, GuardedPlugin};
+use crate::pending::Pending;
 use crate::publisher::Publisher;
 use crate::status_writer::{PendingStatuses, write_statuses};
 
@@ -20,8 +23,13 @@ pub struct PluginCatalog {
 }
 
 impl PluginCatalog {
-    /// Starts to watch MCPPlugins, and to load them.
-    pub fn watch(client: &Client, tasks: &TaskGroup, loader: PluginLoader) -> Self {
+    /// Starts to watch MCPPlugins, and to load them. Copies of what is in force are kept in `namespace`, the operator's own.
+    pub fn watch(
+        client: &Client,
+        tasks: &TaskGroup,
+        loader: PluginLoader,
+        namespace: &str,
+    ) -> Self {
         let (snapshot_sender, snapshots) = Snapshots::channel();
         let (synced_sender, synced) = watch::channel(false);
         let (plugins, writer) = store::<GuardedPlugin>(());
@@ -50,7 +58,13 @@ impl PluginCatalog {
             synced: synced_sender,
             statuses,
         };
-        let controller = Controller::new(plugins, loader, maps, publisher);
+        let components = ComponentStore::new(client.clone(), namespace);
+        let to_keep = Pending::default();
+        tasks.spawn(
+            "keeper of components",
+            keep_components(components.clone(), to_keep.clone()),
+        );
+        let controller = Controller::new(plugins, loader, maps, publisher, components, to_keep);
         tasks.spawn(
             "watch of MCPPlugin",
             controller.run(events, changed_maps, not_written),
@@ -63,7 +77,8 @@ impl PluginCatalog {
         self.snapshots.clone()
     }
 
-    /// Waits until every plugin that was there at the start is in force, or was refused for a reason that is its own.
+    /// Waits until every plugin that was there at the start is in force, or was refused for a reason that is its own; for one
+    /// that only the operator's fault keeps out, no longer than a bound.
     ///
     /// # Errors
     /// When the watch of MCPPlugins has ended.
@@ -73,3 +88,7 @@ impl PluginCatalog {
         is_synced.map(drop).map_err(|_| WatchEnded(PLUGIN_KIND))
     }
 }
+
+#[cfg(test)]
+#[path = "catalog_tests.rs"]
+mod tests;

@@ -15,18 +15,24 @@ use kube::core::DeserializeGuard;
 use kube::runtime::reflector::Store;
 use kube::runtime::watcher::Event;
 use mcp_operator_api::v1alpha1::McpPlugin;
-use mcp_operator_policy::{LoadOutcome, PluginLoader, Rejection};
+use mcp_operator_core::retry::Classify;
+use mcp_operator_policy::{ActivePlugin, LoadOutcome, PluginLoader, Rejection};
 use mcp_operator_runtime::named_watches::Named;
 use mcp_operator_runtime::{NamedWatches, WorkQueue, jitter};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tracing::{info, warn};
 
+use crate::component_store::{ComponentStore, KeptComponent};
+use crate::pending::Pending;
 use crate::plugin_state::{Attempt, PluginState};
 use crate::publisher::Publisher;
 
 /// How often the files of `spec.source.file` are read: nothing reports that one has changed.
 const FILE_POLL: Duration = Duration::from_secs(5);
+/// How long the start waits for plugins that only the operator's fault keeps out; longer than compiling one may take. After
+/// that it is ready, and refuses what depends on those that are missing: one plugin must not take the others' requests along.
+const STARTUP_LIMIT: Duration = Duration::from_secs(90);
 
 /// An MCPPlugin, or why it cannot be read.
 pub(crate) type GuardedPlugin = DeserializeGuard<McpPlugin>;
@@ -42,6 +48,12 @@ pub(crate) struct Controller {
     loading: JoinSet<(String, u64, LoadOutcome)>,
     last_attempt: u64,
     listed: bool,
+    /// When plugins that are still missing are waited for no longer.
+    startup_deadline: Option<Instant>,
+    /// All plugins were tried once, or waited for.
+    synced: bool,
+    components: ComponentStore,
+    to_keep: Pending<KeptComponent>,
 }
 
 impl Controller {
@@ -50,6 +62,8 @@ impl Controller {
         loader: PluginLoader,
         maps: NamedWatches,
         publisher: Publisher,
+        components: ComponentStore,
+        to_keep: Pending<KeptComponent>,
     ) -> Self {
         Self {
             plugins,
@@ -60,6 +74,10 @@ impl Controller {
             loading: JoinSet::new(),
             last_attempt: 0,
             listed: false,
+            startup_deadline: None,
+            synced: false,
+            components,
+            to_keep,
         }
     }
 
@@ -75,15 +93,21 @@ impl Controller {
         file_poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let next_retry = self.states.values().filter_map(PluginState::retry_at).min();
+            let startup_deadline = self.startup_deadline.filter(|_| !self.synced);
             tokio::select! {
                 Some(event) = events.next() => self.on_event(&event),
                 map = changed_maps.next() => self.load_where(|plugin| config_map(plugin).as_ref() == Some(&map)),
                 Some(Ok((name, attempt, outcome))) = self.loading.join_next() => self.on_loaded(&name, attempt, outcome),
                 name = not_written.next() => self.on_status_not_written(&name),
                 () = until(next_retry) => self.load_due(),
+                () = until(startup_deadline) => {}
                 _ = file_poll.tick() => self.load_where(|plugin| plugin.spec.source.file.is_some()),
             }
-            self.publisher.publish_synced(self.all_synced());
+            if !self.synced && self.all_synced() {
+                self.synced = true;
+                self.publish();
+            }
+            self.publisher.publish_synced(self.synced);
         }
     }
 
@@ -95,10 +119,16 @@ impl Controller {
             Event::Apply(_) | Event::Init | Event::InitApply(_) => {}
         }
         self.watch_maps();
+        // A plugin is in force from when it is there, and not only when it is loaded.
+        let plugins = self.plugins.state();
+        self.publisher
+            .publish_snapshot(&self.states, &plugins, self.synced);
     }
 
     fn on_listed(&mut self) {
         self.listed = true;
+        self.startup_deadline
+            .get_or_insert(Instant::now() + STARTUP_LIMIT);
         let plugins = self.plugins.state();
         let present: BTreeSet<String> = plugins.iter().map(|plugin| plugin.name_any()).collect();
         let deleted: Vec<String> = self
@@ -162,6 +192,7 @@ impl Controller {
                     "MCPPlugin cannot be read, the last good version stays in force"
                 );
                 state.keep();
+                self.publish();
                 return;
             }
         };
@@ -170,10 +201,11 @@ impl Controller {
         let Some(attempt) = state.begin_attempt(number, Instant::now()) else {
             return;
         };
-        let loader = self.loader.clone();
+        let (loader, components) = (self.loader.clone(), self.components.clone());
         let name = name.to_owned();
         self.loading.spawn(async move {
-            let loading = AssertUnwindSafe(load(&loader, &plugin, attempt)).catch_unwind();
+            let loading =
+                AssertUnwindSafe(load(&loader, &components, &plugin, attempt)).catch_unwind();
             let outcome = loading.await.unwrap_or_else(|_| LoadOutcome::Rejected {
                 version: None,
                 why: Rejection::panicked(),
@@ -183,15 +215,23 @@ impl Controller {
         });
     }
 
-    fn on_loaded(&mut self, name: &str, attempt: u64, outcome: LoadOutcome) {
+    fn on_loaded(&mut self, name: &str, attempt: u64, mut outcome: LoadOutcome) {
         // Deleted while it was being loaded.
         let Some(state) = self.states.get_mut(name) else {
             return;
         };
-        match &outcome {
+        let mut to_keep = None;
+        match &mut outcome {
             LoadOutcome::Unchanged => {}
-            LoadOutcome::InForce(_, active) => {
+            LoadOutcome::InForce {
+                active, component, ..
+            } => {
                 info!(plugin = name, digest = active.digest(), "plugin in force");
+                to_keep = Some(KeptComponent {
+                    plugin: name.to_owned(),
+                    uid: state.uid().to_owned(),
+                    component: component.take(),
+                });
             }
             LoadOutcome::Rejected { why, last_good, .. } => warn!(
                 plugin = name,
@@ -204,6 +244,9 @@ impl Controller {
         // Deleted and made again while it was being loaded.
         if !state.finish_attempt(attempt, outcome, Instant::now(), jitter()) {
             return;
+        }
+        if let Some(kept) = to_keep {
+            self.to_keep.replace(name.to_owned(), kept);
         }
         if state.take_requeue() {
             self.load(name);
@@ -219,10 +262,9 @@ impl Controller {
     }
 
     fn publish(&mut self) {
-        let all_synced = self.all_synced();
         let plugins = self.plugins.state();
         self.publisher
-            .publish(&mut self.states, readable(&plugins), all_synced);
+            .publish(&mut self.states, &plugins, self.synced);
     }
 
     /// From now on a new status is compared with the one that the cluster has.
@@ -233,7 +275,10 @@ impl Controller {
     }
 
     fn all_synced(&self) -> bool {
-        self.listed && self.states.values().all(PluginState::is_synced)
+        let waited = self
+            .startup_deadline
+            .is_some_and(|deadline| deadline <= Instant::now());
+        self.listed && (waited || self.states.values().all(PluginState::is_synced))
     }
 
     /// Each ConfigMap that is named has a watch of its own: all ConfigMaps of a cluster would be too many.
@@ -245,16 +290,54 @@ impl Controller {
 }
 
 /// Loads a plugin; at the start of the operator, the component that was in force before is the second choice.
-async fn load(loader: &PluginLoader, plugin: &McpPlugin, attempt: Attempt) -> LoadOutcome {
+async fn load(
+    loader: &PluginLoader,
+    components: &ComponentStore,
+    plugin: &McpPlugin,
+    attempt: Attempt,
+) -> LoadOutcome {
     match loader.load(plugin, attempt.loaded.as_ref()).await {
-        LoadOutcome::Rejected { version, why, .. } if attempt.nothing_in_force => {
+        LoadOutcome::Rejected {
+            version, mut why, ..
+        } if attempt.nothing_in_force => {
+            let kept = load_kept(loader, components, plugin).await;
+            if let Err(of_copy) = &kept {
+                why.retry |= of_copy.retry;
+                why.message = format!(
+                    "{}; and of the last good component: {}",
+                    why.message, of_copy.message
+                );
+            }
+            let last_good = match kept {
+                Ok(Some(kept)) => Some(kept),
+                _ => loader.last_good(plugin).await,
+            };
             LoadOutcome::Rejected {
                 version,
                 why,
-                last_good: loader.last_good(plugin).await,
+                last_good,
             }
         }
         outcome => outcome,
+    }
+}
+
+/// Loads the operator's own copy of a component, if there is one. The error says why that cannot be in force.
+async fn load_kept(
+    loader: &PluginLoader,
+    components: &ComponentStore,
+    plugin: &McpPlugin,
+) -> Result<Option<Box<ActivePlugin>>, Rejection> {
+    match components.read(plugin).await {
+        Ok(Some(copy)) => loader.load_kept(plugin, &copy).await.map(Some),
+        Ok(None) => Ok(None),
+        Err(error) => Err(Rejection {
+            category: error.category(),
+            message: error.to_string(),
+            operator_fault: false,
+            retry: true,
+            interfaces: None,
+        }),
     }
 }
 

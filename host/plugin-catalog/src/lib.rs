@@ -6,10 +6,13 @@
 //! - Never: it asks no plugin about an MCPServer, and knows neither admission nor reconciling.
 //!
 //! [`catalog`] starts the tasks. [`controller`] alone owns the state, one [`plugin_state`] for each MCPPlugin; loading runs
-//! in tasks of its own. [`publisher`] makes known what came of it, [`status_writer`] writes it into the cluster.
+//! in tasks of its own. [`component_keeper`] keeps copies of what is in force in the [`component_store`]. [`publisher`] makes known what came of it, [`status_writer`] writes it into the cluster.
 
 mod catalog;
+mod component_keeper;
+mod component_store;
 mod controller;
+mod pending;
 mod plugin_state;
 mod publisher;
 mod status;

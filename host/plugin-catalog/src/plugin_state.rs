@@ -70,7 +70,9 @@ impl PluginState {
         self.attempt = None;
         match outcome {
             LoadOutcome::Unchanged => {}
-            LoadOutcome::InForce(version, active) => {
+            LoadOutcome::InForce {
+                version, active, ..
+            } => {
                 self.loaded = Some(version);
                 self.active = Some(Arc::from(active));
                 self.rejection = None;
@@ -161,6 +163,7 @@ mod tests {
                 message: "it waited".into(),
                 operator_fault,
                 retry,
+                interfaces: None,
             },
             last_good: None,
         }

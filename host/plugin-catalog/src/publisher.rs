@@ -1,16 +1,20 @@
 //! Makes known what is in force: to those who ask plugins, and by the statuses of MCPPlugins.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use kube::ResourceExt;
+use kube::{Resource, ResourceExt};
+use mcp_operator_api::names::{API_VERSION, PLUGIN_KIND};
 use mcp_operator_api::v1alpha1::McpPlugin;
-use mcp_operator_policy::Snapshot;
+use mcp_operator_policy::{Rejection, Snapshot, UnavailablePlugin};
+use serde_json::json;
 use tokio::sync::watch;
 
+use crate::controller::GuardedPlugin;
 use crate::plugin_state::PluginState;
-use crate::status;
+use crate::status::{self, Loaded};
 use crate::status_writer::{PendingStatus, PendingStatuses};
 
 /// Where it is published.
@@ -21,22 +25,51 @@ pub(crate) struct Publisher {
 }
 
 impl Publisher {
-    /// Publishes the snapshot, and has the statuses written that have changed.
-    pub(crate) fn publish<'a>(
+    /// Publishes the plugins in force, and those that should be.
+    pub(crate) fn publish_snapshot(
         &self,
-        states: &mut BTreeMap<String, PluginState>,
-        plugins: impl Iterator<Item = &'a McpPlugin>,
+        states: &BTreeMap<String, PluginState>,
+        plugins: &[Arc<GuardedPlugin>],
         all_synced: bool,
-    ) {
+    ) -> Arc<Snapshot> {
         let active = states.values().filter_map(|state| state.active.clone());
-        let snapshot = Snapshot::new(active.collect());
-        let registrar = snapshot.registrar().map(|plugin| plugin.name().to_owned());
+        let unavailable = plugins
+            .iter()
+            .filter_map(|plugin| unavailable(plugin, states));
+        let snapshot =
+            Snapshot::with_unavailable(active.collect(), unavailable.collect(), all_synced);
+        let snapshot = Arc::new(snapshot);
         self.snapshots.send_if_modified(|current| {
             let differs = current.fingerprint() != snapshot.fingerprint();
-            *current = Arc::new(snapshot);
+            *current = Arc::clone(&snapshot);
             differs
         });
-        for plugin in plugins {
+        snapshot
+    }
+
+    /// Publishes the snapshot, and has the statuses written that have changed.
+    pub(crate) fn publish(
+        &self,
+        states: &mut BTreeMap<String, PluginState>,
+        plugins: &[Arc<GuardedPlugin>],
+        all_synced: bool,
+    ) {
+        let snapshot = self.publish_snapshot(states, plugins, all_synced);
+        let registrar = snapshot.registrar().map(|plugin| plugin.name());
+        let refusing = snapshot
+            .unavailable()
+            .iter()
+            .filter(|plugin| plugin.refuses());
+        let refusing: BTreeSet<&str> = refusing.map(UnavailablePlugin::name).collect();
+        for guarded in plugins {
+            let (plugin, unreadable) = match &guarded.0 {
+                Ok(plugin) => (Some(Cow::Borrowed(plugin)), None),
+                Err(invalid) => (
+                    stand_in(guarded).map(Cow::Owned),
+                    Some(Rejection::unreadable(&invalid.error)),
+                ),
+            };
+            let Some(plugin) = plugin else { continue };
             let name = plugin.name_any();
             let Some(state) = states.get_mut(&name) else {
                 continue;
@@ -45,13 +78,13 @@ impl Publisher {
             if !all_synced && plugin.status.is_some() {
                 continue;
             }
-            let new = status::compute(
-                plugin,
-                state.active.as_deref(),
-                state.rejection.as_ref(),
-                registrar.as_deref(),
-                Timestamp::now(),
-            );
+            let loaded = Loaded {
+                active: state.active.as_deref(),
+                rejection: unreadable.as_ref().or(state.rejection.as_ref()),
+                refuses: refusing.contains(name.as_str()),
+                registrar,
+            };
+            let new = status::compute(&plugin, loaded, Timestamp::now());
             if status::differs(
                 &new,
                 state.last_published.as_ref().or(plugin.status.as_ref()),
@@ -66,9 +99,38 @@ impl Publisher {
         }
     }
 
-    /// Publishes once that every plugin that was there at the start has been loaded, or refused.
+    /// Publishes once that every plugin that was there at the start has been loaded or refused, or was waited for.
     pub(crate) fn publish_synced(&self, all_synced: bool) {
         self.synced
             .send_if_modified(|synced| all_synced && !std::mem::replace(synced, true));
     }
+}
+
+/// An MCPPlugin that cannot be read, with what is known of it.
+fn stand_in(guarded: &GuardedPlugin) -> Option<McpPlugin> {
+    let object = json!({
+        "apiVersion": API_VERSION, "kind": PLUGIN_KIND, "metadata": guarded.meta(), "spec": { "source": {} },
+    });
+    serde_json::from_value(object).ok()
+}
+
+/// A plugin of the cluster of which nothing is in force.
+fn unavailable(
+    guarded: &GuardedPlugin,
+    states: &BTreeMap<String, PluginState>,
+) -> Option<UnavailablePlugin> {
+    let name = guarded.name_any();
+    // What is known of a deleted object of this name says nothing about this one.
+    let is_same =
+        |state: &&PluginState| guarded.meta().uid.as_deref().unwrap_or_default() == state.uid();
+    let state = states.get(&name).filter(is_same);
+    if state.is_some_and(|state| state.active.is_some()) {
+        return None;
+    }
+    Some(match &guarded.0 {
+        Ok(plugin) => {
+            UnavailablePlugin::new(plugin, state.and_then(|state| state.rejection.as_ref()))
+        }
+        Err(invalid) => UnavailablePlugin::unreadable(&name, &invalid.error),
+    })
 }

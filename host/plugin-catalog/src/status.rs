@@ -13,24 +13,33 @@ const SHORT_DIGEST: usize = 12;
 /// The longest text of a description that is shown, in bytes, and the most rules.
 const LONGEST_TEXT: usize = 512;
 const MOST_RULES: usize = 200;
+/// What it means that a plugin in `enforce` is not loaded.
+const REFUSES: &str = "; requests for MCPServers that this plugin is for are refused until it is loaded, and their objects stay as they are";
 
-/// The status that a plugin should have. `registrar` is the name of the registrar in force.
-pub(crate) fn compute(
-    plugin: &McpPlugin,
-    active: Option<&ActivePlugin>,
-    rejection: Option<&Rejection>,
-    registrar: Option<&str>,
-    now: Timestamp,
-) -> McpPluginStatus {
+/// What decides about the status of a plugin, besides the plugin itself.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Loaded<'a> {
+    pub(crate) active: Option<&'a ActivePlugin>,
+    pub(crate) rejection: Option<&'a Rejection>,
+    /// Requests are refused because it is not loaded.
+    pub(crate) refuses: bool,
+    /// Name of the registrar in force.
+    pub(crate) registrar: Option<&'a str>,
+}
+
+/// The status that a plugin should have.
+pub(crate) fn compute(plugin: &McpPlugin, loaded: Loaded<'_>, now: Timestamp) -> McpPluginStatus {
     let previous = plugin
         .status
         .as_ref()
         .map_or(&[][..], |status| &status.conditions);
-    let ready = ready(plugin, active, rejection, registrar).condition(
-        previous,
-        plugin.metadata.generation,
-        now,
-    );
+    let ready = ready(plugin, loaded).condition(previous, plugin.metadata.generation, now);
+    let active = loaded.active;
+    // What it was is known better than what it is: whether objects may be written without it depends on that.
+    let was = plugin
+        .status
+        .as_ref()
+        .and_then(|status| status.interfaces.clone());
     let digest = active.map(ActivePlugin::digest);
     let description = active.map(ActivePlugin::description);
     McpPluginStatus {
@@ -40,7 +49,7 @@ pub(crate) fn compute(
             .as_ref()
             .map(|digest| digest.chars().take(SHORT_DIGEST).collect()),
         digest: digest.map(|digest| format!("sha256:{digest}")),
-        interfaces: active.map(interfaces),
+        interfaces: active.map(interfaces).or(was),
         name: description.map(|description| bounded(&description.name)),
         version: description.map(|description| bounded(&description.version)),
         summary: description.map(|description| bounded(&description.summary)),
@@ -67,13 +76,9 @@ pub(crate) fn differs(new: &McpPluginStatus, old: Option<&McpPluginStatus>) -> b
     comparable(new) != comparable(old) || !unchanged(&new.conditions, &old.conditions)
 }
 
-fn ready(
-    plugin: &McpPlugin,
-    active: Option<&ActivePlugin>,
-    rejection: Option<&Rejection>,
-    registrar: Option<&str>,
-) -> ConditionDraft {
-    match (active, rejection) {
+fn ready(plugin: &McpPlugin, loaded: Loaded<'_>) -> ConditionDraft {
+    let consequence = if loaded.refuses { REFUSES } else { "" };
+    match (loaded.active, loaded.rejection) {
         (Some(active), Some(rejection)) => {
             let short: String = active.digest().chars().take(SHORT_DIGEST).collect();
             let message = format!(
@@ -86,15 +91,16 @@ fn ready(
             READY,
             ConditionStatus::False,
             rejection.category,
-            rejection.message.clone(),
+            format!("{}{consequence}", rejection.message),
         ),
         (None, None) => ConditionDraft::new(
             READY,
             ConditionStatus::Unknown,
             "Loading",
-            "The component is being loaded",
+            format!("The component is being loaded{consequence}"),
         ),
-        (Some(active), None) => match registrar
+        (Some(active), None) => match loaded
+            .registrar
             .filter(|name| active.interfaces().registrar && *name != plugin.name_any())
         {
             Some(other) => {
@@ -149,26 +155,65 @@ mod tests {
         plugin
     }
 
-    #[test]
-    fn writing_again_changes_nothing() {
-        let rejection = Rejection {
+    fn rejection() -> Rejection {
+        Rejection {
             category: "Trapped",
             message: "it trapped".into(),
             operator_fault: false,
             retry: false,
+            interfaces: None,
+        }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn writing_again_changes_nothing() {
+        let rejection = rejection();
+        let refused = Loaded {
+            rejection: Some(&rejection),
+            ..Loaded::default()
         };
-        let at = |second| Timestamp::from_second(second).unwrap();
-        let first = compute(&plugin(None), None, Some(&rejection), None, at(1));
+        let first = compute(&plugin(None), refused, at(1));
         assert_eq!(first.conditions[0].reason, "Trapped");
         assert!(differs(&first, None));
-        let second = compute(
-            &plugin(Some(first.clone())),
-            None,
-            Some(&rejection),
-            None,
-            at(2),
-        );
+        let second = compute(&plugin(Some(first.clone())), refused, at(2));
         assert!(!differs(&second, Some(&first)));
+    }
+
+    #[test]
+    fn one_that_is_not_loaded_says_what_that_means() {
+        let rejection = rejection();
+        for (rejection, said) in [
+            (Some(&rejection), "it trapped"),
+            (None, "The component is being loaded"),
+        ] {
+            let message = |refuses| {
+                let loaded = Loaded {
+                    rejection,
+                    refuses,
+                    ..Loaded::default()
+                };
+                compute(&plugin(None), loaded, at(1)).conditions[0]
+                    .message
+                    .clone()
+            };
+            assert_eq!(message(false), said);
+            assert_eq!(message(true), format!("{said}{REFUSES}"));
+        }
+    }
+
+    #[test]
+    fn what_a_plugin_was_is_not_forgotten_when_it_is_lost() {
+        let was = McpPluginStatus {
+            interfaces: Some("defaulter".into()),
+            ..McpPluginStatus::default()
+        };
+        let lost = compute(&plugin(Some(was)), Loaded::default(), at(1));
+        assert_eq!(lost.interfaces.as_deref(), Some("defaulter"));
+        assert_eq!(lost.digest, None);
     }
 
     #[test]

@@ -1,16 +1,17 @@
 //! Writes the statuses of MCPPlugins.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
 use mcp_operator_api::names::{API_VERSION, PLUGIN_KIND, field_managers};
 use mcp_operator_api::v1alpha1::{McpPlugin, McpPluginStatus};
 use mcp_operator_core::retry::{Classify, retry_after};
-use mcp_operator_runtime::{ApiError, Priority, WorkQueue, jitter, request};
+use mcp_operator_runtime::{ApiError, WorkQueue, jitter, request};
 use serde_json::json;
 use tracing::warn;
+
+use crate::pending::Pending;
 
 /// A status that is to be written.
 #[derive(Clone, Debug)]
@@ -20,42 +21,8 @@ pub(crate) struct PendingStatus {
     pub(crate) status: McpPluginStatus,
 }
 
-/// Statuses that are to be written, of each plugin only the newest. Cheap to clone.
-#[derive(Clone, Default)]
-pub(crate) struct PendingStatuses {
-    newest: Arc<Mutex<BTreeMap<String, PendingStatus>>>,
-    due: WorkQueue<String>,
-}
-
-impl PendingStatuses {
-    /// Takes the place of an older one, also in its wait after a failure.
-    pub(crate) fn replace(&self, name: String, pending: PendingStatus) {
-        if self.newest().insert(name.clone(), pending).is_none() {
-            self.due.add(name);
-        }
-    }
-
-    /// The next one that is due; it is no longer pending.
-    async fn next(&self) -> (String, PendingStatus) {
-        loop {
-            let name = self.due.next().await;
-            let pending = self.newest().remove(&name);
-            if let Some(pending) = pending {
-                return (name, pending);
-            }
-        }
-    }
-
-    /// Puts back what could not be written, unless a newer status has come meanwhile.
-    fn retry(&self, name: String, pending: PendingStatus, pause: std::time::Duration) {
-        self.newest().entry(name.clone()).or_insert(pending);
-        self.due.add_after(name, pause, Priority::Normal);
-    }
-
-    fn newest(&self) -> MutexGuard<'_, BTreeMap<String, PendingStatus>> {
-        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+/// Statuses that are to be written, of each plugin only the newest.
+pub(crate) type PendingStatuses = Pending<PendingStatus>;
 
 /// Writes them one after the other, so that an older status never comes after a newer one. One that cannot be written
 /// waits without holding up others; the name of one that never can be goes to `not_written`. Never ends.
@@ -121,6 +88,7 @@ async fn write(client: Client, name: String, pending: PendingStatus) -> Result<(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
     use std::time::Duration;
 
     use futures::FutureExt;

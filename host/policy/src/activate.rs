@@ -107,6 +107,8 @@ pub struct Rejection {
     pub operator_fault: bool,
     /// Nobody changed anything, and yet it may go better next time.
     pub retry: bool,
+    /// What the component exports, where it could be loaded so far.
+    pub interfaces: Option<Interfaces>,
 }
 
 impl Rejection {
@@ -116,6 +118,7 @@ impl Rejection {
             message: message.into(),
             operator_fault: false,
             retry: false,
+            interfaces: None,
         }
     }
 
@@ -136,6 +139,7 @@ impl Rejection {
             ),
             operator_fault,
             retry: operator_fault || took_long,
+            interfaces: None,
         }
     }
 
@@ -145,6 +149,14 @@ impl Rejection {
             retry: true,
             ..Self::new(error.category(), error.to_string())
         }
+    }
+
+    /// The MCPPlugin itself cannot be read.
+    pub fn unreadable(error: &str) -> Self {
+        Self::new(
+            "Unreadable",
+            format!("the MCPPlugin cannot be read: {}", convert::short(error)),
+        )
     }
 
     /// The task that loaded the plugin panicked.
@@ -203,11 +215,18 @@ pub(super) async fn activate(
         .map_err(|message| Rejection::new("InvalidSelector", message))?;
     let about_component = |error: PluginError| Rejection::of(&spec.source, &error);
     let plugin = load().await.map_err(about_component)?;
-    let description = plugin.describe(&limits).await.map_err(about_component)?;
-    refuse_unknown_context(&description)?;
     let settings = Value::Object(spec.settings.clone()).to_string();
-    let judged = plugin.validate_settings(&settings, &limits).await;
-    accept_settings(judged.map_err(about_component)?)?;
+    let checked = async {
+        let description = plugin.describe(&limits).await.map_err(about_component)?;
+        refuse_unknown_context(&description)?;
+        let judged = plugin.validate_settings(&settings, &limits).await;
+        accept_settings(judged.map_err(about_component)?)?;
+        Ok::<_, Rejection>(description)
+    };
+    let description = checked.await.map_err(|why| Rejection {
+        interfaces: Some(plugin.interfaces()),
+        ..why
+    })?;
     let fingerprint = format!("{name} {} {}", version.digest, version.spec);
     Ok(ActivePlugin {
         name,

@@ -5,10 +5,17 @@ use mcp_operator_core::manifest::BuildError;
 use mcp_operator_core::retry::{Classify, ErrorClass};
 use thiserror::Error;
 
+/// Why nothing is decided right after the start.
+pub const NOT_SYNCED: &str =
+    "the operator has just started, and has not loaded all plugins yet: try again in a moment";
+
 /// Plugins could not be asked, or what they answered cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PolicyError {
-    /// Plugins that must not fail have failed.
+    /// Right after the start.
+    #[error("{}", NOT_SYNCED)]
+    NotSynced,
+    /// Plugins that must not fail have failed, or are not loaded.
     #[error("{}", joined(.0))]
     Plugins(Vec<PluginFailure>),
     /// What plugins made of an MCPServer is none.
@@ -33,6 +40,7 @@ fn joined(failures: &[PluginFailure]) -> String {
 impl Classify for PolicyError {
     fn class(&self) -> ErrorClass {
         match self {
+            Self::NotSynced => ErrorClass::PluginHost,
             Self::Plugins(failures) if !failures.iter().all(|failure| failure.guest) => {
                 ErrorClass::PluginHost
             }
@@ -42,6 +50,7 @@ impl Classify for PolicyError {
 
     fn category(&self) -> &'static str {
         match self {
+            Self::NotSynced => "PluginsNotSynced",
             Self::Plugins(failures) => failures
                 .first()
                 .map_or("PluginFailed", |failure| failure.category),

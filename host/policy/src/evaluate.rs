@@ -7,6 +7,7 @@ use mcp_operator_api::v1alpha1::{FailurePolicy, Mode, OnExisting};
 use mcp_operator_core::admission::{self, Finding, Outcome, PluginFailure};
 use mcp_operator_core::field::FieldError;
 use mcp_operator_core::patch;
+use mcp_plugin_host::contract::Stage;
 use mcp_plugin_host::{Fault, Limits, PluginError};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -16,6 +17,7 @@ use super::activate::{ActivePlugin, failure};
 use super::context::{PolicyContext, SerializedContext};
 use super::convert;
 use super::snapshot::Snapshot;
+use super::unavailable::UnavailablePlugin;
 
 /// Name under which the operator's own rule is reported.
 const OPERATOR: &str = "mcp-operator";
@@ -66,7 +68,11 @@ impl Snapshot {
             .plugins()
             .iter()
             .filter(|plugin| plugin.interfaces().validator && plugin.is_for(context));
-        join_all(asked.map(|plugin| plugin.validate(&documents, deadline))).await
+        let mut outcomes =
+            join_all(asked.map(|plugin| plugin.validate(&documents, deadline))).await;
+        let unavailable = self.unavailable().iter();
+        outcomes.extend(unavailable.filter_map(|plugin| missing_rules(plugin, context)));
+        outcomes
     }
 
     /// Lets plugins complete the server itself, one after the other.
@@ -118,6 +124,13 @@ impl Snapshot {
         mut objects: Vec<Value>,
         deadline: Option<Instant>,
     ) -> Result<(Vec<Value>, Vec<String>), Vec<PluginFailure>> {
+        let unavailable = self.unavailable().iter();
+        let missing: Vec<PluginFailure> = unavailable
+            .filter_map(|plugin| plugin.missing_defaults(context))
+            .collect();
+        if !missing.is_empty() {
+            return Err(missing);
+        }
         let documents = SerializedContext::of(context);
         let mut warnings = Vec::new();
         for plugin in self.defaulters(context) {
@@ -130,13 +143,12 @@ impl Snapshot {
                     ));
                 }
                 Ok(_) => {}
-                Err(failure)
-                    if plugin.mode == Mode::Enforce
-                        && plugin.failure_policy == FailurePolicy::Fail =>
-                {
-                    return Err(vec![failure]);
-                }
                 Err(failure) => {
+                    if let Some(refusal) =
+                        failure.refusal(plugin.mode, plugin.default_failure_policy(context.stage))
+                    {
+                        return Err(vec![refusal]);
+                    }
                     warn!(
                         plugin = plugin.name(),
                         category = failure.category,
@@ -160,6 +172,15 @@ impl Snapshot {
 }
 
 impl ActivePlugin {
+    /// The failure policy is about requests. Objects are written as a whole: a default that is left out once is taken away
+    /// from pods that have it, and given back with the next reconcile.
+    fn default_failure_policy(&self, stage: Stage) -> FailurePolicy {
+        match stage {
+            Stage::Admission | Stage::Offline => self.failure_policy,
+            Stage::Reconcile => FailurePolicy::Fail,
+        }
+    }
+
     async fn validate(
         &self,
         documents: &SerializedContext<'_>,
@@ -216,7 +237,8 @@ impl ActivePlugin {
         }
         PluginFailure {
             category: error.category(),
-            guest: false,
+            // An object can make a plugin slow, so that it is not the operator's fault.
+            guest: matches!(error.fault(), Fault::DeadlineExceeded { .. }),
             message: format!(
                 "plugin {}: no answer within the {:?} that were left of the request's time: raise timeoutSeconds of the webhook",
                 self.name, limits.timeout
@@ -231,6 +253,18 @@ impl ActivePlugin {
             message: format!("plugin {}: {}", self.name, convert::short(why)),
         }
     }
+}
+
+/// A rule that nobody can ask.
+fn missing_rules(plugin: &UnavailablePlugin, context: &PolicyContext) -> Option<Outcome> {
+    let failure = plugin.missing_rules(context)?;
+    Some(Outcome {
+        plugin: plugin.name().to_owned(),
+        mode: Mode::Enforce,
+        failure_policy: FailurePolicy::Fail,
+        on_existing: OnExisting::Keep,
+        result: Err(failure),
+    })
 }
 
 /// The operator's own rule: what no object could be built from, whatever plugins say.

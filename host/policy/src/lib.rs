@@ -7,7 +7,7 @@
 //!   watches nothing, and writes nothing.
 //!
 //! [`source`] has the bytes of a component, [`activate`] everything that is checked before it is in force, [`loader`] puts
-//! both together; [`evaluate`] asks the plugins of a snapshot. [`convert`] and [`registrar`] alone know the types of both
+//! both together; [`evaluate`] asks the plugins of a snapshot, and [`unavailable`] stands for those that are not loaded. [`convert`] and [`registrar`] alone know the types of both
 //! sides of the contract.
 
 mod activate;
@@ -23,10 +23,11 @@ mod registrar;
 mod snapshot;
 mod source;
 mod static_plugins;
+mod unavailable;
 
 pub use activate::{ActivePlugin, PluginVersion, Rejection};
 pub use context::{PolicyContext, User, rendered};
-pub use error::PolicyError;
+pub use error::{NOT_SYNCED, PolicyError};
 pub use evaluate::Defaulted;
 pub use loader::{LoadOutcome, PluginLoader};
 pub use lookup::{ConfigMapLookup, NamespaceLookup};
@@ -37,3 +38,4 @@ pub use reconcile::{
 };
 pub use snapshot::{Snapshot, Snapshots};
 pub use static_plugins::{activate_all, activate_recorded};
+pub use unavailable::UnavailablePlugin;

@@ -17,7 +17,12 @@ pub enum LoadOutcome {
     /// The component and the specification are those of the last attempt.
     Unchanged,
     /// It passed all checks.
-    InForce(PluginVersion, Box<ActivePlugin>),
+    InForce {
+        version: PluginVersion,
+        active: Box<ActivePlugin>,
+        /// The component, if it is from a place that may be gone at the next start.
+        component: Option<Vec<u8>>,
+    },
     /// It cannot be put into force.
     Rejected {
         /// Absent if the component could not be read.
@@ -66,13 +71,32 @@ impl PluginLoader {
         }
         let loaded = async || self.host.load(&plugin.name_any(), &bytes).await;
         match activate(&self.host, plugin, &version, loaded).await {
-            Ok(active) => LoadOutcome::InForce(version, Box::new(active)),
+            Ok(active) => LoadOutcome::InForce {
+                version,
+                active: Box::new(active),
+                component: plugin.spec.source.config_map.is_some().then_some(bytes),
+            },
             Err(why) => LoadOutcome::Rejected {
                 version: Some(version),
                 why,
                 last_good: None,
             },
         }
+    }
+
+    /// A component that was kept when it was in force, with the present specification.
+    ///
+    /// # Errors
+    /// Why it cannot be in force now.
+    pub async fn load_kept(
+        &self,
+        plugin: &McpPlugin,
+        component: &[u8],
+    ) -> Result<Box<ActivePlugin>, Rejection> {
+        let version = PluginVersion::new(Digest::of(component), plugin)?;
+        let loaded = async || self.host.load(&plugin.name_any(), component).await;
+        let active = activate(&self.host, plugin, &version, loaded).await?;
+        Ok(Box::new(active))
     }
 
     /// The component that an earlier run had in force, by its digest in the status, with the present specification. If what

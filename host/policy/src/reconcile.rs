@@ -64,6 +64,9 @@ pub async fn default_and_validate(
     inputs: &ReconcileInputs<'_>,
     plugins: &Snapshot,
 ) -> Result<Judgement, PolicyError> {
+    if !plugins.is_synced() {
+        return Err(PolicyError::NotSynced);
+    }
     let object = serde_json::to_value(server).map_err(|error| not_a_server(&error))?;
     // One that no object can be built from is refused below, with everything else that is wrong with it.
     let parse = || ValidatedServer::parse(server).ok();

@@ -7,28 +7,65 @@ use tokio::sync::watch;
 
 use super::activate::ActivePlugin;
 use super::context::RENDERED;
+use super::unavailable::UnavailablePlugin;
 
-/// The plugins in force, by priority and name. Immutable: who takes it once decides by one set of rules.
-#[derive(Default)]
+/// The plugins in force, by priority and name, and those that should be. Immutable: who takes it once decides by one set of
+/// rules.
 pub struct Snapshot {
     plugins: Vec<Arc<ActivePlugin>>,
+    unavailable: Vec<UnavailablePlugin>,
+    synced: bool,
     fingerprint: String,
 }
 
+impl Default for Snapshot {
+    fn default() -> Self {
+        Self::new(Vec::new())
+    }
+}
+
 impl Snapshot {
-    /// The plugins, in the order in which they are asked.
-    pub fn new(mut plugins: Vec<Arc<ActivePlugin>>) -> Self {
+    /// These plugins, and no others that are missing.
+    pub fn new(plugins: Vec<Arc<ActivePlugin>>) -> Self {
+        Self::with_unavailable(plugins, Vec::new(), true)
+    }
+
+    /// These plugins, and those that should be in force besides. Until it is `synced`, not all plugins were tried, and
+    /// nothing can be decided by it.
+    pub fn with_unavailable(
+        mut plugins: Vec<Arc<ActivePlugin>>,
+        mut unavailable: Vec<UnavailablePlugin>,
+        synced: bool,
+    ) -> Self {
         plugins.sort_by(|a, b| (a.priority(), a.name()).cmp(&(b.priority(), b.name())));
+        unavailable.sort_by(|a, b| a.name().cmp(b.name()));
         let mut hash = Sha256::new();
         for plugin in &plugins {
             hash.update(plugin.fingerprint());
         }
+        for plugin in &unavailable {
+            hash.update(plugin.fingerprint());
+        }
+        hash.update([u8::from(synced)]);
         Self {
             plugins,
+            unavailable,
+            synced,
             fingerprint: hex::encode(hash.finalize()),
         }
     }
 
+    /// Whether all plugins that were there at the start were tried, or waited for long enough.
+    pub fn is_synced(&self) -> bool {
+        self.synced
+    }
+
+    /// The plugins that should be in force, and are not loaded; by name.
+    pub fn unavailable(&self) -> &[UnavailablePlugin] {
+        &self.unavailable
+    }
+
+    /// The plugins, in the order in which they are asked.
     pub fn plugins(&self) -> &[Arc<ActivePlugin>] {
         &self.plugins
     }
@@ -61,9 +98,10 @@ impl Snapshot {
 pub struct Snapshots(watch::Receiver<Arc<Snapshot>>);
 
 impl Snapshots {
-    /// A sender of snapshots, and the receiving side.
+    /// A sender of snapshots, and the receiving side. By the first one, nothing can be decided.
     pub fn channel() -> (watch::Sender<Arc<Snapshot>>, Self) {
-        let (sender, receiver) = watch::channel(Arc::default());
+        let nothing_tried = Snapshot::with_unavailable(Vec::new(), Vec::new(), false);
+        let (sender, receiver) = watch::channel(Arc::new(nothing_tried));
         (sender, Self(receiver))
     }
 

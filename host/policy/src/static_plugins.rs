@@ -41,7 +41,7 @@ async fn activate_one(
     plugin: &McpPlugin,
 ) -> Result<Option<Arc<ActivePlugin>>, String> {
     match loader.load(plugin, None).await {
-        LoadOutcome::InForce(_, active) => Ok(Some(Arc::from(active))),
+        LoadOutcome::InForce { active, .. } => Ok(Some(Arc::from(active))),
         LoadOutcome::Rejected { why, .. } => {
             Err(format!("plugin {}: {}", plugin.name_any(), why.message))
         }

@@ -5,6 +5,8 @@
 mod clock;
 #[path = "faults/links.rs"]
 mod links;
+#[path = "faults/lost_rule.rs"]
+mod lost_rule;
 #[path = "faults/others.rs"]
 mod others;
 #[path = "faults/outages.rs"]

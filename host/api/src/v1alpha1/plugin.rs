@@ -81,8 +81,11 @@ pub struct McpPluginSpec {
     #[serde(default)]
     pub mode: Mode,
 
-    /// What happens to a request where the plugin itself fails: `Fail` (the default) refuses it,
-    /// `Ignore` goes on. In the modes `warn` and `audit` a failing plugin never refuses anything.
+    /// What happens to a request where the operator cannot ask the plugin, because it is not loaded
+    /// or there are too many calls at once: `Fail` (the default) refuses it, `Ignore` goes on. What
+    /// the object itself does to the plugin (a trap, no answer in time, too much memory) refuses it
+    /// in both cases. In the modes `warn` and `audit` a failing plugin never refuses anything.
+    /// Objects are never written without the defaults of a plugin in `enforce`.
     #[serde(default)]
     pub failure_policy: FailurePolicy,
 
@@ -198,7 +201,7 @@ pub enum FailurePolicy {
     /// The request is refused.
     #[default]
     Fail,
-    /// The request goes on as if the plugin were not there.
+    /// The request goes on as if the plugin were not there, unless it was the object that made it fail.
     Ignore,
 }
 
@@ -341,7 +344,7 @@ pub struct McpPluginStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub short_digest: Option<String>,
 
-    /// Interfaces that the component in force exports: `validator,defaulter`.
+    /// Interfaces that the component in force exports, or the last one did: `validator,defaulter`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interfaces: Option<String>,
 

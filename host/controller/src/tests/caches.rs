@@ -20,6 +20,7 @@ async fn what_has_not_changed_is_not_compared() {
 #[tokio::test(start_paused = true)]
 async fn whatever_decides_about_the_objects_has_them_compared() {
     let (sender, snapshots) = Snapshots::channel();
+    sender.send_replace(Arc::default());
     let build = build::Settings::default();
     let world = World::with_snapshots(api_server(), build, snapshots).await;
     world.put_server(everything());

@@ -17,6 +17,7 @@ mod running;
 mod running_trouble;
 mod status;
 mod status_causes;
+mod unavailable;
 mod world;
 
 use mcp_operator_api::names::conditions;

@@ -150,6 +150,7 @@ async fn what_was_refused_for_good_is_tried_again_after_minutes() {
 #[tokio::test(start_paused = true)]
 async fn other_plugins_have_all_servers_looked_at() {
     let (sender, snapshots) = Snapshots::channel();
+    sender.send_replace(Arc::default());
     let build = build::Settings::default();
     let world = World::with_snapshots(api_server(), build, snapshots).await;
     let running = Running::start(world);

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::world::{RECOVERY, World};
 
 /// A kubeconfig for the operator's own service account.
-fn kubeconfig(world: &World, folder: &std::path::Path) -> Result<std::path::PathBuf> {
+pub(crate) fn kubeconfig(world: &World, folder: &std::path::Path) -> Result<std::path::PathBuf> {
     let token = world.kubectl().run(&[
         "create",
         "token",
