@@ -145,12 +145,12 @@ async fn a_broken_new_plugin_refuses_from_the_beginning_until_it_is_mended() {
     world.reason("rule", "NotAComponent").await;
     assert_eq!(world.refusing(), ["rule"]);
     world.api.edit("MCPPlugin", "", "rule", |plugin| {
-        plugin["spec"]["mode"] = json!("warn")
+        plugin["spec"]["mode"] = json!("warn");
     });
     world.api.idle().await;
     assert_eq!(world.refusing(), [""; 0]);
     world.api.edit("MCPPlugin", "", "rule", |plugin| {
-        plugin["spec"]["mode"] = json!("enforce")
+        plugin["spec"]["mode"] = json!("enforce");
     });
     world.api.idle().await;
     assert_eq!(world.refusing(), ["rule"]);
@@ -164,7 +164,7 @@ async fn one_that_cannot_be_read_refuses_by_its_name() {
     let api = ApiServer::new();
     api.put(mcp_plugin("rule", from_map(json!({ "mode": "warn" }))));
     api.edit("MCPPlugin", "", "rule", |plugin| {
-        plugin["spec"]["mode"] = json!("forbid")
+        plugin["spec"]["mode"] = json!("forbid");
     });
     let world = World::start(api);
     assert!(world.ready().await < Duration::from_secs(1));

@@ -32,15 +32,15 @@ pub enum Priority {
 /// What a [`WorkQueue`] can hold.
 pub trait QueueKey: Clone + Eq + Hash {
     /// Keys of different groups take turns, so that many of one do not hold up the others.
-    fn group(&self) -> &str {
-        ""
+    fn group(&self) -> Option<&str> {
+        None
     }
 }
 
 /// Namespaces take turns.
 impl QueueKey for ServerKey {
-    fn group(&self) -> &str {
-        &self.namespace
+    fn group(&self) -> Option<&str> {
+        Some(&self.namespace)
     }
 }
 
@@ -173,7 +173,7 @@ impl<K: QueueKey> Entries<K> {
             self.delayed.remove(&(position.due, position.number));
         } else {
             let queue = self.queue(position.priority);
-            queue.remove(key.group(), position.number);
+            queue.remove(key.group().unwrap_or_default(), position.number);
         }
     }
 
@@ -207,7 +207,7 @@ impl<K: QueueKey> Entries<K> {
     }
 
     fn push(&mut self, position: Position, key: K) {
-        let group = key.group().to_owned();
+        let group = key.group().unwrap_or_default().to_owned();
         self.queue(position.priority)
             .push(&group, position.number, key);
     }

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::*;
 
-fn missing(spec: Value) -> Arc<Snapshot> {
+pub(super) fn missing(spec: Value) -> Arc<Snapshot> {
     let plugin = mcp_plugin("compliance", spec);
     let unavailable = vec![UnavailablePlugin::new(&plugin, None)];
     Arc::new(Snapshot::with_unavailable(Vec::new(), unavailable, true))

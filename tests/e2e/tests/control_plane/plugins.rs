@@ -1,6 +1,6 @@
 //! Plugins, put into force, broken, mended and taken away while everything runs.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use mcp_e2e::eventually;
 use serde_json::{Value, json};
 
@@ -66,6 +66,25 @@ fn a_rule_of_ones_own_is_in_force_at_once_and_ends_with_its_plugin() -> Result<(
 
     world.kubectl.run(&["delete", "mcpplugin", "own-rule"])?;
     eventually("the rule ends", SOON, || world.apply(&manifest).map(drop))
+}
+
+/// A plugin that is not loaded, in its condition and where servers are applied.
+fn says_why_it_refuses(world: &World, name: &str, reason: &str, said: &str) -> Result<()> {
+    let plugin = world.plugin_is(name, "False", reason)?;
+    let message = condition(&plugin, "Ready").context("no condition")?["message"].to_string();
+    assert!(message.contains(said), "{name}: {message}");
+    assert!(plugin["status"]["digest"].is_null());
+    assert!(
+        message.contains("are refused until it is loaded"),
+        "{message}"
+    );
+    let refused = world.refused(&world.server("a", json!({})));
+    // These two are known to have rules only, and defaults are asked for first.
+    if !["np-trap", "np-settings"].contains(&name) {
+        let expected = format!("plugin {name} is not loaded ({reason})");
+        assert!(refused.contains(&expected), "{refused}");
+    }
+    Ok(())
 }
 
 #[test]
@@ -141,23 +160,7 @@ fn what_is_no_plugin_refuses_what_it_is_for_with_a_reason_and_hurts_nobody_else(
         ),
     ] {
         world.apply(&world.plugin(name, spec))?;
-        let plugin = world.plugin_is(name, "False", reason)?;
-        let message = condition(&plugin, "Ready").unwrap()["message"]
-            .as_str()
-            .unwrap()
-            .to_owned();
-        assert!(message.contains(said), "{name}: {message}");
-        assert!(plugin["status"]["digest"].is_null());
-        assert!(
-            message.contains("are refused until it is loaded"),
-            "{message}"
-        );
-        let refused = world.refused(&world.server("a", json!({})));
-        // These two are known to have rules only, and defaults are asked for first.
-        if !["np-trap", "np-settings"].contains(&name) {
-            let expected = format!("plugin {name} is not loaded ({reason})");
-            assert!(refused.contains(&expected), "{refused}");
-        }
+        says_why_it_refuses(&world, name, reason, said)?;
     }
     let other = World::new("no-plugin-neighbour");
     other.apply(&other.server("a", json!({})))?;
