@@ -107,6 +107,12 @@ fn objects(schema: &Value, members: &Map<String, Value>, path: &str, found: &mut
     found.extend(
         missing.map(|name| error(&child(path, name), ErrorType::Required, None, String::new())),
     );
+    let count = members.len();
+    if let Some(most) = schema["maxProperties"].as_u64()
+        && u64::try_from(count).is_ok_and(|count| count > most)
+    {
+        found.push(too_many(path, count, most));
+    }
     for (name, value) in members {
         if let Some(schema) = member(schema, name) {
             visit(schema, value, &child(path, name), found);
@@ -119,10 +125,7 @@ fn lists(schema: &Value, items: &[Value], path: &str, found: &mut Vec<FieldError
     if let Some(most) = schema["maxItems"].as_u64()
         && u64::try_from(count).is_ok_and(|count| count > most)
     {
-        let items = if most == 1 { "item" } else { "items" };
-        let message = format!("must have at most {most} {items}");
-        let shown = Some(Value::from(count));
-        found.push(error(path, ErrorType::TooMany, shown, message));
+        found.push(too_many(path, count, most));
     }
     if let Some(fewest) = schema["minItems"].as_u64()
         && u64::try_from(count).is_ok_and(|count| count < fewest)
@@ -144,6 +147,12 @@ fn lists(schema: &Value, items: &[Value], path: &str, found: &mut Vec<FieldError
             }
         }
     }
+}
+
+fn too_many(path: &str, count: usize, most: u64) -> FieldError {
+    let items = if most == 1 { "item" } else { "items" };
+    let message = format!("must have at most {most} {items}");
+    error(path, ErrorType::TooMany, Some(Value::from(count)), message)
 }
 
 /// The members of an item that tell it from others.

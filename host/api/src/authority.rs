@@ -1,16 +1,19 @@
-//! Host and port of a URL.
+//! Host and port of a URL, and the Service that it names.
 
 use std::net::IpAddr;
 
 /// Host and port of a URL, which may lack its scheme.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Authority<'a> {
-    pub(super) host: &'a str,
-    pub(super) port: Option<u16>,
+pub struct Authority<'a> {
+    /// Name or address; an IPv6 address has its brackets.
+    pub host: &'a str,
+    /// Absent where the URL names none.
+    pub port: Option<u16>,
 }
 
 impl<'a> Authority<'a> {
-    pub(super) fn of(url: &'a str) -> Self {
+    /// That of a URL.
+    pub fn of(url: &'a str) -> Self {
         let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let authority = authority.rsplit('@').next().unwrap_or_default();
@@ -27,25 +30,36 @@ impl<'a> Authority<'a> {
         }
     }
 
-    /// The namespace of the Service that the host names, seen from `namespace`: `<service>`, `<service>.<namespace>`, and the
-    /// same with `.svc` and the domain of the cluster. A host outside of the cluster with two labels, such as `example.org`,
-    /// looks the same: the result is a namespace that does not exist.
-    pub(super) fn namespace_of_service(&self, namespace: &'a str, domain: &str) -> Option<&'a str> {
-        if self.host.starts_with('[') || self.host.parse::<IpAddr>().is_ok() {
-            return None;
-        }
+    /// The namespace of the Service that the host names, seen from `namespace`: `<service>`, `<service>.<namespace>`,
+    /// `<service>.<namespace>.svc`, and that with the domain of the cluster. A host outside of the cluster with two labels,
+    /// such as `example.org`, looks the same: the result is a namespace that does not exist.
+    pub fn namespace_of_service(&self, namespace: &'a str, domain: &str) -> Option<&'a str> {
         let host = self.host.strip_suffix('.').unwrap_or(self.host);
-        let host = host
+        let inside = host
             .strip_suffix(domain)
             .and_then(|host| host.strip_suffix('.'))
-            .unwrap_or(host);
-        match host.split('.').collect::<Vec<_>>()[..] {
-            [""] => None,
+            .filter(|host| host.ends_with(".svc"));
+        match labels(inside.unwrap_or(host))?[..] {
             [_] => Some(namespace),
             [_, found] | [_, found, "svc"] => Some(found),
             _ => None,
         }
     }
+
+    /// The same where nobody knows the domain of the cluster: whatever follows `.svc` may be it.
+    pub fn namespace_in_any_cluster(&self, namespace: &'a str) -> Option<&'a str> {
+        match labels(self.host.strip_suffix('.').unwrap_or(self.host))?[..] {
+            [_] => Some(namespace),
+            [_, found] | [_, found, "svc", ..] => Some(found),
+            _ => None,
+        }
+    }
+}
+
+/// Nothing for an address, which has none.
+fn labels(host: &str) -> Option<Vec<&str>> {
+    let is_name = !host.is_empty() && !host.starts_with('[') && host.parse::<IpAddr>().is_err();
+    is_name.then(|| host.split('.').collect())
 }
 
 #[cfg(test)]
@@ -74,6 +88,9 @@ mod tests {
             ("otel.monitoring.svc", Some("monitoring")),
             ("otel.monitoring.svc.cluster.local", Some("monitoring")),
             ("otel.monitoring.svc.cluster.local.", Some("monitoring")),
+            ("otel.monitoring.svc.example.org", None),
+            // No DNS of a cluster knows it.
+            ("otel.monitoring.cluster.local", None),
             ("otel.example.org", None),
             ("10.0.0.1", None),
             ("[fd00::1]", None),
@@ -82,6 +99,21 @@ mod tests {
             let authority = Authority { host, port: None };
             let found = authority.namespace_of_service("own", "cluster.local");
             assert_eq!(found, namespace, "{host}");
+            // Whoever does not know the domain misses none.
+            if found.is_some() {
+                assert_eq!(authority.namespace_in_any_cluster("own"), found, "{host}");
+            }
         }
+    }
+
+    #[test]
+    fn without_the_domain_every_one_may_be_that_of_the_cluster() {
+        let found = |host| Authority { host, port: None }.namespace_in_any_cluster("own");
+        assert_eq!(
+            found("otel.monitoring.svc.corp.internal."),
+            Some("monitoring")
+        );
+        assert_eq!(found("otel.example.org"), None);
+        assert_eq!(found("169.254.169.254"), None);
     }
 }
