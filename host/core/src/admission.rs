@@ -61,17 +61,20 @@ pub enum Denial {
 }
 
 /// What no object can be built from, whatever rules plugins have: the API server would refuse it later, where its user would
-/// look for the mistake last. `object` is an MCPServer as JSON; one without a configuration has no such findings.
+/// look for the mistake last, or would do what nobody may allow. `object` is an MCPServer as JSON.
 pub fn unbuildable(object: &Value) -> Vec<Finding> {
-    let Some(config) = object["spec"]["config"].as_object() else {
-        return Vec::new();
-    };
-    let errors = build::config_errors(config).into_iter();
+    let spec = &object["spec"];
+    let config = spec["config"].as_object();
+    let config = config.into_iter().flat_map(build::config_errors);
+    let egress = spec["networkPolicy"]["egress"].as_array();
+    let egress = egress
+        .into_iter()
+        .flat_map(|rules| build::egress_errors(rules));
     let finding = |error| Finding {
         error,
         warning: false,
     };
-    errors.map(finding).collect()
+    config.chain(egress).map(finding).collect()
 }
 
 /// Decides about an object. The order of the outcomes does not matter.
