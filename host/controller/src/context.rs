@@ -4,7 +4,7 @@ use kube::{Client, ResourceExt};
 use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_core::build;
 use mcp_operator_core::server_key::ServerKey;
-use mcp_operator_policy::{ReconcileInputs, Snapshots};
+use mcp_operator_policy::{PolicyError, ReconcileInputs, Snapshots};
 use mcp_operator_runtime::{Events, Namespaces, ServerStore};
 
 use crate::cache::{ObjectCache, PodIssues, SecretHashes};
@@ -42,12 +42,19 @@ pub(crate) struct Context {
 
 impl Context {
     /// What decides about the objects of a server, besides the server itself and the plugins.
-    pub(crate) fn reconcile_inputs(&self, server: &McpServer) -> ReconcileInputs<'_> {
+    ///
+    /// # Errors
+    /// When its namespace cannot be read: rules would judge by annotations that it only seems not to have.
+    pub(crate) async fn reconcile_inputs(
+        &self,
+        server: &McpServer,
+    ) -> Result<ReconcileInputs<'_>, PolicyError> {
         let namespace = server.namespace().unwrap_or_default();
-        ReconcileInputs {
+        let found = self.namespaces.find(&namespace).await;
+        Ok(ReconcileInputs {
             build: &self.settings.build,
-            namespace: self.namespaces.facts(&namespace),
-        }
+            namespace: found.map_err(PolicyError::Namespace)?,
+        })
     }
 
     /// Forgets everything about a server that is gone, or is going.

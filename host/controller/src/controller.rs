@@ -14,6 +14,7 @@ use mcp_operator_policy::Snapshots;
 use mcp_operator_runtime::{
     Events, GuardedServer, Namespaces, ServerChange, ServerStore, TaskGroup, WatchEnded, WorkQueue,
 };
+use tokio::sync::broadcast::{self, error::RecvError};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error};
 
@@ -87,7 +88,38 @@ impl Controller {
         }
         let absent = WorkQueue::default();
         let reconciles = self.reconciles(absent.clone(), shutdown.clone());
-        tokio::join!(reconciles, orphans::run(&self.context, &absent, shutdown));
+        let changes = self.context.namespaces.changes();
+        tokio::join!(
+            reconciles,
+            orphans::run(&self.context, &absent, shutdown.clone()),
+            self.namespace_changes(changes, shutdown),
+        );
+    }
+
+    /// What the platform says of a namespace concerns the servers in it: they are judged again at once.
+    async fn namespace_changes(
+        &self,
+        mut changes: broadcast::Receiver<String>,
+        shutdown: CancellationToken,
+    ) {
+        loop {
+            let changed = tokio::select! {
+                changed = changes.recv() => changed,
+                () = shutdown.cancelled() => return,
+            };
+            let namespace = match changed {
+                Ok(namespace) => Some(namespace),
+                Err(RecvError::Lagged(_)) => None,
+                Err(RecvError::Closed) => return,
+            };
+            for server in self.context.servers.all() {
+                let key = ServerKey::of(&*server);
+                let is_in = |namespace: &String| *namespace == key.namespace;
+                if namespace.as_ref().is_none_or(is_in) {
+                    self.queue.add(key);
+                }
+            }
+        }
     }
 
     /// Without what the watches have listed, pods would be replaced for Secrets that only have not been seen yet.
