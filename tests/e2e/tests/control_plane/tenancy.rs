@@ -166,6 +166,19 @@ fn a_team_gets_what_the_platform_allows_its_namespace() -> Result<()> {
         Ok(())
     })?;
 
+    // The upper end of the definition holds for the scale subresource, which webhooks are not asked about.
+    let scaled = team.world.kubectl.run(&[
+        "scale",
+        "mcpserver/a",
+        "--replicas=1000000",
+        "--namespace=team-a",
+    ]);
+    let refused = scaled.err().map(|error| error.to_string());
+    ensure!(
+        refused.is_some_and(|error| error.contains("less than or equal to 1000")),
+        "a million pods"
+    );
+
     // What is taken back is told at once of the server that has it.
     team.allow("mcp.litellm.ai/iam-roles-")?;
     let invalid = team.world.condition("a", "SpecValid", "False", "")?;
