@@ -402,6 +402,8 @@ fn the_internet_in_pieces_is_the_internet() {
         (judge(&pieces(4)), judge(&pieces(5)), judge(&pieces(64))),
         (0, 5, 64)
     );
+    let with_all = [pieces(4), vec!["0.0.0.0/0".to_owned()]].concat();
+    assert_eq!(judge(&with_all), 1, "the others are narrow");
     let same = vec!["10.0.0.0/8".to_owned(); 8];
     assert_eq!(judge(&same), 0, "for other ports");
 }

@@ -109,10 +109,12 @@ fn outside(
 
 /// Ranges that are too wide, each by itself or all of one family together.
 fn wide(tenant: &Tenant<'_>, asked: Vec<(Path, &str, IpNet)>) -> Vec<Finding> {
+    // What is too wide by itself says nothing against the others.
     let of_family = |is_ipv4: bool| {
         let ranges = asked.iter().map(|(_, _, range)| range.trunc());
         ranges
             .filter(|range| range.addr().is_ipv4() == is_ipv4)
+            .filter(|range| range.prefix_len() >= shortest(is_ipv4))
             .collect::<BTreeSet<_>>()
     };
     let too_many = |is_ipv4: bool| {
