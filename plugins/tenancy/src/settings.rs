@@ -90,11 +90,10 @@ impl Settings {
             ("maxMemory", &self.max_memory),
             ("maxEphemeralStorage", &self.max_ephemeral_storage),
         ];
-        let quantities = quantities.into_iter().filter_map(|(name, value)| {
-            quantity::nano(&value.0).is_none().then(|| {
-                let message = "must be a quantity such as 8 or 16Gi";
-                Finding::invalid("settings", Path::new(name), value, message)
-            })
+        let is_none = |(_, value): &(&str, &Quantity)| quantity::nano(&value.0).is_none();
+        let quantities = quantities.into_iter().filter(is_none).map(|(name, value)| {
+            let message = "must be a quantity such as 8 or 16Gi";
+            Finding::invalid("settings", Path::new(name), value, message)
         });
         let replicas = (self.max_replicas < 1).then(|| {
             let field = Path::new("maxReplicas");

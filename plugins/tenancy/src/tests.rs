@@ -249,8 +249,7 @@ fn an_annotation_that_lists_something_else_allows_nothing() {
     for case in cases() {
         let other = match case.annotation {
             "egress" => "10.0.0.0/8",
-            "max-replicas" => "1",
-            "max-cpu" | "max-memory" | "max-ephemeral-storage" => "1",
+            "max-replicas" | "max-cpu" | "max-memory" | "max-ephemeral-storage" => "1",
             _ => "other",
         };
         let found = judge(case.annotation, other, &case.refused);

@@ -1,5 +1,7 @@
 //! What LiteLLM's users and their models read.
 
+use std::ops::RangeInclusive;
+
 use mcp_plugin_sdk::{Finding, McpServer};
 
 use super::spec;
@@ -30,18 +32,27 @@ pub(crate) fn description(_: &Tenant<'_>, server: &McpServer) -> Vec<Finding> {
 fn is_hidden(c: char) -> bool {
     // Line breaks and tabs are what a text of several lines has. The last variation selector of those that a font knows
     // (U+FE0F) is a part of many an emoji.
-    match c {
-        '\n' | '\t' => false,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' => {
-            true
-        }
-        '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' => true,
-        '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0e}' | '\u{feff}' => true,
-        '\u{ffa0}'
-        | '\u{fff0}'..='\u{fffb}'
-        | '\u{1bca0}'..='\u{1bca3}'
-        | '\u{1d173}'..='\u{1d17a}' => true,
-        '\u{e0000}'..='\u{e0fff}' => true,
-        c => c.is_control(),
-    }
+    let is_control = c.is_control() && !['\n', '\t'].contains(&c);
+    is_control || HIDDEN.iter().any(|range| range.contains(&c))
 }
+
+/// Formats, fillers, joiners, directions, variation selectors and tags.
+const HIDDEN: [RangeInclusive<char>; 17] = [
+    '\u{ad}'..='\u{ad}',
+    '\u{34f}'..='\u{34f}',
+    '\u{61c}'..='\u{61c}',
+    '\u{115f}'..='\u{1160}',
+    '\u{17b4}'..='\u{17b5}',
+    '\u{180b}'..='\u{180f}',
+    '\u{200b}'..='\u{200f}',
+    '\u{2028}'..='\u{202e}',
+    '\u{2060}'..='\u{206f}',
+    '\u{3164}'..='\u{3164}',
+    '\u{fe00}'..='\u{fe0e}',
+    '\u{feff}'..='\u{feff}',
+    '\u{ffa0}'..='\u{ffa0}',
+    '\u{fff0}'..='\u{fffb}',
+    '\u{1bca0}'..='\u{1bca3}',
+    '\u{1d173}'..='\u{1d17a}',
+    '\u{e0000}'..='\u{e0fff}',
+];
