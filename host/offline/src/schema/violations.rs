@@ -76,23 +76,22 @@ fn numbers(schema: &Value, value: &Value, path: &str, found: &mut Vec<FieldError
     bound("maximum", |number, bound| number > bound, less);
 }
 
+/// The API server tells the first of these alone.
 fn texts(schema: &Value, text: &str, path: &str, found: &mut Vec<FieldError>) {
     let characters = u64::try_from(text.chars().count()).unwrap_or(u64::MAX);
+    let value = Value::from(text);
     if let Some(longest) = schema["maxLength"].as_u64()
         && characters > longest
     {
         let bytes = if longest == 1 { "byte" } else { "bytes" };
         let message = format!("may not be more than {longest} {bytes}");
         found.push(error(path, ErrorType::TooLong, None, message));
-    }
-    let value = Value::from(text);
-    if let Some(shortest) = schema["minLength"].as_u64()
+    } else if let Some(shortest) = schema["minLength"].as_u64()
         && characters < shortest
     {
         let words = format!("should be at least {shortest} chars long");
         found.push(invalid(path, &value, &words));
-    }
-    if let Some(pattern) = schema["pattern"].as_str()
+    } else if let Some(pattern) = schema["pattern"].as_str()
         && Regex::new(pattern).is_ok_and(|regex| !regex.is_match(text))
     {
         found.push(invalid(path, &value, &format!("should match '{pattern}'")));
