@@ -276,11 +276,11 @@ fn configuration_that_no_config_map_holds_is_an_error() {
     assert_eq!(errors(json!({ long: {} })), none, "it is in the file only");
 
     // A text at the top level is in the file and in a variable.
-    let text = "x".repeat(600_000);
+    let text = "x".repeat(150_000);
     let twice = errors(json!({ "text": text }));
     assert_eq!(twice.len(), 1);
     assert!(
-        twice[0].starts_with("spec.config: Too long: its ConfigMap would hold 1200007 bytes"),
+        twice[0].starts_with("spec.config: Too long: its ConfigMap would hold 300007 bytes"),
         "{}",
         twice[0]
     );
