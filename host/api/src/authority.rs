@@ -37,11 +37,10 @@ impl<'a> Authority<'a> {
         let host = self.host.strip_suffix('.').unwrap_or(self.host);
         let inside = host
             .strip_suffix(domain)
-            .and_then(|host| host.strip_suffix('.'))
-            .filter(|host| host.ends_with(".svc"));
-        match labels(inside.unwrap_or(host))?[..] {
-            [_] => Some(namespace),
-            [_, found] | [_, found, "svc"] => Some(found),
+            .and_then(|host| host.strip_suffix('.'));
+        match (inside, &labels(inside.unwrap_or(host))?[..]) {
+            (_, [_, found, "svc"]) | (None, [_, found]) => Some(found),
+            (None, [_]) => Some(namespace),
             _ => None,
         }
     }
