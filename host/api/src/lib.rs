@@ -14,7 +14,10 @@
     )
 )]
 
+pub mod authority;
+pub mod cidr;
 pub mod names;
+pub mod quantity;
 pub mod v1alpha1;
 
 #[cfg(feature = "crd")]

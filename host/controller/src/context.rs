@@ -45,12 +45,19 @@ pub(crate) struct Context {
 
 impl Context {
     /// What decides about the objects of a server, besides the server itself and the plugins.
-    pub(crate) fn reconcile_inputs(&self, server: &McpServer) -> ReconcileInputs<'_> {
+    ///
+    /// # Errors
+    /// When its namespace cannot be read: rules would judge by annotations that it only seems not to have.
+    pub(crate) async fn reconcile_inputs(
+        &self,
+        server: &McpServer,
+    ) -> Result<ReconcileInputs<'_>, PolicyError> {
         let namespace = server.namespace().unwrap_or_default();
-        ReconcileInputs {
+        let found = self.namespaces.find(&namespace).await;
+        Ok(ReconcileInputs {
             build: &self.settings.build,
-            namespace: self.namespaces.facts(&namespace),
-        }
+            namespace: found.map_err(PolicyError::Namespace)?,
+        })
     }
 
     /// Tells the registration what the rules in force let be registered of a server.

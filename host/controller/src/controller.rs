@@ -15,6 +15,7 @@ use mcp_operator_runtime::{
     Events, GuardedServer, JudgedServers, Namespaces, Priority, ServerChange, ServerStore,
     TaskGroup, WatchEnded, WorkQueue,
 };
+use tokio::sync::broadcast::{self, error::RecvError};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error};
 
@@ -104,8 +105,36 @@ impl Controller {
         let absent = WorkQueue::default();
         let reconciles = self.reconciles(absent.clone(), shutdown.clone());
         let resyncs = self.resyncs(shutdown.clone());
-        let orphans = orphans::run(&self.context, &absent, shutdown);
-        tokio::join!(reconciles, resyncs, orphans);
+        let orphans = orphans::run(&self.context, &absent, shutdown.clone());
+        let changes = self.context.namespaces.changes();
+        let namespaces = self.namespace_changes(changes, shutdown);
+        tokio::join!(reconciles, resyncs, orphans, namespaces);
+    }
+
+    /// What the platform says of a namespace concerns the servers in it: they are judged again at once.
+    async fn namespace_changes(
+        &self,
+        mut changes: broadcast::Receiver<String>,
+        shutdown: CancellationToken,
+    ) {
+        loop {
+            let changed = tokio::select! {
+                changed = changes.recv() => changed,
+                () = shutdown.cancelled() => return,
+            };
+            let namespace = match changed {
+                Ok(namespace) => Some(namespace),
+                Err(RecvError::Lagged(_)) => None,
+                Err(RecvError::Closed) => return,
+            };
+            for server in self.context.servers.all() {
+                let key = ServerKey::of(&*server);
+                let is_in = |namespace: &String| *namespace == key.namespace;
+                if namespace.as_ref().is_none_or(is_in) {
+                    self.queue.add(key);
+                }
+            }
+        }
     }
 
     /// Without what the watches have listed, pods would be replaced for Secrets that only have not been seen yet.

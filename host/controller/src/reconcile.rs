@@ -86,7 +86,8 @@ async fn reconcile_objects(
     if context.noop_cache.is_noop(server, inputs_hash) {
         return Ok(Progress::Unchanged);
     }
-    let inputs = context.reconcile_inputs(server);
+    let inputs = context.reconcile_inputs(server).await; //                              client, seldom
+    let inputs = inputs.map_err(ReconcileError::Undecided)?;
     let judged = default_and_validate(server, &inputs, &plugins).await; //               plugins
     context.record_basis(server, &judged); //                                            no client
     let admitted = match judged.map_err(ReconcileError::Undecided)? {

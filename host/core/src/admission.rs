@@ -83,12 +83,18 @@ pub enum Denial {
 }
 
 /// What no object can be built from, whatever rules plugins have: the API server would refuse it later, where its user would
-/// look for the mistake last. `object` is an MCPServer as JSON; one without a configuration has no such findings.
+/// look for the mistake last, or would do what nobody may allow. `object` is an MCPServer as JSON.
 pub fn unbuildable(object: &Value) -> Vec<Finding> {
-    let Some(config) = object["spec"]["config"].as_object() else {
-        return Vec::new();
-    };
-    let errors = build::config_file(config).err().unwrap_or_default();
+    let spec = &object["spec"];
+    let config = spec["config"].as_object();
+    let mut errors = config
+        .and_then(|config| build::config_file(config).err())
+        .unwrap_or_default();
+    let egress = spec["networkPolicy"]["egress"].as_array();
+    let cidrs = egress.into_iter().flatten();
+    errors.extend(build::egress_errors(
+        cidrs.map(|rule| rule["cidr"].as_str()),
+    ));
     refusals(errors)
 }
 

@@ -278,11 +278,11 @@ fn configuration_that_no_config_map_holds_is_an_error() {
     assert_eq!(errors(json!({ long: {} })), none, "it is in the file only");
 
     // A text at the top level is in the file and in a variable.
-    let text = "x".repeat(600_000);
+    let text = "x".repeat(150_000);
     let twice = errors(json!({ "text": text }));
     assert_eq!(twice.len(), 1);
     assert!(
-        twice[0].starts_with("spec.config: Too long: its ConfigMap would hold 1200007 bytes"),
+        twice[0].starts_with("spec.config: Too long: its ConfigMap would hold 300007 bytes"),
         "{}",
         twice[0]
     );
@@ -368,6 +368,34 @@ fn toolhive_4783_the_order_of_lists_depends_on_nothing_but_the_specification() {
     for _ in 0..20 {
         assert_eq!(built(spec.clone()), first);
     }
+}
+
+#[test]
+fn a_configuration_has_a_quarter_of_a_config_map() {
+    let config = json!({ "a": ["x".repeat(256 << 10)] });
+    let found = config_file(config.as_object().unwrap()).unwrap_err();
+    assert_eq!((found.len(), found[0].code.as_str()), (1, "config-size"));
+    let config = json!({ "a": ["x".repeat(255 << 10)] });
+    assert!(config_file(config.as_object().unwrap()).is_ok());
+}
+
+#[test]
+fn a_network_policy_never_opens_metadata() {
+    let egress = json!([{ "cidr": "0.0.0.0/0" }, { "cidr": "10.0.0.0/8" }]);
+    let objects = built(json!({ "networkPolicy": { "enabled": true, "egress": egress } }));
+    let policy = find(&objects, ManagedKind::NetworkPolicy).unwrap();
+    let blocks: Vec<&Value> = policy["spec"]["egress"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rule| &rule["to"][0]["ipBlock"])
+        .filter(|block| !block.is_null())
+        .collect();
+    let metadata = ["169.254.0.0/16", "168.63.129.16/32", "100.100.100.200/32"];
+    assert_eq!(
+        json!(blocks),
+        json!([{ "cidr": "0.0.0.0/0", "except": metadata }, { "cidr": "10.0.0.0/8" }])
+    );
 }
 
 /// With a time in it, an object would change in every reconcile.

@@ -21,7 +21,6 @@ pub mod owner_reference;
 pub mod patch;
 pub mod plan_execution;
 pub mod pods;
-pub mod quantity;
 pub mod registration_basis;
 pub mod registration_plan;
 pub mod retry;
@@ -34,3 +33,5 @@ pub mod status;
 pub mod text;
 pub mod validated_server;
 pub mod yaml;
+
+pub use mcp_operator_api::quantity;

@@ -48,6 +48,16 @@ impl ValidatedServer {
                 "an MCPServer is in a namespace",
             ));
         }
+        let policy = server.spec.network_policy.iter();
+        let egress = policy.flat_map(|policy| &policy.egress);
+        let mut errors = build::egress_errors(egress.map(|rule| Some(rule.cidr.as_str())));
+        let config_file = build::config_file(&server.spec.config).unwrap_or_else(|found| {
+            errors.extend(found);
+            None
+        });
+        if !errors.is_empty() {
+            return Err(errors);
+        }
         // Deleting an MCPServer in the foreground waits until its objects are gone.
         let owner_reference = server
             .controller_owner_ref(&())
@@ -60,7 +70,7 @@ impl ValidatedServer {
             uid: server.uid(),
             labels: server.labels().clone(),
             owner_reference,
-            config_file: build::config_file(&server.spec.config)?,
+            config_file,
             spec: server.spec.clone(),
         })
     }

@@ -39,7 +39,18 @@ pub(crate) async fn admitted(inputs: &Inputs, document: &Document) -> Result<Val
     }
     answer.map_err(|refusal| match refusal {
         Refusal::Denied(status) => {
-            eprintln!("{}", kubectl::denial(&status));
+            let denial = kubectl::denial(&status);
+            let namespace = document.object["metadata"]["namespace"].as_str();
+            let namespace = namespace.unwrap_or_default();
+            // Only where the answer speaks of it does it matter what was not known.
+            if denial.contains(&format!("namespace {namespace} "))
+                && !inputs.namespaces.is_given(namespace)
+            {
+                eprintln!(
+                    "note: namespace {namespace} is not among the manifests, and was judged as one without annotations: give it with --filename"
+                );
+            }
+            eprintln!("{denial}");
             Outcome::Denied
         }
         Refusal::BadRequest(message) => {

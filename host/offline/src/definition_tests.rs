@@ -115,7 +115,7 @@ fn rules_are_left_out_where_the_schema_is_broken() {
 /// A keyword that is new in a definition would be passed over in silence.
 #[test]
 fn every_keyword_of_the_schemas_is_known() {
-    const KNOWN: [&str; 27] = [
+    const KNOWN: [&str; 28] = [
         "additionalProperties",
         "anyOf",
         "default",
@@ -126,6 +126,7 @@ fn every_keyword_of_the_schemas_is_known() {
         "items",
         "maxItems",
         "maxLength",
+        "maxProperties",
         "maximum",
         "message",
         "minItems",

@@ -11,7 +11,7 @@ use mcp_operator_policy::{ConfigMapLookup, NamespaceFacts, NamespaceLookup};
 /// What the API server writes on every namespace.
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
-/// The namespaces that were given, by name. Every other one has no labels but its name.
+/// The namespaces that were given, by name. Every other one has no labels but its name, and no annotations.
 pub(crate) struct GivenNamespaces(BTreeMap<String, NamespaceFacts>);
 
 impl GivenNamespaces {
@@ -27,6 +27,10 @@ impl GivenNamespaces {
             (name, facts)
         });
         Self(facts.collect())
+    }
+
+    pub(crate) fn is_given(&self, name: &str) -> bool {
+        self.0.contains_key(name)
     }
 
     pub(crate) fn facts(&self, name: &str) -> NamespaceFacts {

@@ -24,6 +24,9 @@ pub enum PolicyError {
         /// Which field, and what is wrong with it.
         reason: String,
     },
+    /// The server's namespace cannot be read, on which plugins depend.
+    #[error("{0}")]
+    Namespace(String),
     /// An object cannot be used as it was built, or as plugins completed it.
     #[error(transparent)]
     Object(#[from] BuildError),
@@ -44,6 +47,7 @@ impl Classify for PolicyError {
             Self::Plugins(failures) if !failures.iter().all(|failure| failure.guest) => {
                 ErrorClass::PluginHost
             }
+            Self::Namespace(_) => ErrorClass::Transient,
             Self::Plugins(_) | Self::NotAServer { .. } | Self::Object(_) => ErrorClass::PluginGuest,
         }
     }
@@ -54,6 +58,7 @@ impl Classify for PolicyError {
             Self::Plugins(failures) => failures
                 .first()
                 .map_or("PluginFailed", |failure| failure.category),
+            Self::Namespace(_) => "NamespaceUnreadable",
             Self::NotAServer { .. } | Self::Object(_) => "PatchRefused",
         }
     }

@@ -12,6 +12,7 @@ use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, ResourceExt};
 use mcp_operator_core::namespace::NamespaceFacts;
 use mcp_operator_policy::NamespaceLookup;
+use tokio::sync::broadcast;
 use tokio::sync::watch::{self as channel, Receiver};
 use tokio::time::timeout;
 
@@ -24,6 +25,9 @@ type Metadata = PartialObjectMeta<Namespace>;
 /// Longest wait for namespaces: who grants permissions may be a little later than the operator.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// Changes that may be waiting for somebody who listens. Whoever misses some is told so.
+const WAITING_CHANGES: usize = 256;
+
 /// How long the API server may take for one namespace.
 const LOOK_UP: Duration = Duration::from_secs(2);
 
@@ -32,6 +36,7 @@ const LOOK_UP: Duration = Duration::from_secs(2);
 pub struct Namespaces {
     seen: Store<Metadata>,
     state: Receiver<State>,
+    changes: broadcast::Sender<String>,
     /// Where one that the watch has not shown is looked up.
     api: Api<Metadata>,
 }
@@ -49,16 +54,21 @@ impl Namespaces {
     pub fn watch(client: &Client, tasks: &TaskGroup) -> Self {
         let (store, mut writer) = watch::store(());
         let (tell, state) = channel::channel(State::Starting);
+        let (changes, _) = broadcast::channel(WAITING_CHANGES);
         let api: Api<Metadata> = Api::all(client.clone());
         let mut events =
             watch::watch_with_refusals("Namespace", api.clone(), watcher::Config::default())
                 .boxed();
+        let (seen, tell_change) = (store.clone(), changes.clone());
         tasks.spawn("watch of Namespace", async move {
             while let Some(event) = events.next().await {
                 match event {
                     Ok(event) => {
                         let listed = matches!(event, Event::InitDone);
+                        let changed = changed(&seen, &event);
                         writer.apply_watcher_event(&trimmed(event));
+                        // Nobody needs to listen.
+                        changed.map(|name| tell_change.send(name));
                         if listed {
                             tell.send_replace(State::Listed);
                         }
@@ -78,8 +88,14 @@ impl Namespaces {
         Self {
             seen: store,
             state,
+            changes,
             api,
         }
+    }
+
+    /// Names of the namespaces whose labels or annotations change from now on.
+    pub fn changes(&self) -> broadcast::Receiver<String> {
+        self.changes.subscribe()
     }
 
     /// Waits until the watch has shown what was there at the start.
@@ -134,6 +150,18 @@ impl Namespaces {
             )),
         }
     }
+}
+
+/// The name of a namespace of which an event says something new that rules may depend on.
+fn changed(seen: &Store<Metadata>, event: &Event<Metadata>) -> Option<String> {
+    let (Event::Apply(namespace) | Event::InitApply(namespace)) = event else {
+        return None;
+    };
+    let before = seen.get(&ObjectRef::from_obj(namespace));
+    let is_same = before.is_some_and(|before| {
+        before.labels() == namespace.labels() && before.annotations() == namespace.annotations()
+    });
+    (!is_same).then(|| namespace.name_any())
 }
 
 /// Managed fields take most of the memory of a namespace, and nothing reads them.
@@ -191,10 +219,32 @@ mod tests {
         let client = Client::new(tower::service_fn(answer), "default");
         let (seen, _) = watch::store(());
         let (_, state) = channel::channel(State::Listed);
+        let (changes, _) = broadcast::channel(WAITING_CHANGES);
         Namespaces {
             seen,
             state,
+            changes,
             api: Api::all(client),
+        }
+    }
+
+    #[test]
+    fn only_what_rules_may_depend_on_is_a_change() {
+        let namespace = |status: &str, annotation: &str| -> Metadata {
+            let metadata = json!({ "name": "a", "resourceVersion": status, "annotations": { "a": annotation } });
+            serde_json::from_value(
+                json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": metadata }),
+            )
+            .unwrap()
+        };
+        let (seen, mut writer) = watch::store(());
+        let first = Event::Apply(namespace("1", "x"));
+        assert_eq!(changed(&seen, &first).as_deref(), Some("a"));
+        writer.apply_watcher_event(&first);
+        assert_eq!(changed(&seen, &Event::Apply(namespace("2", "x"))), None);
+        for event in [Event::Apply, Event::InitApply] {
+            let found = changed(&seen, &event(namespace("3", "y")));
+            assert_eq!(found.as_deref(), Some("a"));
         }
     }
 

@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 
 #[cfg(feature = "proptest")]
 pub use self::strategies::any_servers;
-use crate::{Defaulter, DefaultingRequest, McpServer, NamedJson, Object, Server, Stage, settings};
+use crate::{
+    Defaulter, DefaultingRequest, McpServer, NamedJson, Object, Request, Server, Stage, settings,
+};
 
 /// A server `default/test` with this `spec`, completed by the defaults of the API.
 ///
@@ -92,5 +94,14 @@ pub fn extra(name: &str, json: &str) -> NamedJson {
     NamedJson {
         name: name.into(),
         value: json.into(),
+    }
+}
+
+/// A request about a server in this namespace, `{"name": .., "labels": {..}, "annotations": {..}}`, for a plugin that asked
+/// for the context `namespace`.
+pub fn request_in(namespace: Value) -> Request {
+    Request {
+        context: [("namespace".to_owned(), namespace.to_string())].into(),
+        ..Request::default()
     }
 }

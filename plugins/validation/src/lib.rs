@@ -2,7 +2,7 @@
 //!
 //! | code | demands |
 //! |---|---|
-//! | `image-registry` | the image comes from an approved registry: Amazon ECR, or one of `allowedRegistries` |
+//! | `image-registry` | the image comes from an approved registry: an account of Amazon ECR, or one of `allowedRegistries` |
 //! | `image-tag` | the image has a tag other than `latest`, or a digest |
 //! | `transport` | `sse` or `http` |
 //! | `resource-limits` | limits of CPU and memory |

@@ -14,7 +14,7 @@ pub(crate) struct Rule {
 pub(crate) const ALL: [Rule; 6] = [
     Rule {
         code: "image-registry",
-        summary: "the image comes from an approved registry (Amazon ECR or the allow-list)",
+        summary: "the image comes from an approved registry (an account of Amazon ECR or the allow-list)",
         check: image_registry,
     },
     Rule {
@@ -46,7 +46,8 @@ pub(crate) const ALL: [Rule; 6] = [
 
 fn image_registry(settings: &Settings, server: &McpServer) -> Vec<Finding> {
     let repository = &server.spec.image.repository;
-    if is_ecr(&settings.ecr, repository)
+    let ecr = Registry::of(repository).filter(|_| settings.ecr.enabled);
+    if ecr.is_some_and(|registry| registry.is_approved(&settings.ecr))
         || settings
             .allowed_registries
             .iter()
@@ -55,6 +56,12 @@ fn image_registry(settings: &Settings, server: &McpServer) -> Vec<Finding> {
         return Vec::new();
     }
     let message = "image must be from approved registry (AWS ECR or allowlisted registry)";
+    let message = match ecr {
+        Some(Registry { account, region }) => format!(
+            "{message}: account {account} in {region} is not in `ecr.accounts` and `ecr.regions` of this rule's settings"
+        ),
+        None => message.to_owned(),
+    };
     vec![Finding::invalid(
         "image-registry",
         image().child("repository"),
@@ -63,31 +70,32 @@ fn image_registry(settings: &Settings, server: &McpServer) -> Vec<Finding> {
     )]
 }
 
-/// `123456789012.dkr.ecr.us-east-1.amazonaws.com/name`. The account is not checked to be a number: documentation and
-/// templates write a word there, and only Amazon can serve a name below this domain.
-fn is_ecr(ecr: &Ecr, repository: &str) -> bool {
-    let Some((registry, name)) = repository.split_once('/') else {
-        return false;
-    };
-    let mut parts = registry.splitn(4, '.');
-    let (Some(account), Some("dkr"), Some("ecr"), Some(rest)) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return false;
-    };
-    let region = rest
-        .strip_suffix(".amazonaws.com.cn")
-        .or_else(|| rest.strip_suffix(".amazonaws.com"));
-    let approved = |list: &[String], value: &str| {
-        list.is_empty() || list.iter().any(|approved| approved == value)
-    };
-    ecr.enabled
-        && !account.is_empty()
-        && !name.is_empty()
-        && approved(&ecr.accounts, account)
-        && region.is_some_and(|region| {
-            !region.is_empty() && !region.contains('.') && approved(&ecr.regions, region)
-        })
+/// A private registry of Amazon: `123456789012.dkr.ecr.us-east-1.amazonaws.com/name`.
+#[derive(Clone, Copy)]
+struct Registry<'a> {
+    account: &'a str,
+    region: &'a str,
+}
+
+impl<'a> Registry<'a> {
+    fn of(repository: &'a str) -> Option<Self> {
+        let (host, name) = repository.split_once('/')?;
+        let (account, rest) = host.split_once(".dkr.ecr.")?;
+        let region = rest
+            .strip_suffix(".amazonaws.com.cn")
+            .or_else(|| rest.strip_suffix(".amazonaws.com"))?;
+        let is_label = |text: &str| !text.is_empty() && !text.contains('.');
+        (is_label(account) && is_label(region) && !name.is_empty())
+            .then_some(Self { account, region })
+    }
+
+    fn is_approved(self, ecr: &Ecr) -> bool {
+        let is_listed = |list: &[String], value: &str| {
+            list.iter().any(|listed| listed == value || listed == "*")
+        };
+        is_listed(&ecr.accounts, self.account)
+            && (ecr.regions.is_empty() || is_listed(&ecr.regions, self.region))
+    }
 }
 
 /// Whether a repository is an allowed one or below it: `ghcr.io/acme` allows `ghcr.io/acme/mcp` and not

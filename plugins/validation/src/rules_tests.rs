@@ -14,6 +14,11 @@ fn good() -> Value {
     })
 }
 
+/// As `deploy/base` has them.
+fn shipped() -> Value {
+    json!({ "ecr": { "accounts": ["123456789012", "ACCOUNT_ID"] } })
+}
+
 /// The codes of all findings.
 fn findings(settings: Value, spec: Value) -> Vec<String> {
     let found = Validation::validate(
@@ -32,7 +37,7 @@ fn with(change: impl FnOnce(&mut Value)) -> Value {
 
 #[test]
 fn a_good_server_passes() {
-    assert!(findings(json!({}), good()).is_empty());
+    assert!(findings(shipped(), good()).is_empty());
 }
 
 /// A finding as `kubectl` prints it.
@@ -57,7 +62,7 @@ fn all_errors_are_found_at_once() {
         "replicas": 0,
         "secrets": [{ "name": "app-id", "optional": true }, { "name": "token" }, { "name": "key", "awsSecretKey": "" }],
     }));
-    let found = Validation::validate(&testing::settings(json!({})), &server, &Request::default());
+    let found = Validation::validate(&testing::settings(shipped()), &server, &Request::default());
     assert_eq!(
         found.iter().map(as_kubectl).collect::<Vec<_>>(),
         [
@@ -87,7 +92,7 @@ fn all_errors_are_found_at_once() {
 fn transports() {
     for transport in ["sse", "http"] {
         let spec = with(|spec| spec["transport"] = json!(transport));
-        assert!(findings(json!({}), spec).is_empty(), "{transport}");
+        assert!(findings(shipped(), spec).is_empty(), "{transport}");
     }
 }
 
@@ -100,13 +105,19 @@ fn registries() {
         )
         .is_empty()
     };
-    let default = json!({});
+    let approving = json!({ "ecr": { "accounts": ["123456789012", "ACCOUNT_ID", "1"] } });
     for approved in [
         ECR,
         "ACCOUNT_ID.dkr.ecr.us-east-1.amazonaws.com/mcp",
         "1.dkr.ecr.cn-north-1.amazonaws.com.cn/a/b",
     ] {
-        assert!(passes(&default, approved), "{approved}");
+        assert!(passes(&approving, approved), "{approved}");
+        // Whose account it is nobody knows.
+        assert!(!passes(&json!({}), approved), "{approved}");
+        assert!(
+            passes(&json!({ "ecr": { "accounts": ["*"] } }), approved),
+            "{approved}"
+        );
     }
     for refused in [
         "docker.io/library/nginx",
@@ -115,8 +126,9 @@ fn registries() {
         "1.dkr.ecr.us-east-1.evil.amazonaws.com/mcp",
         "evil.io/1.dkr.ecr.us-east-1.amazonaws.com/mcp",
         "1.dkr.ecr.us-east-1.amazonaws.com",
+        "2.dkr.ecr.us-east-1.amazonaws.com/mcp",
     ] {
-        assert!(!passes(&default, refused), "{refused}");
+        assert!(!passes(&approving, refused), "{refused}");
     }
     let own = json!({ "allowedRegistries": ["ghcr.io/acme", "registry.acme.io/"], "ecr": { "enabled": false } });
     assert!(passes(&own, "ghcr.io/acme/mcp") && passes(&own, "registry.acme.io/mcp"));
@@ -128,6 +140,19 @@ fn registries() {
         &narrow,
         "123456789012.dkr.ecr.eu-west-1.amazonaws.com/mcp"
     ));
+}
+
+/// Anybody can have an account, so the error says how the platform approves one.
+#[test]
+fn an_account_that_is_not_approved_is_named() {
+    let mut spec = good();
+    spec["image"]["repository"] = json!("999999999999.dkr.ecr.eu-west-1.amazonaws.com/evil/mcp");
+    let settings = testing::settings(shipped());
+    let found = Validation::validate(&settings, &testing::server(spec), &Request::default());
+    assert_eq!(
+        found[0].message,
+        "image must be from approved registry (AWS ECR or allowlisted registry): account 999999999999 in eu-west-1 is not in `ecr.accounts` and `ecr.regions` of this rule's settings"
+    );
 }
 
 #[test]
@@ -143,7 +168,7 @@ fn tags() {
         ),
     ] {
         assert_eq!(
-            findings(json!({}), with(|spec| spec["image"] = image.clone())).is_empty(),
+            findings(shipped(), with(|spec| spec["image"] = image.clone())).is_empty(),
             passes,
             "{image}"
         );
@@ -158,7 +183,7 @@ fn limits_must_be_more_than_zero() {
         json!({ "cpu": "0", "memory": "1Gi" }),
     ] {
         assert_eq!(
-            findings(json!({}), with(|spec| spec["resources"]["limits"] = limits)).len(),
+            findings(shipped(), with(|spec| spec["resources"]["limits"] = limits)).len(),
             1
         );
     }
@@ -167,20 +192,26 @@ fn limits_must_be_more_than_zero() {
 #[test]
 fn pods() {
     assert_eq!(
-        findings(json!({}), with(|spec| spec["replicas"] = json!(0))).len(),
+        findings(shipped(), with(|spec| spec["replicas"] = json!(0))).len(),
         1
     );
     let scaled = with(|spec| {
         spec["replicas"] = json!(0);
         spec["autoscaling"] = json!({ "maxReplicas": 3 });
     });
-    assert!(findings(json!({}), scaled).is_empty());
+    assert!(findings(shipped(), scaled).is_empty());
 }
 
 #[test]
 fn a_rule_can_be_switched_off() {
     let spec = with(|spec| spec["resources"] = json!({}));
-    assert!(findings(json!({ "disabledRules": ["resource-limits"] }), spec).is_empty());
+    assert!(
+        findings(
+            json!({ "disabledRules": ["resource-limits"], "ecr": { "accounts": ["*"] } }),
+            spec
+        )
+        .is_empty()
+    );
 }
 
 #[test]

@@ -18,7 +18,8 @@ pub struct Settings {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Ecr {
     pub enabled: bool,
-    /// Approved accounts; an empty list approves all.
+    /// Approved accounts; an empty list approves none, `*` all. Anybody can have an account, with a registry that everybody
+    /// may read.
     pub accounts: Vec<String>,
     /// Approved regions; an empty list approves all.
     pub regions: Vec<String>,

@@ -13,7 +13,7 @@ use mcp_plugin_host::{Compiler, Host, HostConfig, Limits, Plugin, compile};
 use mcp_plugin_sdk::{McpServer, Metadata, Validator};
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
-use validation::{Settings, Validation};
+use validation::{Ecr, Settings, Validation};
 
 const GROUP: &str = "ask-about-one-server";
 const NATIVE: &str = "native-parse-and-six-rules";
@@ -41,8 +41,8 @@ fn run() -> Result<()> {
     let plugins = load(&runtime, &results)?;
     // A call that fails returns early, which would spoil the measurement.
     runtime.block_on(async {
-        validate(&plugins.validation).await?;
-        validate(&plugins.team_label).await?;
+        validate(&plugins.validation, SETTINGS).await?;
+        validate(&plugins.team_label, "{}").await?;
         defaults(&plugins.compliance).await
     })?;
     let mut criterion = Criterion::default()
@@ -52,17 +52,23 @@ fn run() -> Result<()> {
     group.bench_function(NATIVE, |bencher| bencher.iter(native));
     group.bench_function(NATIVE_PLUGIN, |bencher| bencher.iter(native_plugin));
     group.bench_function(ONE, |bencher| {
-        bencher.iter(|| black_box(runtime.block_on(validate(&plugins.validation)).is_ok()));
+        bencher.iter(|| {
+            black_box(
+                runtime
+                    .block_on(validate(&plugins.validation, SETTINGS))
+                    .is_ok(),
+            )
+        });
     });
     group.bench_function(ALL, |bencher| {
         bencher.iter(|| {
             runtime.block_on(async {
                 let defaulted = defaults(&plugins.compliance).await.is_ok();
-                let validated = validate(&plugins.validation).await.is_ok();
+                let validated = validate(&plugins.validation, SETTINGS).await.is_ok();
                 black_box((
                     defaulted,
                     validated,
-                    validate(&plugins.team_label).await.is_ok(),
+                    validate(&plugins.team_label, "{}").await.is_ok(),
                 ))
             })
         });
@@ -97,6 +103,9 @@ fn load(runtime: &Runtime, results: &Path) -> Result<Plugins> {
 /// An MCPServer as a real API server sends it: with defaults, the annotation of `kubectl apply`, and `managedFields`.
 const SERVER: &str = include_str!("mcpserver.json");
 
+/// Settings of `validation` by which that is admitted.
+const SETTINGS: &str = r#"{"ecr":{"accounts":["123456789012"]}}"#;
+
 /// The rules as a part of the operator, which parses its own type.
 fn native() {
     let Ok(server) = serde_json::from_str::<v1alpha1::McpServer>(SERVER) else {
@@ -124,10 +133,19 @@ fn native_plugin() {
 
 fn run_rules(server: &McpServer) {
     let request = mcp_plugin_sdk::Request::default();
-    black_box(Validation::validate(&Settings::default(), server, &request));
+    let accounts = vec!["123456789012".to_owned()];
+    let ecr = Ecr {
+        accounts,
+        ..Ecr::default()
+    };
+    let settings = Settings {
+        ecr,
+        ..Settings::default()
+    };
+    black_box(Validation::validate(&settings, server, &request));
 }
 
-async fn validate(plugin: &Plugin) -> Result<()> {
+async fn validate(plugin: &Plugin, settings: &str) -> Result<()> {
     let request = Request {
         operation: Operation::Create,
         stage: Stage::Admission,
@@ -144,7 +162,9 @@ async fn validate(plugin: &Plugin) -> Result<()> {
         old_object: None,
         context: &[],
     };
-    let answer = plugin.validate("{}", &request, &Limits::default()).await;
+    let answer = plugin
+        .validate(settings, &request, &Limits::default())
+        .await;
     black_box(answer.context("a plugin that is measured failed")?);
     Ok(())
 }

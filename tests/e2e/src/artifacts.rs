@@ -143,6 +143,7 @@ impl Artifacts {
         for plugin in [
             "validation",
             "compliance",
+            "tenancy",
             "litellm_configmap",
             "litellm_admin_api",
         ] {

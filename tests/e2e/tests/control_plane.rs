@@ -26,6 +26,8 @@ mod policy;
 mod registration;
 #[path = "control_plane/rotation.rs"]
 mod rotation;
+#[path = "control_plane/tenancy.rs"]
+mod tenancy;
 #[path = "control_plane/trouble.rs"]
 mod trouble;
 #[path = "control_plane/world.rs"]

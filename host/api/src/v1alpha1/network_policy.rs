@@ -13,6 +13,7 @@ pub struct NetworkPolicy {
 
     /// What the pods may reach besides DNS: `[{cidr: 10.0.0.0/8, ports: [443]}]`. Default: nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "crd", schemars(length(max = 64)))]
     pub egress: Vec<EgressRule>,
 }
 
@@ -21,10 +22,16 @@ pub struct NetworkPolicy {
 #[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct EgressRule {
-    /// Addresses in CIDR notation: `0.0.0.0/0`, `10.0.0.0/8`.
+    /// Addresses in CIDR notation: `10.0.0.0/8`. Where a cloud keeps the identity of its machines, such as
+    /// `169.254.169.254`, is always left out.
+    #[cfg_attr(feature = "crd", schemars(length(max = 49)))]
     pub cidr: String,
 
     /// TCP ports: `[443]`. Default: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(
+        feature = "crd",
+        schemars(length(max = 64), inner(range(min = 1, max = 65_535)))
+    )]
     pub ports: Vec<i32>,
 }

@@ -36,11 +36,15 @@ pub struct Metrics {
 
     /// Path of the metrics. Default: `/metrics`.
     #[serde(default = "metrics_path")]
+    #[cfg_attr(feature = "crd", schemars(length(max = 256)))]
     pub path: String,
 
     /// Time between two scrapes, for example `1m`. Default: `30s`.
     #[serde(default = "metrics_interval")]
-    #[cfg_attr(feature = "crd", schemars(regex(pattern = "^([0-9]+(ms|s|m|h))+$")))]
+    #[cfg_attr(
+        feature = "crd",
+        schemars(length(max = 32), regex(pattern = "^([0-9]+(ms|s|m|h))+$"))
+    )]
     pub interval: String,
 }
 
@@ -85,6 +89,7 @@ pub struct Tracing {
     /// OTLP endpoint of the collector: `http://jaeger.monitoring.svc.cluster.local:4318`. Default:
     /// the operator's setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "crd", schemars(length(max = 1024)))]
     pub jaeger_endpoint: Option<String>,
 
     /// Share of requests to trace, from 0.0 (none) to 1.0 (all). Default: 1.0.
@@ -128,27 +133,28 @@ pub struct HealthProbes {
 pub struct Probe {
     /// Path to ask, on `spec.port`. Default: `/health` for `liveness`, `/ready` for `readiness`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "crd", schemars(length(max = 256)))]
     pub path: Option<String>,
 
     /// Seconds from the start of the container to the first probe. Default: 10 for `liveness`, 5
     /// for `readiness`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "crd", schemars(range(min = 0)))]
+    #[cfg_attr(feature = "crd", schemars(range(min = 0, max = 3600)))]
     pub initial_delay_seconds: Option<i32>,
 
     /// Seconds between probes. Default: 10 for `liveness`, 5 for `readiness`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "crd", schemars(range(min = 1)))]
+    #[cfg_attr(feature = "crd", schemars(range(min = 1, max = 3600)))]
     pub period_seconds: Option<i32>,
 
     /// Seconds after which a probe has failed. Default: 1, Kubernetes' own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "crd", schemars(range(min = 1)))]
+    #[cfg_attr(feature = "crd", schemars(range(min = 1, max = 3600)))]
     pub timeout_seconds: Option<i32>,
 
     /// Failures in a row that count as one. Default: 3, Kubernetes' own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "crd", schemars(range(min = 1)))]
+    #[cfg_attr(feature = "crd", schemars(range(min = 1, max = 1000)))]
     pub failure_threshold: Option<i32>,
 }
 

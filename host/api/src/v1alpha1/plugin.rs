@@ -63,17 +63,17 @@ pub struct McpPluginSpec {
 
     /// SHA-256 of the component, 64 hexadecimal digits. A component with another one is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "crd", schemars(regex(pattern = "^[0-9a-f]{64}$")))]
+    #[cfg_attr(
+        feature = "crd",
+        schemars(length(max = 64), regex(pattern = "^[0-9a-f]{64}$"))
+    )]
     pub sha256: Option<String>,
 
     /// Settings of the plugin, free-form: what they can be is the plugin's own, for example
     /// `allowedRegistries: [ghcr.io/acme]` of `validation`. The plugin judges them before they are
     /// used. Default: none.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
-    #[cfg_attr(
-        feature = "crd",
-        schemars(schema_with = "crate::schema::free_form_object")
-    )]
+    #[cfg_attr(feature = "crd", schemars(schema_with = "crate::schema::settings"))]
     pub settings: Map<String, Value>,
 
     /// What a finding does: `enforce` (the default) refuses the object, `warn` shows a warning to the user,
@@ -98,6 +98,7 @@ pub struct McpPluginSpec {
     /// Order of plugins, smaller first. Default: 100. It matters for defaults, where each plugin sees what the
     /// one before it did, and for registrars, of which the first one is in force.
     #[serde(default = "default_priority")]
+    #[cfg_attr(feature = "crd", schemars(range(min = -1_000_000, max = 1_000_000)))]
     pub priority: i32,
 
     /// Which MCPServers the plugin is for; both selectors must agree. Default: all.
@@ -117,6 +118,7 @@ pub struct McpPluginSpec {
     /// Services that the plugin may plan requests to. Only registrars use them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "crd", x_kube(merge_strategy = kube::core::ListMerge::Map(vec!["name".into()])))]
+    #[cfg_attr(feature = "crd", schemars(length(max = 16)))]
     pub connections: Vec<Connection>,
 }
 
@@ -136,17 +138,18 @@ fn default_priority() -> i32 {
 #[serde(rename_all = "camelCase")]
 pub struct PluginSource {
     /// Name of a plugin that comes with the operator: `validation`, `compliance`,
-    /// `litellm-configmap`, `litellm-admin-api`.
+    /// `tenancy`, `litellm-configmap`, `litellm-admin-api`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "crd",
-        schemars(regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))
+        schemars(length(max = 63), regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))
     )]
     pub builtin: Option<String>,
 
     /// Path of a file in the operator's container: `/extra-plugins/rule.wasm`. It is looked at every
     /// five seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "crd", schemars(length(max = 4096)))]
     pub file: Option<String>,
 
     /// A key of a ConfigMap: `{namespace: mcp-operator-system, name: rule}`. A ConfigMap holds at
@@ -157,12 +160,16 @@ pub struct PluginSource {
     /// Reference of an OCI artifact: `ghcr.io/acme/rules@sha256:...`. Not in this version: a plugin
     /// with it is not loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "crd", schemars(length(max = 1024)))]
     pub oci: Option<String>,
 
     /// An `https://` URL: `https://example.org/rule.wasm`. Not in this version: a plugin with it is
     /// not loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "crd", schemars(regex(pattern = "^https://.+")))]
+    #[cfg_attr(
+        feature = "crd",
+        schemars(length(max = 2048), regex(pattern = "^https://.+"))
+    )]
     pub url: Option<String>,
 }
 
@@ -172,11 +179,14 @@ pub struct PluginSource {
 #[serde(rename_all = "camelCase")]
 pub struct ConfigMapSource {
     /// Namespace of the ConfigMap.
+    #[cfg_attr(feature = "crd", schemars(length(max = 63)))]
     pub namespace: String,
     /// Name of the ConfigMap.
+    #[cfg_attr(feature = "crd", schemars(length(max = 253)))]
     pub name: String,
     /// Key, for example `plugin.wasm`. Default: the only key there is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "crd", schemars(length(max = 253)))]
     pub key: Option<String>,
 }
 
@@ -227,9 +237,11 @@ pub enum OnExisting {
 pub struct PluginMatch {
     /// By the labels of the namespace: `{matchLabels: {env: prod}}`. Default: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::schema::label_selector")]
     pub namespace_selector: Option<LabelSelector>,
     /// By the labels of the MCPServer: `{matchLabels: {team: payments}}`. Default: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::schema::label_selector")]
     pub object_selector: Option<LabelSelector>,
 }
 
@@ -273,6 +285,7 @@ impl Default for PluginLimits {
 pub struct Verify {
     /// Public keys in PEM, each beginning with `-----BEGIN PUBLIC KEY-----`. One of them must have
     /// signed the component.
+    #[cfg_attr(feature = "crd", schemars(length(max = 16), inner(length(max = 8192))))]
     pub public_keys: Vec<String>,
 }
 
@@ -283,15 +296,20 @@ pub struct Verify {
 #[serde(rename_all = "camelCase")]
 pub struct Connection {
     /// Name that the plugin uses, for example `litellm`.
+    #[cfg_attr(feature = "crd", schemars(length(max = 253)))]
     pub name: String,
     /// Base URL: `http://litellm-proxy.litellm.svc:4000`. Nothing outside of it is reached.
-    #[cfg_attr(feature = "crd", schemars(regex(pattern = "^https?://[^/].*$")))]
+    #[cfg_attr(
+        feature = "crd",
+        schemars(length(max = 2048), regex(pattern = "^https?://[^/].*$"))
+    )]
     pub base_url: String,
     /// Credential that the operator adds to each request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<ConnectionAuth>,
     /// Certificate authorities for `https`, in PEM. Default: the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "crd", schemars(length(max = 262_144)))]
     pub ca_bundle: Option<String>,
     /// Milliseconds that a request may take, at most 120000. Default: 30000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -314,10 +332,13 @@ pub struct ConnectionAuth {
 #[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
 pub struct SecretKeyReference {
     /// Namespace of the Secret.
+    #[cfg_attr(feature = "crd", schemars(length(max = 63)))]
     pub namespace: String,
     /// Name of the Secret.
+    #[cfg_attr(feature = "crd", schemars(length(max = 253)))]
     pub name: String,
     /// Key in its data.
+    #[cfg_attr(feature = "crd", schemars(length(max = 253)))]
     pub key: String,
 }
 
@@ -338,30 +359,37 @@ pub struct McpPluginStatus {
 
     /// Digest of the component in force: `sha256:...`. Absent: none is in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
     pub digest: Option<String>,
 
     /// The first twelve digits of `digest`, for tables.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
     pub short_digest: Option<String>,
 
     /// Interfaces that the component in force exports, or the last one did: `validator,defaulter`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
     pub interfaces: Option<String>,
 
     /// Name that the component gives itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
     pub name: Option<String>,
 
     /// Version of the component.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
     pub version: Option<String>,
 
     /// What the component does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
     pub summary: Option<String>,
 
     /// Rules of the component.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256))]
     pub rules: Vec<PluginRule>,
 }
 
@@ -370,7 +398,9 @@ pub struct McpPluginStatus {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PluginRule {
     /// Stable identifier.
+    #[schemars(length(max = 1024))]
     pub code: String,
     /// What it demands.
+    #[schemars(length(max = 1024))]
     pub summary: String,
 }

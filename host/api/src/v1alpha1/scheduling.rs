@@ -82,11 +82,11 @@ pub enum Spread {
 pub struct Autoscaling {
     /// Fewest pods. Default: 2.
     #[serde(default = "two")]
-    #[cfg_attr(feature = "crd", schemars(range(min = 1)))]
+    #[cfg_attr(feature = "crd", schemars(range(min = 1, max = 1000)))]
     pub min_replicas: i32,
 
     /// Most pods, for example 10.
-    #[cfg_attr(feature = "crd", schemars(range(min = 1)))]
+    #[cfg_attr(feature = "crd", schemars(range(min = 1, max = 1000)))]
     pub max_replicas: i32,
 
     /// Use of CPU to keep, in percent of the requests. Default: 80, if no memory target is given.
@@ -95,12 +95,12 @@ pub struct Autoscaling {
         rename = "targetCPUUtilizationPercentage",
         skip_serializing_if = "Option::is_none"
     )]
-    #[cfg_attr(feature = "crd", schemars(range(min = 1)))]
+    #[cfg_attr(feature = "crd", schemars(range(min = 1, max = 1000)))]
     pub target_cpu_utilization_percentage: Option<i32>,
 
     /// Use of memory to keep, in percent of the requests, for example 70. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "crd", schemars(range(min = 1)))]
+    #[cfg_attr(feature = "crd", schemars(range(min = 1, max = 1000)))]
     pub target_memory_utilization_percentage: Option<i32>,
 }
 

@@ -17,11 +17,13 @@ pub struct Secret {
     /// Key in AWS Secrets Manager (or in whatever the secret store reads): `mcp/github/token`.
     /// Required unless the secret is optional.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "crd", schemars(length(max = 512)))]
     pub aws_secret_key: Option<String>,
 
     /// Property inside the secret's value, if that is a JSON document: `token`. Default: the whole
     /// value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "crd", schemars(length(max = 256)))]
     pub property: Option<String>,
 
     /// The server also starts without it. Default: false.
@@ -31,7 +33,10 @@ pub struct Secret {
     /// Environment variable that carries it. Default: the name in upper case with underscores,
     /// `github-token` becomes `GITHUB_TOKEN`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "crd", schemars(regex(pattern = "^[A-Za-z_][A-Za-z0-9_]*$")))]
+    #[cfg_attr(
+        feature = "crd",
+        schemars(length(max = 256), regex(pattern = "^[A-Za-z_][A-Za-z0-9_]*$"))
+    )]
     pub env_var: Option<String>,
 }
 
@@ -42,15 +47,20 @@ pub struct Secret {
 pub struct SecretStore {
     /// Name of the store. Default: the operator's setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "crd", schemars(length(max = 253)))]
     pub name: Option<String>,
 
     /// `ClusterSecretStore` or `SecretStore`. Default: the operator's setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "crd", schemars(regex(pattern = "^(Cluster)?SecretStore$")))]
+    #[cfg_attr(
+        feature = "crd",
+        schemars(length(max = 18), regex(pattern = "^(Cluster)?SecretStore$"))
+    )]
     pub kind: Option<String>,
 
     /// How often the store is asked, for example `1h`. Default: the operator's setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "crd", schemars(length(max = 32)))]
     pub refresh_interval: Option<String>,
 }
 
@@ -63,7 +73,10 @@ pub struct Aws {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "crd",
-        schemars(regex(pattern = r"^arn:aws[a-z-]*:iam::[^:]+:role/.+$"))
+        schemars(
+            length(max = 2048),
+            regex(pattern = r"^arn:aws[a-z-]*:iam::[^:]+:role/.+$")
+        )
     )]
     pub iam_role: Option<String>,
 }

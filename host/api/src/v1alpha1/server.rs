@@ -78,14 +78,15 @@ pub struct McpServerSpec {
     pub port: i32,
 
     /// Path of the MCP endpoint. Default: `/mcp` for transport `http`, `/sse` for `sse`. LiteLLM
-    /// uses the URL exactly as it is, so a wrong path shows as a server without tools. For example
-    /// `/api/mcp`.
+    /// uses the URL exactly as it is, so a wrong path shows as a server without tools. No more than
+    /// 256 characters. For example `/api/mcp`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "crd", schemars(length(max = 256)))]
     pub path: Option<String>,
 
     /// Number of pods. Default: 2. Ignored where `autoscaling` is given.
     #[serde(default = "default_replicas")]
-    #[cfg_attr(feature = "crd", schemars(range(min = 0)))]
+    #[cfg_attr(feature = "crd", schemars(range(min = 0, max = 1000)))]
     pub replicas: i32,
 
     /// Scales the number of pods by load (a HorizontalPodAutoscaler). Default: not at all.
@@ -108,42 +109,50 @@ pub struct McpServerSpec {
     /// Replaces the image's entry point, one word an item: `["python", "-m", "server"]`. Default:
     /// the image's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(
+        feature = "crd",
+        schemars(length(max = 256), inner(length(max = 8192)))
+    )]
     pub command: Vec<String>,
 
     /// Arguments of the entry point, one word an item: `["--log-level", "debug"]`. Default: the
     /// image's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(
+        feature = "crd",
+        schemars(length(max = 256), inner(length(max = 8192)))
+    )]
     pub args: Vec<String>,
 
     /// Environment variables: `[{name: LOG_LEVEL, value: debug}]`. They win over what `config` and `secrets` define.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "crd", x_kube(merge_strategy = kube::core::ListMerge::Map(vec!["name".into()])))]
+    #[cfg_attr(feature = "crd", schemars(length(max = 256)))]
     pub env: Vec<EnvVar>,
 
     /// Secrets with registry credentials, in the namespace of the MCPServer: `[{name: ghcr}]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "crd", schemars(length(max = 16)))]
     pub image_pull_secrets: Vec<LocalReference>,
 
     /// Seconds that a pod has to end its sessions before it is killed. Default: 30.
     #[serde(default = "default_grace")]
-    #[cfg_attr(feature = "crd", schemars(range(min = 0)))]
+    #[cfg_attr(feature = "crd", schemars(range(min = 0, max = 86_400)))]
     pub termination_grace_period_seconds: i64,
 
     /// Configuration that is not secret, free-form. It becomes a ConfigMap: the file
     /// `/etc/mcp/config.yaml` with all of it, and an environment variable for each top-level scalar
     /// (`githubOrg` becomes `GITHUB_ORG`). Variables that the system itself reads, such as `PATH`, `HOME` and those of
-    /// the dynamic linker, are never made of it: `path` and `home` are in the file only.
+    /// the dynamic linker, are never made of it: `path` and `home` are in the file only. No more than 512 names and 256 KiB.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
-    #[cfg_attr(
-        feature = "crd",
-        schemars(schema_with = "crate::schema::free_form_object")
-    )]
+    #[cfg_attr(feature = "crd", schemars(schema_with = "crate::schema::config"))]
     pub config: Map<String, Value>,
 
     /// Secrets, fetched from the secret store by External Secrets and given to the container as
     /// environment variables.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "crd", x_kube(merge_strategy = kube::core::ListMerge::Map(vec!["name".into()])))]
+    #[cfg_attr(feature = "crd", schemars(length(max = 64)))]
     pub secrets: Vec<Secret>,
 
     /// Where `secrets` come from. Default: the operator's setting.

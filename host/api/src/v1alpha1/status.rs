@@ -14,6 +14,7 @@ pub struct McpServerStatus {
 
     /// Ready and wanted pods: `2/2`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
     pub ready: Option<String>,
 
     /// The details: `SpecValid`, `DeploymentReady`, `ExternalSecretSynced`,
@@ -36,6 +37,7 @@ pub struct McpServerStatus {
 
     /// Label selector of the pods, for the `scale` subresource.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
     pub selector: Option<String>,
 
     /// `metadata.generation` that this status is about.
@@ -67,12 +69,15 @@ pub enum Phase {
 pub struct Endpoints {
     /// The Service, without a path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
     pub service: Option<String>,
     /// The MCP endpoint, as LiteLLM uses it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
     pub mcp: Option<String>,
     /// The metrics.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
     pub metrics: Option<String>,
 }
 
@@ -81,5 +86,6 @@ pub struct Endpoints {
 pub struct LiteLlmStatus {
     /// Name of the server in LiteLLM: its tools are called `<name>-<tool>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
     pub name: Option<String>,
 }

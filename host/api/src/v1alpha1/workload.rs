@@ -11,17 +11,30 @@ use super::Quantity;
 #[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Image {
-    /// Registry and repository, without a tag: `ghcr.io/acme/mcp-github`.
-    #[cfg_attr(feature = "crd", schemars(length(min = 1)))]
+    /// Registry and repository, without a tag: `ghcr.io/acme/mcp-github`. No more than 255 characters.
+    #[cfg_attr(
+        feature = "crd",
+        schemars(
+            length(min = 1, max = 255),
+            regex(pattern = r"^([^/:@\s]+(:[0-9]+)?/)?[^/:@\s]+(/[^/:@\s]+)*$")
+        )
+    )]
     pub repository: String,
 
     /// Tag, for example `1.0.0`. `latest` is refused by the default rules.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "crd",
+        schemars(length(max = 128), regex(pattern = "^[A-Za-z0-9_][A-Za-z0-9_.-]*$"))
+    )]
     pub tag: Option<String>,
 
     /// Digest, for example `sha256:9f86d0...`. It wins over `tag`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "crd", schemars(regex(pattern = r"^sha256:[0-9a-f]{64}$")))]
+    #[cfg_attr(
+        feature = "crd",
+        schemars(length(max = 71), regex(pattern = r"^sha256:[0-9a-f]{64}$"))
+    )]
     pub digest: Option<String>,
 
     /// When to pull the image: `IfNotPresent` (the default), `Always` or `Never`.
@@ -65,10 +78,12 @@ pub enum PullPolicy {
 pub struct Resources {
     /// What the scheduler sets aside, for example `cpu: 100m`, `memory: 128Mi`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[cfg_attr(feature = "crd", schemars(extend("maxProperties" = 16)))]
     pub requests: BTreeMap<String, Quantity>,
 
     /// What the container may use at most, for example `cpu: 500m`, `memory: 512Mi`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[cfg_attr(feature = "crd", schemars(extend("maxProperties" = 16)))]
     pub limits: BTreeMap<String, Quantity>,
 }
 
@@ -83,11 +98,15 @@ pub struct Resources {
 #[serde(rename_all = "camelCase")]
 pub struct EnvVar {
     /// Name of the variable, for example `LOG_LEVEL`.
-    #[cfg_attr(feature = "crd", schemars(regex(pattern = "^[A-Za-z_][A-Za-z0-9_]*$")))]
+    #[cfg_attr(
+        feature = "crd",
+        schemars(length(max = 256), regex(pattern = "^[A-Za-z_][A-Za-z0-9_]*$"))
+    )]
     pub name: String,
 
     /// Its value, for example `debug`. Default: empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "crd", schemars(length(max = 32_768)))]
     pub value: Option<String>,
 
     /// Where its value comes from.
@@ -123,8 +142,10 @@ pub struct EnvVarSource {
 #[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
 pub struct KeySelector {
     /// Name of the object.
+    #[cfg_attr(feature = "crd", schemars(length(max = 253)))]
     pub name: String,
     /// Key in its data.
+    #[cfg_attr(feature = "crd", schemars(length(max = 253)))]
     pub key: String,
     /// Start the pod even if the object or the key does not exist. Default: false.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -136,5 +157,6 @@ pub struct KeySelector {
 #[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
 pub struct LocalReference {
     /// Name of the object.
+    #[cfg_attr(feature = "crd", schemars(length(max = 253)))]
     pub name: String,
 }

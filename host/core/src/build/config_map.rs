@@ -24,8 +24,9 @@ pub(super) const FILE: &str = "config.yaml";
 
 /// Length of the longest key that a ConfigMap may have.
 const MAX_KEY_LENGTH: usize = 253;
-/// How many bytes all values of a ConfigMap may have together.
-const MAX_BYTES: usize = 1 << 20;
+/// How many bytes all values of the ConfigMap may have together: a quarter of what a ConfigMap holds. The MCPServer and the
+/// operator's copies of both have them too.
+const MAX_BYTES: usize = 256 << 10;
 
 /// Without configuration there is no ConfigMap.
 ///

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{ConfigMapKeySelector, EnvVar, EnvVarSource, SecretKeySelector};
+use mcp_operator_api::authority::Authority;
 use mcp_operator_api::v1alpha1::{self as api, Secret};
 
 use super::Settings;
-use super::authority::Authority;
 use super::config_map::{scalars, variable_name};
 use super::external_secret::secret_object_name;
 use super::metadata::child_name;

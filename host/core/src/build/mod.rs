@@ -4,7 +4,6 @@
 //! before. One file for each kind; a kind that the specification does not ask for gives no object.
 
 mod affinity;
-mod authority;
 mod config_map;
 mod container;
 mod deployment;
@@ -12,6 +11,7 @@ mod environment;
 mod external_secret;
 mod horizontal_pod_autoscaler;
 mod metadata;
+mod metadata_addresses;
 mod network_policy;
 mod pod_disruption_budget;
 mod service;
@@ -28,6 +28,7 @@ use crate::validated_server::ValidatedServer;
 pub(crate) use config_map::file as config_file;
 pub use external_secret::{SecretObject, secret_objects};
 pub use metadata::{child_name, selector, service_url};
+pub use metadata_addresses::errors as egress_errors;
 pub use pod_disruption_budget::withheld as disruption_budget_withheld;
 pub use service_monitor::place as service_monitor_place;
 
@@ -42,6 +43,9 @@ pub struct Settings {
     pub gateway_namespaces: Vec<String>,
     /// Namespaces that scrape metrics: a NetworkPolicy lets them in.
     pub monitoring_namespaces: Vec<String>,
+    /// Namespaces with DNS, to which a NetworkPolicy lets pods out. Empty: to port 53 of every address, since a cluster may
+    /// have its DNS on the nodes or outside of itself.
+    pub dns_namespaces: Vec<String>,
     /// Store of External Secrets for servers that name none.
     pub secret_store: SecretStoreSettings,
     /// Labels by which Prometheus finds ServiceMonitors.
@@ -78,6 +82,7 @@ impl Default for Settings {
             tracing_endpoint: None,
             gateway_namespaces: vec!["litellm".into()],
             monitoring_namespaces: vec!["monitoring".into()],
+            dns_namespaces: Vec::new(),
             secret_store: SecretStoreSettings::default(),
             service_monitor_labels: BTreeMap::from([("release".into(), "kube-prometheus".into())]),
             service_monitor_namespace: None,

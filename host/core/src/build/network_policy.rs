@@ -9,13 +9,13 @@ use k8s_openapi::api::networking::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use mcp_operator_api::authority::Authority;
 use mcp_operator_api::v1alpha1::EgressRule;
 
-use super::Settings;
-use super::authority::Authority;
 use super::container::metrics_port;
 use super::environment::tracing_endpoint;
 use super::metadata::{label_selector, object_meta};
+use super::{Settings, metadata_addresses};
 use crate::validated_server::ValidatedServer;
 
 /// Label that Kubernetes puts on every namespace.
@@ -35,7 +35,7 @@ pub(super) fn build(server: &ValidatedServer, settings: &Settings) -> Option<Net
         policy_types: Some(vec!["Ingress".into(), "Egress".into()]),
         ingress: Some(ingress(server, settings)),
         egress: Some(
-            [Some(dns()), traces(server, settings)]
+            [Some(dns(settings)), traces(server, settings)]
                 .into_iter()
                 .flatten()
                 .chain(user_rules)
@@ -68,15 +68,20 @@ fn ingress(server: &ValidatedServer, settings: &Settings) -> Vec<NetworkPolicyIn
     .collect()
 }
 
-/// To DNS, in whichever namespace or host the cluster runs it.
-fn dns() -> NetworkPolicyEgressRule {
+/// To DNS: in the namespaces that the administrator names, or else in whichever namespace or host the cluster runs it.
+fn dns(settings: &Settings) -> NetworkPolicyEgressRule {
+    let peers: Vec<NetworkPolicyPeer> = settings
+        .dns_namespaces
+        .iter()
+        .map(|name| namespace_peer(name))
+        .collect();
     let port = |protocol: &str| NetworkPolicyPort {
         protocol: Some(protocol.into()),
         port: Some(IntOrString::Int(53)),
         end_port: None,
     };
     NetworkPolicyEgressRule {
-        to: None,
+        to: (!peers.is_empty()).then_some(peers),
         ports: Some(vec![port("UDP"), port("TCP")]),
     }
 }
@@ -96,7 +101,7 @@ fn traces(server: &ValidatedServer, settings: &Settings) -> Option<NetworkPolicy
 fn user_rule(rule: &EgressRule) -> NetworkPolicyEgressRule {
     let block = IPBlock {
         cidr: rule.cidr.clone(),
-        except: None,
+        except: metadata_addresses::inside(&rule.cidr),
     };
     let ports: Vec<NetworkPolicyPort> = rule.ports.iter().map(|port| tcp(*port)).collect();
     NetworkPolicyEgressRule {

@@ -76,23 +76,22 @@ fn numbers(schema: &Value, value: &Value, path: &str, found: &mut Vec<FieldError
     bound("maximum", |number, bound| number > bound, less);
 }
 
+/// The API server tells the first of these alone.
 fn texts(schema: &Value, text: &str, path: &str, found: &mut Vec<FieldError>) {
     let characters = u64::try_from(text.chars().count()).unwrap_or(u64::MAX);
+    let value = Value::from(text);
     if let Some(longest) = schema["maxLength"].as_u64()
         && characters > longest
     {
         let bytes = if longest == 1 { "byte" } else { "bytes" };
         let message = format!("may not be more than {longest} {bytes}");
         found.push(error(path, ErrorType::TooLong, None, message));
-    }
-    let value = Value::from(text);
-    if let Some(shortest) = schema["minLength"].as_u64()
+    } else if let Some(shortest) = schema["minLength"].as_u64()
         && characters < shortest
     {
         let words = format!("should be at least {shortest} chars long");
         found.push(invalid(path, &value, &words));
-    }
-    if let Some(pattern) = schema["pattern"].as_str()
+    } else if let Some(pattern) = schema["pattern"].as_str()
         && Regex::new(pattern).is_ok_and(|regex| !regex.is_match(text))
     {
         found.push(invalid(path, &value, &format!("should match '{pattern}'")));
@@ -107,6 +106,12 @@ fn objects(schema: &Value, members: &Map<String, Value>, path: &str, found: &mut
     found.extend(
         missing.map(|name| error(&child(path, name), ErrorType::Required, None, String::new())),
     );
+    let count = members.len();
+    if let Some(most) = schema["maxProperties"].as_u64()
+        && u64::try_from(count).is_ok_and(|count| count > most)
+    {
+        found.push(too_many(path, count, most));
+    }
     for (name, value) in members {
         if let Some(schema) = member(schema, name) {
             visit(schema, value, &child(path, name), found);
@@ -119,10 +124,7 @@ fn lists(schema: &Value, items: &[Value], path: &str, found: &mut Vec<FieldError
     if let Some(most) = schema["maxItems"].as_u64()
         && u64::try_from(count).is_ok_and(|count| count > most)
     {
-        let items = if most == 1 { "item" } else { "items" };
-        let message = format!("must have at most {most} {items}");
-        let shown = Some(Value::from(count));
-        found.push(error(path, ErrorType::TooMany, shown, message));
+        found.push(too_many(path, count, most));
     }
     if let Some(fewest) = schema["minItems"].as_u64()
         && u64::try_from(count).is_ok_and(|count| count < fewest)
@@ -144,6 +146,12 @@ fn lists(schema: &Value, items: &[Value], path: &str, found: &mut Vec<FieldError
             }
         }
     }
+}
+
+fn too_many(path: &str, count: usize, most: u64) -> FieldError {
+    let items = if most == 1 { "item" } else { "items" };
+    let message = format!("must have at most {most} {items}");
+    error(path, ErrorType::TooMany, Some(Value::from(count)), message)
 }
 
 /// The members of an item that tell it from others.

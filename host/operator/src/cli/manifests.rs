@@ -63,7 +63,8 @@ rules, the rules of plugins. The policy of a cluster is what `kubectl get mcpplu
 
 What is not known without a cluster:
   - Every MCPServer is judged as a new one: rules about changes see no old object.
-  - A namespace has no labels but its name, unless a Namespace is among the manifests.
+  - A namespace has no labels but its name, and no annotations by which the platform allows it something, unless a \
+Namespace is among the manifests: `kubectl get namespace NAME -o yaml`.
   - Plugins are told of no user.
   - Not judged: the syntax of labels and annotations, quotas, permissions, other webhooks.
   - YAML is read as version 1.2: write true, not yes.";

@@ -62,6 +62,16 @@ pub struct BuildArguments {
     )]
     pub monitoring_namespaces: Vec<String>,
 
+    /// Namespaces with DNS: NetworkPolicies let pods out to port 53 there. [default: to port 53 of every address]
+    #[arg(
+        long,
+        env = "DNS_NAMESPACES",
+        value_delimiter = ',',
+        value_name = "NAME",
+        value_parser = NonEmptyStringValueParser::new()
+    )]
+    pub dns_namespaces: Vec<String>,
+
     /// Store of External Secrets for MCPServers that name none.
     #[arg(long, env = "SECRET_STORE_NAME", default_value = "aws-secrets-manager")]
     pub secret_store_name: String,
@@ -118,6 +128,7 @@ impl BuildArguments {
             tracing_endpoint: self.tracing_endpoint.clone(),
             gateway_namespaces: self.gateway_namespaces.clone(),
             monitoring_namespaces: self.monitoring_namespaces.clone(),
+            dns_namespaces: self.dns_namespaces.clone(),
             secret_store: SecretStoreSettings {
                 name: self.secret_store_name.clone(),
                 kind: self.secret_store_kind.clone(),

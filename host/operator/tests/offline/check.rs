@@ -73,6 +73,33 @@ fn the_installed_policy_is_the_default() {
     assert_eq!(admitted.code, Some(0));
 }
 
+/// What a namespace is allowed is what its manifest says. One that is not given has no annotations.
+#[test]
+fn the_platform_says_by_the_namespace_what_a_team_may_ask_for() {
+    let server = SERVER.replace("spec:", "spec:\n  aws: {iamRole: 'arn:aws:iam::1:role/x'}");
+    let denied = check(&server);
+    assert_eq!(denied.code, Some(1));
+    let expected = "The MCPServer \"a\" is invalid: spec.aws.iamRole: Invalid value: \"arn:aws:iam::1:role/x\": the namespace default may use none; a platform administrator allows it with `kubectl annotate namespace default mcp.litellm.ai/iam-roles=arn:aws:iam::1:role/x`\n";
+    let note = "note: namespace default is not among the manifests, and was judged as one without annotations: give it with --filename\n";
+    assert_eq!(denied.err, format!("{note}{expected}"));
+    let namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: default, annotations: {mcp.litellm.ai/iam-roles: 'arn:aws:iam::1:role/*'}}\n";
+    let admitted = printed("mcpserver.mcp.litellm.ai/a admitted\n", "", 0);
+    assert_eq!(check(&format!("{namespace}---\n{server}")), admitted);
+}
+
+#[test]
+fn metadata_addresses_are_nobodys_to_allow() {
+    let server = SERVER.replace(
+        "spec:",
+        "spec:\n  networkPolicy: {enabled: true, egress: [{cidr: 169.254.169.254/32}]}",
+    );
+    let namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: default, annotations: {mcp.litellm.ai/egress: 0.0.0.0/0}}\n";
+    let denied = check(&format!("{namespace}---\n{server}"));
+    assert_eq!(denied.code, Some(1));
+    let expected = "spec.networkPolicy.egress[0].cidr: Invalid value: \"169.254.169.254/32\": is where a cloud keeps the identity of its machines";
+    assert!(denied.err.contains(expected), "{}", denied.err);
+}
+
 #[test]
 fn the_schema_and_its_rules_deny_in_the_words_of_the_api_server() {
     let wrong = SERVER.replace("spec:", "spec:\n  port: 0\n  path: mcp");

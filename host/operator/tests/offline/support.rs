@@ -73,7 +73,7 @@ fn components() -> &'static Path {
             .args(["--target", "wasm32-wasip2", "--target-dir"])
             .arg(&target)
             .args(["--package", "validation", "--package", "compliance"])
-            .args(["--package", "litellm-configmap"])
+            .args(["--package", "litellm-configmap", "--package", "tenancy"])
             .args(["--package", "require-team-label"])
             .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins"))
             .status()

@@ -48,6 +48,26 @@ fn the_schema_says_what_a_schema_can_say() {
             "minReplicas must not be greater than maxReplicas",
         ),
         (json!({ "port": 0 }), "spec.port"),
+        (
+            json!({ "path": format!("/{}", "a".repeat(256)) }),
+            "spec.path: Too long: may not be more than 256 bytes",
+        ),
+        (
+            json!({ "replicas": 1001 }),
+            "should be less than or equal to 1000",
+        ),
+        (
+            json!({ "image": { "tag": "5000/evil/img:latest" } }),
+            "spec.image.tag: Invalid value",
+        ),
+        (
+            json!({ "image": { "repository": "docker.io/local/a:b@c" } }),
+            "spec.image.repository: Invalid value",
+        ),
+        (
+            json!({ "args": vec!["a"; 257] }),
+            "spec.args: Too many: 257: must have at most 256 items",
+        ),
     ] {
         let refused = world.refused(&world.server("a", spec));
         assert!(refused.contains(expected), "{refused}");

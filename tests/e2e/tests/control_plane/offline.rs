@@ -21,9 +21,15 @@ fn offline(world: &World, command: &str, manifest: &str) -> Result<(String, Stri
         "mcpplugin",
         "validation",
         "compliance",
+        "tenancy",
         "--output=yaml",
     ];
-    offline_by(&world.kubectl.run(&names)?, command, manifest)
+    // A namespace among the manifests is what `check` and `render` know of it.
+    let namespace = world
+        .kubectl
+        .run(&["get", "namespace", &world.namespace, "--output=yaml"])?;
+    let manifests = format!("{manifest}\n---\n{namespace}");
+    offline_by(&world.kubectl.run(&names)?, command, &manifests)
 }
 
 /// The same, with another policy.
@@ -95,7 +101,15 @@ fn manifests(world: &World) -> Result<Vec<Value>> {
 
 #[test]
 fn what_is_rendered_is_what_was_applied() -> Result<()> {
-    let world = World::new("rendered");
+    let world = World::allowed(
+        "rendered",
+        &[
+            ("secret-keys", "mcp/*,github/*"),
+            ("iam-roles", "*"),
+            ("access-groups", "litellm-*"),
+            ("tracing-namespaces", "monitoring"),
+        ],
+    );
     let manifests = manifests(&world)?;
     ensure!(manifests.len() > 10);
     for manifest in &manifests {
@@ -213,6 +227,12 @@ fn what_is_checked_is_told_in_the_words_of_the_real_one() -> Result<()> {
         json!({ "podDisruptionBudget": { "minAvailable": 1, "maxUnavailable": 1 } }),
         json!({ "autoscaling": { "minReplicas": 3, "maxReplicas": 2 } }),
         json!({ "autoscaling": {} }),
+        json!({ "path": format!("/{}", "a".repeat(256)), "args": vec!["a"; 257] }),
+        json!({ "resources": { "limits": (0..17).map(|i| (format!("a{i}"), json!(1))).collect::<serde_json::Map<_, _>>() } }),
+        json!({ "image": { "tag": "a:b", "repository": "a:b@c" }, "replicas": 1001 }),
+        json!({ "networkPolicy": { "egress": [{ "cidr": "169.254.169.254/32", "ports": [0] }] } }),
+        json!({ "networkPolicy": { "egress": [{ "cidr": "169.254.169.254/32" }, { "cidr": "0.0.0.0/0" }, { "cidr": "ten" }] } }),
+        json!({ "secrets": [{ "name": "a", "awsSecretKey": "team-b/token" }], "aws": { "iamRole": "arn:aws:iam::1:role/x" } }),
         json!({ "replica": 2, "image": { "tags": "1" } }),
         json!({ "image": { "tag": "latest" }, "resources": { "limits": null }, "secrets": [{ "name": "token" }] }),
     ] {

@@ -62,7 +62,7 @@ fn template(world: &World) -> Result<(Value, Value)> {
 /// One test, because the definition is one for the whole cluster.
 #[test]
 fn external_secrets_come_and_go() -> Result<()> {
-    let world = World::new("external-secrets");
+    let world = World::allowed("external-secrets", &[("secret-keys", "mcp/*")]);
     let definition = Definitions::fetch()?.external_secrets;
     let secrets = json!([
         { "name": "token", "awsSecretKey": "mcp/a/token" },

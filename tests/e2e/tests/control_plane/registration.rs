@@ -41,7 +41,7 @@ fn a_server_is_registered_by_a_rollout_and_leaves_when_it_goes() -> Result<()> {
         ensure!(file(&litellm)? == "{}\n");
         Ok(())
     })?;
-    let world = World::new("registered");
+    let world = World::allowed("registered", &[("access-groups", "a,b")]);
     world.apply(&registered(&world, "git-hub"))?;
     let found = world.condition("git-hub", "LiteLLMRegistered", "True", "Registered")?;
     assert_eq!(

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use mcp_cluster::Kubectl;
 use mcp_e2e::{AuditLog, Environment, Operator, Request, eventually};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// Long, because a busy machine is no error.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
@@ -32,9 +32,19 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(namespace: &str) -> Self {
+        Self::allowed(namespace, &[])
+    }
+
+    /// The same, with what the platform allows: annotations by their names without `mcp.litellm.ai/`.
+    pub(crate) fn allowed(namespace: &str, annotations: &[(&str, &str)]) -> Self {
         let kubectl = environment().kubectl.clone();
-        let labels = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": namespace, "labels": { "test": namespace } } });
-        kubectl.apply(&labels.to_string()).unwrap();
+        let annotations: Map<String, Value> = annotations
+            .iter()
+            .map(|(name, value)| (format!("mcp.litellm.ai/{name}"), Value::from(*value)))
+            .collect();
+        let metadata = json!({ "name": namespace, "labels": { "test": namespace }, "annotations": annotations });
+        let manifest = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": metadata });
+        kubectl.apply(&manifest.to_string()).unwrap();
         Self {
             kubectl,
             namespace: namespace.to_owned(),

@@ -50,9 +50,9 @@ fn nothing_is_written_for_a_server_with_everything() -> Result<()> {
             "litellm": { "autoRegister": true }, "networkPolicy": { "enabled": true },
             "autoscaling": { "minReplicas": 2, "maxReplicas": 4 },
             "secrets": [
-                { "name": "token", "awsSecretKey": "a/token" }, { "name": "extra", "awsSecretKey": "a/extra", "optional": true },
+                { "name": "token", "awsSecretKey": "servers/token" }, { "name": "extra", "awsSecretKey": "servers/extra", "optional": true },
             ],
-            "observability": { "metrics": { "enabled": true, "port": 9090 }, "tracing": { "enabled": true, "jaegerEndpoint": "http://otel.monitoring:4317" } },
+            "observability": { "metrics": { "enabled": true, "port": 9090 }, "tracing": { "enabled": true, "jaegerEndpoint": "http://otel:4317" } },
         }),
     )?;
     for kind in [

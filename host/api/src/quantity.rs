@@ -1,7 +1,7 @@
 //! Resource quantities. The API server stores them in a canonical form (`0.5` becomes `500m`), so they are compared by value.
 
 /// A quantity in units of 10⁻⁹, or nothing if the text is no quantity.
-fn nano(text: &str) -> Option<i128> {
+pub fn nano(text: &str) -> Option<i128> {
     let (negative, text) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
@@ -20,7 +20,7 @@ fn nano(text: &str) -> Option<i128> {
     let power = 10_i128.checked_pow(exponent.unsigned_abs())?;
     // Kubernetes rounds up what is finer than it can say.
     let value = if exponent < 0 {
-        (scaled + power - 1) / power
+        scaled.checked_add(power - 1)? / power
     } else {
         scaled.checked_mul(power)?
     };
@@ -51,7 +51,7 @@ fn multiplier(suffix: &str) -> Option<(i128, i32)> {
 }
 
 /// Whether two texts are the same quantity.
-pub(crate) fn same(a: &str, b: &str) -> bool {
+pub fn same(a: &str, b: &str) -> bool {
     a == b || nano(a).is_some_and(|a| nano(b) == Some(a))
 }
 
