@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use futures::StreamExt;
 use kube::api::DynamicObject;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
 use crate::state::AdmissionState;
@@ -30,8 +31,14 @@ const BODY_MEMORY: usize = 32 << 20;
 const MEMORY_UNIT: usize = 1 << 10;
 /// What the API server waits if it says nothing.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
-/// What a webhook can be configured to at most.
-const MAX_TIMEOUT: Duration = Duration::from_secs(30);
+/// More than this is not taken from the URL: anybody may write it there.
+const MAX_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest time for a whole body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(5);
+/// In its first second a body may be as slow as it likes.
+const RATE_GRACE: Duration = Duration::from_secs(1);
+/// Bytes per second that must have come on the average after that.
+const MIN_BODY_RATE: u32 = 64 << 10;
 /// What an answer needs on its way.
 const MARGIN: Duration = Duration::from_millis(250);
 
@@ -102,20 +109,10 @@ async fn answer(
     let Ok(_request) = limited.requests.try_acquire() else {
         return overloaded();
     };
-    // Memory is set aside before the first byte is read, for as long as the request is here.
-    let Some(units) = memory_units(&request) else {
-        return too_large(format!("the body has more than {MAX_BODY_BYTES} bytes"));
-    };
-    let Ok(_memory) = timeout_at(deadline, limited.body_memory.acquire_many(units)).await else {
-        return overloaded();
-    };
-    let body = match timeout_at(deadline, to_bytes(request.into_body(), MAX_BODY_BYTES)).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(error)) => return too_large(format!("the body cannot be read: {error}")),
-        Err(_) => {
-            let message = format!("the body did not arrive within {time:?}");
-            return (StatusCode::REQUEST_TIMEOUT, message).into_response();
-        }
+    // The memory is paid back when the request is answered.
+    let (body, _memory) = match read_body(limited, request, deadline).await {
+        Ok(read) => read,
+        Err(refusal) => return refusal,
     };
     let review = match review::parse(&body) {
         Ok(review) => review,
@@ -134,13 +131,56 @@ async fn answer(
     json(&response)
 }
 
-/// Permits for the body of a request, by the length that it says; nothing if that is too large.
-fn memory_units(request: &Request) -> Option<u32> {
+/// Reads a body, and takes memory for what has arrived: what a client only announces holds up nobody.
+async fn read_body(
+    limited: &Limited,
+    request: Request,
+    deadline: Instant,
+) -> Result<(Vec<u8>, Option<SemaphorePermit<'_>>), Response> {
     let said = request.headers().get(header::CONTENT_LENGTH);
-    let said = said.and_then(|length| length.to_str().ok()?.parse().ok());
-    let bytes: usize = said.unwrap_or(MAX_BODY_BYTES);
-    (bytes <= MAX_BODY_BYTES)
-        .then(|| u32::try_from(bytes.div_ceil(MEMORY_UNIT)).unwrap_or(u32::MAX))
+    let said: Option<usize> = said.and_then(|length| length.to_str().ok()?.parse().ok());
+    let too_long = || too_large(format!("the body has more than {MAX_BODY_BYTES} bytes"));
+    if said.is_some_and(|bytes| bytes > MAX_BODY_BYTES) {
+        return Err(too_long());
+    }
+    let began = Instant::now();
+    let last = deadline.min(began + BODY_TIMEOUT);
+    let mut chunks = request.into_body().into_data_stream();
+    let mut body = Vec::new();
+    let mut memory: Option<SemaphorePermit<'_>> = None;
+    loop {
+        let received = u32::try_from(body.len()).unwrap_or(u32::MAX);
+        let due = began + RATE_GRACE + Duration::from_secs(1) * received / MIN_BODY_RATE;
+        let chunk = match timeout_at(due.min(last), chunks.next()).await {
+            Ok(Some(Ok(chunk))) => chunk,
+            Ok(Some(Err(error))) => {
+                let message = format!("the body cannot be read: {error}");
+                return Err((StatusCode::BAD_REQUEST, message).into_response());
+            }
+            Ok(None) => return Ok((body, memory)),
+            Err(_) => {
+                let time = began.elapsed();
+                let message = format!(
+                    "the body is too slow: {received} bytes in {time:?}; send at least {MIN_BODY_RATE} bytes per second, and all of it within {BODY_TIMEOUT:?} and the request's timeout"
+                );
+                return Err((StatusCode::REQUEST_TIMEOUT, message).into_response());
+            }
+        };
+        let length = body.len() + chunk.len();
+        if length > MAX_BODY_BYTES {
+            return Err(too_long());
+        }
+        let units = length.div_ceil(MEMORY_UNIT) - body.len().div_ceil(MEMORY_UNIT);
+        let units = u32::try_from(units).unwrap_or(u32::MAX);
+        let Ok(Ok(more)) = timeout_at(last, limited.body_memory.acquire_many(units)).await else {
+            return Err(overloaded());
+        };
+        match &mut memory {
+            Some(memory) => memory.merge(more),
+            None => memory = Some(more),
+        }
+        body.extend_from_slice(&chunk);
+    }
 }
 
 fn too_large(message: String) -> Response {

@@ -1,3 +1,4 @@
+use axum::body::to_bytes;
 use futures::future::{BoxFuture, FutureExt, ready};
 use futures::stream;
 use mcp_operator_api::v1alpha1::McpPlugin;
@@ -5,6 +6,9 @@ use mcp_operator_policy::{
     NamespaceFacts, NamespaceLookup, Snapshot, Snapshots, UnavailablePlugin,
 };
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 use tower::ServiceExt;
 
 use super::*;
@@ -202,6 +206,49 @@ async fn a_body_that_does_not_come_ends_with_the_requests_time() {
     assert!(began.elapsed() < Duration::from_secs(1));
 }
 
+/// A request to a router that listens on loopback: its head, with a body of this length announced.
+async fn begin(address: std::net::SocketAddr, length: usize) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "POST /validate/mcpserver?timeout=30s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream
+}
+
+/// Four announced bodies of 8 MiB would be all the memory that there is.
+#[tokio::test]
+async fn slow_bodies_do_not_hold_up_a_quick_one_and_are_ended() {
+    let limited = Arc::new(limited());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = tokio::spawn(axum::serve(listener, routes(limited.clone())).into_future());
+    let mut slow = Vec::new();
+    for _ in 0..BODY_MEMORY / MAX_BODY_BYTES {
+        let mut stream = begin(address, MAX_BODY_BYTES).await;
+        stream.write_all(b" ").await.unwrap();
+        slow.push(stream);
+    }
+    // All of them are being read.
+    let all = MAX_ACTIVE + MAX_QUEUED;
+    while limited.requests.available_permits() + slow.len() > all {
+        tokio::task::yield_now().await;
+    }
+    let mut quick = begin(address, review().len()).await;
+    quick.write_all(review().as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    let answered = timeout(Duration::from_secs(3), quick.read_to_string(&mut answer));
+    answered.await.unwrap().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    for mut stream in slow {
+        let mut answer = String::new();
+        let ended = timeout(BODY_TIMEOUT, stream.read_to_string(&mut answer));
+        ended.await.unwrap().unwrap();
+        assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    }
+    serving.abort();
+}
+
 #[tokio::test(start_paused = true)]
 async fn too_many_at_once_are_sent_away() {
     let full = Limited {
@@ -236,7 +283,8 @@ fn the_api_servers_patience_bounds_the_time() {
     assert_eq!(time_limit(Some("timeout=5s")), Duration::from_millis(4750));
     assert_eq!(
         time_limit(Some("a=b&timeout=30s")),
-        Duration::from_millis(29_750)
+        Duration::from_millis(9750),
+        "the caller's word is not taken for more than 10 s"
     );
     assert_eq!(time_limit(None), Duration::from_millis(9750));
     assert_eq!(
