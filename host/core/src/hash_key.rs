@@ -60,6 +60,8 @@ impl std::fmt::Debug for HashKey {
 
 fn digest(mac: &Hmac<Sha256>, parts: &[&[u8]], length: usize) -> String {
     let mut mac = mac.clone();
-    parts.iter().for_each(|part| mac.update(part));
+    for part in parts {
+        mac.update(part);
+    }
     hex::encode(&mac.finalize().into_bytes()[..length])
 }

@@ -45,10 +45,13 @@ impl World {
         let supervisor = Supervisor::default();
         let (client, tasks) = (api.client(), supervisor.tasks());
         let namespaces = Namespaces::watch(&client, &tasks);
+        let hash_key = obtain_hash_key(&client, OPERATOR_NAMESPACE).await.unwrap();
+        // Tests count what the controller itself writes.
+        api.clear_log();
         let settings = ControllerSettings {
             build,
             concurrency: CONCURRENCY,
-            hash_key: obtain_hash_key(&client, OPERATOR_NAMESPACE).await.unwrap(),
+            hash_key,
         };
         let events = Events::new(client.clone());
         let controller = Controller::new(client, settings, snapshots, namespaces, events, &tasks);
