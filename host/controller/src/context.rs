@@ -3,6 +3,7 @@
 use kube::{Client, ResourceExt};
 use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_core::build;
+use mcp_operator_core::hash_key::HashKey;
 use mcp_operator_core::registration_basis::RegistrationBasis;
 use mcp_operator_core::server_key::ServerKey;
 use mcp_operator_policy::{Judgement, PolicyError, ReconcileInputs, Snapshots};
@@ -21,6 +22,8 @@ pub struct ControllerSettings {
     pub build: build::Settings,
     /// Reconciles that may run at the same time; 0: no limit.
     pub concurrency: u16,
+    /// Key of the hashes of Secrets: [`obtain_hash_key`](crate::obtain_hash_key).
+    pub hash_key: HashKey,
 }
 
 /// What a reconcile works with. Everything in it can be shared by all reconciles.

@@ -20,6 +20,7 @@ mod dispatch;
 mod error;
 mod events;
 mod fight_detector;
+mod hash_key;
 mod noop_cache;
 mod observe;
 mod orphans;
@@ -36,3 +37,4 @@ mod tests;
 
 pub use context::ControllerSettings;
 pub use controller::Controller;
+pub use hash_key::{HashKeyError, obtain_hash_key};

@@ -25,5 +25,11 @@ pub(crate) fn stamp_secret_hashes(
         .objects
         .get(ManagedKind::Deployment, &key.namespace, deployment.name());
     let known = context.secret_hashes.of(&key);
-    rotation::stamp(&mut deployment.object, live.as_ref(), known.as_ref(), uid);
+    rotation::stamp(
+        &mut deployment.object,
+        live.as_ref(),
+        known.as_ref(),
+        &context.settings.hash_key,
+        uid,
+    );
 }

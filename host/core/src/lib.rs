@@ -14,6 +14,7 @@ pub mod conditions;
 pub mod desired_entries;
 pub mod field;
 pub mod handover;
+pub mod hash_key;
 pub mod manifest;
 pub mod namespace;
 pub mod outcome;

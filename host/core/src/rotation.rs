@@ -4,15 +4,18 @@
 //! each Secret is noted on the Deployment, where a change replaces no pods; the hash that the pods were last replaced for is
 //! noted on the pod template. So the pods are not replaced for three things that only look like a change: a Secret that is
 //! gone or cannot be read now (its last hash stays), one that is back with the same data, and one that the pods waited for.
+//! Nor are they replaced when the key of the hashes is another one: nothing is known then about what has changed, and the new
+//! hashes are noted on the Deployment. The hash on the pod template stays until the data of a Secret has changed.
 
 use std::collections::BTreeMap;
 
-use hmac::{Hmac, Mac};
 use kube::ResourceExt;
 use kube::core::DynamicObject;
 use mcp_operator_api::names::annotations::{SECRET_HASH, SECRETS_SEEN};
 use serde_json::{Value, json};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
+
+use crate::hash_key::HashKey;
 
 /// A hash of the data of a Secret. The operator keeps no data of Secrets.
 pub type Fingerprint = [u8; 32];
@@ -23,13 +26,14 @@ type Seen = BTreeMap<String, String>;
 /// Writes the hashes into a Deployment, which makes it replace its pods if they must be.
 ///
 /// `live` is the Deployment in the cluster, `known` has the Secrets with the server's label, and is absent if they cannot be
-/// read. Everybody who may read the Deployment can read the hashes, so they are keyed: under another key the same password
-/// has another hash, and none is in a list of hashes of common passwords.
+/// read. Everybody who may read the Deployment can read the hashes, so they have a key that only the operator has: nobody
+/// else can find out whether a guess is right. `uid` is that of the server: two servers with one password do not show it.
 pub fn stamp(
     deployment: &mut Value,
     live: Option<&DynamicObject>,
     known: Option<&BTreeMap<String, Fingerprint>>,
-    key: &str,
+    key: &HashKey,
+    uid: &str,
 ) {
     let referenced = references(deployment);
     if referenced.is_empty() {
@@ -41,7 +45,7 @@ pub fn stamp(
         .keys()
         .filter_map(|name| {
             let fingerprint = known.and_then(|known| known.get(*name));
-            let hash = fingerprint.and_then(|fingerprint| hash(key, name, fingerprint));
+            let hash = fingerprint.map(|fingerprint| key.hash(uid, name, fingerprint));
             Some(((*name).to_owned(), hash.or_else(|| last(name))?))
         })
         .collect();
@@ -54,7 +58,7 @@ pub fn stamp(
     // required one is missing.
     let run_without = known.is_some() && referenced.values().all(|need| *need == Need::Optional);
     let replaces_pods = |(name, hash): (&String, &String)| match last(name) {
-        Some(last) => last != *hash,
+        Some(last) => key.made(&last) && last != *hash,
         None => may_run,
     };
     let stamp = if live.is_none() || now.iter().any(replaces_pods) {
@@ -143,16 +147,7 @@ fn annotate(metadata: &mut Value, name: &str, value: &str) {
     metadata["annotations"][name] = json!(value);
 }
 
-fn hash(key: &str, name: &str, fingerprint: &Fingerprint) -> Option<String> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).ok()?;
-    mac.update(name.as_bytes());
-    mac.update(&[0]);
-    mac.update(fingerprint);
-    Some(hex::encode(&mac.finalize().into_bytes()[..8]))
-}
-
 fn hash_of_all(seen: &Seen) -> Option<String> {
-    use sha2::Digest;
     (!seen.is_empty()).then(|| hex::encode(&Sha256::digest(json!(seen).to_string())[..8]))
 }
 

@@ -18,13 +18,21 @@ fn known(pairs: &[(&str, u8)]) -> BTreeMap<String, Fingerprint> {
         .collect()
 }
 
+fn key(byte: u8) -> HashKey {
+    HashKey::new(&[byte; 32]).unwrap()
+}
+
 /// The Deployment after a reconcile that found these Secrets. None: they could not be read.
 fn after(live: Option<&Value>, secrets: Option<&[(&str, u8)]>) -> Value {
+    after_with(&key(1), live, secrets)
+}
+
+fn after_with(key: &HashKey, live: Option<&Value>, secrets: Option<&[(&str, u8)]>) -> Value {
     let live: Option<DynamicObject> =
         live.map(|live| serde_json::from_value(live.clone()).unwrap());
     let mut wanted = deployment();
     let secrets = secrets.map(known);
-    stamp(&mut wanted, live.as_ref(), secrets.as_ref(), "uid");
+    stamp(&mut wanted, live.as_ref(), secrets.as_ref(), key, "uid");
     wanted
 }
 
@@ -100,9 +108,59 @@ fn pods_that_run_without_an_optional_secret_are_replaced_for_it() {
 }
 
 #[test]
-fn the_hash_depends_on_the_key() {
-    assert_ne!(hash("uid", "a", &[1; 32]), hash("other", "a", &[1; 32]));
-    assert_ne!(hash("uid", "a", &[1; 32]), hash("uid", "b", &[1; 32]));
+fn the_hash_depends_on_the_key_the_server_and_the_secret() {
+    let hash = key(1).hash("uid", "a", &[1; 32]);
+    assert_eq!(hash, key(1).hash("uid", "a", &[1; 32]));
+    for other in [
+        key(2).hash("uid", "a", &[1; 32]),
+        key(1).hash("other", "a", &[1; 32]),
+        key(1).hash("uid", "b", &[1; 32]),
+        key(1).hash("uid", "a", &[2; 32]),
+    ] {
+        assert_ne!(hash, other);
+    }
+    assert!(key(1).made(&hash) && !key(2).made(&hash));
+    assert!(HashKey::new(&[1; 31]).is_none());
+    assert!(!format!("{:?}", key(1)).contains("0101"));
+}
+
+/// What a viewer knows of the cluster is not enough to try guesses.
+#[test]
+fn nothing_that_stands_there_follows_from_the_uid_and_the_data() {
+    use hmac::{Hmac, Mac};
+    let mut mac = Hmac::<Sha256>::new_from_slice(b"uid").unwrap();
+    mac.update(b"token\0");
+    mac.update(&[1; 32]);
+    let guessed = hex::encode(&mac.finalize().into_bytes()[..8]);
+    let guessed_stamp = hash_of_all(&[("token".to_owned(), guessed.clone())].into()).unwrap();
+    let stamped = after(None, Some(&[("token", 1)])).to_string();
+    assert!(!stamped.contains(&guessed) && !stamped.contains(&guessed_stamp));
+}
+
+#[test]
+fn another_key_replaces_no_pods_and_the_next_change_does() {
+    let mut old_format = after(None, Some(&[("token", 1), ("extra", 1)]));
+    old_format["metadata"]["annotations"][SECRETS_SEEN] =
+        json!(r#"{"extra":"0011223344556677","token":"8899aabbccddeeff"}"#);
+    let old_key = after_with(&key(2), None, Some(&[("token", 1), ("extra", 1)]));
+    for before in [old_format, old_key] {
+        // Whether the data has changed together with the key cannot be known.
+        for token in [1, 2] {
+            let taken_over = after(Some(&before), Some(&[("token", token), ("extra", 1)]));
+            assert!(!replaces(&before, &taken_over));
+            assert_ne!(before["metadata"], taken_over["metadata"]);
+            let same = after(Some(&taken_over), Some(&[("token", token), ("extra", 1)]));
+            assert_eq!(same, taken_over);
+            let changed = after(Some(&taken_over), Some(&[("token", 3), ("extra", 1)]));
+            assert!(replaces(&taken_over, &changed));
+            let settled = after(Some(&changed), Some(&[("token", 3), ("extra", 1)]));
+            assert_eq!(settled, changed);
+        }
+        // One that is away while the key changes is unknown when it is back.
+        let away = after(Some(&before), Some(&[("extra", 1)]));
+        let back = after(Some(&away), Some(&[("token", 2), ("extra", 1)]));
+        assert!(!replaces(&before, &away) && !replaces(&away, &back));
+    }
 }
 
 #[test]
@@ -126,6 +184,12 @@ fn a_deployment_without_secrets_stays_as_it_is() {
     let mut plain =
         json!({ "metadata": {}, "spec": { "template": { "spec": { "containers": [] } } } });
     let before = plain.clone();
-    stamp(&mut plain, None, Some(&known(&[("token", 1)])), "uid");
+    stamp(
+        &mut plain,
+        None,
+        Some(&known(&[("token", 1)])),
+        &key(1),
+        "uid",
+    );
     assert_eq!(plain, before);
 }

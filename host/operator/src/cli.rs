@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use jiff::SignedDuration;
 use mcp_operator_controller::ControllerSettings;
 use mcp_operator_core::desired_entries::GracePeriods;
+use mcp_operator_core::hash_key::HashKey;
 use mcp_operator_registration::RegistrationSettings;
 
 use crate::webhook::Endpoint;
@@ -125,10 +126,11 @@ pub struct RunArguments {
 
 impl RunArguments {
     /// As the controller uses them.
-    pub(crate) fn controller(&self) -> ControllerSettings {
+    pub(crate) fn controller(&self, hash_key: HashKey) -> ControllerSettings {
         ControllerSettings {
             build: self.build.settings(),
             concurrency: self.concurrency,
+            hash_key,
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use kube::Client;
 use mcp_operator_admission::{AdmissionState, router, serve};
-use mcp_operator_controller::Controller;
+use mcp_operator_controller::{Controller, obtain_hash_key};
 use mcp_operator_plugin_catalog::PluginCatalog;
 use mcp_operator_policy::PluginLoader;
 use mcp_operator_registration::RegistrationContext;
@@ -83,6 +83,7 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
         build: arguments.build.settings(),
     };
     start_webhook(arguments, &client, state, tasks, stop).await?;
+    let hash_key = obtain_hash_key(&client, &arguments.namespace).await?;
 
     // Objects are made by the whole set of rules, which depend on namespaces, or not at all; and nobody is sent here
     // before there is somebody to answer.
@@ -94,7 +95,26 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
     );
     ready.send_replace(true);
 
-    start_controllers(arguments, client, &catalog, loader, namespaces, tasks, stop);
+    let events = Events::new(client.clone());
+    let controller = Controller::new(
+        client.clone(),
+        arguments.controller(hash_key),
+        catalog.snapshots(),
+        namespaces,
+        events.clone(),
+        tasks,
+    );
+    let registration = RegistrationContext {
+        client,
+        settings: arguments.registration(),
+        snapshots: catalog.snapshots(),
+        servers: controller.servers().clone(),
+        judged: controller.judged().clone(),
+        events,
+        loader,
+        tasks: tasks.clone(),
+    };
+    start_controllers(controller, registration, tasks, stop);
     Ok(())
 }
 
@@ -135,33 +155,11 @@ async fn start_webhook(
 }
 
 fn start_controllers(
-    arguments: &RunArguments,
-    client: Client,
-    catalog: &PluginCatalog,
-    loader: PluginLoader,
-    namespaces: Namespaces,
+    controller: Controller,
+    registration: RegistrationContext,
     tasks: &TaskGroup,
     stop: &Stop,
 ) {
-    let events = Events::new(client.clone());
-    let controller = Controller::new(
-        client.clone(),
-        arguments.controller(),
-        catalog.snapshots(),
-        namespaces,
-        events.clone(),
-        tasks,
-    );
-    let registration = RegistrationContext {
-        client,
-        settings: arguments.registration(),
-        snapshots: catalog.snapshots(),
-        servers: controller.servers().clone(),
-        judged: controller.judged().clone(),
-        events,
-        loader,
-        tasks: tasks.clone(),
-    };
     tasks.spawn_draining("controller", controller.run(stop.shutdown.clone()));
     tasks.spawn_draining(
         "registration",

@@ -39,12 +39,14 @@ fn an_entry_has_all_members_that_litellm_stores() {
         allowed_tools: vec!["add".into()],
         ..registrable("tools", "git-hub")
     };
-    litellm.converge(&[full]);
+    let plan = litellm.converge(&[full]);
+    let name = &plan.registrations[0].registered_name;
+    assert!(name.starts_with("tools_git_hub_"), "{name}");
     assert_eq!(
         litellm.entries,
         [json!({
             "server_id": "mcp-operator.tools.git-hub",
-            "server_name": "tools_git_hub", "alias": "tools_git_hub",
+            "server_name": name, "alias": name,
             "url": "http://mcp-git-hub.tools.svc.cluster.local:8080/mcp", "transport": "http",
             "description": "Auto-registered from MCPServer/git-hub",
             "mcp_access_groups": ["developers"], "allowed_tools": ["add"],
@@ -207,16 +209,27 @@ fn an_own_entry_in_the_file_is_waited_for() {
     assert_eq!(plan.registrations[0].reason, "Registered");
 }
 
+/// As after an upgrade from a version that named it otherwise: the id stays, and with it the grants of the id.
 #[test]
-fn an_older_server_gets_the_name_of_a_younger_one() {
+fn an_entry_with_an_old_name_is_renamed_and_keeps_its_id() {
     let mut litellm = FakeLiteLlm::default();
-    let younger = server("a", "b-c", "2026-02");
-    litellm.converge(std::slice::from_ref(&younger));
+    let servers = [
+        server("data-science", "jupyter", "2026-01"),
+        server("data", "science-jupyter", "2026-02"),
+    ];
+    litellm.converge(&servers);
+    let new = litellm.entries.clone();
+    let entry = new
+        .iter()
+        .position(|entry| entry["server_id"] == "mcp-operator.data-science.jupyter");
+    let entry = entry.unwrap();
+    for member in ["server_name", "alias"] {
+        litellm.entries[entry][member] = json!("data_science_jupyter");
+    }
     litellm.requests.clear();
-    let plan = litellm.converge(&[younger, server("a-b", "c", "2026-01")]);
-    assert_eq!(requests(&mut litellm), ["DELETE", "POST"]);
-    assert_eq!(plan.registrations[0].reason, "NameCollision");
-    assert_eq!(plan.registrations[1].state, RegistrationState::Registered);
+    litellm.converge(&servers);
+    assert_eq!(requests(&mut litellm), ["PUT"]);
+    assert_eq!(litellm.entries, new);
 }
 
 #[test]

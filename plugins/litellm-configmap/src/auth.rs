@@ -15,8 +15,9 @@ pub(crate) fn litellm_type(kind: LiteLlmAuthType) -> &'static str {
 
 /// The string that LiteLLM replaces by the value of the server's environment variable.
 ///
-/// The name of the variable follows from the name of the server. A user who could choose it could have LiteLLM's own key
-/// sent to the server. Names of servers have no capital letters, so no two servers share a variable.
+/// The name of the variable follows from the name of the server in LiteLLM, and so from its namespace and its name alone. A
+/// user who could choose it could have LiteLLM's own key sent to the server. No two servers have one name, and names have no
+/// capital letters, so no two servers share a variable.
 pub(crate) fn reference(name: &str) -> String {
     format!("os.environ/MCP_TOKEN_{}", name.to_ascii_uppercase())
 }

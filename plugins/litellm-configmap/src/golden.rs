@@ -133,11 +133,14 @@ fn long_names() {
     check("long-names", &servers);
 }
 
+/// Servers whose names read alike have each their own, and each their own credential.
 #[test]
-fn collisions() {
-    let mut older = registrable("a-b", "c");
-    older.created = "2025-12-31T00:00:00Z".into();
-    check("collision", &[registrable("a", "b-c"), older]);
+fn names_that_read_alike() {
+    let servers = [("a", "b-c"), ("a-b", "c"), ("a", "b.c")].map(|(namespace, name)| Server {
+        extra: vec![extra("auth", r#"{"type":"bearerToken"}"#)],
+        ..registrable(namespace, name)
+    });
+    check("names-that-read-alike", &servers);
 }
 
 /// A server that would keep LiteLLM from starting, or show its secrets, is left out.

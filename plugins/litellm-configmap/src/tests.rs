@@ -131,23 +131,33 @@ fn a_change_that_is_reverted_before_the_rollout_may_have_been_read() {
     assert_eq!((cluster.writes, cluster.rolls), (3, 2));
 }
 
+/// While a server is away, or is made anew, another one whose name reads alike gets neither its name nor its credential.
 #[test]
-fn of_two_with_one_name_the_older_keeps_it() {
-    let servers = [server("a", "b-c", "2026-02"), server("a-b", "c", "2026-01")];
+fn a_name_and_its_credential_never_change_hands() {
+    let with_auth = |server: Server| Server {
+        extra: vec![testing::extra("auth", r#"{"type":"bearerToken"}"#)],
+        ..server
+    };
+    let victim = with_auth(server("data-science", "jupyter", "2026-01"));
+    let other = with_auth(server("data", "science-jupyter", "2026-02"));
+    let anew = with_auth(server("data-science", "jupyter", "2026-03"));
     let mut cluster = FakeCluster {
         complete: true,
         ..FakeCluster::default()
     };
-    let plan = cluster.converge(&servers);
-    assert_eq!(plan.registrations[0].state, RegistrationState::Refused);
-    assert_eq!(plan.registrations[0].reason, "NameCollision");
-    assert!(
-        plan.registrations[0]
-            .message
-            .starts_with("MCPServer a-b/c is older")
+    let name = |plan: &Plan, index: usize| plan.registrations[index].registered_name.clone();
+    let victims = name(&cluster.converge(&[victim.clone(), other.clone()]), 0);
+    let variable = format!("MCP_TOKEN_{}\"", victims.to_uppercase());
+    assert!(cluster.file.as_ref().unwrap().contains(&variable));
+    assert_ne!(
+        name(&cluster.converge(std::slice::from_ref(&other)), 0),
+        victims
     );
-    assert_eq!(plan.registrations[1].registered_name, "a_b_c");
-    assert_eq!(cluster.file.unwrap().matches("server_id").count(), 1);
+    let file = cluster.file.as_ref().unwrap();
+    assert!(!file.contains(&victims) && !file.contains(&variable));
+    let plan = cluster.converge(&[anew, other]);
+    assert_eq!(name(&plan, 0), victims);
+    assert_ne!(name(&plan, 1), victims);
 }
 
 #[test]

@@ -11,28 +11,68 @@ use crate::Refusal;
 
 /// A tool is called `<name>-<tool>`, and model providers allow 64 characters for that.
 const MAX_NAME: usize = 40;
-/// Hexadecimal digits of the hash that makes a shortened name unique.
+/// Base32 digits of the hash that keeps apart names that read alike: 40 bits. Only the few servers whose characters are the
+/// same but for `-`, `.` and the end of the namespace have to be kept apart.
 const HASH_DIGITS: usize = 8;
+/// The same for a name that is cut: 80 bits. Whoever may choose what is cut off can try as many names as they like.
+const CUT_HASH_DIGITS: usize = 16;
 
-/// `<namespace>_<name>`, where every character but letters and digits becomes `_`: LiteLLM does not start with a `-` in a
-/// name, and not every model provider accepts other characters.
+/// The name of a server in LiteLLM, which no other server can have.
+///
+/// It is `<namespace>_<name>` if both consist of letters and digits. LiteLLM does not start with a `-` in a name, and not
+/// every model provider accepts other characters, so all others become `_`; then `data-science/jupyter` and
+/// `data/science-jupyter` would read alike, and one team would get what LiteLLM grants and sends to the other. So a hash of
+/// `namespace/name` follows. It makes the three forms differ as well: a plain name has one `_`, the others have more, and
+/// what follows their last `_` is of different lengths.
+///
+/// The name follows from the namespace and the name alone. So none has to be kept for a server that is gone: only a server
+/// of the same name in the same namespace can get it again, which is the same team's.
 pub(crate) fn name(server: &Server) -> String {
-    let mut name = String::with_capacity(server.namespace.len() + 1 + server.name.len());
-    let plain = |byte: u8| {
-        if byte.is_ascii_alphanumeric() {
-            char::from(byte)
-        } else {
-            '_'
-        }
-    };
-    name.extend(server.namespace.bytes().map(plain));
-    name.push('_');
-    name.extend(server.name.bytes().map(plain));
-    if name.len() <= MAX_NAME {
-        return name;
+    let (namespace, name) = (&*server.namespace, &*server.name);
+    let is_plain = |part: &str| part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let length = namespace.len() + 1 + name.len();
+    if is_plain(namespace) && is_plain(name) && length <= MAX_NAME {
+        return [namespace, "_", name].concat();
     }
-    let hash = &hex::encode(Sha256::digest(server.key()))[..HASH_DIGITS];
-    format!("{}_{hash}", &name[..MAX_NAME - 1 - HASH_DIGITS])
+    let digits = if length + 1 + HASH_DIGITS <= MAX_NAME {
+        HASH_DIGITS
+    } else {
+        CUT_HASH_DIGITS
+    };
+    // Both parts stay readable, so that the first `_` is always there.
+    let room = MAX_NAME - 2 - digits;
+    let namespace_room = room.saturating_sub(name.len()).max(room / 2);
+    let namespace = &readable(namespace, namespace_room);
+    let name = &readable(name, room - namespace.len());
+    [namespace, "_", name, "_", &hash(&server.key(), digits)].concat()
+}
+
+/// The first characters of a part of a name, as LiteLLM and model providers accept them.
+fn readable(part: &str, length: usize) -> String {
+    let bytes = part.bytes().take(length);
+    bytes
+        .map(|byte| {
+            if byte.is_ascii_alphanumeric() {
+                char::from(byte)
+            } else {
+                '_'
+            }
+        })
+        .collect()
+}
+
+/// The first digits of a hash in base32: small letters, because LiteLLM's names do not differ by case alone.
+fn hash(key: &str, digits: usize) -> String {
+    const ALPHABET: [u8; 32] = *b"abcdefghijklmnopqrstuvwxyz234567";
+    let hash = Sha256::digest(key);
+    (0..digits)
+        .map(|digit| {
+            let bits = (digit * 5..digit * 5 + 5)
+                .map(|bit| hash[bit / 8] >> (7 - bit % 8) & 1)
+                .fold(0, |bits, bit| bits << 1 | bit);
+            char::from(ALPHABET[usize::from(bits)])
+        })
+        .collect()
 }
 
 /// A server with its name in LiteLLM, or the reason why it has none.
@@ -43,8 +83,8 @@ pub struct NamedServer<'a> {
     pub name: Result<String, Refusal>,
 }
 
-/// Names all servers, and keeps their order. Of several servers with the same name the oldest gets it. `refuse` returns why
-/// a registration strategy cannot register a server; a refused server takes no name.
+/// Names all servers, and keeps their order. `refuse` returns why a registration strategy cannot register a server; a refused
+/// server takes no name.
 pub fn assign_names(
     servers: &[Server],
     refuse: impl Fn(&Server) -> Option<Refusal>,
@@ -63,8 +103,12 @@ pub fn assign_names(
         .collect()
 }
 
-/// The index of each server whose name an older server has, and its refusal.
-fn collisions(servers: &[Server], names: &[Result<String, Refusal>]) -> Vec<(usize, Refusal)> {
+/// The index of each server whose name an older server has, and its refusal. [`name`] makes that all but impossible; LiteLLM
+/// would mix the tools of both.
+pub(crate) fn collisions(
+    servers: &[Server],
+    names: &[Result<String, Refusal>],
+) -> Vec<(usize, Refusal)> {
     let mut owners = HashMap::with_capacity_and_hasher(servers.len(), FixedState::default());
     let mut losers = Vec::new();
     for (index, name) in names.iter().enumerate() {

@@ -2,6 +2,7 @@ use mcp_plugin_sdk::testing::{self, registrable_since as server};
 use mcp_plugin_sdk::{RegistrationState, Server};
 use proptest::prelude::*;
 
+use super::name::collisions;
 use super::*;
 
 fn names(servers: &[Server]) -> Vec<Result<String, Refusal>> {
@@ -11,6 +12,37 @@ fn names(servers: &[Server]) -> Vec<Result<String, Refusal>> {
         .collect()
 }
 
+fn name_of(namespace: &str, name: &str) -> String {
+    names(&[server(namespace, name, "1")]).remove(0).unwrap()
+}
+
+#[test]
+fn names_are_readable_and_differ_where_they_read_alike() {
+    let long = "x".repeat(49);
+    let found = [
+        name_of("tools", "weather"),
+        name_of("data-science", "jupyter"),
+        name_of("data", "science-jupyter"),
+        name_of("data", "science.jupyter"),
+        name_of("namespace", &format!("{long}a")),
+        name_of("namespace", &format!("{long}b")),
+        name_of(&"n".repeat(63), "weather"),
+    ];
+    assert_eq!(
+        found,
+        [
+            "tools_weather",
+            "data_science_jupyter_kfvrju5g",
+            "data_science_jupyter_ce2cupry",
+            "data_science_jupyter_iryvy3jb",
+            "namespace_xxxxxxxxxxxxx_lb7zhpgy4zrhotvq",
+            "namespace_xxxxxxxxxxxxx_n2z6gww6b46jfcjx",
+            "nnnnnnnnnnnnnnn_weather_7nw4cdmld4f6t7bd",
+        ]
+    );
+}
+
+/// Names do not let that happen; if it does, nobody who is there already loses anything.
 #[test]
 fn of_several_with_one_name_the_oldest_has_it_in_any_order() {
     let mut servers = [
@@ -18,39 +50,37 @@ fn of_several_with_one_name_the_oldest_has_it_in_any_order() {
         server("a-b", "c", "2026-01"),
         server("a", "b.c", "2026-03"),
     ];
+    let one_name = vec![Ok("a_b_c".to_owned()); servers.len()];
     for _ in 0..servers.len() {
-        for NamedServer { server, name } in assign_names(&servers, |_| None) {
-            match (server.key().as_str(), name) {
-                ("a-b/c", name) => assert_eq!(name, Ok("a_b_c".into())),
-                (_, name) => {
-                    let registration = name.unwrap_err().registration(server);
-                    assert_eq!(registration.state, RegistrationState::Refused);
-                    assert_eq!(registration.reason, "NameCollision");
-                    assert!(
-                        registration.message.starts_with("MCPServer a-b/c is older"),
-                        "{registration:?}"
-                    );
-                }
-            }
+        let refusals = collisions(&servers, &one_name);
+        assert_eq!(refusals.len(), 2);
+        for (index, refusal) in refusals {
+            let server = &servers[index];
+            assert_ne!(server.key(), "a-b/c");
+            let registration = refusal.registration(server);
+            assert_eq!(registration.state, RegistrationState::Refused);
+            assert_eq!(registration.reason, "NameCollision");
+            assert!(
+                registration.message.starts_with("MCPServer a-b/c is older"),
+                "{registration:?}"
+            );
         }
         servers.rotate_left(1);
     }
 }
 
-/// A server that cannot be registered anyway takes no name from one that can.
+/// The other server is there or not, older or younger: a name and what LiteLLM grants to it never change hands.
 #[test]
-fn a_refused_server_holds_no_name() {
-    let harmful = Server {
-        transport: "stdio".into(),
-        ..server("a-b", "c", "2026-01")
-    };
-    let not_by_this_strategy = server("a.b", "c", "2026-01");
-    let refuse =
-        |server: &Server| (server.namespace == "a.b").then(|| Refusal::new("Not", "this way"));
-    let servers = [harmful, not_by_this_strategy, server("a", "b-c", "2026-02")];
-    let assigned = assign_names(&servers, refuse);
-    assert!(assigned[0].name.is_err() && assigned[1].name.is_err());
-    assert_eq!(assigned[2].name, Ok("a_b_c".into()));
+fn a_name_does_not_depend_on_other_servers() {
+    let (victim, other) = (
+        server("data-science", "jupyter", "2026-02"),
+        server("data", "science-jupyter", "2026-01"),
+    );
+    let alone = names(std::slice::from_ref(&victim));
+    let both = names(&[victim, other.clone()]);
+    assert_eq!(both[0], alone[0]);
+    assert_ne!(both[1], both[0]);
+    assert_eq!(names(&[other])[0], both[1]);
 }
 
 #[test]
@@ -87,20 +117,6 @@ fn what_would_harm_litellm_is_refused() {
     }
 }
 
-#[test]
-fn long_names_are_cut_and_kept_apart() {
-    let long = "x".repeat(49);
-    let names = names(&[
-        server("namespace", &format!("{long}a"), "1"),
-        server("namespace", &format!("{long}b"), "1"),
-    ]);
-    let [Ok(first), Ok(second)] = names.as_slice() else {
-        panic!("{names:?}");
-    };
-    assert_ne!(first, second);
-    assert!(first.starts_with("namespace_xxx"));
-}
-
 proptest! {
     #[test]
     fn names_are_what_litellm_and_providers_take(
@@ -111,11 +127,31 @@ proptest! {
         prop_assert!(name.len() <= 40 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'));
     }
 
+    /// Few characters, so that many servers read alike.
     #[test]
-    fn no_two_servers_have_one_name(parts in prop::collection::btree_set(("[a-b]-?[a-b]", "[a-b]-?[a-b]{0,50}"), 0..8)) {
-        let servers: Vec<_> = parts.iter().map(|(namespace, name)| server(namespace, name, "1")).collect();
-        let names: Vec<_> = names(&servers).into_iter().filter_map(Result::ok).collect();
-        let distinct: std::collections::BTreeSet<_> = names.iter().collect();
-        prop_assert_eq!(distinct.len(), names.len());
+    fn no_two_servers_have_one_name(parts in prop::collection::btree_set(("[ab]([-ab]{0,3}[ab])?", "[ab]([-.ab]{0,4}[ab])?"), 2..64)) {
+        let names: std::collections::BTreeSet<_> = parts.iter().map(|(namespace, name)| name_of(namespace, name)).collect();
+        prop_assert_eq!(names.len(), parts.len());
+    }
+
+    /// The same with names that have to be cut.
+    #[test]
+    fn no_two_long_servers_have_one_name(parts in prop::collection::btree_set(("[ab][-ab]{0,61}[ab]", "[ab][-.ab]{0,47}[ab]"), 2..16)) {
+        let names: std::collections::BTreeSet<_> = parts.iter().map(|(namespace, name)| name_of(namespace, name)).collect();
+        prop_assert_eq!(names.len(), parts.len());
+    }
+
+    /// A name of one form is none of another one.
+    #[test]
+    fn forms_of_names_do_not_meet(namespace in "[a-z0-9][-a-z0-9]{0,62}", name in "[a-z][-.a-z0-9]{0,49}") {
+        let assigned = name_of(&namespace, &name);
+        let is_plain = namespace.len() + name.len() < 40 && !namespace.contains('-') && !name.contains(['-', '.']);
+        let digits = assigned.rsplit('_').next().unwrap().len();
+        let underscores = assigned.matches('_').count();
+        if is_plain {
+            prop_assert_eq!(underscores, 1);
+        } else {
+            prop_assert!(underscores >= 2 && digits == if namespace.len() + name.len() + 10 <= 40 { 8 } else { 16 }, "{}", assigned);
+        }
     }
 }

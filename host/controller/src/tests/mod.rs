@@ -8,6 +8,7 @@ mod caches;
 mod creation;
 mod drift;
 mod failures;
+mod hash_key;
 mod optional_apis;
 mod orphans;
 mod owner_deletion;
@@ -41,6 +42,8 @@ const NAME: &str = "weather";
 /// Name of the server's objects.
 const CHILD: &str = "mcp-weather";
 const CONCURRENCY: u16 = 4;
+/// Namespace of the operator.
+const OPERATOR_NAMESPACE: &str = "mcp-operator-system";
 
 /// Settings with which ServiceMonitors are in another namespace than their servers.
 fn monitored_elsewhere() -> build::Settings {
@@ -53,7 +56,7 @@ fn monitored_elsewhere() -> build::Settings {
 /// An API server with all optional APIs.
 fn api_server() -> ApiServer {
     let api = ApiServer::new();
-    for name in [NAMESPACE, "monitoring"] {
+    for name in [NAMESPACE, "monitoring", OPERATOR_NAMESPACE] {
         api.put(namespace(name, &[]));
     }
     let optional = ManagedKind::iter().filter(|kind| kind.is_optional());

@@ -14,7 +14,7 @@ use super::*;
 use crate::context::Context;
 use crate::reconcile::reconcile;
 use crate::requeue::{Attempt, Requeue, RetryLimiter};
-use crate::{Controller, ControllerSettings, schedule};
+use crate::{Controller, ControllerSettings, obtain_hash_key, schedule};
 
 /// An API server, and a controller whose watches are going on. Its reconciles run when a test says so.
 pub(super) struct World {
@@ -45,9 +45,13 @@ impl World {
         let supervisor = Supervisor::default();
         let (client, tasks) = (api.client(), supervisor.tasks());
         let namespaces = Namespaces::watch(&client, &tasks);
+        let hash_key = obtain_hash_key(&client, OPERATOR_NAMESPACE).await.unwrap();
+        // Tests count what the controller itself writes.
+        api.clear_log();
         let settings = ControllerSettings {
             build,
             concurrency: CONCURRENCY,
+            hash_key,
         };
         let events = Events::new(client.clone());
         let controller = Controller::new(client, settings, snapshots, namespaces, events, &tasks);
