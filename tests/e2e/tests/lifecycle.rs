@@ -6,7 +6,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use mcp_cluster::{Cache, ControlPlane, ControlPlaneOptions};
+use mcp_cluster::{Cache, ControlPlane, ControlPlaneOptions, Kubectl};
 use mcp_e2e::{AuditLog, Environment, Operator, Request, eventually};
 use serde_json::{Value, json};
 
@@ -91,6 +91,12 @@ fn server(name: &str) -> Value {
     })
 }
 
+fn finalizers_of_c(kubectl: &Kubectl, finalizers: &Value) -> Result<String> {
+    let patch = json!({ "metadata": { "finalizers": finalizers } }).to_string();
+    let server = ["patch", "mcpserver", "c", "--namespace=life"];
+    kubectl.run(&[&server[..], &["--type=merge", "--patch", &patch]].concat())
+}
+
 #[test]
 fn a_restart_writes_nothing_and_catches_up() -> Result<()> {
     let environment = Environment::open()?;
@@ -120,10 +126,20 @@ fn a_restart_writes_nothing_and_catches_up() -> Result<()> {
     writes.retain(|request| request.is_write() && of_here(request));
     ensure!(writes.is_empty(), "{writes:?}");
 
-    // While nobody looks: an object is lost, and a server is deleted.
+    // While nobody looks: an object is lost, and a server is deleted, also one that somebody else's finalizer held.
+    finalizers_of_c(kubectl, &json!(["example.com/held"]))?;
     operator.kill();
     kubectl.run(&["delete", "service", "mcp-a", "--namespace=life"])?;
     kubectl.run(&["delete", "mcpserver", "b", "--namespace=life"])?;
+    kubectl.run(&[
+        "delete",
+        "mcpserver",
+        "c",
+        "--namespace=life",
+        "--wait=false",
+    ])?;
+    finalizers_of_c(kubectl, &json!(null))?;
+    kubectl.run(&["wait", "mcpserver/c", "--namespace=life", "--for=delete"])?;
     let _operator = Operator::start(&environment, "lifecycle-at-last")?;
     eventually("the lost object is back", SOON, || {
         kubectl.run(&["get", "service", "mcp-a", "--namespace=life"])
