@@ -46,11 +46,11 @@ fn a_server_is_registered_by_a_rollout_and_leaves_when_it_goes() -> Result<()> {
     let found = world.condition("git-hub", "LiteLLMRegistered", "True", "Registered")?;
     assert_eq!(
         found["message"],
-        "Registered with LiteLLM as registered_git_hub"
+        "Registered with LiteLLM as registered_git_hub_q6o2b5hc"
     );
     let written = file(&litellm)?;
     for line in [
-        "  registered_git_hub:",
+        "  registered_git_hub_q6o2b5hc:",
         r#"    url: "http://mcp-git-hub.registered.svc.cluster.local:8080/mcp""#,
         r#"    access_groups: ["a","b"]"#,
     ] {
