@@ -86,6 +86,8 @@ async fn reconcile_objects(
     if context.noop_cache.is_noop(server, inputs_hash) {
         return Ok(Progress::Unchanged);
     }
+    // What this one finds counts until another one ends well, also where everything is again as it was before.
+    context.noop_cache.forget(&ServerKey::of(server));
     let inputs = context.reconcile_inputs(server).await; //                              client, seldom
     let inputs = inputs.map_err(ReconcileError::Undecided)?;
     let judged = default_and_validate(server, &inputs, &plugins).await; //               plugins

@@ -91,3 +91,14 @@ async fn nothing_is_made_before_all_plugins_were_tried() {
     world.reconcile().await.unwrap_err();
     assert_eq!(made(&world).len(), 0);
 }
+
+/// What was found meanwhile is known to others: that the plugins are as they were before takes none of it back.
+#[tokio::test(start_paused = true)]
+async fn plugins_that_are_again_as_they_were_have_everything_judged_again() {
+    let (world, plugins) = world().await;
+    assert!(matches!(world.reconcile().await, Ok(Progress::Unchanged)));
+    plugins.send_replace(missing(json!({ "source": { "builtin": "validation" } })));
+    assert!(world.reconcile().await.is_err());
+    plugins.send_replace(Arc::default());
+    assert!(matches!(world.reconcile().await, Ok(Progress::Applied(_))));
+}

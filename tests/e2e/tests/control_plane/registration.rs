@@ -142,11 +142,13 @@ fn what_somebody_writes_into_a_status_is_not_believed(
     litellm: &World,
     world: &World,
 ) -> Result<()> {
-    let mut broken = registered(world, "never");
-    broken["spec"]["secrets"] =
-        json!([{ "name": "missing", "awsSecretKey": "registered/missing" }]);
-    broken["spec"]["replicas"] = json!(0);
-    world.apply(&broken)?;
+    // It gets no pod: those of the other server are all that there may be.
+    let quota = json!({
+        "apiVersion": "v1", "kind": "ResourceQuota", "metadata": { "name": "three", "namespace": world.namespace },
+        "spec": { "hard": { "pods": "3" } },
+    });
+    world.kubectl.apply(&quota.to_string())?;
+    world.apply(&registered(world, "never"))?;
     world.condition("never", "Available", "False", "")?;
     let lie = |kind: &str, status: &str, reason: &str| {
         json!({
