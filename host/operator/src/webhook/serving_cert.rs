@@ -3,17 +3,16 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::PostParams;
-use kube::{Api, Client};
+use kube::Client;
+use mcp_operator_runtime::obtain_shared_secret;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::json;
-use tracing::info;
 
 use super::certificate::{Bundle, issue};
 
@@ -76,30 +75,11 @@ impl ServingCert {
 }
 
 async fn shared(client: &Client, namespace: &str, endpoint: &Endpoint) -> Result<Bundle> {
-    let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
-    let what = || format!("Secret {namespace}/{SECRET}");
-    // Of several replicas that start at once, one creates it and the others read what it created.
-    for _ in 0..3 {
-        if let Some(secret) = api
-            .get_opt(SECRET)
-            .await
-            .with_context(|| format!("cannot read {}", what()))?
-        {
-            return read(&secret).with_context(|| {
-                format!("{} has no certificate: delete it to get a new one", what())
-            });
-        }
-        let bundle = issue(&endpoint.names(), Timestamp::now())?;
-        match api.create(&PostParams::default(), &secret(&bundle)?).await {
-            Ok(_) => {
-                info!(namespace, name = SECRET, "certificate made");
-                return Ok(bundle);
-            }
-            Err(kube::Error::Api(status)) if status.code == 409 => {}
-            Err(error) => return Err(error).with_context(|| format!("cannot create {}", what())),
-        }
-    }
-    bail!("{} appears and vanishes again", what())
+    let make = || secret(&issue(&endpoint.names(), Timestamp::now())?);
+    let shared = obtain_shared_secret(client, namespace, SECRET, make).await?;
+    read(&shared).with_context(|| {
+        format!("Secret {namespace}/{SECRET} has no certificate: delete it to get a new one")
+    })
 }
 
 fn secret(bundle: &Bundle) -> Result<Secret> {
