@@ -17,6 +17,8 @@ use mcp_operator_runtime::{ApiError, request};
 use mcp_plugin_host::Digest;
 use tracing::warn;
 
+use crate::status::shown_digest;
+
 /// The key that holds the component.
 const KEY: &str = "plugin.wasm";
 /// Digits of the digest in the name of a copy.
@@ -136,7 +138,7 @@ fn intact(copy: ConfigMap) -> Option<Vec<u8>> {
         .get(annotations::COMPONENT_DIGEST)?
         .clone();
     let component = copy.binary_data?.remove(KEY)?.0;
-    (digest == readable(Digest::of(&component))).then_some(component)
+    (digest == shown_digest(Digest::of(&component))).then_some(component)
 }
 
 fn manifest(kept: &KeptComponent, component: &[u8]) -> ConfigMap {
@@ -156,7 +158,7 @@ fn manifest(kept: &KeptComponent, component: &[u8]) -> ConfigMap {
             labels: Some([(labels::PLUGIN_UID, kept.uid.as_str())].map(label).into()),
             annotations: Some(BTreeMap::from([(
                 annotations::COMPONENT_DIGEST.to_owned(),
-                readable(digest),
+                shown_digest(digest),
             )])),
             owner_references: Some(vec![owner]),
             ..ObjectMeta::default()
@@ -168,11 +170,6 @@ fn manifest(kept: &KeptComponent, component: &[u8]) -> ConfigMap {
         )])),
         ..ConfigMap::default()
     }
-}
-
-/// As the status of an MCPPlugin has it.
-fn readable(digest: Digest) -> String {
-    format!("sha256:{digest}")
 }
 
 #[cfg(test)]

@@ -119,7 +119,7 @@ async fn of_two_the_one_in_force_is_read() {
     assert!(world.keep(Some(b"second")).await.is_err());
     assert_eq!(world.copies().len(), 2);
     for component in ["first", "second"] {
-        let digest = readable(Digest::of(component.as_bytes()));
+        let digest = shown_digest(Digest::of(component.as_bytes()));
         world.plugin.status = serde_json::from_value(json!({ "digest": digest })).unwrap();
         assert_eq!(world.read().await.unwrap(), component.as_bytes());
     }

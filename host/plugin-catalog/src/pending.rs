@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use mcp_operator_runtime::{Priority, WorkQueue};
+use mcp_operator_runtime::{ApiError, Priority, WorkQueue};
 
 /// What is to be written, by name of the plugin. Clones are the same.
 pub(crate) struct Pending<T> {
@@ -38,8 +38,35 @@ impl<T> Pending<T> {
         }
     }
 
+    /// Writes one after the other, so that something older never comes after something newer. What cannot be written waits for
+    /// as long as `pause` says, by its error and the number of failures in a row, without holding up others; without a pause
+    /// it is given up. Never ends.
+    pub(crate) async fn write_all<W: Future<Output = Result<(), ApiError>>>(
+        &self,
+        write: impl Fn(String, T) -> W,
+        pause: impl Fn(&str, &ApiError, u32) -> Option<Duration>,
+    ) where
+        T: Clone,
+    {
+        let mut failures: BTreeMap<String, u32> = BTreeMap::new();
+        loop {
+            let (name, pending) = self.next().await;
+            let Err(error) = write(name.clone(), pending.clone()).await else {
+                failures.remove(&name);
+                continue;
+            };
+            let attempt = failures.get(&name).map_or(1, |failures| failures + 1);
+            if let Some(pause) = pause(&name, &error, attempt) {
+                failures.insert(name.clone(), attempt);
+                self.retry(name, pending, pause);
+            } else {
+                failures.remove(&name);
+            }
+        }
+    }
+
     /// The next one that is due; it is no longer pending.
-    pub(crate) async fn next(&self) -> (String, T) {
+    async fn next(&self) -> (String, T) {
         loop {
             let name = self.due.next().await;
             let pending = self.newest().remove(&name);
@@ -50,7 +77,7 @@ impl<T> Pending<T> {
     }
 
     /// Puts back what could not be written, unless something newer has come meanwhile.
-    pub(crate) fn retry(&self, name: String, pending: T, pause: Duration) {
+    fn retry(&self, name: String, pending: T, pause: Duration) {
         self.newest().entry(name.clone()).or_insert(pending);
         self.due.add_after(name, pause, Priority::Normal);
     }

@@ -1,5 +1,7 @@
 //! Status of an MCPPlugin, from what is in force and what was tried last.
 
+use std::fmt::Display;
+
 use jiff::Timestamp;
 use kube::ResourceExt;
 use mcp_operator_api::names::conditions::READY;
@@ -48,7 +50,7 @@ pub(crate) fn compute(plugin: &McpPlugin, loaded: Loaded<'_>, now: Timestamp) ->
         short_digest: digest
             .as_ref()
             .map(|digest| digest.chars().take(SHORT_DIGEST).collect()),
-        digest: digest.map(|digest| format!("sha256:{digest}")),
+        digest: digest.map(shown_digest),
         interfaces: active.map(interfaces).or(was),
         name: description.map(|description| bounded(&description.name)),
         version: description.map(|description| bounded(&description.version)),
@@ -64,6 +66,11 @@ pub(crate) fn compute(plugin: &McpPlugin, loaded: Loaded<'_>, now: Timestamp) ->
             })
             .unwrap_or_default(),
     }
+}
+
+/// A digest as the status shows it.
+pub(crate) fn shown_digest(digest: impl Display) -> String {
+    format!("sha256:{digest}")
 }
 
 /// Whether writing `new` over `old` changes anything but times.

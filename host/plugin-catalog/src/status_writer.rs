@@ -1,7 +1,5 @@
 //! Writes the statuses of MCPPlugins.
 
-use std::collections::BTreeMap;
-
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
 use mcp_operator_api::names::{API_VERSION, PLUGIN_KIND, field_managers};
@@ -24,8 +22,7 @@ pub(crate) struct PendingStatus {
 /// Statuses that are to be written, of each plugin only the newest.
 pub(crate) type PendingStatuses = Pending<PendingStatus>;
 
-/// Writes them one after the other, so that an older status never comes after a newer one. One that cannot be written
-/// waits without holding up others; the name of one that never can be goes to `not_written`. Never ends.
+/// Writes them one after the other; the name of one that never can be written goes to `not_written`. Never ends.
 pub(crate) async fn write_statuses(
     client: Client,
     pending: PendingStatuses,
@@ -42,14 +39,7 @@ async fn write_all<W: Future<Output = Result<(), ApiError>>>(
     not_written: WorkQueue<String>,
     write: impl Fn(String, PendingStatus) -> W,
 ) {
-    let mut failures: BTreeMap<String, u32> = BTreeMap::new();
-    loop {
-        let (name, pending) = statuses.next().await;
-        let Err(error) = write(name.clone(), pending.clone()).await else {
-            failures.remove(&name);
-            continue;
-        };
-        let attempt = failures.get(&name).map_or(1, |failures| failures + 1);
+    let pause = |name: &str, error: &ApiError, attempt| {
         // By its uid it is another object now, or none: the controller has a status for that one.
         let pause = if error.is_conflict() {
             None
@@ -57,14 +47,12 @@ async fn write_all<W: Future<Output = Result<(), ApiError>>>(
             retry_after(error.class(), attempt, jitter())
         };
         warn!(plugin = name, category = error.category(), retry_in = ?pause, %error, "status of MCPPlugin not written");
-        if let Some(pause) = pause {
-            failures.insert(name.clone(), attempt);
-            statuses.retry(name, pending, pause);
-        } else {
-            failures.remove(&name);
-            not_written.add(name);
+        if pause.is_none() {
+            not_written.add(name.to_owned());
         }
-    }
+        pause
+    };
+    statuses.write_all(write, pause).await;
 }
 
 async fn write(client: Client, name: String, pending: PendingStatus) -> Result<(), ApiError> {
