@@ -134,25 +134,25 @@ pub struct GracePeriods {
 /// A server is listed when a pod of it serves. Then it stays listed until it is deleted, opted out, forbidden by a rule, or
 /// without a single serving pod for longer than its grace period: every change of the list may restart the gateway, so a
 /// rollout, even one that is stuck, or a restarted pod must not change it.
-pub fn desired<'a>(
-    candidates: impl IntoIterator<Item = Candidate<'a>>,
+pub fn desired(
+    candidates: &[Candidate<'_>],
     settings: &Settings,
     periods: GracePeriods,
     now: Timestamp,
 ) -> DesiredEntries {
     let mut desired = DesiredEntries::default();
     for candidate in candidates {
-        let (is_listed, until) = listing(&candidate, periods).at(now);
+        let (is_listed, until) = listing(candidate, periods).at(now);
         desired.recheck_at = desired.recheck_at.into_iter().chain(until).min();
-        let starting_until = startup_end(&candidate, periods, now);
+        let starting_until = startup_end(candidate, periods, now);
         desired.starting_until = desired
             .starting_until
             .into_iter()
             .chain(starting_until)
             .max();
         if is_listed {
-            desired.entries.push(match candidate.basis {
-                RegistrationBasis::Admitted(entry) => RegistrationEntry::clone(&entry),
+            desired.entries.push(match &candidate.basis {
+                RegistrationBasis::Admitted(entry) => RegistrationEntry::clone(entry),
                 _ => RegistrationEntry::of(&candidate.server, settings),
             });
         }

@@ -39,8 +39,8 @@ fn admitted(server: &McpServer) -> Candidate<'_> {
 }
 
 fn desired_of(servers: &[McpServer], now: i64) -> DesiredEntries {
-    let candidates = servers.iter().map(admitted);
-    desired(candidates, &Settings::default(), PERIODS, at(now))
+    let candidates: Vec<Candidate<'_>> = servers.iter().map(admitted).collect();
+    desired(&candidates, &Settings::default(), PERIODS, at(now))
 }
 
 fn names(servers: &[McpServer], now: i64) -> Vec<String> {
@@ -317,7 +317,7 @@ fn a_server_made_in_the_future_is_waited_for_no_longer_than_others() {
 fn listed(server: &McpServer, basis: RegistrationBasis) -> Option<RegistrationEntry> {
     let server = Cow::Borrowed(server);
     let candidates = [Candidate { server, basis }];
-    let desired = desired(candidates, &Settings::default(), PERIODS, at(0));
+    let desired = desired(&candidates, &Settings::default(), PERIODS, at(0));
     desired.entries.into_iter().next()
 }
 

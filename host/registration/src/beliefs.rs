@@ -71,9 +71,7 @@ impl Beliefs {
             basis: judged.map_or(RegistrationBasis::Unknown, |judged| judged.basis),
         }
     }
-}
 
-impl Beliefs {
     /// What corrects a condition that says something else than the operator did, with the registered name as it is shown.
     pub(crate) fn correction(&self, server: &McpServer) -> Option<(ConditionDraft, String)> {
         let shown = condition(server, LITELLM_REGISTERED)?;

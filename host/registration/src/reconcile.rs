@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use kube::Client;
 use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_core::conditions::ConditionDraft;
-use mcp_operator_core::desired_entries::{self, DesiredEntries};
+use mcp_operator_core::desired_entries::{self, Candidate, DesiredEntries};
 use mcp_operator_core::retry::{Classify, ErrorClass};
 use mcp_operator_runtime::{GuardedServer, JudgedServers, ServerStore};
 use tokio_util::sync::CancellationToken;
@@ -48,7 +48,9 @@ impl<W: Registrars, S: RecordStore> Reconciler<W, S> {
         let guarded = self.servers.all();
         let servers = readable(&guarded);
         self.beliefs.observe(&servers);
-        let desired = self.desired_entries(&servers);
+        // One look for the whole pass: a condition explains what was planned, whatever has changed since.
+        let candidates = self.candidates(&servers);
+        let desired = self.desired_entries(&candidates);
         let (conditions, mut result) = self.register(&desired).await.unwrap_or_else(|error| {
             warn!(category = error.category(), %error, "registration failed");
             let conditions =
@@ -61,18 +63,18 @@ impl<W: Registrars, S: RecordStore> Reconciler<W, S> {
             stop: &self.stop,
         };
         let grace_periods = self.settings.grace_periods;
-        let (beliefs, judged) = (&mut self.beliefs, &self.judged);
         let said: Vec<(&McpServer, ConditionDraft, String)> = servers
             .iter()
-            .filter_map(|server| {
-                let candidate = beliefs.candidate(server, judged);
-                let condition = conditions.of_server(&candidate, grace_periods);
-                let (draft, registered_name) = condition.or_else(|| beliefs.correction(server))?;
+            .zip(&candidates)
+            .filter_map(|(server, candidate)| {
+                let condition = conditions.of_server(candidate, grace_periods);
+                let (draft, registered_name) =
+                    condition.or_else(|| self.beliefs.correction(server))?;
                 Some((*server, draft, registered_name))
             })
             .collect();
         for (server, draft, _) in &said {
-            beliefs.record(server, draft);
+            self.beliefs.record(server, draft);
         }
         result.done &= writer.write(&said).await;
         result.recheck_at = desired.recheck_at;
@@ -82,7 +84,8 @@ impl<W: Registrars, S: RecordStore> Reconciler<W, S> {
 
     /// What should be registered now, and whether that is about to change.
     pub(crate) fn desired_state(&self) -> DesiredState {
-        let desired = self.desired_entries(&readable(&self.servers.all()));
+        let guarded = self.servers.all();
+        let desired = self.desired_entries(&self.candidates(&readable(&guarded)));
         let mut hasher = DefaultHasher::new();
         desired.entries.hash(&mut hasher);
         DesiredState {
@@ -91,10 +94,14 @@ impl<W: Registrars, S: RecordStore> Reconciler<W, S> {
         }
     }
 
-    fn desired_entries(&self, servers: &[&McpServer]) -> DesiredEntries {
+    fn candidates<'a>(&self, servers: &[&'a McpServer]) -> Vec<Candidate<'a>> {
+        let servers = servers.iter();
+        let candidates = servers.map(|server| self.beliefs.candidate(server, &self.judged));
+        candidates.collect()
+    }
+
+    fn desired_entries(&self, candidates: &[Candidate<'_>]) -> DesiredEntries {
         let settings = &self.settings;
-        let candidates = servers.iter();
-        let candidates = candidates.map(|server| self.beliefs.candidate(server, &self.judged));
         let mut desired = desired_entries::desired(
             candidates,
             &settings.build,

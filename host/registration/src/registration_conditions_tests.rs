@@ -76,7 +76,7 @@ fn conditions_of(
     };
     let candidates: Vec<Candidate<'_>> = servers.iter().map(admitted).collect();
     let desired = desired_entries::desired(
-        candidates.clone(),
+        &candidates,
         &build::Settings::default(),
         GRACE_PERIODS,
         jiff::Timestamp::UNIX_EPOCH,
