@@ -127,14 +127,18 @@ impl Controller {
                 Err(RecvError::Lagged(_)) => None,
                 Err(RecvError::Closed) => return,
             };
-            for server in self.context.servers.all() {
-                let key = ServerKey::of(&*server);
-                let is_in = |namespace: &String| *namespace == key.namespace;
-                if namespace.as_ref().is_none_or(is_in) {
-                    self.queue.add(key);
-                }
-            }
+            self.queue_servers(Priority::Normal, |server| {
+                let is_in = |namespace: &String| *namespace == server.namespace;
+                namespace.as_ref().is_none_or(is_in)
+            });
         }
+    }
+
+    fn queue_servers(&self, priority: Priority, is_concerned: impl Fn(&ServerKey) -> bool) {
+        let servers = self.context.servers.store().state();
+        let keys = servers.iter().map(|server| ServerKey::of(&**server));
+        keys.filter(is_concerned)
+            .for_each(|key| self.queue.add_after(key, Duration::ZERO, priority));
     }
 
     /// Without what the watches have listed, pods would be replaced for Secrets that only have not been seen yet.
@@ -193,10 +197,7 @@ impl Controller {
         stream::select(plugins, self.availability_changes())
             .take_until(shutdown.cancelled_owned())
             .for_each(|()| {
-                for server in self.context.servers.store().state() {
-                    let server = ServerKey::of(&*server);
-                    self.queue.add_after(server, Duration::ZERO, Priority::Low);
-                }
+                self.queue_servers(Priority::Low, |_| true);
                 future::ready(())
             })
             .await;

@@ -227,8 +227,7 @@ fn what_users_write(server: &GuardedServer) -> impl PartialEq + '_ {
 
 /// The condition of the other writer of the status.
 fn registration(server: &GuardedServer) -> Option<(&str, &str, &str)> {
-    let status = server.0.as_ref().ok()?.status.as_ref()?;
-    let condition = find(&status.conditions, LITELLM_REGISTERED)?;
+    let condition = find(&status(server)?.conditions, LITELLM_REGISTERED)?;
     Some((&condition.status, &condition.reason, &condition.message))
 }
 
