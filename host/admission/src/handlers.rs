@@ -6,6 +6,7 @@ use kube::api::DynamicObject;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse, Operation as RequestOperation};
 use mcp_operator_api::v1alpha1::{McpPluginSpec, McpServer, Mode};
 use mcp_operator_core::admission::{Decision, Denial, decide};
+use mcp_operator_core::plugin_spec;
 use mcp_operator_core::validated_server::ValidatedServer;
 use mcp_operator_policy::{NOT_SYNCED, Operation, PolicyContext, Snapshot, Stage, User, rendered};
 use serde_json::Value;
@@ -60,22 +61,23 @@ pub async fn mutate(
     .await
 }
 
-/// MCPPlugins are validated by their schema; this warns of what this version cannot do yet, and of rules that are easily
-/// evaded. It refuses nothing: a plugin must be mendable whatever else is broken.
-pub(crate) fn validate_plugin(request: &AdmissionRequest<DynamicObject>) -> AdmissionResponse {
-    let spec = request
-        .object
-        .as_ref()
-        .map(|object| object.data["spec"].clone());
-    let spec = spec.and_then(|spec| serde_json::from_value::<McpPluginSpec>(spec).ok());
-    let warnings = spec.map(|spec| warnings(&spec)).unwrap_or_default();
-    review::respond(
-        request,
-        Decision {
-            warnings,
-            ..Decision::default()
-        },
-    )
+/// MCPPlugins are validated by their schema; this refuses what depends on where the operator runs, and warns of rules that
+/// are easily evaded. An update that leaves the specification as it is passes: labels and finalizers must be able to go.
+pub(crate) fn validate_plugin(
+    state: &AdmissionState,
+    request: &AdmissionRequest<DynamicObject>,
+) -> AdmissionResponse {
+    let spec = |object: &Option<DynamicObject>| Some(object.as_ref()?.data["spec"].clone());
+    let (new, old) = (spec(&request.object), spec(&request.old_object));
+    let is_same = new == old;
+    let spec = new.and_then(|spec| serde_json::from_value::<McpPluginSpec>(spec).ok());
+    let mut decision = Decision::default();
+    if let Some(spec) = spec {
+        let errors = plugin_spec::validate(&spec, state.operator_namespace.as_deref());
+        decision.warnings = warnings(&spec);
+        decision.denial = (!is_same && !errors.is_empty()).then_some(Denial::Invalid(errors));
+    }
+    review::respond(request, decision)
 }
 
 fn warnings(spec: &McpPluginSpec) -> Vec<String> {
@@ -87,24 +89,10 @@ fn warnings(spec: &McpPluginSpec) -> Vec<String> {
             let labels = selector.match_labels.iter().flatten().count();
             labels + selector.match_expressions.iter().flatten().count() > 0
         });
-    let warnings = [
-        (
-            spec.source.oci.is_some(),
-            "spec.source.oci: not supported by this version, the plugin will not be loaded",
-        ),
-        (
-            spec.source.url.is_some(),
-            "spec.source.url: not supported by this version, the plugin will not be loaded",
-        ),
-        (
-            spec.verify.is_some(),
-            "spec.verify: not supported by this version, the plugin will not be loaded",
-        ),
-        (
-            selects && spec.mode == Mode::Enforce,
-            "spec.match.objectSelector: whoever writes an MCPServer chooses its labels, and with them whether this plugin is asked: use namespaceSelector for what must be enforced",
-        ),
-    ];
+    let warnings = [(
+        selects && spec.mode == Mode::Enforce,
+        "spec.match.objectSelector: whoever writes an MCPServer chooses its labels, and with them whether this plugin is asked: use namespaceSelector for what must be enforced",
+    )];
     warnings
         .into_iter()
         .filter(|(given, _)| *given)

@@ -93,7 +93,7 @@ async fn mutate(State(limited): State<Arc<Limited>>, request: Request) -> Respon
 
 async fn validate_plugin(State(limited): State<Arc<Limited>>, request: Request) -> Response {
     answer(&limited, request, async |review, _| {
-        handlers::validate_plugin(review)
+        handlers::validate_plugin(&limited.state, review)
     })
     .await
 }

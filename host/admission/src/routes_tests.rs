@@ -34,6 +34,7 @@ fn limited_by(snapshots: Snapshots) -> Limited {
         snapshots,
         namespaces: Arc::new(NoNamespaces),
         build: mcp_operator_core::build::Settings::default(),
+        operator_namespace: Some("mcp-operator-system".to_owned()),
     })
 }
 

@@ -14,4 +14,6 @@ pub struct AdmissionState {
     pub namespaces: Arc<dyn NamespaceLookup>,
     /// How servers become objects.
     pub build: build::Settings,
+    /// The namespace that the operator runs in. Outside of a cluster there is none.
+    pub operator_namespace: Option<String>,
 }

@@ -2,21 +2,20 @@
 
 use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::Secret;
-use mcp_operator_api::v1alpha1::SecretKeyReference;
+use mcp_operator_api::v1alpha1::ConnectionSecretKey;
 use reqwest::header::HeaderValue;
 use thiserror::Error;
 
-/// Finds the Secrets that hold credentials.
+/// Finds the Secrets that hold credentials: those of the operator's own namespace.
 pub trait SecretLookup: Send + Sync {
+    /// The namespace that is looked in.
+    fn namespace(&self) -> &str;
+
     /// The Secret; nothing if it is not there.
     ///
     /// # Errors
     /// Why nobody can say whether it is there, as one sentence.
-    fn secret<'a>(
-        &'a self,
-        namespace: &'a str,
-        name: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Secret>, String>>;
+    fn secret<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Secret>, String>>;
 }
 
 /// Why a credential cannot be had.
@@ -25,7 +24,9 @@ pub enum CredentialError {
     /// Nobody can say whether the Secret is there.
     #[error("{0}")]
     Unreadable(String),
-    #[error("there is no Secret {namespace}/{name}: create it, or correct spec.connections")]
+    #[error(
+        "there is no Secret {name} in the operator's namespace {namespace}: create it there, or correct spec.connections"
+    )]
     NoSecret { namespace: String, name: String },
     #[error("Secret {namespace}/{name} has no key {key}")]
     NoKey {
@@ -55,14 +56,11 @@ pub(crate) struct Credential {
 impl Credential {
     pub(crate) async fn read(
         secrets: &dyn SecretLookup,
-        reference: &SecretKeyReference,
+        reference: &ConnectionSecretKey,
     ) -> Result<Self, CredentialError> {
-        let SecretKeyReference {
-            namespace,
-            name,
-            key,
-        } = reference.clone();
-        let found = secrets.secret(&namespace, &name).await;
+        let ConnectionSecretKey { name, key } = reference.clone();
+        let namespace = secrets.namespace().to_owned();
+        let found = secrets.secret(&name).await;
         let Some(secret) = found.map_err(CredentialError::Unreadable)? else {
             return Err(CredentialError::NoSecret { namespace, name });
         };
@@ -104,11 +102,11 @@ mod tests {
     struct Answer(Result<Option<Secret>, String>);
 
     impl SecretLookup for Answer {
-        fn secret<'a>(
-            &'a self,
-            _: &'a str,
-            _: &'a str,
-        ) -> BoxFuture<'a, Result<Option<Secret>, String>> {
+        fn namespace(&self) -> &str {
+            "mcp-operator-system"
+        }
+
+        fn secret<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Option<Secret>, String>> {
             futures::future::ready(self.0.clone()).boxed()
         }
     }
@@ -122,8 +120,7 @@ mod tests {
     }
 
     async fn read(answer: Result<Option<Secret>, String>) -> Result<Credential, CredentialError> {
-        let reference = SecretKeyReference {
-            namespace: "litellm".into(),
+        let reference = ConnectionSecretKey {
             name: "master".into(),
             key: "key".into(),
         };
@@ -140,28 +137,28 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_missing_is_named() {
-        let forbidden = "cannot read Secret litellm/master: forbidden";
+        let forbidden = "cannot read Secret mcp-operator-system/master: forbidden";
         for (answer, expected) in [
             (Err(forbidden.to_owned()), forbidden),
             (
                 Ok(None),
-                "there is no Secret litellm/master: create it, or correct spec.connections",
+                "there is no Secret master in the operator's namespace mcp-operator-system: create it there, or correct spec.connections",
             ),
             (
                 Ok(Some(secret("other", b"a"))),
-                "Secret litellm/master has no key key",
+                "Secret mcp-operator-system/master has no key key",
             ),
             (
                 Ok(Some(secret("key", b" \n"))),
-                "key key of Secret litellm/master is no bearer token: it must be one line of ASCII",
+                "key key of Secret mcp-operator-system/master is no bearer token: it must be one line of ASCII",
             ),
             (
                 Ok(Some(secret("key", b"two\nlines"))),
-                "key key of Secret litellm/master is no bearer token: it must be one line of ASCII",
+                "key key of Secret mcp-operator-system/master is no bearer token: it must be one line of ASCII",
             ),
             (
                 Ok(Some(secret("key", b"\xff"))),
-                "key key of Secret litellm/master is no bearer token: it must be one line of ASCII",
+                "key key of Secret mcp-operator-system/master is no bearer token: it must be one line of ASCII",
             ),
         ] {
             let error = read(answer).await.err().unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mcp_operator_api::v1alpha1::{Connection, SecretKeyReference};
+use mcp_operator_api::v1alpha1::{Connection, ConnectionSecretKey};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Url};
 use thiserror::Error;
@@ -39,7 +39,7 @@ pub(crate) struct Endpoint {
     pub(crate) base: Url,
     pub(crate) http: Client,
     pub(crate) timeout: Duration,
-    pub(crate) secret: Option<SecretKeyReference>,
+    pub(crate) secret: Option<ConnectionSecretKey>,
 }
 
 impl Connections {
@@ -65,13 +65,13 @@ impl Connections {
             .map(|endpoint| (endpoint.name.as_str(), endpoint.base.as_str()))
     }
 
-    /// Namespaces and names of the Secrets that hold the credentials.
-    pub fn secrets(&self) -> impl Iterator<Item = (String, String)> {
+    /// Names of the Secrets that hold the credentials.
+    pub fn secrets(&self) -> impl Iterator<Item = String> {
         let secrets = self
             .0
             .iter()
             .filter_map(|endpoint| endpoint.secret.as_ref());
-        secrets.map(|secret| (secret.namespace.clone(), secret.name.clone()))
+        secrets.map(|secret| secret.name.clone())
     }
 
     pub(crate) fn endpoints(&self) -> &[Endpoint] {

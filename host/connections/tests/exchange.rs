@@ -18,7 +18,7 @@ use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
-use mcp_operator_api::v1alpha1::{Connection, ConnectionAuth, SecretKeyReference};
+use mcp_operator_api::v1alpha1::{Connection, ConnectionAuth, ConnectionSecretKey};
 use mcp_operator_connections::{
     Connections, ExchangeError, Purpose, RetryAfterGate, SecretLookup, Session,
 };
@@ -83,11 +83,11 @@ async fn plain() -> String {
 struct OneSecret(&'static str);
 
 impl SecretLookup for OneSecret {
-    fn secret<'a>(
-        &'a self,
-        _: &'a str,
-        name: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Secret>, String>> {
+    fn namespace(&self) -> &'static str {
+        "mcp-operator-system"
+    }
+
+    fn secret<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Secret>, String>> {
         let secret = (name == "master").then(|| Secret {
             data: Some([("key".to_owned(), ByteString(self.0.into()))].into()),
             ..Secret::default()
@@ -264,8 +264,7 @@ async fn a_service_that_asks_for_a_pause_gets_no_further_request() {
 async fn the_credential_is_sent_and_never_shown() {
     let authenticated = |secret: &str| Connection {
         auth: Some(ConnectionAuth {
-            secret_key_ref: SecretKeyReference {
-                namespace: "litellm".into(),
+            secret_key_ref: ConnectionSecretKey {
                 name: secret.into(),
                 key: "key".into(),
             },
@@ -299,7 +298,7 @@ async fn the_credential_is_sent_and_never_shown() {
     assert_eq!(error.category(), "CredentialUnavailable");
     assert_eq!(
         error.to_string(),
-        "connection gateway: there is no Secret litellm/other: create it, or correct spec.connections"
+        "connection gateway: there is no Secret other in the operator's namespace mcp-operator-system: create it there, or correct spec.connections"
     );
 }
 

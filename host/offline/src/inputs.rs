@@ -58,6 +58,7 @@ impl Inputs {
             snapshots: plugins(&sources).await?,
             namespaces: namespaces.clone(),
             build: sources.build,
+            operator_namespace: None,
         };
         let definition = Definition::of::<McpServer>()?;
         Ok(Self {

@@ -73,6 +73,7 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
         maps: Arc::new(ClusterConfigMaps::new(client.clone())),
         host: arguments.plugins.host()?,
         builtin: arguments.plugins.builtin_plugins.clone(),
+        operator_namespace: Some(arguments.namespace.clone()),
     };
     let ready = start_health_endpoint(arguments.health_bind, tasks, stop).await?;
     let catalog = PluginCatalog::watch(&client, tasks, loader.clone(), &arguments.namespace);
@@ -81,6 +82,7 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
         snapshots: catalog.snapshots(),
         namespaces: Arc::new(namespaces.clone()),
         build: arguments.build.settings(),
+        operator_namespace: Some(arguments.namespace.clone()),
     };
     start_webhook(arguments, &client, state, tasks, stop).await?;
     let hash_key = obtain_hash_key(&client, &arguments.namespace).await?;

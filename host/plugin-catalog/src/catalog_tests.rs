@@ -30,6 +30,7 @@ impl World {
             maps: Arc::new(ClusterConfigMaps::new(api.client())),
             host,
             builtin: folder.path().to_owned(),
+            operator_namespace: Some("operator".to_owned()),
         };
         let catalog = PluginCatalog::watch(&api.client(), &supervisor.tasks(), loader, "operator");
         Self {
@@ -72,7 +73,8 @@ impl World {
 }
 
 fn from_map(fields: Value) -> Value {
-    let mut spec = json!({ "source": { "configMap": { "namespace": "rules", "name": "rule" } } });
+    let mut spec =
+        json!({ "source": { "configMap": { "namespace": "operator", "name": "rule" } } });
     spec.as_object_mut()
         .unwrap()
         .extend(fields.as_object().unwrap().clone());
@@ -80,7 +82,9 @@ fn from_map(fields: Value) -> Value {
 }
 
 fn reads_of_the_map() -> Match {
-    Match::verb(Verb::Get).kind("ConfigMap").namespace("rules")
+    Match::verb(Verb::Get)
+        .kind("ConfigMap")
+        .namespace("operator")
 }
 
 #[tokio::test(start_paused = true)]
@@ -137,7 +141,7 @@ async fn a_broken_new_plugin_refuses_from_the_beginning_until_it_is_mended() {
     let world = World::start(ApiServer::new());
     world.ready().await;
     world.api.put(config_map(
-        "rules",
+        "operator",
         "rule",
         json!({ "plugin.wasm": "this is no component" }),
     ));
@@ -182,4 +186,29 @@ async fn one_that_cannot_be_read_refuses_by_its_name() {
     });
     world.api.idle().await;
     assert_eq!(writes(), written, "and again changes nothing");
+}
+
+/// Whoever may write ConfigMaps in that namespace would write rules.
+#[tokio::test(start_paused = true)]
+async fn unpinned_code_of_another_namespace_is_not_loaded() {
+    let api = ApiServer::new();
+    let component = json!({ "plugin.wasm": "this is no component" });
+    api.put(config_map("team-a", "rule", component));
+    let mut spec = from_map(json!({}));
+    spec["source"]["configMap"]["namespace"] = json!("team-a");
+    api.put(mcp_plugin("rule", spec));
+    let world = World::start(api);
+    world.ready().await;
+    let message = world.reason("rule", "InvalidSpec").await;
+    assert!(
+        message.contains("spec.sha256: Required value")
+            && message.contains("put the ConfigMap into operator"),
+        "{message}"
+    );
+    assert_eq!(world.refusing(), ["rule"]);
+    // Pinned, it is read: what is wrong with it is something else.
+    world.api.edit("MCPPlugin", "", "rule", |plugin| {
+        plugin["spec"]["sha256"] = json!("0".repeat(64));
+    });
+    world.reason("rule", "DigestMismatch").await;
 }

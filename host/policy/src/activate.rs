@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use kube::ResourceExt;
 use mcp_operator_api::v1alpha1::{
-    FailurePolicy, McpPlugin, McpPluginSpec, Mode, OnExisting, PluginSource,
+    FailurePolicy, McpPlugin, McpPluginSpec, Mode, OnExisting, PluginGrants, PluginSource,
 };
 use mcp_operator_core::admission::PluginFailure;
+use mcp_operator_core::plugin_spec;
 use mcp_operator_core::quantity::whole_units;
 use mcp_operator_core::retry::Classify;
 use mcp_plugin_host::contract::{Description, Finding};
@@ -30,6 +31,7 @@ pub struct ActivePlugin {
     pub(super) limits: Limits,
     pub(super) description: Description,
     pub(super) connections: Connections,
+    pub(super) grants: PluginGrants,
     priority: i32,
     matching: Matching,
     version: PluginVersion,
@@ -201,12 +203,13 @@ impl PluginVersion {
 /// Loads the component, and puts it into force if it passes.
 pub(super) async fn activate(
     host: &Host,
+    operator_namespace: Option<&str>,
     wanted: &McpPlugin,
     version: &PluginVersion,
     load: impl AsyncFnOnce() -> Result<Plugin, PluginError>,
 ) -> Result<ActivePlugin, Rejection> {
     let (name, spec) = (wanted.name_any(), &wanted.spec);
-    refuse_unsupported(spec)?;
+    refuse_invalid(spec, operator_namespace)?;
     refuse_other_digest(spec, &version.digest)?;
     let limits = limits(spec, host.largest_memory())?;
     let connections = Connections::new(&spec.connections)
@@ -238,6 +241,7 @@ pub(super) async fn activate(
         limits,
         description,
         connections,
+        grants: spec.grants.clone(),
         priority: spec.priority,
         matching,
         version: version.clone(),
@@ -245,13 +249,13 @@ pub(super) async fn activate(
     })
 }
 
-fn refuse_unsupported(spec: &McpPluginSpec) -> Result<(), Rejection> {
-    if spec.verify.is_some() {
-        let message =
-            "spec.verify is not supported by this version: pin the component with spec.sha256";
-        return Err(Rejection::new("VerifyNotSupported", message));
+fn refuse_invalid(spec: &McpPluginSpec, operator_namespace: Option<&str>) -> Result<(), Rejection> {
+    let errors = plugin_spec::validate(spec, operator_namespace);
+    if errors.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    Err(Rejection::new("InvalidSpec", errors.join("; ")))
 }
 
 fn refuse_other_digest(spec: &McpPluginSpec, digest: &str) -> Result<(), Rejection> {

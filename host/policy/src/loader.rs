@@ -39,6 +39,8 @@ pub struct PluginLoader {
     pub maps: Arc<dyn ConfigMapLookup>,
     pub host: Host,
     pub builtin: PathBuf,
+    /// The namespace that the operator runs in. Outside of a cluster there is none.
+    pub operator_namespace: Option<String>,
 }
 
 impl PluginLoader {
@@ -70,7 +72,15 @@ impl PluginLoader {
             return LoadOutcome::Unchanged;
         }
         let loaded = async || self.host.load(&plugin.name_any(), &bytes).await;
-        match activate(&self.host, plugin, &version, loaded).await {
+        match activate(
+            &self.host,
+            self.operator_namespace.as_deref(),
+            plugin,
+            &version,
+            loaded,
+        )
+        .await
+        {
             Ok(active) => LoadOutcome::InForce {
                 version,
                 active: Box::new(active),
@@ -95,7 +105,14 @@ impl PluginLoader {
     ) -> Result<Box<ActivePlugin>, Rejection> {
         let version = PluginVersion::new(Digest::of(component), plugin)?;
         let loaded = async || self.host.load(&plugin.name_any(), component).await;
-        let active = activate(&self.host, plugin, &version, loaded).await?;
+        let active = activate(
+            &self.host,
+            self.operator_namespace.as_deref(),
+            plugin,
+            &version,
+            loaded,
+        )
+        .await?;
         Ok(Box::new(active))
     }
 
@@ -107,7 +124,14 @@ impl PluginLoader {
         let version = PluginVersion::new(digest, plugin).ok()?;
         let name = plugin.name_any();
         let loaded = self.host.load_cached(&name, digest).await.ok()??;
-        let active = activate(&self.host, plugin, &version, async || Ok(loaded)).await;
+        let active = activate(
+            &self.host,
+            self.operator_namespace.as_deref(),
+            plugin,
+            &version,
+            async || Ok(loaded),
+        )
+        .await;
         active.ok().map(Box::new)
     }
 }

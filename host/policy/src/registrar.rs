@@ -2,29 +2,33 @@
 
 use mcp_operator_core::admission::PluginFailure;
 use mcp_operator_core::desired_entries::RegistrationEntry;
+use mcp_operator_core::registrar_grants::{NotGranted, check_plan, check_reads};
 use mcp_operator_core::registration_plan as core;
 use mcp_plugin_host::contract::{NamedJson, registrar as wit};
 
 use super::activate::{ActivePlugin, failure};
+use super::convert;
 
 impl ActivePlugin {
     /// What it needs to know before it can plan.
     ///
     /// # Errors
-    /// The plugin's failure.
+    /// The plugin's failure, which includes that it asks for more than it was granted.
     pub async fn observe(&self) -> Result<Vec<core::Read>, PluginFailure> {
         let reads = self
             .plugin
             .observe(&self.settings, &self.limits)
             .await
             .map_err(|error| failure(&error))?;
-        Ok(reads.into_iter().map(read).collect())
+        let reads: Vec<_> = reads.into_iter().map(read).collect();
+        check_reads(&self.grants, &reads).map_err(|error| self.not_granted(&error))?;
+        Ok(reads)
     }
 
     /// What to do, and how it stands.
     ///
     /// # Errors
-    /// The plugin's failure.
+    /// The plugin's failure, which includes that it plans more than it was granted: nothing of its plan is done then.
     pub async fn plan(
         &self,
         instance: &str,
@@ -54,7 +58,17 @@ impl ActivePlugin {
             .plan(&self.settings, &registry, &self.limits)
             .await
             .map_err(|error| failure(&error))?;
-        Ok(plan(planned))
+        let plan = plan(planned);
+        check_plan(&self.grants, &plan).map_err(|error| self.not_granted(&error))?;
+        Ok(plan)
+    }
+
+    fn not_granted(&self, error: &NotGranted) -> PluginFailure {
+        PluginFailure {
+            category: "NotGranted",
+            guest: true,
+            message: convert::short(&format!("plugin {} {error}", self.name)),
+        }
     }
 }
 

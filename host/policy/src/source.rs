@@ -13,9 +13,9 @@ use crate::lookup::ConfigMapLookup;
 /// Why a component cannot be read.
 #[derive(Debug, Error)]
 pub(super) enum SourceError {
-    /// The source says something that this version cannot do.
-    #[error("spec.source.{0} is not supported by this version: use builtin, file or configMap")]
-    NotSupported(&'static str),
+    /// None of the fields is given. The schema of the CRD demands one.
+    #[error("spec.source names no component: give builtin, file or configMap")]
+    Nothing,
     /// There is no such plugin in the operator's image.
     #[error("there is no builtin plugin {name}; there are{known}")]
     NoSuchBuiltin { name: String, known: String },
@@ -49,10 +49,10 @@ impl Classify for SourceError {
 
     fn category(&self) -> &'static str {
         match self {
-            Self::NotSupported(_) => "SourceNotSupported",
-            Self::NoSuchBuiltin { .. } | Self::File { .. } | Self::ConfigMap { .. } => {
-                "SourceNotFound"
-            }
+            Self::Nothing
+            | Self::NoSuchBuiltin { .. }
+            | Self::File { .. }
+            | Self::ConfigMap { .. } => "SourceNotFound",
             Self::TooLarge { .. } => "TooLarge",
             Self::Builtin { .. } | Self::Unreadable { .. } => "SourceUnavailable",
         }
@@ -96,8 +96,7 @@ pub(super) async fn read(
             config_map: Some(named),
             ..
         } => read_config_map(maps, named).await,
-        PluginSource { url: Some(_), .. } => Err(SourceError::NotSupported("url")),
-        _ => Err(SourceError::NotSupported("oci")),
+        _ => Err(SourceError::Nothing),
     }
 }
 

@@ -28,6 +28,7 @@ pub async fn activate_all(
         maps,
         host: host.clone(),
         builtin: builtin.to_owned(),
+        operator_namespace: None,
     };
     let activated = join_all(plugins.iter().map(|plugin| activate_one(&loader, plugin)));
     // Of several that fail, the first by order is reported: every time the same.

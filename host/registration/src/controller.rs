@@ -26,6 +26,7 @@ use crate::record::RecordConfigMap;
 use crate::registrar_conditions::RegistrarConditions;
 use crate::registrars::{RecordStore, Registrars};
 use crate::requeue::Requeue;
+use crate::secrets::NamespaceSecrets;
 use crate::settings::RegistrationSettings;
 
 /// After a start, the registration waits no longer than this until the controller has been at all servers.
@@ -119,6 +120,8 @@ struct Wakeups {
     servers: ServerStore,
     judged: watch::Receiver<()>,
     snapshots: Snapshots,
+    /// The operator's own, which has the Secrets.
+    namespace: String,
     secrets: NamedWatches,
     /// Secrets of connections that changed.
     rotated: WorkQueue<Named>,
@@ -131,6 +134,7 @@ impl Wakeups {
             servers: context.servers.clone(),
             judged: context.judged.changes(),
             snapshots: context.snapshots.clone(),
+            namespace: context.settings.namespace.clone(),
             secrets: NamedWatches::new(
                 context.client.clone(),
                 context.tasks.clone(),
@@ -156,7 +160,8 @@ impl Wakeups {
         let plugins = self.snapshots.current();
         let secrets = plugins
             .registrars()
-            .flat_map(|plugin| plugin.connections().secrets());
+            .flat_map(|plugin| plugin.connections().secrets())
+            .map(|name| (self.namespace.clone(), name));
         self.secrets.keep::<Secret>(&secrets.collect());
     }
 }
@@ -168,6 +173,7 @@ fn reconciler(
     let records = RecordConfigMap::new(context.client.clone(), &context.settings.namespace);
     let registrars = PluginRegistrars {
         client: context.client.clone(),
+        secrets: NamespaceSecrets::new(context.client.clone(), &context.settings.namespace),
         snapshots: context.snapshots,
         loader: context.loader,
         instance: context.settings.instance.clone(),

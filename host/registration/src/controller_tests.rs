@@ -16,6 +16,7 @@ fn wakeups<W: Registrars, S>(server: &ApiServer, reconciler: &Reconciler<W, S>) 
         servers: reconciler.servers.clone(),
         judged: reconciler.judged.changes(),
         snapshots: Snapshots::channel().1,
+        namespace: "operator".to_owned(),
         secrets: NamedWatches::new(server.client(), tasks, "Secret", rotated.clone()),
         rotated,
     }

@@ -14,7 +14,7 @@ use mcp_testkit::{ApiServer, Failure, Match, Times, Verb};
 use serde_json::Value;
 
 use super::*;
-use crate::secrets::ClusterSecrets;
+use crate::secrets::NamespaceSecrets;
 
 fn write(name: &str, content: Option<&str>, servers: &[&str]) -> Step {
     let key = ConfigKey {
@@ -265,7 +265,7 @@ async fn a_service_that_refuses_gets_nothing_of_the_rest() {
             Connections::new(&[connection]).unwrap(),
             RetryAfterGate::default(),
         );
-        let secrets = ClusterSecrets(server.client());
+        let secrets = NamespaceSecrets::new(server.client(), "operator");
         let session = Session::open(&secrets, &connections, &gate).await;
         let steps: Vec<Step> = (0..60)
             .map(|number| Step {

@@ -17,7 +17,7 @@ use crate::observe::observe;
 use crate::plan::PlannedRegistration;
 use crate::record::RecordedRegistrar;
 use crate::registrars::{Registrar, Registrars};
-use crate::secrets::ClusterSecrets;
+use crate::secrets::NamespaceSecrets;
 
 /// Runs registrars in the plugin host, and reads and writes for them.
 pub(crate) struct PluginRegistrars {
@@ -26,6 +26,8 @@ pub(crate) struct PluginRegistrars {
     pub(crate) loader: PluginLoader,
     /// Name of this installation.
     pub(crate) instance: String,
+    /// Those of the operator's namespace.
+    pub(crate) secrets: NamespaceSecrets,
     /// Services that want no request now.
     pub(crate) gate: RetryAfterGate,
     /// No further step of a plan begins after it.
@@ -74,8 +76,7 @@ impl Registrars for PluginRegistrars {
         servers: &[RegistrationEntry],
     ) -> Result<PlannedRegistration, RegistrationError> {
         let reads = registrar.observe().await?;
-        let secrets = ClusterSecrets(self.client.clone());
-        let session = Session::open(&secrets, registrar.connections(), &self.gate).await;
+        let session = Session::open(&self.secrets, registrar.connections(), &self.gate).await;
         let observations = observe(&self.client, &session, &reads).await;
         for observation in &observations {
             if let Observed::Unavailable(why) = &observation.state {

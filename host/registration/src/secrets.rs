@@ -1,4 +1,4 @@
-//! Secrets of the cluster, for the credentials of connections.
+//! Secrets of the operator's namespace, for the credentials of connections.
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -7,19 +7,30 @@ use kube::{Api, Client};
 use mcp_operator_connections::SecretLookup;
 use mcp_operator_runtime::request;
 
-/// Reads Secrets from the API server.
-pub(crate) struct ClusterSecrets(pub(crate) Client);
+/// Reads Secrets of one namespace from the API server.
+pub(crate) struct NamespaceSecrets {
+    api: Api<Secret>,
+    namespace: String,
+}
 
-impl SecretLookup for ClusterSecrets {
-    fn secret<'a>(
-        &'a self,
-        namespace: &'a str,
-        name: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Secret>, String>> {
-        let api: Api<Secret> = Api::namespaced(self.0.clone(), namespace);
-        let action = move || format!("cannot read Secret {namespace}/{name}");
+impl NamespaceSecrets {
+    pub(crate) fn new(client: Client, namespace: &str) -> Self {
+        Self {
+            api: Api::namespaced(client, namespace),
+            namespace: namespace.to_owned(),
+        }
+    }
+}
+
+impl SecretLookup for NamespaceSecrets {
+    fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    fn secret<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Secret>, String>> {
+        let action = move || format!("cannot read Secret {}/{name}", self.namespace);
         async move {
-            let found = request(action, api.get_opt(name)).await;
+            let found = request(action, self.api.get_opt(name)).await;
             found.map_err(|error| error.to_string())
         }
         .boxed()

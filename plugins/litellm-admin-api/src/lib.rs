@@ -12,7 +12,7 @@
 //! connections:
 //!   - name: litellm
 //!     baseUrl: http://litellm-proxy.litellm.svc:4000
-//!     auth: {secretKeyRef: {namespace: litellm, name: litellm-mcp-operator, key: token}}
+//!     auth: {secretKeyRef: {name: litellm-mcp-operator, key: token}}
 //! ```
 //!
 //! The token is that of a user with the role `proxy_admin`; a key that is limited to the routes `/v1/mcp/server` and

@@ -19,6 +19,7 @@
 //! | lists | 16 to 256 | far above what servers have, and few enough for rules to look at each item |
 //! | conditions | as `metav1.Condition` | Kubernetes' own definition |
 
+mod grants;
 mod litellm;
 mod network_policy;
 mod observability;
@@ -31,12 +32,13 @@ mod server;
 mod status;
 mod workload;
 
+pub use grants::{ConfigMapGrant, PluginGrants, WorkloadGrant, WorkloadKind};
 pub use litellm::{LiteLlm, LiteLlmAuth, LiteLlmAuthType};
 pub use network_policy::{EgressRule, NetworkPolicy};
 pub use observability::{HealthProbes, Metrics, Observability, Probe, Tracing};
 pub use plugin::{
-    ConfigMapSource, Connection, ConnectionAuth, FailurePolicy, McpPluginSpec, Mode, OnExisting,
-    PluginLimits, PluginSource, SecretKeyReference, Verify,
+    ConfigMapSource, Connection, ConnectionAuth, ConnectionSecretKey, FailurePolicy, McpPluginSpec,
+    Mode, OnExisting, PluginLimits, PluginSource,
 };
 #[cfg(feature = "crd")]
 pub use plugin::{McpPlugin, McpPluginStatus, PluginMatch, PluginRule};

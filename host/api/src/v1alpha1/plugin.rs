@@ -7,7 +7,7 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::Quantity;
+use super::{PluginGrants, Quantity};
 
 /// What a platform team wants of a plugin. Only `source` must be given.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -110,16 +110,16 @@ pub struct McpPluginSpec {
     #[serde(default)]
     pub limits: PluginLimits,
 
-    /// Signatures that the component must carry. Not in this version: a plugin with it is not
-    /// loaded. Pin the component with `sha256`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verify: Option<Verify>,
-
     /// Services that the plugin may plan requests to. Only registrars use them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "crd", x_kube(merge_strategy = kube::core::ListMerge::Map(vec!["name".into()])))]
     #[cfg_attr(feature = "crd", schemars(length(max = 16)))]
     pub connections: Vec<Connection>,
+
+    /// What the plugin may reach besides its connections: of the cluster, if it is a registrar; of MCPServers and their
+    /// labels and annotations, if it is a defaulter. Default: nothing.
+    #[serde(default, skip_serializing_if = "PluginGrants::is_empty")]
+    pub grants: PluginGrants,
 }
 
 fn default_priority() -> i32 {
@@ -132,8 +132,8 @@ fn default_priority() -> i32 {
 #[cfg_attr(
     feature = "crd",
     x_kube(validation = kube::core::Rule::new(
-        "[has(self.builtin), has(self.file), has(self.configMap), has(self.oci), has(self.url)].filter(x, x).size() == 1")
-        .message("exactly one of builtin, file, configMap, oci and url must be given"))
+        "[has(self.builtin), has(self.file), has(self.configMap)].filter(x, x).size() == 1")
+        .message("exactly one of builtin, file and configMap must be given"))
 )]
 #[serde(rename_all = "camelCase")]
 pub struct PluginSource {
@@ -153,24 +153,9 @@ pub struct PluginSource {
     pub file: Option<String>,
 
     /// A key of a ConfigMap: `{namespace: mcp-operator-system, name: rule}`. A ConfigMap holds at
-    /// most 1 MiB.
+    /// most 1 MiB. One that is not in the operator's namespace must be pinned by `sha256`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_map: Option<ConfigMapSource>,
-
-    /// Reference of an OCI artifact: `ghcr.io/acme/rules@sha256:...`. Not in this version: a plugin
-    /// with it is not loaded.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "crd", schemars(length(max = 1024)))]
-    pub oci: Option<String>,
-
-    /// An `https://` URL: `https://example.org/rule.wasm`. Not in this version: a plugin with it is
-    /// not loaded.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(
-        feature = "crd",
-        schemars(length(max = 2048), regex(pattern = "^https://.+"))
-    )]
-    pub url: Option<String>,
 }
 
 /// A key of a ConfigMap that holds a component (`kubectl create configmap NAME --from-file=rule.wasm`).
@@ -278,17 +263,6 @@ impl Default for PluginLimits {
     }
 }
 
-/// Signatures that a component must carry.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct Verify {
-    /// Public keys in PEM, each beginning with `-----BEGIN PUBLIC KEY-----`. One of them must have
-    /// signed the component.
-    #[cfg_attr(feature = "crd", schemars(length(max = 16), inner(length(max = 8192))))]
-    pub public_keys: Vec<String>,
-}
-
 /// A service that a plugin may plan requests to. The operator adds the credential; the plugin
 /// never sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -322,18 +296,15 @@ pub struct Connection {
 #[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectionAuth {
-    /// The Secret key that holds a bearer token: `{namespace: litellm, name: litellm-mcp-operator,
-    /// key: token}`.
-    pub secret_key_ref: SecretKeyReference,
+    /// The Secret key that holds a bearer token: `{name: litellm-mcp-operator, key: token}`.
+    pub secret_key_ref: ConnectionSecretKey,
 }
 
-/// A key of a Secret in any namespace.
+/// A key of a Secret in the operator's own namespace: whoever may create MCPPlugins could read any Secret of the cluster
+/// otherwise, by a connection to a service of their own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
-pub struct SecretKeyReference {
-    /// Namespace of the Secret.
-    #[cfg_attr(feature = "crd", schemars(length(max = 63)))]
-    pub namespace: String,
+pub struct ConnectionSecretKey {
     /// Name of the Secret.
     #[cfg_attr(feature = "crd", schemars(length(max = 253)))]
     pub name: String,

@@ -77,7 +77,7 @@ pub(crate) fn by_the_admin_api() -> Result<()> {
     node.simulate_further_pods()?;
     let kubectl = node.kubectl();
     let key = json!({
-        "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "litellm-mcp-operator", "namespace": "litellm" },
+        "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "litellm-mcp-operator", "namespace": "mcp-operator-system" },
         "stringData": { "token": LiteLlm::KEY },
     });
     kubectl.apply(&key.to_string())?;

@@ -100,13 +100,17 @@ pub(crate) fn as_litellm_says_itself(world: &World) -> Result<()> {
 pub(crate) fn a_registrar_says_all_it_knows(world: &World) -> Result<()> {
     world.step("a registrar says everything that it is told");
     let from = format!("--from-file=plugin.wasm={}", world.fixture().display());
-    world
-        .kubectl()
-        .run(&["create", "configmap", "echo", "--namespace=litellm", &from])?;
+    world.kubectl().run(&[
+        "create",
+        "configmap",
+        "echo",
+        "--namespace=mcp-operator-system",
+        &from,
+    ])?;
     let plugin = json!({
         "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPPlugin", "metadata": { "name": "echo" },
         "spec": {
-            "source": { "configMap": { "namespace": "litellm", "name": "echo" } },
+            "source": { "configMap": { "namespace": "mcp-operator-system", "name": "echo" } },
             "settings": { "plan": "echo-input" }, "priority": 10, "connections": [connection()],
         },
     });
@@ -122,6 +126,6 @@ pub(crate) fn a_registrar_says_all_it_knows(world: &World) -> Result<()> {
 fn connection() -> Value {
     json!({
         "name": "litellm", "baseUrl": "http://litellm-proxy.litellm.svc:4000",
-        "auth": { "secretKeyRef": { "namespace": "litellm", "name": "litellm-mcp-operator", "key": "token" } },
+        "auth": { "secretKeyRef": { "name": "litellm-mcp-operator", "key": "token" } },
     })
 }

@@ -342,7 +342,7 @@ impl World {
     /// Gives the operator a key for LiteLLM.
     pub(crate) fn give_key(&self, key: &str) -> Result<()> {
         let secret = json!({
-            "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "litellm-mcp-operator", "namespace": "litellm" },
+            "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "litellm-mcp-operator", "namespace": "mcp-operator-system" },
             "stringData": { "token": key },
         });
         self.kubectl().apply(&secret.to_string())?;
@@ -350,7 +350,7 @@ impl World {
             "get",
             "secret",
             "litellm-mcp-operator",
-            "--namespace=litellm",
+            "--namespace=mcp-operator-system",
             "--output=jsonpath={.data.token}",
         ])?;
         ensure!(!encoded.is_empty(), "the Secret holds nothing");

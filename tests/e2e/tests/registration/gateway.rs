@@ -14,7 +14,7 @@ fn start(name: &str) -> Result<(World, LiteLlm)> {
     let world = World::start(name)?;
     let litellm = LiteLlm::start()?;
     let key = json!({
-        "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "key", "namespace": "litellm" },
+        "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "key", "namespace": "mcp-operator-system" },
         "stringData": { "token": "first" },
     });
     world.kubectl().apply(&key.to_string())?;
@@ -22,7 +22,7 @@ fn start(name: &str) -> Result<(World, LiteLlm)> {
         "source": { "builtin": "litellm-admin-api" }, "priority": 10,
         "connections": [{
             "name": "litellm", "baseUrl": litellm.url(), "timeoutMilliseconds": 3000,
-            "auth": { "secretKeyRef": { "namespace": "litellm", "name": "key", "key": "token" } },
+            "auth": { "secretKeyRef": { "name": "key", "key": "token" } },
         }],
     });
     world.apply_plugin("api", &registrar)?;

@@ -19,7 +19,10 @@ fn of_a_config_map_of_others_only_the_key_is_touched() -> Result<()> {
     });
     world.kubectl().apply(&theirs.to_string())?;
     let place = json!({ "configMap": "litellm-config", "key": "mcp.yaml" });
-    world.change_plugin("litellm-configmap", &json!({ "settings": place }))?;
+    let granted =
+        json!({ "namespace": "litellm", "name": "litellm-config", "writeKeys": ["mcp.yaml"] });
+    let spec = json!({ "settings": place, "grants": { "configMaps": [granted] } });
+    world.change_plugin("litellm-configmap", &spec)?;
     let kubeconfig = world.kubectl().kubeconfig().to_owned();
     let _operator =
         Operator::start_with(&world.own.environment, "sharing", &kubeconfig, &ATTENTIVE)?;

@@ -108,7 +108,10 @@ fn a_swap_while_the_operator_was_down_leaves_nothing_behind() -> Result<()> {
     own_list_only(&world)?;
 
     // Killed again, in the middle of the way back.
-    let back = json!({ "source": { "builtin": "litellm-configmap", "configMap": null }, "settings": null });
+    let grants = json!([{ "namespace": "litellm", "name": "litellm-mcp-servers", "writeKeys": ["mcp_servers.yaml"] }]);
+    let back = json!({
+        "source": { "builtin": "litellm-configmap", "configMap": null }, "settings": null, "grants": { "configMaps": grants },
+    });
     world.change_plugin("litellm-configmap", &back)?;
     eventually("the way back has begun", SOON, || {
         let record = world.key(
@@ -150,7 +153,7 @@ fn nobody_takes_over_who_could_not_register() -> Result<()> {
         "source": { "builtin": "litellm-admin-api" }, "priority": 10,
         "connections": [{
             "name": "litellm", "baseUrl": "http://127.0.0.1:9",
-            "auth": { "secretKeyRef": { "namespace": "litellm", "name": "litellm-mcp-operator", "key": "token" } },
+            "auth": { "secretKeyRef": { "name": "litellm-mcp-operator", "key": "token" } },
         }],
     });
     world.apply_plugin("api", &api)?;
@@ -158,7 +161,7 @@ fn nobody_takes_over_who_could_not_register() -> Result<()> {
     assert_eq!(
         message,
         "Waits, and litellm-configmap registers meanwhile: connection litellm: there is no Secret \
-         litellm/litellm-mcp-operator: create it, or correct spec.connections"
+         litellm-mcp-operator in the operator's namespace mcp-operator-system: create it there, or correct spec.connections"
     );
     // A Secret that comes is noticed; the message never holds what is in it.
     let secret = [
@@ -166,7 +169,7 @@ fn nobody_takes_over_who_could_not_register() -> Result<()> {
         "secret",
         "generic",
         "litellm-mcp-operator",
-        "--namespace=litellm",
+        "--namespace=mcp-operator-system",
         "--from-literal=token=sk-hidden",
     ];
     world.kubectl().run(&secret)?;

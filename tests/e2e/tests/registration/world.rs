@@ -76,13 +76,15 @@ impl World {
             "create",
             "configmap",
             "plain-list",
-            "--namespace",
-            NAMESPACE,
+            "--namespace=mcp-operator-system",
             &from,
         ])?;
+        let list =
+            json!({ "namespace": NAMESPACE, "name": "gateway", "writeKeys": ["servers.json"] });
         Ok(json!({
-            "source": { "configMap": { "namespace": NAMESPACE, "name": "plain-list" } },
+            "source": { "configMap": { "namespace": "mcp-operator-system", "name": "plain-list" } },
             "settings": { "namespace": NAMESPACE, "name": "gateway" },
+            "grants": { "configMaps": [list] },
         }))
     }
 
