@@ -14,7 +14,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use mcp_operator_api::names::annotations::CONFIG_HASH;
 use mcp_operator_api::v1alpha1::Spread;
 
-use super::metadata::{all_labels, child_name, label_selector, object_meta};
+use super::metadata::{child_name, label_selector, object_meta, own_labels};
 use super::{Settings, affinity, config_map, container};
 use crate::validated_server::ValidatedServer;
 
@@ -65,7 +65,7 @@ fn template(
     let annotations =
         config.map(|map| BTreeMap::from([(CONFIG_HASH.to_owned(), config_map::hash(map))]));
     let metadata = ObjectMeta {
-        labels: Some(all_labels(server)),
+        labels: Some(own_labels(server)),
         annotations,
         ..ObjectMeta::default()
     };

@@ -9,16 +9,6 @@ use super::Settings;
 use crate::server_key::ServerKey;
 use crate::validated_server::ValidatedServer;
 
-/// Prefixes of labels by which other programs recognise their own objects: they must not spread to those of the operator.
-const FOREIGN_LABELS: [&str; 6] = [
-    "app.kubernetes.io/",
-    "argocd.argoproj.io/",
-    "helm.sh/",
-    "helm.toolkit.fluxcd.io/",
-    "kustomize.toolkit.fluxcd.io/",
-    "mcp.litellm.ai/server",
-];
-
 /// Name of all objects of an MCPServer: `mcp-<name>`.
 pub fn child_name(server: &str) -> String {
     format!("mcp-{server}")
@@ -49,15 +39,12 @@ pub(super) fn label_selector(server: &ValidatedServer) -> LabelSelector {
     }
 }
 
-/// Labels of all objects: the user's own (cost centres and teams are found by them), then the operator's.
-pub(super) fn all_labels(server: &ValidatedServer) -> BTreeMap<String, String> {
-    let foreign = |key: &str| FOREIGN_LABELS.iter().any(|prefix| key.starts_with(prefix));
-    let mut all = server.labels.clone();
-    all.retain(|key, _| !foreign(key));
-    all.extend(selector(&server.key));
-    all.insert(labels::MANAGED_BY.into(), labels::MANAGED_BY_VALUE.into());
-    all.insert(labels::SERVER.into(), server.key.name.clone());
-    all
+/// Labels of all objects and pods.
+pub(super) fn own_labels(server: &ValidatedServer) -> BTreeMap<String, String> {
+    let mut own = selector(&server.key);
+    own.insert(labels::MANAGED_BY.into(), labels::MANAGED_BY_VALUE.into());
+    own.insert(labels::SERVER.into(), server.key.name.clone());
+    own
 }
 
 /// Metadata of an object of this server.
@@ -65,7 +52,7 @@ pub(super) fn object_meta(server: &ValidatedServer) -> ObjectMeta {
     ObjectMeta {
         name: Some(child_name(&server.key.name)),
         namespace: Some(server.key.namespace.clone()),
-        labels: Some(all_labels(server)),
+        labels: Some(own_labels(server)),
         owner_references: server.owner_reference.clone().map(|owner| vec![owner]),
         ..ObjectMeta::default()
     }
@@ -74,7 +61,7 @@ pub(super) fn object_meta(server: &ValidatedServer) -> ObjectMeta {
 /// Metadata of an object of this server in another namespace. There an owner reference would name an MCPServer of that
 /// namespace, and the garbage collector would delete the object; a label and an annotation name the server instead.
 pub(super) fn object_meta_elsewhere(server: &ValidatedServer, elsewhere: &str) -> ObjectMeta {
-    let mut labels = all_labels(server);
+    let mut labels = own_labels(server);
     labels.insert(
         labels::SERVER_NAMESPACE.into(),
         server.key.namespace.clone(),

@@ -14,6 +14,7 @@ mod metadata;
 mod metadata_addresses;
 mod network_policy;
 mod pod_disruption_budget;
+mod propagated_labels;
 mod service;
 mod service_account;
 mod service_monitor;
@@ -52,6 +53,8 @@ pub struct Settings {
     pub service_monitor_labels: BTreeMap<String, String>,
     /// Namespace in which Prometheus looks for ServiceMonitors. None: that of each MCPServer.
     pub service_monitor_namespace: Option<String>,
+    /// Labels of MCPServers that their objects get too. An entry that ends with `/` is a prefix.
+    pub propagated_labels: Vec<String>,
 }
 
 /// Where secrets come from, if an MCPServer does not say.
@@ -86,6 +89,7 @@ impl Default for Settings {
             secret_store: SecretStoreSettings::default(),
             service_monitor_labels: BTreeMap::from([("release".into(), "kube-prometheus".into())]),
             service_monitor_namespace: None,
+            propagated_labels: Vec::new(),
         }
     }
 }
@@ -134,6 +138,7 @@ pub fn objects(
         ManagedKind::HorizontalPodAutoscaler,
         horizontal_pod_autoscaler::build(server),
     )?;
+    propagated_labels::add(&mut all, server, settings);
     Ok(Objects::built(all))
 }
 

@@ -102,6 +102,17 @@ pub struct BuildArguments {
         value_parser = NonEmptyStringValueParser::new()
     )]
     pub service_monitor_namespace: Option<String>,
+
+    /// Labels of MCPServers that their objects get too, but not their pods: `team,cost.acme.io/`. One that ends with `/` is a
+    /// prefix. [default: none]
+    #[arg(
+        long,
+        env = "PROPAGATE_LABELS",
+        value_delimiter = ',',
+        value_name = "LABEL",
+        value_parser = NonEmptyStringValueParser::new()
+    )]
+    pub propagate_labels: Vec<String>,
 }
 
 impl PluginArguments {
@@ -136,6 +147,7 @@ impl BuildArguments {
             },
             service_monitor_labels: self.service_monitor_labels.iter().cloned().collect(),
             service_monitor_namespace: self.service_monitor_namespace.clone(),
+            propagated_labels: self.propagate_labels.clone(),
         }
     }
 }
