@@ -10,6 +10,8 @@ mod departure;
 mod flapping;
 #[path = "registration/gateway.rs"]
 mod gateway;
+#[path = "registration/grants.rs"]
+mod grants;
 #[path = "registration/litellm.rs"]
 mod litellm;
 #[path = "registration/sharing.rs"]

@@ -4,10 +4,10 @@ use anyhow::{Context, Result, ensure};
 use mcp_e2e::eventually;
 use serde_json::{Value, json};
 
-use crate::world::{SOON, World, condition, environment};
+use crate::world::{OPERATOR, SOON, World, condition, environment};
 
-fn from_map(world: &World, name: &str) -> Value {
-    json!({ "source": { "configMap": { "namespace": world.namespace, "name": name } } })
+fn from_map(name: &str) -> Value {
+    json!({ "source": { "configMap": { "namespace": OPERATOR, "name": name } } })
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn a_rule_of_ones_own_is_in_force_at_once_and_ends_with_its_plugin() -> Result<(
             .plugins
             .join("require_team_label.wasm"),
     )?;
-    world.apply(&world.plugin("own-rule", from_map(&world, "team")))?;
+    world.apply(&world.plugin("own-rule", from_map("team")))?;
     eventually("the rule is in force", SOON, || {
         let refused = world.kubectl.pipe(
             &["create", "--dry-run=server", "--filename", "-"],
@@ -106,7 +106,7 @@ fn what_is_no_plugin_refuses_what_it_is_for_with_a_reason_and_hurts_nobody_else(
     for (name, spec, reason, said) in [
         (
             "np-missing-map",
-            from_map(&world, "nowhere"),
+            from_map("nowhere"),
             "SourceNotFound",
             "kubectl create configmap nowhere",
         ),
@@ -124,27 +124,21 @@ fn what_is_no_plugin_refuses_what_it_is_for_with_a_reason_and_hurts_nobody_else(
         ),
         (
             "np-core",
-            from_map(&world, "core-module"),
+            from_map("core-module"),
             "NotAComponent",
-            "ConfigMap no-plugin/core-module: plugin np-core: not a WebAssembly component: a core module; build for wasm32-wasip2",
+            "ConfigMap mcp-operator-system/core-module: plugin np-core: not a WebAssembly component: a core module; build for wasm32-wasip2",
         ),
         (
             "np-world",
-            from_map(&world, "other-world"),
+            from_map("other-world"),
             "WrongWorld",
-            "ConfigMap no-plugin/other-world: plugin np-world: does not fit the plugin contract",
+            "ConfigMap mcp-operator-system/other-world: plugin np-world: does not fit the plugin contract",
         ),
         (
             "np-trap",
-            from_map(&world, "trapping"),
+            from_map("trapping"),
             "Trapped",
-            "ConfigMap no-plugin/trapping: plugin np-trap: trapped in describe",
-        ),
-        (
-            "np-oci",
-            json!({ "source": { "oci": "example.org/rules:1" } }),
-            "SourceNotSupported",
-            "spec.source.oci",
+            "ConfigMap mcp-operator-system/trapping: plugin np-trap: trapped in describe",
         ),
         (
             "np-digest",
@@ -174,7 +168,6 @@ fn what_is_no_plugin_refuses_what_it_is_for_with_a_reason_and_hurts_nobody_else(
         "np-core",
         "np-world",
         "np-trap",
-        "np-oci",
         "np-digest",
         "np-settings",
     ])?;
@@ -189,7 +182,7 @@ fn exactly_one_source_must_be_given() {
     for source in [json!({}), json!({ "builtin": "a", "file": "/b" })] {
         let refused = world.refused(&world.plugin("one-source", json!({ "source": source })));
         assert!(
-            refused.contains("exactly one of builtin, file, configMap, oci and url must be given"),
+            refused.contains("exactly one of builtin, file and configMap must be given"),
             "{refused}"
         );
     }
@@ -344,5 +337,45 @@ fn warn_shows_and_audit_is_silent() -> Result<()> {
         Ok(())
     })?;
     world.kubectl.run(&["delete", "mcpplugin", "modes"])?;
+    Ok(())
+}
+
+/// Whoever may create MCPPlugins may not read Secrets, write rules of others or change the cluster by it.
+#[test]
+fn a_plugin_that_would_reach_too_far_is_not_stored() -> Result<()> {
+    let world = World::new("too-far");
+    let builtin = json!({ "builtin": "validation" });
+    let connection = |reference: Value| json!([{ "name": "a", "baseUrl": "https://evil.example", "auth": { "secretKeyRef": reference } }]);
+    let foreign = json!({ "namespace": "kube-system", "name": "a", "key": "token" });
+    for (spec, said) in [
+        (
+            json!({ "source": builtin, "connections": connection(foreign) }),
+            r#"unknown field "spec.connections[0].auth.secretKeyRef.namespace""#,
+        ),
+        (
+            json!({ "source": builtin, "verify": { "publicKeys": ["a"] } }),
+            r#"unknown field "spec.verify""#,
+        ),
+        (
+            json!({ "source": { "configMap": { "namespace": "default", "name": "rule" } } }),
+            "spec.sha256: Required value: code from a ConfigMap of another namespace than mcp-operator-system",
+        ),
+        (
+            json!({ "source": builtin, "grants": { "configMaps": [{ "namespace": "kube-system", "name": "coredns" }] } }),
+            "spec.grants.configMaps[0]: Invalid value: must not be in a namespace that begins with kube-",
+        ),
+        (
+            json!({ "source": builtin, "grants": { "workloads": [{ "namespace": OPERATOR, "name": "mcp-operator" }] } }),
+            "spec.grants.workloads[0].namespace: Forbidden: the operator's own namespace is never granted",
+        ),
+    ] {
+        let refused = world.refused(&world.plugin("too-far", spec));
+        assert!(refused.contains(said), "{refused}");
+    }
+    let pinned = json!({
+        "source": { "configMap": { "namespace": "default", "name": "rule" } }, "sha256": "0".repeat(64), "mode": "audit",
+    });
+    world.apply(&world.plugin("too-far", pinned))?;
+    world.kubectl.run(&["delete", "mcpplugin", "too-far"])?;
     Ok(())
 }

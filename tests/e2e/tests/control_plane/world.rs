@@ -12,6 +12,8 @@ use serde_json::{Map, Value, json};
 
 /// Long, because a busy machine is no error.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
+/// The operator's own namespace.
+pub(crate) const OPERATOR: &str = "mcp-operator-system";
 
 /// The environment, with an operator that runs as long as the tests.
 pub(crate) fn environment() -> &'static Environment {
@@ -223,6 +225,7 @@ impl World {
     }
 
     /// Puts a file into a ConfigMap, as `kubectl create configmap --from-file` does; replaces one that is there.
+    /// A component, where code of plugins may come from.
     pub(crate) fn config_map(&self, name: &str, file: &std::path::Path) -> Result<()> {
         let from = format!("--from-file=plugin.wasm={}", file.display());
         let manifest = self.kubectl.run(&[
@@ -230,7 +233,7 @@ impl World {
             "configmap",
             name,
             "--namespace",
-            &self.namespace,
+            OPERATOR,
             &from,
             "--dry-run=client",
             "--output=yaml",

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::permissions::kubeconfig;
 use crate::world::{RECOVERY, World};
 
-/// Where the operator keeps its copies.
+/// Where the rule comes from, and where the operator keeps its copies.
 const OPERATOR: &str = "mcp-operator-system";
 const RULE: &str = "team";
 
@@ -73,14 +73,7 @@ impl Lost {
             .plugins
             .join("require_team_label.wasm");
         let from = format!("--from-file=plugin.wasm={}", component.display());
-        let create = [
-            "create",
-            "configmap",
-            RULE,
-            "--namespace",
-            OwnCluster::NAMESPACE,
-            &from,
-        ];
+        let create = ["create", "configmap", RULE, "--namespace", OPERATOR, &from];
         self.world.kubectl().run(&create).map(drop)
     }
 
@@ -162,7 +155,7 @@ impl Lost {
 }
 
 fn rule(settings: Option<Value>) -> String {
-    let source = json!({ "configMap": { "namespace": OwnCluster::NAMESPACE, "name": RULE } });
+    let source = json!({ "configMap": { "namespace": OPERATOR, "name": RULE } });
     let mut rule = json!({
         "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPPlugin", "metadata": { "name": RULE },
         "spec": { "source": source },
@@ -180,7 +173,8 @@ fn a_rule_outlives_its_source_and_the_pod_and_without_its_copy_it_refuses() -> R
 
     // The source is gone: the copy is in force.
     lost.stop()?;
-    lost.world.delete("configmap", RULE)?;
+    let source = ["delete", "configmap", RULE, "--namespace", OPERATOR];
+    lost.world.kubectl().run(&source)?;
     lost.restart("lost-rule-source")?;
     let refused = lost.refused();
     ensure!(
