@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use mcp_operator_api::v1alpha1::{Connection, ConnectionSecretKey};
+use mcp_operator_core::build::is_metadata_address;
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Url};
 use thiserror::Error;
@@ -112,6 +113,11 @@ fn base_url(text: &str) -> Result<Url, String> {
     if url.query().is_some() || url.fragment().is_some() {
         return Err("must not have a query or a fragment".into());
     }
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse();
+    if address.is_ok_and(is_metadata_address) {
+        return Err("must not be an address at which clouds give machines their identity".into());
+    }
     Ok(url)
 }
 
@@ -176,6 +182,16 @@ mod tests {
                 "http://a/?key=b",
                 None,
                 "spec.connections[0].baseUrl: must not have a query",
+            ),
+            (
+                "http://169.254.169.254/latest",
+                None,
+                "spec.connections[0].baseUrl: must not be an address at which clouds",
+            ),
+            (
+                "http://[::ffff:a9fe:a9fe]",
+                None,
+                "spec.connections[0].baseUrl: must not be an address at which clouds",
             ),
             (
                 "https://a",

@@ -14,18 +14,26 @@ const READ_LIMIT: usize = 32 << 20;
 const CHANGE_LIMIT: usize = 1 << 20;
 /// What stands where a service repeated the credential.
 const REDACTED: &str = "[redacted]";
-/// Headers that belong to the connection and not to a plugin. Besides these, none that begins with `proxy-`.
-const RESERVED_HEADERS: [&str; 9] = [
+/// Headers that belong to the connection and not to a plugin, and by which some servers let a request be another one than it
+/// seems. Besides these, none that begins with `proxy-` or `x-forwarded-`.
+const RESERVED_HEADERS: [&str; 15] = [
     "authorization",
     "host",
     "connection",
     "content-length",
     "cookie",
+    "forwarded",
     "te",
     "trailer",
     "transfer-encoding",
     "upgrade",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-url",
+    "x-rewrite-url",
 ];
+const RESERVED_PREFIXES: [&str; 2] = ["proxy-", "x-forwarded-"];
 
 /// What a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +109,15 @@ fn url_below(base: &Url, path: &str) -> Result<Url, String> {
     if !path.starts_with('/') || path.starts_with("//") || path.contains(['\\', '#']) {
         return Err("its path must begin with one / and hold neither \\ nor #".into());
     }
+    let (segments, _query) = path.split_once('?').unwrap_or((path, ""));
+    let segments = segments.to_ascii_lowercase();
+    // Some servers decode a path before they walk it, some even twice.
+    if ["%2e", "%2f", "%5c", "%25"]
+        .iter()
+        .any(|encoded| segments.contains(encoded))
+    {
+        return Err("its path must not hold an encoded . / \\ or %".into());
+    }
     let prefix = base.as_str().trim_end_matches('/');
     let url = Url::parse(&format!("{prefix}{path}")).map_err(|error| error.to_string())?;
     let folder = base.path().trim_end_matches('/');
@@ -120,7 +137,8 @@ fn headers(wanted: &[(String, String)]) -> Result<HeaderMap, String> {
     for (name, value) in wanted {
         let invalid = || format!("its header {name:?} is none");
         let name = HeaderName::try_from(name).map_err(|_| invalid())?;
-        if RESERVED_HEADERS.contains(&name.as_str()) || name.as_str().starts_with("proxy-") {
+        let has_prefix = |prefix: &&str| name.as_str().starts_with(*prefix);
+        if RESERVED_HEADERS.contains(&name.as_str()) || RESERVED_PREFIXES.iter().any(has_prefix) {
             return Err(format!("the header {name} is the operator's own"));
         }
         headers.append(name, HeaderValue::try_from(value).map_err(|_| invalid())?);
@@ -219,6 +237,9 @@ mod tests {
             "/../admin",
             "/%2e%2e/admin",
             "/a/../../b",
+            "/..%2f..%2fadmin",
+            "/a/%252e%252e%252fadmin",
+            "/..%5Cadmin",
             "v1",
             "//evil.test/",
             "/\\evil.test",
@@ -236,6 +257,9 @@ mod tests {
             "HOST",
             "proxy-authorization",
             "Transfer-Encoding",
+            "X-HTTP-Method-Override",
+            "X-Forwarded-For",
+            "x-original-url",
             "a b",
         ] {
             assert!(headers(&[(name.into(), "x".into())]).is_err(), "{name}");

@@ -1,6 +1,7 @@
 //! Addresses at which clouds give their machines an identity. No pod of a server reaches them, whatever its specification
 //! and its platform allow: who reads there is the node.
 
+use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use mcp_operator_api::cidr::{self, IpNet};
@@ -25,6 +26,12 @@ static PARSED: LazyLock<Vec<IpNet>> = LazyLock::new(|| {
         .filter_map(|range| cidr::parse(range))
         .collect()
 });
+
+/// Whether this is one of them, also as IPv6 writes addresses of IPv4.
+pub fn is_metadata_address(address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    PARSED.iter().any(|range| range.contains(&address))
+}
 
 /// Those inside a range, which a NetworkPolicy has to leave out of it. None: it has none of them.
 pub(super) fn inside(cidr: &str) -> Option<Vec<String>> {

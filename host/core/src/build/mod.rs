@@ -29,7 +29,7 @@ use crate::validated_server::ValidatedServer;
 pub(crate) use config_map::file as config_file;
 pub use external_secret::{SecretObject, secret_objects};
 pub use metadata::{child_name, selector, service_url};
-pub use metadata_addresses::errors as egress_errors;
+pub use metadata_addresses::{errors as egress_errors, is_metadata_address};
 pub use pod_disruption_budget::withheld as disruption_budget_withheld;
 pub use service_monitor::place as service_monitor_place;
 
