@@ -8,13 +8,16 @@ use rustix::process::{Resource, Rlimit, nice, setrlimit};
 use super::{EXIT_COMPONENT, EXIT_OUTPUT, MEMORY_VARIABLE};
 use crate::engine;
 
+/// Most bytes of machine code. It is a few times as large as the component, and all of it is in one volume.
+const MAX_CODE_BYTES: u64 = 256 << 20;
 /// The priority of the child: requests go first.
 const NICENESS: i32 = 10;
 
 /// The `main` of the compiler process: reads a component from standard input and writes its machine code to standard
 /// output.
 ///
-/// It first limits its own address space to [`crate::Compiler::memory_bytes`] of the parent. The exit code says whether the
+/// It first limits its own address space to [`crate::Compiler::memory_bytes`] of the parent, and gives up to open anything: a
+/// component that takes over the compiler finds no file, no socket and no other process's memory. The exit code says whether the
 /// component or the machine is at fault; the message is on standard error.
 pub fn child_main() -> ExitCode {
     match compile() {
@@ -36,6 +39,13 @@ fn compile() -> Result<(), (ExitCode, String)> {
     let code = engine
         .precompile_component(&component)
         .map_err(|error| (EXIT_COMPONENT.into(), format!("{error:#}")))?;
+    if u64::try_from(code.len()).is_ok_and(|bytes| bytes > MAX_CODE_BYTES) {
+        let message = format!(
+            "its machine code has more than {} MiB",
+            MAX_CODE_BYTES >> 20
+        );
+        return Err((EXIT_COMPONENT.into(), message));
+    }
     write(&code).map_err(|error| (EXIT_OUTPUT.into(), error.to_string()))
 }
 
@@ -47,6 +57,9 @@ fn limit_resources() -> Result<(), String> {
     limit(Resource::As, bytes)?;
     // No core dump: it would be as large as the address space.
     limit(Resource::Core, 0)?;
+    limit(Resource::Fsize, MAX_CODE_BYTES)?;
+    // What is open stays open: the three standard streams.
+    limit(Resource::Nofile, 0)?;
     // It compiles with normal priority where this is not possible.
     let _ = nice(NICENESS);
     Ok(())

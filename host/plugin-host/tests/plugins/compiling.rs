@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use mcp_plugin_host::{Blame, Compiler, Digest, Host, HostConfig, Limits};
@@ -147,4 +148,38 @@ async fn a_cache_that_others_can_write_is_not_used() {
         ("CacheUnusable", Blame::Host)
     );
     assert!(Host::new(config(cache.path())).is_err());
+}
+
+/// Whoever takes over the compiler by a component finds nothing to open: no file, no socket.
+#[test]
+fn the_compiler_can_open_nothing() {
+    let mut compiler = Command::new(env!("CARGO_BIN_EXE_mcp-plugin-compile"))
+        .env_clear()
+        .env(
+            "MCP_PLUGIN_COMPILER_MEMORY_BYTES",
+            (1_u64 << 30).to_string(),
+        )
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let limits = format!("/proc/{}/limits", compiler.id());
+    // It waits for a component, after it has limited itself.
+    let limited = loop {
+        let limits = fs::read_to_string(&limits).unwrap_or_default();
+        let files = limits
+            .lines()
+            .find(|line| line.starts_with("Max open files"));
+        let found: Vec<&str> = files.unwrap_or_default().split_whitespace().collect();
+        if compiler.try_wait().unwrap().is_some() {
+            break false;
+        }
+        if found.get(3..5) == Some(&["0", "0"]) {
+            break true;
+        }
+        std::thread::yield_now();
+    };
+    compiler.kill().unwrap();
+    compiler.wait().unwrap();
+    assert!(limited, "it ended before it was limited");
 }
