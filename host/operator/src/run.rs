@@ -13,6 +13,7 @@ use mcp_operator_policy::PluginLoader;
 use mcp_operator_registration::RegistrationContext;
 use mcp_operator_runtime::client::connect;
 use mcp_operator_runtime::{ClusterConfigMaps, Events, Namespaces, Supervisor, TaskGroup};
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -42,6 +43,7 @@ struct Stop {
 /// # Errors
 /// When something that the operator needs is not there, or one of its tasks ends.
 pub async fn run(arguments: RunArguments) -> Result<()> {
+    hide_memory()?;
     let mut supervisor = Supervisor::default();
     let tasks = supervisor.tasks();
     let stop = Stop::default();
@@ -64,6 +66,13 @@ pub async fn run(arguments: RunArguments) -> Result<()> {
     stop.shutdown.cancel();
     supervisor.drain(LAST_WORK).await;
     Ok(())
+}
+
+/// The compiler of plugins runs under the same user: it must not read this process, which holds credentials, as a debugger
+/// would.
+fn hide_memory() -> Result<()> {
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)
+        .context("the memory of this process cannot be hidden")
 }
 
 /// Starts everything, in the order in which one thing needs another.
