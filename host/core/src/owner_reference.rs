@@ -5,7 +5,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::ResourceExt;
-use mcp_operator_api::names::{SERVER_KIND, annotations, labels};
+use mcp_operator_api::names::{GROUP, SERVER_KIND, annotations, labels};
 use mcp_operator_api::v1alpha1::McpServer;
 
 /// The MCPServer that an object names as its owner. It need not exist any more.
@@ -22,7 +22,9 @@ impl Owner {
     pub fn of(object: &impl ResourceExt) -> Option<Self> {
         let namespace = object.namespace()?;
         if let Some(owner) = controller(object) {
-            return (owner.kind == SERVER_KIND).then(|| Self {
+            let (group, _) = owner.api_version.split_once('/').unwrap_or_default();
+            // Other projects have a kind of this name too.
+            return (owner.kind == SERVER_KIND && group == GROUP).then(|| Self {
                 namespace,
                 name: owner.name.clone(),
                 uid: owner.uid.clone(),
@@ -78,7 +80,7 @@ mod tests {
     }
 
     fn owned(kind: &str) -> Value {
-        json!([{ "apiVersion": "any/v1", "kind": kind, "name": "github", "uid": "8f2b", "controller": true }])
+        json!([{ "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": kind, "name": "github", "uid": "8f2b", "controller": true }])
     }
 
     fn named() -> Value {
@@ -103,6 +105,9 @@ mod tests {
         let owned_object = object("tools", &metadata);
         assert_eq!(Owner::of(&owned_object), Some(github()));
         assert!(belongs_to(&owned_object, &server()));
+        // ToolHive's, say.
+        metadata["ownerReferences"][0]["apiVersion"] = "toolhive.stacklok.dev/v1".into();
+        assert_eq!(Owner::of(&object("tools", &metadata)), None);
         metadata["ownerReferences"][0]["kind"] = "Another".into();
         metadata["ownerReferences"][0]["uid"] = "77aa".into();
         let copied = object("monitoring", &metadata);

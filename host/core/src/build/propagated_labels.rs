@@ -82,7 +82,7 @@ mod tests {
     fn objects_get_what_is_asked_for_and_pods_get_nothing() {
         let labels = json!({ "team": "a", "cost.acme.io/centre": "42", "app": "payments-api", "teams": "b" });
         let objects = built(labels, &["team", "cost.acme.io/"]);
-        for manifest in objects.iter() {
+        for manifest in &objects {
             let labels = &manifest.object["metadata"]["labels"];
             assert_eq!(labels["team"], "a");
             assert_eq!(labels["cost.acme.io/centre"], "42");
@@ -123,7 +123,7 @@ mod tests {
             "app.kubernetes.io/",
             "release",
         ];
-        for manifest in built(labels, &asked).iter() {
+        for manifest in &built(labels, &asked) {
             let labels = manifest.object["metadata"]["labels"].as_object().unwrap();
             assert_eq!(labels["mcp.litellm.ai/server"], "a");
             assert_eq!(labels["app.kubernetes.io/instance"], "a");
