@@ -9,6 +9,7 @@
 //! | `access-group` | access groups of LiteLLM are those of the namespace | `access-groups` |
 //! | `egress` | ranges of addresses are narrow, or allowed | `egress` |
 //! | `trace-egress` | a NetworkPolicy opens no other namespace for traces | `tracing-namespaces` |
+//! | `network-policy` | there is a NetworkPolicy, if the settings want one (`requireNetworkPolicy`) | |
 //! | `replica-limit` | there are not too many pods | `max-replicas` |
 //! | `resource-limit` | a pod is not too large | `max-cpu`, `max-memory`, `max-ephemeral-storage` |
 //! | `extended-resource` | no other resources, such as GPUs | `extended-resources` |

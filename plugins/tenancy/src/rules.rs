@@ -18,7 +18,7 @@ pub(crate) struct Rule {
 }
 
 /// In the order in which they are documented.
-pub(crate) const ALL: [Rule; 10] = [
+pub(crate) const ALL: [Rule; 11] = [
     Rule {
         code: secrets::KEY,
         summary: "keys in the secret store are those of the namespace (annotation mcp.litellm.ai/secret-keys)",
@@ -48,6 +48,11 @@ pub(crate) const ALL: [Rule; 10] = [
         code: egress::TRACES,
         summary: "a NetworkPolicy opens no other namespace for traces (annotation mcp.litellm.ai/tracing-namespaces)",
         check: egress::traces,
+    },
+    Rule {
+        code: egress::REQUIRED,
+        summary: "there is a NetworkPolicy, if the settings want one",
+        check: egress::required,
     },
     Rule {
         code: size::REPLICAS,

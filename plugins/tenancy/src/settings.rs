@@ -27,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) access_groups: Vec<String>,
     /// Ranges of addresses. Without it: each one that is narrow enough.
     pub(crate) egress: Option<Vec<String>>,
+    /// Whether every server must ask for a NetworkPolicy. Without one, each pod of the cluster may call the server past LiteLLM.
+    pub(crate) require_network_policy: bool,
     /// Patterns of namespaces, besides the server's own, with a collector of traces.
     pub(crate) tracing_namespaces: Vec<String>,
     pub(crate) max_replicas: i32,
@@ -51,6 +53,7 @@ impl Default for Settings {
             iam_roles: Vec::new(),
             access_groups: vec!["<namespace>".into()],
             egress: None,
+            require_network_policy: false,
             tracing_namespaces: Vec::new(),
             max_replicas: 20,
             max_cpu: Quantity("8".into()),

@@ -460,6 +460,12 @@ fn the_platform_decides_for_all_namespaces() {
     assert!(judge(no_store.clone(), json!({})).is_empty());
     let named = store(json!({ "name": "aws-secrets-manager" }));
     assert_eq!(judge(no_store, named), ["spec.secretStore.name"]);
+    let policy = json!({ "requireNetworkPolicy": true });
+    for without in [json!({}), json!({ "networkPolicy": { "enabled": false } })] {
+        let fields = judge(policy.clone(), without);
+        assert_eq!(fields, ["spec.networkPolicy.enabled"]);
+    }
+    assert!(judge(policy, json!({ "networkPolicy": { "enabled": true } })).is_empty());
     let off = json!({ "disabledRules": ["iam-role"] });
     assert!(judge(off, role("arn:aws:iam::1:role/x")).is_empty());
 }

@@ -13,6 +13,7 @@ use crate::tenant::Tenant;
 
 pub(crate) const RANGE: &str = "egress";
 pub(crate) const TRACES: &str = "trace-egress";
+pub(crate) const REQUIRED: &str = "network-policy";
 const ANNOTATION: &str = "egress";
 
 /// What a private network and a service on the Internet need, at most: `10.0.0.0/8`, the allocation of one organisation.
@@ -21,6 +22,16 @@ const SHORTEST_IPV6: u8 = 32;
 /// How many of the widest ranges all ranges of one family together may be: all private networks are less than two, and one
 /// short of `0.0.0.0/0` in many pieces is 256.
 const MOST_WIDEST: u128 = 4;
+
+pub(crate) fn required(tenant: &Tenant<'_>, server: &McpServer) -> Vec<Finding> {
+    let policy = server.spec.network_policy.as_ref();
+    if !tenant.settings.require_network_policy || policy.is_some_and(|policy| policy.enabled) {
+        return Vec::new();
+    }
+    let field = spec().child("networkPolicy").child("enabled");
+    let message = "must be true: without a NetworkPolicy each pod of the cluster calls this server past LiteLLM; list in egress what the server itself calls";
+    vec![Finding::required(REQUIRED, field, message)]
+}
 
 pub(crate) fn ranges(tenant: &Tenant<'_>, server: &McpServer) -> Vec<Finding> {
     let Some(policy) = server.spec.network_policy.as_ref() else {
