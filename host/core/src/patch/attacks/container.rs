@@ -31,5 +31,5 @@ attacks! {
     one_more_container: format!("{POD}/containers/-"), { "name": "b", "image": "evil" } => "spec.template.spec.containers";
     no_container: format!("{POD}/containers"), [] => "spec.template.spec.containers";
     containers_that_are_no_list: format!("{POD}/containers"), { "0": {} } => "spec.template.spec.containers";
-    a_container_that_is_none: format!("{POD}/containers/0"), "server" => "spec.template.spec.containers[0]";
+    a_container_that_is_none: format!("{POD}/containers"), ["server"] => "spec.template.spec.containers[0]";
 }
