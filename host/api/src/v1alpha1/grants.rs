@@ -79,7 +79,7 @@ impl PluginGrants {
 #[cfg_attr(feature = "crd", derive(kube::KubeSchema))]
 #[cfg_attr(
     feature = "crd",
-    x_kube(validation = kube::core::Rule::new("!self.namespace.startsWith('kube-')")
+    x_kube(validation = kube::core::Rule::new("!self.__namespace__.startsWith('kube-')")
         .message("must not be in a namespace that begins with kube-: those are the cluster's own"))
 )]
 #[serde(rename_all = "camelCase")]
@@ -104,7 +104,7 @@ pub struct ConfigMapGrant {
 #[cfg_attr(feature = "crd", derive(kube::KubeSchema))]
 #[cfg_attr(
     feature = "crd",
-    x_kube(validation = kube::core::Rule::new("!self.namespace.startsWith('kube-')")
+    x_kube(validation = kube::core::Rule::new("!self.__namespace__.startsWith('kube-')")
         .message("must not be in a namespace that begins with kube-: those are the cluster's own"))
 )]
 #[serde(rename_all = "camelCase")]
