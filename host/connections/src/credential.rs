@@ -102,7 +102,7 @@ mod tests {
     struct Answer(Result<Option<Secret>, String>);
 
     impl SecretLookup for Answer {
-        fn namespace(&self) -> &str {
+        fn namespace(&self) -> &'static str {
             "mcp-operator-system"
         }
 
