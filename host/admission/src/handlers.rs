@@ -6,6 +6,7 @@ use kube::api::DynamicObject;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse, Operation as RequestOperation};
 use mcp_operator_api::v1alpha1::{McpPluginSpec, McpServer, Mode};
 use mcp_operator_core::admission::{Decision, Denial, decide};
+use mcp_operator_core::field_authors::FieldAuthors;
 use mcp_operator_core::plugin_spec;
 use mcp_operator_core::validated_server::ValidatedServer;
 use mcp_operator_policy::{NOT_SYNCED, Operation, PolicyContext, Snapshot, Stage, User, rendered};
@@ -28,7 +29,7 @@ pub async fn validate(
     .await
 }
 
-/// Completes: plugins one after the other, the difference as a patch.
+/// Completes: plugins one after the other, the difference as a patch, with a note of who set what.
 pub async fn mutate(
     state: &AdmissionState,
     request: &AdmissionRequest<DynamicObject>,
@@ -40,12 +41,15 @@ pub async fn mutate(
             return AdmissionResponse::from(request);
         }
         match plugins.default_server_by(&context, deadline).await {
-            Ok(defaulted) => {
+            Ok(mut defaulted) => {
+                let old = context.old_object.as_ref();
+                let before = context.object.unwrap_or_default();
+                let authors = FieldAuthors::after_request(old, &before, defaulted.authors);
+                authors.note(&mut defaulted.object);
                 let decision = Decision {
                     warnings: defaulted.warnings,
                     ..Decision::default()
                 };
-                let before = context.object.unwrap_or_default();
                 let response = review::respond(request, decision);
                 review::with_changes(response, &before, &defaulted.object)
             }

@@ -56,6 +56,8 @@ pub mod annotations {
     pub const SECRET_HASH: &str = "mcp.litellm.ai/secret-hash";
     /// On a Deployment: the Secrets that its containers read, with a keyed hash of what each was when it was last seen.
     pub const SECRETS_SEEN: &str = "mcp.litellm.ai/secrets-seen";
+    /// On an MCPServer: the fields that plugins set at admission, with the plugin. Written by the webhook alone.
+    pub const DEFAULTS: &str = "mcp.litellm.ai/defaults";
     /// On the pod template of a gateway workload: what its pods were last replaced for.
     pub const ROLLED_TO: &str = "mcp.litellm.ai/rolled-to";
 }

@@ -4,6 +4,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector};
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
+use crate::v1alpha1::DefaultedField;
+
 /// `MCPServer.spec.config`: any JSON object, kept as it is. Each of its names becomes an environment variable and a key of
 /// a ConfigMap. How large it may be no schema can say: the operator's own rule does.
 pub(crate) fn config(_: &mut SchemaGenerator) -> Schema {
@@ -65,6 +67,18 @@ pub(crate) fn conditions(generator: &mut SchemaGenerator) -> Schema {
         "maxItems": 32,
         "x-kubernetes-list-type": "map",
         "x-kubernetes-list-map-keys": ["type"],
+    })
+}
+
+/// What plugins set: a list that is a map by field.
+pub(crate) fn defaults(generator: &mut SchemaGenerator) -> Schema {
+    let item = generator.subschema_for::<DefaultedField>();
+    json_schema!({
+        "type": "array",
+        "items": item,
+        "maxItems": 64,
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["field"],
     })
 }
 

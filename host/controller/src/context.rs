@@ -79,6 +79,10 @@ impl Context {
             Err(_) => RegistrationBasis::Unknown,
         };
         self.judged.record_basis(server, basis);
+        if let Ok(judgement) = judged {
+            let defaults = judgement.defaults().to_vec();
+            self.judged.record_defaults(server, defaults);
+        }
     }
 
     /// Forgets everything about a server that is gone, or is going.

@@ -66,6 +66,10 @@ pub(crate) fn observe(
             let (namespace, name) = service_monitor_place(&key, &context.settings.build);
             presence(context, ManagedKind::ServiceMonitor, &namespace, &name)
         }),
+        defaults: context
+            .judged
+            .get(server)
+            .and_then(|judged| judged.defaults),
         notes: missing_permissions(context, server),
     })
 }

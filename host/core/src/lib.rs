@@ -13,6 +13,7 @@ pub mod build;
 pub mod conditions;
 pub mod desired_entries;
 pub mod field;
+pub mod field_authors;
 pub mod handover;
 pub mod hash_key;
 pub mod manifest;

@@ -1,5 +1,6 @@
 //! What a reconcile of an MCPServer has done and observed: what its status is made from.
 
+use mcp_operator_api::v1alpha1::DefaultedField;
 use serde_json::Value;
 
 use crate::build::SecretObject;
@@ -24,6 +25,8 @@ pub struct ReconcileOutcome {
     pub external_secrets: Vec<(SecretObject, Presence)>,
     /// The ServiceMonitor, where the specification asks for one.
     pub service_monitor: Option<Presence>,
+    /// The fields that plugins set. None: nobody has said since the process began.
+    pub defaults: Option<Vec<DefaultedField>>,
     /// What the operator cannot do for this server without it being an error: a permission that it lacks.
     pub notes: Vec<String>,
 }
@@ -39,6 +42,7 @@ impl ReconcileOutcome {
             pod_issue: None,
             external_secrets: Vec::new(),
             service_monitor: None,
+            defaults: None,
             notes: Vec::new(),
         }
     }

@@ -4,10 +4,12 @@
 use mcp_operator_api::v1alpha1::{McpPluginSpec, PluginGrants};
 
 use crate::field::{ErrorType, FieldError};
+use crate::patch::{is_kubernetes_own, never_granted};
 
 /// Everything that is wrong. Outside of a cluster there is no operator, and so no namespace that would be its own.
 pub fn validate(spec: &McpPluginSpec, operator_namespace: Option<&str>) -> Vec<FieldError> {
     let mut errors = namespaces_of_grants(&spec.grants, operator_namespace);
+    errors.extend(metadata_of_grants(&spec.grants));
     errors.extend(unpinned_source(spec, operator_namespace));
     errors
 }
@@ -59,6 +61,35 @@ fn namespaces_of_grants(
             bad_value: None,
             message: message.into(),
             code: "grants-namespace".into(),
+        })
+    })
+    .collect()
+}
+
+/// Labels and annotations that a grant would not allow all the same.
+fn metadata_of_grants(grants: &PluginGrants) -> Vec<FieldError> {
+    let lists = [
+        ("labels", &grants.labels),
+        ("annotations", &grants.annotations),
+    ];
+    let each = lists.into_iter().flat_map(|(list, entries)| {
+        let numbered = entries.iter().enumerate();
+        numbered.map(move |(index, entry)| (list, index, entry))
+    });
+    each.filter_map(|(list, index, entry)| {
+        let message = if never_granted(entry) {
+            "is never granted: the operator finds its objects by it, or it is a security context"
+        } else if entry.ends_with('/') && is_kubernetes_own(entry) {
+            "what Kubernetes itself reads is granted by whole names, for example app.kubernetes.io/version"
+        } else {
+            return None;
+        };
+        Some(FieldError {
+            field: format!("spec.grants.{list}[{index}]"),
+            error_type: ErrorType::Forbidden,
+            bad_value: None,
+            message: message.into(),
+            code: "grants-metadata".into(),
         })
     })
     .collect()
@@ -132,6 +163,28 @@ mod tests {
                 format!("spec.grants.configMaps[2].namespace: {cluster}"),
                 format!("spec.grants.workloads[1].namespace: {own}"),
                 format!("spec.grants.workloads[2].namespace: {cluster}"),
+            ]
+        );
+    }
+
+    #[test]
+    fn some_labels_and_annotations_are_never_granted() {
+        let mut spec = from_config_map("mcp-operator-system");
+        let allowed = ["team", "cost.acme.io/", "app.kubernetes.io/version"];
+        let refused = ["mcp.litellm.ai/", "app.kubernetes.io/name"];
+        spec.grants.labels = [&allowed[..], &refused]
+            .concat()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        spec.grants.annotations = vec!["app.kubernetes.io/".into()];
+        let never = "Forbidden: is never granted: the operator finds its objects by it, or it is a security context";
+        assert_eq!(
+            errors(&spec),
+            [
+                format!("spec.grants.labels[3]: {never}"),
+                format!("spec.grants.labels[4]: {never}"),
+                "spec.grants.annotations[0]: Forbidden: what Kubernetes itself reads is granted by whole names, for example app.kubernetes.io/version".to_owned(),
             ]
         );
     }

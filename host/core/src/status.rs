@@ -40,6 +40,10 @@ pub fn compute(
         endpoints: Some(endpoints(server, settings)),
         replicas: Some(i32::try_from(rollout.total).unwrap_or(i32::MAX)),
         selector: Some(selector(server)),
+        defaults: outcome
+            .defaults
+            .clone()
+            .unwrap_or(previous.defaults.clone()),
         observed_generation: generation,
         last_updated: previous.last_updated.clone(),
         conditions,

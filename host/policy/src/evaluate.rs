@@ -6,6 +6,7 @@ use futures::future::join_all;
 use mcp_operator_api::v1alpha1::{FailurePolicy, Mode, OnExisting};
 use mcp_operator_core::admission::{self, Finding, Outcome, PluginFailure};
 use mcp_operator_core::field::FieldError;
+use mcp_operator_core::field_authors::FieldAuthors;
 use mcp_operator_core::patch;
 use mcp_plugin_host::contract::Stage;
 use mcp_plugin_host::{Fault, Limits, PluginError};
@@ -27,6 +28,8 @@ const OPERATOR: &str = "mcp-operator";
 pub struct Defaulted {
     /// The server.
     pub object: Value,
+    /// Which plugin set what.
+    pub authors: FieldAuthors,
     /// What plugins in mode `warn` would have added, for the user.
     pub warnings: Vec<String>,
 }
@@ -97,9 +100,18 @@ impl Snapshot {
     ) -> Result<Defaulted, Vec<PluginFailure>> {
         // Nothing to default where there is no object: it is being deleted.
         let objects = context.object.iter().cloned().collect();
-        let (mut objects, warnings) = self.complete(context, objects, deadline).await?;
+        let mut authors = FieldAuthors::default();
+        let record = |plugin: &str, before: &[Value], after: &[Value]| {
+            for (before, after) in before.iter().zip(after) {
+                authors.record(plugin, before, after);
+            }
+        };
+        let (mut objects, warnings) = self.complete(context, objects, deadline, record).await?;
+        let object = objects.pop().unwrap_or_default();
+        let written = context.object.as_ref().unwrap_or(&object);
         Ok(Defaulted {
-            object: objects.pop().unwrap_or_default(),
+            authors: authors.of_difference(written, &object),
+            object,
             warnings,
         })
     }
@@ -113,7 +125,7 @@ impl Snapshot {
         context: &PolicyContext,
         objects: Vec<Value>,
     ) -> Result<Vec<Value>, Vec<PluginFailure>> {
-        self.complete(context, objects, None)
+        self.complete(context, objects, None, |_, _, _| {})
             .await
             .map(|(objects, _)| objects)
     }
@@ -123,6 +135,7 @@ impl Snapshot {
         context: &PolicyContext,
         mut objects: Vec<Value>,
         deadline: Option<Instant>,
+        mut record: impl FnMut(&str, &[Value], &[Value]),
     ) -> Result<(Vec<Value>, Vec<String>), Vec<PluginFailure>> {
         let unavailable = self.unavailable().iter();
         let missing: Vec<PluginFailure> = unavailable
@@ -135,7 +148,10 @@ impl Snapshot {
         let mut warnings = Vec::new();
         for plugin in self.defaulters(context) {
             match plugin.complete(&documents, &objects, deadline).await {
-                Ok(completed) if plugin.mode == Mode::Enforce => objects = completed,
+                Ok(completed) if plugin.mode == Mode::Enforce => {
+                    record(plugin.name(), &objects, &completed);
+                    objects = completed;
+                }
                 Ok(completed) if plugin.mode == Mode::Warn && completed != objects => {
                     warnings.push(format!(
                         "plugin {} would complete this object (its mode is warn)",
@@ -223,7 +239,8 @@ impl ActivePlugin {
             .await;
         let patches = answer.map_err(|error| self.failure(&error, &limits))?;
         let patches = convert::patches(patches).map_err(|why| self.refused_patch(&why))?;
-        patch::apply(objects, &patches).map_err(|error| self.refused_patch(&error.to_string()))
+        patch::apply(objects, &patches, &self.grants)
+            .map_err(|error| self.refused_patch(&error.to_string()))
     }
 
     /// A plugin that had less time than its own limit is not advised to be faster than that.

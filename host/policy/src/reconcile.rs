@@ -1,10 +1,11 @@
 //! What plugins have to say in a reconcile: the server as it would be admitted today, and its objects.
 
 use kube::ResourceExt;
-use mcp_operator_api::v1alpha1::{McpServer, OnExisting};
+use mcp_operator_api::v1alpha1::{DefaultedField, McpServer, OnExisting};
 use mcp_operator_core::admission::{Denial, decide, on_existing};
 use mcp_operator_core::build;
 use mcp_operator_core::field::FieldError;
+use mcp_operator_core::field_authors::FieldAuthors;
 use mcp_operator_core::manifest::{Built, Mutated, Objects};
 use mcp_operator_core::namespace::NamespaceFacts;
 use mcp_operator_core::validated_server::ValidatedServer;
@@ -31,6 +32,8 @@ pub struct AdmittedServer {
     pub server: ValidatedServer,
     /// The server with what plugins default.
     pub defaulted: McpServer,
+    /// The fields that plugins set, now or at admission.
+    pub defaults: Vec<DefaultedField>,
     /// The same as plugins see it: without its status, which no rule is about.
     object: Value,
 }
@@ -44,6 +47,8 @@ pub struct InvalidServer {
     pub on_existing: OnExisting,
     /// The server with what plugins default.
     pub defaulted: McpServer,
+    /// The fields that plugins set, now or at admission.
+    pub defaults: Vec<DefaultedField>,
 }
 
 /// What the rules in force say about a server.
@@ -53,6 +58,16 @@ pub enum Judgement {
     Admitted(Box<AdmittedServer>),
     /// It breaks some.
     Invalid(Box<InvalidServer>),
+}
+
+impl Judgement {
+    /// The fields that plugins set, now or at admission.
+    pub fn defaults(&self) -> &[DefaultedField] {
+        match self {
+            Self::Admitted(admitted) => &admitted.defaults,
+            Self::Invalid(invalid) => &invalid.defaults,
+        }
+    }
 }
 
 /// Defaults and validates a server once more: in case that the webhook was not there, or other plugins were in force.
@@ -68,6 +83,7 @@ pub async fn default_and_validate(
         return Err(PolicyError::NotSynced);
     }
     let object = serde_json::to_value(server).map_err(|error| not_a_server(&error))?;
+    let noted = FieldAuthors::noted(&object);
     // One that no object can be built from is refused below, with everything else that is wrong with it.
     let parse = || ValidatedServer::parse(server).ok();
     let parsed = plugins.wants_rendered().then(parse).flatten();
@@ -80,6 +96,7 @@ pub async fn default_and_validate(
     let defaulted_server: McpServer =
         serde_json::from_value(defaulted.object.clone()).map_err(|error| not_a_server(&error))?;
     context.object = Some(defaulted.object.clone());
+    let defaults = noted.and(defaulted.authors).into_status();
     let parsed = ValidatedServer::parse(&defaulted_server);
     let refused = parsed.as_ref().err().cloned().unwrap_or_default();
     let outcomes = plugins.validate(&context, refused).await;
@@ -88,6 +105,7 @@ pub async fn default_and_validate(
             errors,
             on_existing,
             defaulted,
+            defaults: defaults.clone(),
         }))
     };
     match decide(&outcomes).denial {
@@ -95,6 +113,7 @@ pub async fn default_and_validate(
             Ok(server) => Judgement::Admitted(Box::new(AdmittedServer {
                 server,
                 defaulted: defaulted_server,
+                defaults,
                 object: defaulted.object,
             })),
             Err(errors) => invalid(errors, OnExisting::Keep, defaulted_server),

@@ -1,4 +1,4 @@
-//! What the controller has found out about MCPServers, for the registration.
+//! What the controller has found out about MCPServers, for the registration and for later reconciles.
 //!
 //! It goes from one to the other in memory: a status can be written by others, too.
 
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{Resource, ResourceExt};
-use mcp_operator_api::v1alpha1::McpServer;
+use mcp_operator_api::v1alpha1::{DefaultedField, McpServer};
 use mcp_operator_core::registration_basis::RegistrationBasis;
 use mcp_operator_core::server_key::ServerKey;
 use tokio::sync::watch;
@@ -25,6 +25,8 @@ pub struct JudgedServers {
 pub struct JudgedServer {
     /// What the rules in force let be registered of it.
     pub basis: RegistrationBasis,
+    /// The fields that plugins set. None: no reconcile has asked them yet.
+    pub defaults: Option<Vec<DefaultedField>>,
     /// Its condition `Available`, as the controller computed it.
     pub available: Option<Condition>,
 }
@@ -51,6 +53,11 @@ impl JudgedServers {
                 judged.basis = basis;
             }
         });
+    }
+
+    /// Records which fields plugins set, for the status: a reconcile that changes nothing does not ask them.
+    pub fn record_defaults(&self, server: &McpServer, defaults: Vec<DefaultedField>) {
+        self.update(server, |judged| judged.defaults = Some(defaults));
     }
 
     /// Records whether a pod of a server serves. Its time, which decides about grace periods, is that of the status only once
@@ -99,6 +106,7 @@ impl JudgedServers {
         let uid = server.meta().uid.clone();
         let unknown = || JudgedServer {
             basis: RegistrationBasis::Unknown,
+            defaults: None,
             available: None,
         };
         let mut servers = self.lock();

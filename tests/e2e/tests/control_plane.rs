@@ -10,6 +10,8 @@ mod autoscaling;
 mod coexistence;
 #[path = "control_plane/contest.rs"]
 mod contest;
+#[path = "control_plane/defaulters.rs"]
+mod defaulters;
 #[path = "control_plane/foreign_namespace.rs"]
 mod foreign_namespace;
 #[path = "control_plane/objects.rs"]

@@ -21,6 +21,7 @@ pub struct PluginGrants {
     pub workloads: Vec<WorkloadGrant>,
 
     /// Fields of MCPServers that a defaulter may set, with all that is below them: `[spec.resources, spec.podDisruptionBudget]`.
+    /// By whole names: `spec.res` is not for `spec.resources`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(
         feature = "crd",
@@ -31,19 +32,37 @@ pub struct PluginGrants {
     )]
     pub fields: Vec<String>,
 
-    /// Labels that a defaulter may set on MCPServers, their objects and pods; `cost.acme.io/` is for all that begin so.
+    /// Labels that a defaulter may set on MCPServers, their objects and pods: by whole names, or `cost.acme.io/` for all that
+    /// begin so. Those of Kubernetes itself by whole names only, and never those by which the operator finds its objects.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(
         feature = "crd",
-        schemars(length(max = 64), inner(length(min = 1, max = 317)))
+        schemars(
+            length(max = 64),
+            inner(
+                length(max = 317),
+                regex(
+                    pattern = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/|([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)$"
+                )
+            )
+        )
     )]
     pub labels: Vec<String>,
 
-    /// Annotations that a defaulter may set on MCPServers, their objects and pods; `cost.acme.io/` is for all that begin so.
+    /// Annotations that a defaulter may set on MCPServers, their objects and pods, in the same words. Those of
+    /// ServiceAccounts, by which clouds give roles, by whole names only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(
         feature = "crd",
-        schemars(length(max = 64), inner(length(min = 1, max = 317)))
+        schemars(
+            length(max = 64),
+            inner(
+                length(max = 317),
+                regex(
+                    pattern = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/|([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)$"
+                )
+            )
+        )
     )]
     pub annotations: Vec<String>,
 }
@@ -60,7 +79,7 @@ impl PluginGrants {
 #[cfg_attr(feature = "crd", derive(kube::KubeSchema))]
 #[cfg_attr(
     feature = "crd",
-    x_kube(validation = kube::core::Rule::new("!self.namespace.startsWith('kube-')")
+    x_kube(validation = kube::core::Rule::new("!self.__namespace__.startsWith('kube-')")
         .message("must not be in a namespace that begins with kube-: those are the cluster's own"))
 )]
 #[serde(rename_all = "camelCase")]
@@ -85,7 +104,7 @@ pub struct ConfigMapGrant {
 #[cfg_attr(feature = "crd", derive(kube::KubeSchema))]
 #[cfg_attr(
     feature = "crd",
-    x_kube(validation = kube::core::Rule::new("!self.namespace.startsWith('kube-')")
+    x_kube(validation = kube::core::Rule::new("!self.__namespace__.startsWith('kube-')")
         .message("must not be in a namespace that begins with kube-: those are the cluster's own"))
 )]
 #[serde(rename_all = "camelCase")]

@@ -49,7 +49,7 @@ pub use secrets::{Aws, Secret, SecretStore};
 pub use server::McpServer;
 pub use server::{McpServerSpec, ServerType, Transport};
 #[cfg(feature = "crd")]
-pub use status::{Endpoints, LiteLlmStatus, McpServerStatus, Phase};
+pub use status::{DefaultedField, Endpoints, LiteLlmStatus, McpServerStatus, Phase};
 pub use workload::{
     EnvVar, EnvVarSource, Image, KeySelector, LocalReference, PullPolicy, Resources,
 };

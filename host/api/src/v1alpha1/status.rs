@@ -40,6 +40,12 @@ pub struct McpServerStatus {
     #[schemars(length(max = 1024))]
     pub selector: Option<String>,
 
+    /// Fields of the MCPServer that plugins set, at most 64: what stands in no other place, since it is only in the objects,
+    /// and what was set at admission, as long as no user said otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "crate::schema::defaults")]
+    pub defaults: Vec<DefaultedField>,
+
     /// `metadata.generation` that this status is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
@@ -88,4 +94,16 @@ pub struct LiteLlmStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub name: Option<String>,
+}
+
+/// A field that a plugin set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DefaultedField {
+    /// The field: `spec.resources.limits.cpu`, `metadata.labels[team]`.
+    #[schemars(length(max = 512))]
+    pub field: String,
+    /// Name of the MCPPlugin.
+    #[schemars(length(max = 512))]
+    pub plugin: String,
 }

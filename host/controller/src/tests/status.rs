@@ -219,3 +219,26 @@ async fn the_registration_is_told_what_was_admitted_and_whether_it_serves() {
     let still = world.context().judged.get(&world.server().await).unwrap();
     assert_eq!(still.basis, judged.basis);
 }
+
+/// What the webhook noted is shown, is not written again, and is not what somebody else writes into the status.
+#[tokio::test(start_paused = true)]
+async fn the_status_says_which_fields_plugins_set() {
+    let world = World::with_server(little()).await;
+    let noted = r#"{"spec.resources.limits.cpu":"compliance"}"#;
+    world.api.edit("MCPServer", NAMESPACE, NAME, |server| {
+        server["metadata"]["annotations"] = json!({ "mcp.litellm.ai/defaults": noted });
+    });
+    world.reconcile().await.unwrap();
+    assert_eq!(world.written(), ["status"]);
+    let expected = json!([{ "field": "spec.resources.limits.cpu", "plugin": "compliance" }]);
+    let shown =
+        || world.api.get("MCPServer", NAMESPACE, NAME).unwrap()["status"]["defaults"].clone();
+    assert_eq!(shown(), expected);
+    world.reconcile().await.unwrap();
+    assert_eq!(world.written(), [""; 0]);
+    world.api.edit("MCPServer", NAMESPACE, NAME, |server| {
+        server["status"]["defaults"] = json!([{ "field": "spec.image", "plugin": "validation" }]);
+    });
+    world.reconcile().await.unwrap();
+    assert_eq!(shown(), expected);
+}

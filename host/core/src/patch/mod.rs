@@ -1,17 +1,22 @@
 //! Patches that plugins ask for, applied and confined.
 //!
 //! The answer of a plugin is not trusted. Too many patches are refused, and so are results that are nested too deeply: to
-//! drop a value that is nested thousands deep overflows the stack. What no plugin may change is compared before and after
-//! (`confine`); checking the paths of operations instead would miss some, since one path can be written in many ways.
+//! drop a value that is nested thousands deep overflows the stack. What a plugin may change is in `confine`, and what it might
+//! try in `attacks`.
 
 mod confine;
+pub(crate) mod fields;
 
 use std::collections::BTreeMap;
 
 use json_patch::PatchOperation;
 use json_patch::jsonptr::Pointer;
+use mcp_operator_api::v1alpha1::PluginGrants;
 use serde_json::Value;
 use thiserror::Error;
+
+use confine::{Refusal, Why};
+pub(crate) use confine::{is_kubernetes_own, never_granted};
 
 /// How many patches one answer may have.
 pub const MAX_PATCHES: usize = 1000;
@@ -66,15 +71,33 @@ pub enum PatchError {
         /// The error of the operation.
         reason: String,
     },
-    /// Something was changed that no plugin may change.
-    #[error("{rules} changes {what} of {kind}, which no plugin may")]
+    /// Something was changed that no plugin may change so.
+    #[error("{rules} changes {field} of {kind}, {why}")]
     NotAllowed {
         /// The rules that patched the object.
         rules: String,
         /// Kind of the object.
         kind: String,
         /// What was changed.
-        what: &'static str,
+        field: String,
+        /// The end of the sentence.
+        why: &'static str,
+    },
+    /// Something was changed that this plugin was not granted.
+    #[error(
+        "{rules} changes {field} of {kind}, which it is not granted: add {entry} to spec.grants.{list} of its MCPPlugin if it should"
+    )]
+    NotGranted {
+        /// The rules that patched the object.
+        rules: String,
+        /// Kind of the object.
+        kind: String,
+        /// What was changed.
+        field: String,
+        /// The list of the grants that lacks an entry.
+        list: &'static str,
+        /// The entry.
+        entry: String,
     },
     /// The result is nested too deeply.
     #[error("{rules} nests {kind} deeper than {MAX_DEPTH} levels")]
@@ -86,11 +109,15 @@ pub enum PatchError {
     },
 }
 
-/// Applies patches in order: all of them, or none.
+/// Applies patches of a plugin with these grants in order: all of them, or none.
 ///
 /// # Errors
-/// The first patch that does not fit, or the first object that became what no plugin may make of it.
-pub fn apply(objects: &[Value], patches: &[ObjectPatch]) -> Result<Vec<Value>, PatchError> {
+/// The first patch that does not fit, or the first object that became what the plugin may not make of it.
+pub fn apply(
+    objects: &[Value],
+    patches: &[ObjectPatch],
+    grants: &PluginGrants,
+) -> Result<Vec<Value>, PatchError> {
     refuse_too_many(patches)?;
     let mut result = objects.to_vec();
     let mut touched: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
@@ -99,7 +126,7 @@ pub fn apply(objects: &[Value], patches: &[ObjectPatch]) -> Result<Vec<Value>, P
         touched.entry(patch.object).or_default().push(&patch.code);
     }
     for (position, codes) in touched {
-        check_result(&objects[position], &result[position], &codes)?;
+        check_result(&objects[position], &result[position], &codes, grants)?;
     }
     Ok(result)
 }
@@ -149,15 +176,31 @@ fn is_deep(path: &Pointer) -> bool {
     path.tokens().nth(MAX_PATH_TOKENS).is_some()
 }
 
-fn check_result(before: &Value, after: &Value, codes: &[&str]) -> Result<(), PatchError> {
+fn check_result(
+    before: &Value,
+    after: &Value,
+    codes: &[&str],
+    grants: &PluginGrants,
+) -> Result<(), PatchError> {
     let (kind, rules) = (kind(before), rules(codes));
     if !is_shallow(after, MAX_DEPTH) {
         return Err(PatchError::TooDeep { rules, kind });
     }
-    match confine::forbidden_change(before, after) {
-        Some(what) => Err(PatchError::NotAllowed { rules, kind, what }),
-        None => Ok(()),
-    }
+    confine::check(before, after, grants).map_err(|Refusal { field, why }| match why {
+        Why::Never(why) => PatchError::NotAllowed {
+            rules,
+            kind,
+            field,
+            why,
+        },
+        Why::NotGranted { list, entry } => PatchError::NotGranted {
+            rules,
+            kind,
+            field,
+            list,
+            entry,
+        },
+    })
 }
 
 /// Whether a value has no more than so many levels. The recursion is bounded: paths are short, and values were read from JSON.
@@ -191,5 +234,7 @@ fn rules(codes: &[&str]) -> String {
     }
 }
 
+#[cfg(test)]
+mod attacks;
 #[cfg(test)]
 mod tests;

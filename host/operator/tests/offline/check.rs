@@ -211,6 +211,32 @@ fn a_plugin_that_cannot_be_used_is_told_in_one_answer() {
     }
 }
 
+/// What a defaulter is not granted is told before it is installed, with what would grant it.
+#[test]
+fn a_defaulter_that_is_not_granted_what_it_sets_is_told() {
+    let with = |grants: &str| {
+        policy(&format!(
+            "{{source: {{builtin: compliance}}, settings: {{defaultResources: {{requests: {{cpu: 100m}}}}}}, grants: {grants}}}"
+        ))
+    };
+    let expected = "error: STDIN: MCPServer a: the request may be in order, but could not be judged: plugin p: rule default-resources changes spec.resources.requests.cpu of MCPServer, which it is not granted: add spec.resources.requests.cpu to spec.grants.fields of its MCPPlugin if it should\n";
+    assert_eq!(check_by(&with("{}"), SERVER), printed("", expected, 2));
+    let granted = with("{fields: [spec.resources]}");
+    assert_eq!(check_by(&granted, SERVER).code, Some(0));
+    let plugins = granted.path().to_str().unwrap();
+    let rendered = run_with(&["render", "-f", "-", "--plugins", plugins], SERVER);
+    let expected = "plugin p: rule standard-labels changes metadata.labels[app.kubernetes.io/component] of ServiceAccount, which it is not granted: add app.kubernetes.io/component to spec.grants.labels of its MCPPlugin if it should\n";
+    assert!(rendered.err.ends_with(expected), "{}", rendered.err);
+    let never = check_by(&with("{labels: [app.kubernetes.io/name]}"), SERVER);
+    assert!(
+        never
+            .err
+            .contains("spec.grants.labels[0]: Forbidden: is never granted"),
+        "{}",
+        never.err
+    );
+}
+
 /// A component in a ConfigMap among the manifests, as `kubectl create configmap --from-file` makes it.
 #[test]
 fn a_component_may_be_in_a_config_map() {

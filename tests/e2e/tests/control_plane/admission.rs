@@ -1,9 +1,10 @@
 //! What users read when something is wrong.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
+use mcp_e2e::eventually;
 use serde_json::json;
 
-use crate::world::World;
+use crate::world::{SOON, World};
 
 #[test]
 fn all_mistakes_are_told_in_one_answer_in_kubectls_words() {
@@ -106,12 +107,27 @@ fn limits_are_required_unless_the_platform_gives_defaults() -> Result<()> {
     let defaults = json!({ "requests": { "cpu": "100m", "memory": "128Mi" }, "limits": { "cpu": "500m", "memory": "512Mi" } });
     world.apply(&world.plugin(
         "default-resources",
-        json!({ "source": { "builtin": "compliance" }, "settings": { "defaultResources": defaults } }),
+        json!({
+            "source": { "builtin": "compliance" }, "settings": { "defaultResources": defaults },
+            "grants": { "fields": ["spec.resources"] },
+        }),
     ))?;
     world.plugin_is("default-resources", "True", "InForce")?;
     world.apply(&manifest)?;
     let stored = world.get("mcpserver", "github")?;
     assert_eq!(stored["spec"]["resources"], defaults);
+    eventually("the status says who set it", SOON, || {
+        let shown = world.get("mcpserver", "github")?["status"]["defaults"].clone();
+        let field = |of: &str| json!({ "field": format!("spec.resources.{of}"), "plugin": "default-resources" });
+        let all = [
+            "limits.cpu",
+            "limits.memory",
+            "requests.cpu",
+            "requests.memory",
+        ];
+        ensure!(shown == json!(all.map(field)), "{shown}");
+        Ok(())
+    })?;
     let unchanged = world.apply(&manifest)?;
     assert!(
         unchanged.contains("unchanged"),
