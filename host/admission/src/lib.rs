@@ -10,6 +10,7 @@
 mod handlers;
 mod review;
 mod routes;
+mod scale;
 mod server;
 mod state;
 

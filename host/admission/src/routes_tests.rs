@@ -3,7 +3,7 @@ use futures::future::{BoxFuture, FutureExt, ready};
 use futures::stream;
 use mcp_operator_api::v1alpha1::McpPlugin;
 use mcp_operator_policy::{
-    NamespaceFacts, NamespaceLookup, Snapshot, Snapshots, UnavailablePlugin,
+    NamespaceFacts, NamespaceLookup, NoStoredServers, Snapshot, Snapshots, UnavailablePlugin,
 };
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -33,6 +33,7 @@ fn limited_by(snapshots: Snapshots) -> Limited {
     Limited::new(AdmissionState {
         snapshots,
         namespaces: Arc::new(NoNamespaces),
+        servers: Arc::new(NoStoredServers),
         build: mcp_operator_core::build::Settings::default(),
     })
 }

@@ -12,7 +12,9 @@ use mcp_operator_plugin_catalog::PluginCatalog;
 use mcp_operator_policy::PluginLoader;
 use mcp_operator_registration::RegistrationContext;
 use mcp_operator_runtime::client::connect;
-use mcp_operator_runtime::{ClusterConfigMaps, Events, Namespaces, Supervisor, TaskGroup};
+use mcp_operator_runtime::{
+    ClusterConfigMaps, Events, Namespaces, StoredServers, Supervisor, TaskGroup,
+};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -80,6 +82,7 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
     let state = AdmissionState {
         snapshots: catalog.snapshots(),
         namespaces: Arc::new(namespaces.clone()),
+        servers: Arc::new(StoredServers::new(client.clone())),
         build: arguments.build.settings(),
     };
     start_webhook(arguments, &client, state, tasks, stop).await?;
