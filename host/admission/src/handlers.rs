@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::state::AdmissionState;
-use crate::{review, scale};
+use crate::{private_values, review, scale};
 
 /// Validates: every plugin that is for this server, all at once. A plugin without an answer by `deadline` has failed.
 pub async fn validate(
@@ -35,7 +35,8 @@ async fn judge(
     deadline: Option<Instant>,
 ) -> AdmissionResponse {
     ask_plugins(state, request, async |plugins, context| {
-        let outcomes = plugins.validate_by(&context, deadline).await;
+        let mut outcomes = plugins.validate_by(&context, deadline).await;
+        private_values::hide(&mut outcomes);
         review::respond(request, decide(&outcomes))
     })
     .await

@@ -8,6 +8,7 @@
 //! writes AdmissionReviews, purely.
 
 mod handlers;
+mod private_values;
 mod review;
 mod routes;
 mod scale;
