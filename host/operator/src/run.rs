@@ -145,10 +145,18 @@ async fn start_webhook(
 ) -> Result<()> {
     let endpoint = arguments.endpoint();
     let cert = ServingCert::obtain(client, &endpoint).await?;
+    let tls = match arguments.client_ca() {
+        None => watch::channel(cert.tls(None)?).1,
+        Some(clients) => {
+            let (reload, tls) = clients.serve(cert.clone())?;
+            tasks.spawn("client CA", reload);
+            tls
+        }
+    };
     let listener = listen(arguments.webhook_bind).await?;
     tasks.spawn_draining(
         "webhook",
-        serve(listener, cert.tls, router(state), stop.shutdown.clone()),
+        serve(listener, tls, router(state), stop.shutdown.clone()),
     );
     tasks.spawn(
         "CA injection",
