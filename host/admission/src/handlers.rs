@@ -13,8 +13,8 @@ use mcp_operator_policy::{NOT_SYNCED, Operation, PolicyContext, Snapshot, Stage,
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::review;
 use crate::state::AdmissionState;
+use crate::{private_values, review, scale};
 
 /// Validates: every plugin that is for this server, all at once. A plugin without an answer by `deadline` has failed.
 pub async fn validate(
@@ -22,8 +22,23 @@ pub async fn validate(
     request: &AdmissionRequest<DynamicObject>,
     deadline: Option<Instant>,
 ) -> AdmissionResponse {
+    if scale::is_scale(request) {
+        return match scale::as_update(state, request).await {
+            Ok(update) => judge(state, &update, deadline).await,
+            Err(answer) => *answer,
+        };
+    }
+    judge(state, request, deadline).await
+}
+
+async fn judge(
+    state: &AdmissionState,
+    request: &AdmissionRequest<DynamicObject>,
+    deadline: Option<Instant>,
+) -> AdmissionResponse {
     ask_plugins(state, request, async |plugins, context| {
-        let outcomes = plugins.validate_by(&context, deadline).await;
+        let mut outcomes = plugins.validate_by(&context, deadline).await;
+        private_values::hide(&mut outcomes);
         review::respond(request, decide(&outcomes))
     })
     .await
@@ -35,6 +50,10 @@ pub async fn mutate(
     request: &AdmissionRequest<DynamicObject>,
     deadline: Option<Instant>,
 ) -> AdmissionResponse {
+    if request.sub_resource.is_some() {
+        // A patch would be one of something else than an MCPServer.
+        return AdmissionResponse::from(request);
+    }
     ask_plugins(state, request, async |plugins, context| {
         if context.object.as_ref().and_then(server).is_none() {
             // Defaults come before the API server's own look at the schema, which says best what is wrong.

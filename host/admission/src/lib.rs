@@ -4,12 +4,17 @@
 //! - Out: AdmissionReviews that allow, refuse, warn or patch.
 //! - Never: it talks to no cluster, and stores nothing. Certificates and the webhook configurations are the program's.
 //!
-//! [`server`] serves TLS; [`routes`] bounds bodies, time and load; [`handlers`] ask the plugins; [`review`] reads and
+//! [`server`] serves TLS, and bounds [`connection`]s; [`routes`] bounds bodies, time and load, with a share of
+//! each for every peer ([`peer_shares`]); [`handlers`] ask the plugins; [`review`] reads and
 //! writes AdmissionReviews, purely.
 
+mod connection;
 mod handlers;
+mod peer_shares;
+mod private_values;
 mod review;
 mod routes;
+mod scale;
 mod server;
 mod state;
 

@@ -2,12 +2,13 @@
 
 use kube::api::DynamicObject;
 use kube::core::Status;
-use kube::core::admission::{AdmissionRequest, AdmissionResponse, AdmissionReview};
+use kube::core::admission::{AdmissionRequest, AdmissionResponse, AdmissionReview, Operation};
 use kube::core::response::{StatusCause, StatusDetails};
 use mcp_operator_core::admission::{Decision, Denial};
 use mcp_operator_core::field::FieldError;
 use mcp_operator_core::text::{cut, one_line};
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::{Value, json};
 
 /// Longest value of an audit annotation.
 const MAX_ANNOTATION_BYTES: usize = 4096;
@@ -24,6 +25,41 @@ pub fn parse(body: &[u8]) -> Result<AdmissionRequest<DynamicObject>, String> {
     review
         .try_into()
         .map_err(|_| "the AdmissionReview has no request".to_owned())
+}
+
+/// What an answer to an AdmissionReview needs to know of it. Objects are passed over, and take no memory.
+#[derive(Deserialize)]
+pub(crate) struct Head {
+    request: HeadRequest,
+}
+
+#[derive(Deserialize)]
+struct HeadRequest {
+    uid: String,
+    operation: Operation,
+}
+
+/// Reads the head of an AdmissionReview.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn head(body: &[u8]) -> Result<Head, String> {
+    serde_json::from_slice(body).map_err(|error| format!("the body is no AdmissionReview: {error}"))
+}
+
+impl Head {
+    pub(crate) fn is_update(&self) -> bool {
+        self.request.operation == Operation::Update
+    }
+
+    /// An AdmissionReview that refuses the object as too large.
+    pub(crate) fn refusal(&self, message: &str) -> Value {
+        let status = Status::failure(message, "RequestEntityTooLarge").with_code(413);
+        json!({
+            "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+            "response": { "uid": self.request.uid, "allowed": false, "status": status },
+        })
+    }
 }
 
 /// The answer to a request, by what was decided.

@@ -1,8 +1,6 @@
+use super::*;
 use mcp_operator_core::admission::PluginFailure;
 use mcp_operator_core::field::ErrorType;
-use serde_json::json;
-
-use super::*;
 
 fn review(name: &str) -> Value {
     json!({

@@ -14,21 +14,27 @@ use axum::routing::post;
 use futures::StreamExt;
 use kube::api::DynamicObject;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse};
+use serde::Serialize;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 
+use crate::peer_shares::{Peer, PeerShares, Share};
 use crate::state::AdmissionState;
 use crate::{handlers, review};
 
-/// The API server takes objects of 3 MiB, and an update carries two.
-const MAX_BODY_BYTES: usize = 8 << 20;
-/// Requests that are worked on at once.
-const MAX_ACTIVE: usize = 64;
+/// The largest object: what etcd stores by default.
+const MAX_OBJECT_BYTES: usize = 3 << 19;
+/// What a review says besides.
+const REVIEW_BYTES: usize = 64 << 10;
+/// The API server takes objects of 3 MiB, and an update also carries the stored one. What is larger comes from somebody else.
+const MAX_BODY_BYTES: usize = (3 << 20) + MAX_OBJECT_BYTES + REVIEW_BYTES;
+/// Requests that are worked on at once. Of this and what follows, one peer alone has half ([`PeerShares`]).
+const MAX_ACTIVE: usize = 128;
 /// Requests that may wait besides.
-const MAX_QUEUED: usize = 512;
+const MAX_QUEUED: usize = 1024;
 /// Memory of all bodies together.
-const BODY_MEMORY: usize = 32 << 20;
+const BODY_MEMORY: usize = 64 << 20;
 /// A body from which on a request is a large one: to read and write it takes a core for a while.
 const LARGE_BODY: usize = 128 << 10;
 /// What it is counted in.
@@ -39,34 +45,34 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest time for a whole body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
-/// In its first second a body may be as slow as it likes.
-const RATE_GRACE: Duration = Duration::from_secs(1);
-/// Bytes per second that must have come on the average after that.
-const MIN_BODY_RATE: u32 = 64 << 10;
+/// Within each of these, as many bytes as [`MIN_BODY_RATE`] must come, or the rest.
+const RATE_WINDOW: Duration = Duration::from_secs(1);
+/// Bytes per [`RATE_WINDOW`].
+const MIN_BODY_RATE: usize = 64 << 10;
 /// What an answer needs on its way.
 const MARGIN: Duration = Duration::from_millis(250);
 
 /// The state, and what bounds the load.
 struct Limited {
     state: AdmissionState,
-    /// A permit for each request that is here.
-    requests: Semaphore,
-    /// A permit for each [`MEMORY_UNIT`] of all bodies that are in memory.
-    body_memory: Semaphore,
+    /// Requests that are here.
+    requests: Arc<PeerShares>,
+    /// A [`MEMORY_UNIT`] each of all bodies that are in memory.
+    body_memory: Arc<PeerShares>,
+    /// Requests that plugins are asked about.
+    active: Arc<PeerShares>,
     /// A permit for each large request that is worked on: there is always a core left for small ones.
     large: Semaphore,
-    /// A permit for each request that plugins are asked about.
-    active: Semaphore,
 }
 
 impl Limited {
     fn new(state: AdmissionState) -> Self {
         Self {
             state,
-            requests: Semaphore::new(MAX_ACTIVE + MAX_QUEUED),
-            body_memory: Semaphore::new(BODY_MEMORY / MEMORY_UNIT),
+            requests: PeerShares::new(MAX_ACTIVE + MAX_QUEUED),
+            body_memory: PeerShares::new(BODY_MEMORY / MEMORY_UNIT),
+            active: PeerShares::new(MAX_ACTIVE),
             large: Semaphore::new(cores().saturating_sub(1).max(1)),
-            active: Semaphore::new(MAX_ACTIVE),
         }
     }
 }
@@ -113,14 +119,20 @@ async fn answer(
 ) -> Response {
     let time = time_limit(request.uri().query());
     let deadline = Instant::now() + time;
-    let Ok(_request) = limited.requests.try_acquire() else {
+    let peer = request.extensions().get().copied().unwrap_or(Peer::NONE);
+    let Some(_request) = limited.requests.try_take(peer, 1) else {
         return overloaded();
     };
     // The memory is paid back when the request is answered.
-    let (body, _memory) = match read_body(limited, request, deadline).await {
+    let (body, _memory) = match read_body(limited, peer, request, deadline).await {
         Ok(read) => read,
         Err(refusal) => return refusal,
     };
+    if body.len() > MAX_OBJECT_BYTES + REVIEW_BYTES
+        && let Some(refusal) = refuse_by_size(&body)
+    {
+        return refusal;
+    }
     let is_large = body.len() > LARGE_BODY;
     let Ok(_large) = timeout_at(deadline, permit_if(is_large, &limited.large)).await else {
         return overloaded();
@@ -134,8 +146,7 @@ async fn answer(
         }
     };
     let decided = timeout_at(deadline, async {
-        // Never closed, so there is always a permit to wait for.
-        let _active = limited.active.acquire().await;
+        let _active = limited.active.take(peer, 1).await;
         // Plugins have a little less, so that one that is late fails by itself and not all of the request.
         decide(&review, deadline.checked_sub(MARGIN).unwrap_or(deadline)).await
     });
@@ -162,9 +173,10 @@ fn cores() -> usize {
 /// Reads a body, and takes memory for what has arrived: what a client only announces holds up nobody.
 async fn read_body(
     limited: &Limited,
+    peer: Peer,
     request: Request,
     deadline: Instant,
-) -> Result<(Vec<u8>, Option<SemaphorePermit<'_>>), Response> {
+) -> Result<(Vec<u8>, Vec<Share>), Response> {
     let said = request.headers().get(header::CONTENT_LENGTH);
     let said: Option<usize> = said.and_then(|length| length.to_str().ok()?.parse().ok());
     let too_long = || too_large(format!("the body has more than {MAX_BODY_BYTES} bytes"));
@@ -175,10 +187,11 @@ async fn read_body(
     let last = deadline.min(began + BODY_TIMEOUT);
     let mut chunks = request.into_body().into_data_stream();
     let mut body = Vec::new();
-    let mut memory: Option<SemaphorePermit<'_>> = None;
+    let mut memory = Vec::new();
+    // What has come since when: a body that stalls ends a window later, however much of it is here.
+    let (mut window, mut in_window) = (began, 0);
     loop {
-        let received = u32::try_from(body.len()).unwrap_or(u32::MAX);
-        let due = began + RATE_GRACE + Duration::from_secs(1) * received / MIN_BODY_RATE;
+        let due = window + RATE_WINDOW;
         let chunk = match timeout_at(due.min(last), chunks.next()).await {
             Ok(Some(Ok(chunk))) => chunk,
             Ok(Some(Err(error))) => {
@@ -188,6 +201,7 @@ async fn read_body(
             Ok(None) => return Ok((body, memory)),
             Err(_) => {
                 let time = began.elapsed();
+                let received = body.len();
                 let message = format!(
                     "the body is too slow: {received} bytes in {time:?}; send at least {MIN_BODY_RATE} bytes per second, and all of it within {BODY_TIMEOUT:?} and the request's timeout"
                 );
@@ -199,16 +213,36 @@ async fn read_body(
             return Err(too_long());
         }
         let units = length.div_ceil(MEMORY_UNIT) - body.len().div_ceil(MEMORY_UNIT);
-        let units = u32::try_from(units).unwrap_or(u32::MAX);
-        let Ok(Ok(more)) = timeout_at(last, limited.body_memory.acquire_many(units)).await else {
+        let waits = Instant::now();
+        let Ok(more) = timeout_at(last, limited.body_memory.take(peer, units)).await else {
             return Err(overloaded());
         };
-        match &mut memory {
-            Some(memory) => memory.merge(more),
-            None => memory = Some(more),
+        // Waiting for memory is no slowness of the client.
+        window += waits.elapsed();
+        if units > 0 {
+            memory.push(more);
+        }
+        in_window += chunk.len();
+        if in_window >= MIN_BODY_RATE {
+            (window, in_window) = (Instant::now(), 0);
         }
         body.extend_from_slice(&chunk);
     }
+}
+
+/// An object that could not be stored is refused before it is read: in memory it would be many times as large.
+fn refuse_by_size(body: &[u8]) -> Option<Response> {
+    let head = match review::head(body) {
+        Ok(head) => head,
+        Err(error) => return Some((StatusCode::BAD_REQUEST, error).into_response()),
+    };
+    let objects = if head.is_update() { 2 } else { 1 };
+    (body.len() > objects * MAX_OBJECT_BYTES + REVIEW_BYTES).then(|| {
+        let message = format!(
+            "the object is too large: {MAX_OBJECT_BYTES} bytes of JSON are judged at most; make it smaller, for example put large texts of spec.config into a ConfigMap of your own"
+        );
+        json_body(&head.refusal(&message))
+    })
 }
 
 fn too_large(message: String) -> Response {
@@ -245,7 +279,11 @@ fn overloaded() -> Response {
 }
 
 fn json(response: &AdmissionResponse) -> Response {
-    match serde_json::to_vec(&response.clone().into_review()) {
+    json_body(&response.clone().into_review())
+}
+
+fn json_body(review: &impl Serialize) -> Response {
+    match serde_json::to_vec(review) {
         Ok(body) => (
             [(header::CONTENT_TYPE, "application/json")],
             Body::from(body),

@@ -3,7 +3,7 @@ use futures::future::{BoxFuture, FutureExt, ready};
 use futures::stream;
 use mcp_operator_api::v1alpha1::McpPlugin;
 use mcp_operator_policy::{
-    NamespaceFacts, NamespaceLookup, Snapshot, Snapshots, UnavailablePlugin,
+    NamespaceFacts, NamespaceLookup, NoStoredServers, Snapshot, Snapshots, UnavailablePlugin,
 };
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -33,6 +33,7 @@ fn limited_by(snapshots: Snapshots) -> Limited {
     Limited::new(AdmissionState {
         snapshots,
         namespaces: Arc::new(NoNamespaces),
+        servers: Arc::new(NoStoredServers),
         build: mcp_operator_core::build::Settings::default(),
         operator_namespace: Some("mcp-operator-system".to_owned()),
     })
@@ -197,6 +198,43 @@ async fn a_body_that_is_too_large_is_not_read() {
     );
 }
 
+/// A review with an object of about so many bytes.
+fn large(operation: &str, bytes: usize) -> Body {
+    let mut review: Value = serde_json::from_str(&review()).unwrap();
+    review["request"]["operation"] = json!(operation);
+    review["request"]["object"]["spec"] = json!({ "config": { "a": "x".repeat(bytes) } });
+    Body::from(review.to_string())
+}
+
+#[tokio::test]
+async fn an_object_that_could_not_be_stored_is_refused_before_it_is_read() {
+    for (operation, bytes) in [
+        ("CREATE", MAX_OBJECT_BYTES + REVIEW_BYTES),
+        ("CREATE", 3 << 20),
+        ("UPDATE", MAX_OBJECT_BYTES * 2 + REVIEW_BYTES),
+    ] {
+        let (status, answer) = ask(limited(), request(large(operation, bytes))).await;
+        assert_eq!(status, StatusCode::OK);
+        let answer = &answer["response"];
+        assert_eq!(
+            (&answer["uid"], &answer["allowed"]),
+            (&json!("1"), &json!(false))
+        );
+        assert_eq!(answer["status"]["code"], 413);
+        let message = answer["status"]["message"].as_str().unwrap();
+        assert!(message.contains("1572864 bytes of JSON"), "{message}");
+    }
+    for (operation, bytes) in [
+        ("CREATE", MAX_OBJECT_BYTES),
+        ("UPDATE", MAX_OBJECT_BYTES * 2),
+    ] {
+        // How long judging takes is not what this is about.
+        let request = Request::post("/validate/mcpplugin").body(large(operation, bytes));
+        let (_, answer) = ask(limited(), request.unwrap()).await;
+        assert_eq!(answer["response"]["allowed"], true, "{operation}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_body_that_does_not_come_ends_with_the_requests_time() {
     let slow = request(Body::from_stream(stream::pending::<
@@ -217,7 +255,7 @@ async fn begin(address: std::net::SocketAddr, length: usize) -> TcpStream {
     stream
 }
 
-/// Four announced bodies of 8 MiB would be all the memory that there is.
+/// The announced bodies would be all the memory that there is.
 #[tokio::test]
 async fn slow_bodies_do_not_hold_up_a_quick_one_and_are_ended() {
     let limited = Arc::new(limited());
@@ -225,14 +263,13 @@ async fn slow_bodies_do_not_hold_up_a_quick_one_and_are_ended() {
     let address = listener.local_addr().unwrap();
     let serving = tokio::spawn(axum::serve(listener, routes(limited.clone())).into_future());
     let mut slow = Vec::new();
-    for _ in 0..BODY_MEMORY / MAX_BODY_BYTES {
+    for _ in 0..BODY_MEMORY.div_ceil(MAX_BODY_BYTES) {
         let mut stream = begin(address, MAX_BODY_BYTES).await;
         stream.write_all(b" ").await.unwrap();
         slow.push(stream);
     }
     // All of them are being read.
-    let all = MAX_ACTIVE + MAX_QUEUED;
-    while limited.requests.available_permits() + slow.len() > all {
+    while limited.requests.total() < slow.len() {
         tokio::task::yield_now().await;
     }
     let mut quick = begin(address, review().len()).await;
@@ -250,16 +287,59 @@ async fn slow_bodies_do_not_hold_up_a_quick_one_and_are_ended() {
     serving.abort();
 }
 
+/// However much of it has come, it holds memory for no longer than a window without bytes.
+#[tokio::test(start_paused = true)]
+async fn a_body_that_stalls_gives_its_memory_back_soon() {
+    let much = Ok::<_, std::io::Error>(vec![b' '; 1 << 20]);
+    let body = stream::iter([much]).chain(stream::pending());
+    let request = Request::post("/validate/mcpserver?timeout=10s")
+        .body(Body::from_stream(body))
+        .unwrap();
+    let limited = Arc::new(limited());
+    let began = Instant::now();
+    let answer = routes(limited.clone()).oneshot(request).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::REQUEST_TIMEOUT);
+    assert!(began.elapsed() < Duration::from_millis(1500));
+    assert_eq!(limited.body_memory.total(), 0);
+}
+
+/// Whoever sends requests that do not end, on whatever number of connections, leaves room for a peer that asks anew.
+#[tokio::test(start_paused = true)]
+async fn one_peer_cannot_take_all_requests_and_memory() {
+    let from = |last: u8, body: Body| {
+        let mut request = request(body);
+        let peer = Peer::new([127, 0, 0, last].into());
+        request.extensions_mut().insert(peer);
+        request
+    };
+    let limited = Arc::new(limited());
+    let mut stalled = tokio::task::JoinSet::new();
+    for _ in 0..MAX_ACTIVE + MAX_QUEUED {
+        let much = Ok::<_, std::io::Error>(vec![b' '; 1 << 20]);
+        let body = stream::iter([much]).chain(stream::pending());
+        stalled.spawn(routes(limited.clone()).oneshot(from(2, Body::from_stream(body))));
+    }
+    // A peer alone has half.
+    let (requests, memory) = (MAX_ACTIVE + MAX_QUEUED, BODY_MEMORY / MEMORY_UNIT);
+    while limited.requests.total() < requests / 2 || limited.body_memory.total() < memory / 2 {
+        tokio::task::yield_now().await;
+    }
+    let answer = routes(limited.clone())
+        .oneshot(from(3, Body::from(review())))
+        .await;
+    assert_eq!(answer.unwrap().status(), StatusCode::OK);
+}
+
 #[tokio::test(start_paused = true)]
 async fn too_many_at_once_are_sent_away() {
     let full = Limited {
-        requests: Semaphore::new(0),
+        requests: PeerShares::new(0),
         ..limited()
     };
     let (status, _) = ask(full, request(Body::from(review()))).await;
     assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
     let without_memory = Limited {
-        body_memory: Semaphore::new(0),
+        body_memory: PeerShares::new(0),
         ..limited()
     };
     let (status, _) = ask(without_memory, request(Body::from(review()))).await;
@@ -269,7 +349,7 @@ async fn too_many_at_once_are_sent_away() {
 #[tokio::test(start_paused = true)]
 async fn a_request_that_is_not_judged_in_time_says_so_in_time() {
     let busy = Limited {
-        active: Semaphore::new(0),
+        active: PeerShares::new(0),
         ..limited()
     };
     let began = Instant::now();

@@ -1,64 +1,100 @@
-//! The HTTPS listener: every connection a task of its own, all of them finished before the end.
+//! The HTTPS listener: every connection a task of its own, all of them finished before the end, and no peer with so many of
+//! them that others find none.
 
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Router, middleware};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{sleep, timeout};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
+use crate::connection::{Connection, IDLE, track};
+use crate::peer_shares::{Peer, PeerShares};
+
 /// For a handshake, for the headers of a request, and for all answers after the shutdown: a client that is slower than
 /// this is not the API server.
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections of all peers together; one peer alone has half. A process may have 1024 files open unless somebody allows it
+/// more. An API server speaks HTTP/1.1 to webhooks: it has as many connections as it has requests to MCPServers at the same
+/// time, which share its 600 places with everything else, and a few idle ones.
+const CONNECTIONS: usize = 896;
+/// Requests at once of one connection of HTTP/2; a client with more of them makes another connection.
+const STREAMS: u32 = 64;
+/// What is read ahead of a connection and not judged yet, headers included.
+const READ_AHEAD: u32 = 64 << 10;
+/// The headers of a request of HTTP/2.
+const HEADERS: u32 = 16 << 10;
+/// How often the log says that somebody has too many connections.
+const WARN_INTERVAL: Duration = Duration::from_mins(1);
 /// What a client has for the rest of its handshake after the shutdown.
 const HANDSHAKE_GRACE: Duration = Duration::from_secs(1);
 
-/// Streams of a connection at once. The API server opens another connection, or waits, where it has more requests.
-const MAX_STREAMS: u32 = 256;
-/// Bytes of one stream that are on their way or not read yet.
-const STREAM_WINDOW: u32 = 64 << 10;
-/// The same of a connection. The API server sends all its requests over one: as much as all streams together can have, so that
-/// large bodies that wait to be read leave room for small ones.
-const CONNECTION_WINDOW: u32 = MAX_STREAMS * STREAM_WINDOW;
-
-/// Serves until `shutdown`, then waits until the requests that are here are answered.
+/// Serves until `shutdown`, then waits until the requests that are here are answered. Each connection begins with what `tls`
+/// says at that time.
 pub async fn serve(
     listener: TcpListener,
-    tls: Arc<ServerConfig>,
+    tls: watch::Receiver<Arc<ServerConfig>>,
     router: Router,
     shutdown: CancellationToken,
 ) {
-    let acceptor = TlsAcceptor::from(tls);
+    serve_shared(
+        listener,
+        tls,
+        router,
+        shutdown,
+        PeerShares::new(CONNECTIONS),
+    )
+    .await;
+}
+
+async fn serve_shared(
+    listener: TcpListener,
+    tls: watch::Receiver<Arc<ServerConfig>>,
+    router: Router,
+    shutdown: CancellationToken,
+    shares: Arc<PeerShares>,
+) {
     let connections = TaskTracker::new();
+    let mut warned: Option<Instant> = None;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = shutdown.cancelled() => break,
         };
-        match accepted {
-            Ok((stream, _)) => {
-                connections.spawn(serve_connection(
-                    stream,
-                    acceptor.clone(),
-                    router.clone(),
-                    shutdown.clone(),
-                ));
-            }
+        let (stream, address) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 // Out of file descriptors: others will be closed.
                 warn!(%error, "connection not accepted");
                 sleep(Duration::from_millis(100)).await;
+                continue;
             }
-        }
+        };
+        let peer = Peer::new(address.ip());
+        let Some(share) = shares.try_take(peer, 1) else {
+            // The newest is refused: what others wait for an answer on stays.
+            if warned.is_none_or(|at| at.elapsed() > WARN_INTERVAL) {
+                warn!(peer = %address.ip(), "too many connections: refused");
+                warned = Some(Instant::now());
+            }
+            continue;
+        };
+        let acceptor = TlsAcceptor::from(tls.borrow().clone());
+        let serving = serve_connection(stream, peer, acceptor, router.clone(), shutdown.clone());
+        connections.spawn(async move {
+            serving.await;
+            drop(share);
+        });
     }
     drop(listener);
     connections.close();
@@ -69,10 +105,12 @@ pub async fn serve(
 
 async fn serve_connection(
     stream: TcpStream,
+    peer: Peer,
     acceptor: TlsAcceptor,
     router: Router,
     shutdown: CancellationToken,
 ) {
+    let connection = Connection::new(peer);
     let handshake = tokio::select! {
         handshake = timeout(CLIENT_TIMEOUT, acceptor.accept(stream)) => handshake,
         () = after(&shutdown, HANDSHAKE_GRACE) => return,
@@ -82,30 +120,54 @@ async fn serve_connection(
         Ok(Err(error)) => return debug!(%error, "no TLS"),
         Err(_) => return debug!("no TLS in time"),
     };
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(CLIENT_TIMEOUT);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(MAX_STREAMS)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .keep_alive_interval(Some(CLIENT_TIMEOUT));
-    let mut connection =
-        pin!(builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
+    let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    let router = router.layer(middleware::from_fn_with_state(connection.clone(), track));
+    let builder = builder();
+    let service = TowerToHyperService::new(router);
+    let mut served = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = shutdown.cancelled() => {
+        ended = served.as_mut() => ended,
+        () = end_of(&connection, is_http2, &shutdown) => {
             // An idle connection ends now, another one after its answers.
-            connection.as_mut().graceful_shutdown();
-            connection.await
+            served.as_mut().graceful_shutdown();
+            match timeout(CLIENT_TIMEOUT, served).await {
+                Ok(ended) => ended,
+                Err(_) => return debug!("connection did not end"),
+            }
         }
     };
     if let Err(error) = ended {
         debug!(%error, "connection ended");
+    }
+}
+
+/// What bounds a connection for hyper.
+fn builder() -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        // It runs while nothing is asked, too.
+        .header_read_timeout(IDLE)
+        .max_buf_size(READ_AHEAD as usize);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Some(CLIENT_TIMEOUT))
+        .keep_alive_timeout(CLIENT_TIMEOUT)
+        .max_concurrent_streams(STREAMS)
+        .initial_stream_window_size(READ_AHEAD)
+        .initial_connection_window_size(READ_AHEAD)
+        .max_header_list_size(HEADERS);
+    builder
+}
+
+/// Waits until the connection has to end.
+async fn end_of(connection: &Connection, is_http2: bool, shutdown: &CancellationToken) {
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        () = connection.idle() => {}
+        () = connection.old(is_http2) => {}
     }
 }
 
@@ -116,29 +178,25 @@ async fn after(shutdown: &CancellationToken, pause: Duration) {
 
 #[cfg(test)]
 mod tests {
-    use axum::extract::Request;
-    use axum::routing::{get, post};
+    use axum::routing::get;
     use rustls::crypto::ring;
-    use rustls::pki_types::pem::PemObject;
-    use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName};
-    use rustls::{ClientConfig, RootCertStore};
+    use rustls::pki_types::PrivatePkcs8KeyDer;
     use tokio::sync::Notify;
-    use tokio_rustls::TlsConnector;
-    use tokio_rustls::client::TlsStream;
 
     use super::*;
 
     /// A certificate for `localhost`, in PEM, and what serves with it.
-    fn certificate() -> (String, Arc<ServerConfig>) {
+    fn certificate() -> (String, watch::Receiver<Arc<ServerConfig>>) {
         // Fails only if there is one already, which is then the same.
         let _ = ring::default_provider().install_default();
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
-        let tls = ServerConfig::builder()
+        let mut tls = ServerConfig::builder()
             .with_no_client_auth()
             .with_single_cert(vec![made.cert.der().clone()], key.into())
             .unwrap();
-        (made.cert.pem(), Arc::new(tls))
+        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        (made.cert.pem(), watch::channel(Arc::new(tls)).1)
     }
 
     /// Somebody who only connects must not keep others from being answered, or the program from ending.
@@ -182,55 +240,54 @@ mod tests {
         assert!(client.get(url).send().await.is_err(), "nobody listens");
     }
 
-    /// The API server has one connection for the requests of all teams: bodies that nobody reads must not fill it.
+    /// A client whose connections come from this address of loopback.
+    fn client_from(last: u8, pem: &str, address: std::net::SocketAddr) -> reqwest::Client {
+        reqwest::Client::builder()
+            .add_root_certificate(reqwest::Certificate::from_pem(pem.as_bytes()).unwrap())
+            .resolve("localhost", address)
+            .local_address(std::net::IpAddr::from([127, 0, 0, last]))
+            .build()
+            .unwrap()
+    }
+
     #[tokio::test]
-    async fn bodies_that_wait_to_be_read_hold_up_no_other_request_of_the_connection() {
+    async fn a_peer_with_many_connections_and_streams_leaves_room_for_another() {
         let (pem, tls) = certificate();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
-        let unread = |request: Request| async move {
-            let _unread = request;
-            std::future::pending::<()>().await;
-        };
         let router = Router::new()
-            .route("/unread", post(unread))
-            .route("/read", post(|body: String| async move { body }));
-        tokio::spawn(serve(listener, tls, router, shutdown.clone()));
+            .route("/stalled", get(std::future::pending::<&str>))
+            .route("/", get(|| async { "answered" }));
+        let shares = PeerShares::new(64);
+        let serving = serve_shared(listener, tls, router, shutdown.clone(), shares.clone());
+        let serving = tokio::spawn(serving);
+        let url = |path: &str| format!("https://localhost:{}{path}", address.port());
 
-        let stream = TcpStream::connect(address).await.unwrap();
-        let (mut client, connection) = h2::client::handshake(trusting(&pem, stream).await)
-            .await
-            .unwrap();
-        tokio::spawn(connection);
-        let mut streams = Vec::new();
-        for _ in 0..8 {
-            let (response, mut body) = client.send_request(post_to("/unread"), false).unwrap();
-            body.send_data(vec![b'a'; 1 << 20].into(), true).unwrap();
-            streams.push(response);
+        let attacker = client_from(2, &pem, address);
+        let mut stalled = tokio::task::JoinSet::new();
+        for _ in 0..STREAMS * 2 {
+            stalled.spawn(attacker.get(url("/stalled")).send());
         }
-        let (response, mut body) = client.send_request(post_to("/read"), false).unwrap();
-        body.send_data("a small one".into(), true).unwrap();
-        let answer = timeout(CLIENT_TIMEOUT, response).await.unwrap().unwrap();
-        assert_eq!(answer.status(), 200);
-    }
+        let mut held = Vec::new();
+        // Refused is who finds the end of the stream at once.
+        for _ in 0..64 {
+            let socket = tokio::net::TcpSocket::new_v4().unwrap();
+            socket.bind(([127, 0, 0, 2], 0).into()).unwrap();
+            held.push(socket.connect(address).await.unwrap());
+        }
+        let mut byte = [0];
+        let newest = held.last_mut().unwrap();
+        let read = tokio::io::AsyncReadExt::read(newest, &mut byte);
+        let read = timeout(Duration::from_secs(5), read).await.unwrap();
+        assert!(matches!(read, Ok(0) | Err(_)), "the newest is refused");
 
-    fn post_to(path: &str) -> axum::http::Request<()> {
-        axum::http::Request::post(format!("https://localhost{path}"))
-            .body(())
-            .unwrap()
-    }
+        assert_eq!(shares.total(), 32);
 
-    async fn trusting(pem: &str, stream: TcpStream) -> TlsStream<TcpStream> {
-        let mut roots = RootCertStore::empty();
-        roots
-            .add(CertificateDer::from_pem_slice(pem.as_bytes()).unwrap())
-            .unwrap();
-        let config = ClientConfig::builder()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let localhost = ServerName::try_from("localhost").unwrap();
-        let connector = TlsConnector::from(Arc::new(config));
-        connector.connect(localhost, stream).await.unwrap()
+        let asked = client_from(3, &pem, address).get(url("/")).send();
+        let answer = timeout(Duration::from_secs(5), asked).await.unwrap();
+        assert_eq!(answer.unwrap().text().await.unwrap(), "answered");
+        stalled.abort_all();
+        serving.abort();
     }
 }

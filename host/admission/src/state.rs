@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mcp_operator_core::build;
-use mcp_operator_policy::{NamespaceLookup, Snapshots};
+use mcp_operator_policy::{NamespaceLookup, ServerLookup, Snapshots};
 
 /// What requests are decided by.
 #[derive(Clone)]
@@ -12,6 +12,8 @@ pub struct AdmissionState {
     pub snapshots: Snapshots,
     /// Labels and annotations of namespaces.
     pub namespaces: Arc<dyn NamespaceLookup>,
+    /// MCPServers as they are stored.
+    pub servers: Arc<dyn ServerLookup>,
     /// How servers become objects.
     pub build: build::Settings,
     /// The namespace that the operator runs in. Outside of a cluster there is none.

@@ -9,7 +9,7 @@ use mcp_operator_admission::AdmissionState;
 use mcp_operator_api::names::{API_VERSION, GROUP, PLUGIN_KIND, SERVER_KIND};
 use mcp_operator_api::v1alpha1::{McpPlugin, McpServer};
 use mcp_operator_core::build;
-use mcp_operator_policy::{Snapshots, activate_all};
+use mcp_operator_policy::{NoStoredServers, Snapshots, activate_all};
 use mcp_plugin_host::Host;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -57,6 +57,7 @@ impl Inputs {
         let state = AdmissionState {
             snapshots: plugins(&sources).await?,
             namespaces: namespaces.clone(),
+            servers: Arc::new(NoStoredServers),
             build: sources.build,
             operator_namespace: None,
         };

@@ -1,8 +1,10 @@
 //! The command line.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 use jiff::SignedDuration;
 use mcp_operator_controller::ControllerSettings;
@@ -10,7 +12,7 @@ use mcp_operator_core::desired_entries::GracePeriods;
 use mcp_operator_core::hash_key::HashKey;
 use mcp_operator_registration::RegistrationSettings;
 
-use crate::webhook::Endpoint;
+use crate::webhook::{ClientCa, Endpoint};
 
 mod manifests;
 mod shared;
@@ -67,6 +69,23 @@ pub struct RunArguments {
     /// Service through which the API server reaches the webhook.
     #[arg(long, env = "WEBHOOK_SERVICE", default_value = "mcp-operator-webhook")]
     pub webhook_service: String,
+
+    /// File with certificate authorities, in PEM: the webhook serves only clients with a certificate of one of them. It is
+    /// read again when it changes. [default: anybody who reaches it is served]
+    #[arg(long, env = "WEBHOOK_CLIENT_CA", value_name = "FILE")]
+    pub webhook_client_ca: Option<PathBuf>,
+
+    /// Names of clients that the webhook serves, common names or DNS names of their certificates, separated by commas.
+    /// [default: all that have a certificate]
+    #[arg(
+        long,
+        env = "WEBHOOK_CLIENT_NAMES",
+        value_delimiter = ',',
+        value_name = "NAME",
+        value_parser = NonEmptyStringValueParser::new(),
+        requires = "webhook_client_ca"
+    )]
+    pub webhook_client_names: Vec<String>,
 
     /// Namespace of the operator.
     #[arg(long, env = "POD_NAMESPACE", default_value = "mcp-operator-system")]
@@ -157,6 +176,12 @@ impl RunArguments {
                 startup: SignedDuration::from_secs(self.registry_arrival_seconds.into()),
             },
         }
+    }
+
+    /// Whom the webhook serves, if not everybody.
+    pub(crate) fn client_ca(&self) -> Option<ClientCa> {
+        let file = self.webhook_client_ca.clone()?;
+        Some(ClientCa::new(file, self.webhook_client_names.clone()))
     }
 
     /// Where the API server reaches the webhook.

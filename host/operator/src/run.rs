@@ -12,7 +12,9 @@ use mcp_operator_plugin_catalog::PluginCatalog;
 use mcp_operator_policy::PluginLoader;
 use mcp_operator_registration::RegistrationContext;
 use mcp_operator_runtime::client::connect;
-use mcp_operator_runtime::{ClusterConfigMaps, Events, Namespaces, Supervisor, TaskGroup};
+use mcp_operator_runtime::{
+    ClusterConfigMaps, Events, Namespaces, StoredServers, Supervisor, TaskGroup,
+};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -90,6 +92,7 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
     let state = AdmissionState {
         snapshots: catalog.snapshots(),
         namespaces: Arc::new(namespaces.clone()),
+        servers: Arc::new(StoredServers::new(client.clone())),
         build: arguments.build.settings(),
         operator_namespace: Some(arguments.namespace.clone()),
     };
@@ -153,10 +156,18 @@ async fn start_webhook(
 ) -> Result<()> {
     let endpoint = arguments.endpoint();
     let cert = ServingCert::obtain(client, &endpoint).await?;
+    let tls = match arguments.client_ca() {
+        None => watch::channel(cert.tls(None)?).1,
+        Some(clients) => {
+            let (reload, tls) = clients.serve(cert.clone())?;
+            tasks.spawn("client CA", reload);
+            tls
+        }
+    };
     let listener = listen(arguments.webhook_bind).await?;
     tasks.spawn_draining(
         "webhook",
-        serve(listener, cert.tls, router(state), stop.shutdown.clone()),
+        serve(listener, tls, router(state), stop.shutdown.clone()),
     );
     tasks.spawn(
         "CA injection",

@@ -3,7 +3,8 @@
 //! - In: MCPPlugins with the bytes of their components ([`PluginLoader`]), and an MCPServer in its [`PolicyContext`].
 //! - Out: a [`Snapshot`], immutable, whose plugins validate and complete a server and its objects; registrars that observe
 //!   and plan; everything in the operator's own types.
-//! - Never: it talks to no cluster (what it needs from one comes through [`ConfigMapLookup`] and [`NamespaceLookup`]),
+//! - Never: it talks to no cluster (what it needs from one comes through [`ConfigMapLookup`], [`NamespaceLookup`] and
+//!   [`ServerLookup`]),
 //!   watches nothing, and writes nothing.
 //!
 //! [`source`] has the bytes of a component, [`activate`] everything that is checked before it is in force, [`loader`] puts
@@ -30,7 +31,7 @@ pub use context::{PolicyContext, User, rendered};
 pub use error::{NOT_SYNCED, PolicyError};
 pub use evaluate::Defaulted;
 pub use loader::{LoadOutcome, PluginLoader};
-pub use lookup::{ConfigMapLookup, NamespaceLookup};
+pub use lookup::{ConfigMapLookup, NamespaceLookup, NoStoredServers, ServerLookup};
 pub use mcp_operator_core::namespace::NamespaceFacts;
 pub use mcp_plugin_host::contract::{Operation, Stage};
 pub use reconcile::{

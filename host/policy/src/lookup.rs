@@ -1,7 +1,8 @@
 //! What the plugins' side needs to know from a cluster, or from files where there is none.
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, FutureExt, ready};
 use k8s_openapi::api::core::v1::ConfigMap;
+use kube::api::DynamicObject;
 use mcp_operator_core::namespace::NamespaceFacts;
 
 /// Finds ConfigMaps that hold components.
@@ -27,4 +28,30 @@ pub trait NamespaceLookup: Send + Sync {
     /// # Errors
     /// Why nobody can say, as one sentence: then no rule that depends on it may be left out.
     fn namespace<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<NamespaceFacts, String>>;
+}
+
+/// Finds MCPServers as they are stored: a request for a subresource of one carries only a part of it.
+pub trait ServerLookup: Send + Sync {
+    /// The MCPServer; nothing if it is not there.
+    ///
+    /// # Errors
+    /// Why nobody can say, as one sentence.
+    fn server<'a>(
+        &'a self,
+        namespace: &'a str,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<DynamicObject>, String>>;
+}
+
+/// Where no MCPServer is stored: without a cluster.
+pub struct NoStoredServers;
+
+impl ServerLookup for NoStoredServers {
+    fn server<'a>(
+        &'a self,
+        _namespace: &'a str,
+        _name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<DynamicObject>, String>> {
+        ready(Ok(None)).boxed()
+    }
 }

@@ -47,7 +47,7 @@ pub use scheduling::{Affinity, Autoscaling, PodDisruptionBudget, Spread};
 pub use secrets::{Aws, Secret, SecretStore};
 #[cfg(feature = "crd")]
 pub use server::McpServer;
-pub use server::{McpServerSpec, ServerType, Transport};
+pub use server::{MAX_REPLICAS, McpServerSpec, ServerType, Transport};
 #[cfg(feature = "crd")]
 pub use status::{DefaultedField, Endpoints, LiteLlmStatus, McpServerStatus, Phase};
 pub use workload::{

@@ -86,7 +86,7 @@ pub struct McpServerSpec {
 
     /// Number of pods. Default: 2. Ignored where `autoscaling` is given.
     #[serde(default = "default_replicas")]
-    #[cfg_attr(feature = "crd", schemars(range(min = 0, max = 1000)))]
+    #[cfg_attr(feature = "crd", schemars(range(min = 0, max = MAX_REPLICAS)))]
     pub replicas: i32,
 
     /// Scales the number of pods by load (a HorizontalPodAutoscaler). Default: not at all.
@@ -179,6 +179,9 @@ pub struct McpServerSpec {
 fn default_port() -> i32 {
     8080
 }
+
+/// The most pods of one server that the schema allows.
+pub const MAX_REPLICAS: i32 = 1000;
 
 fn default_replicas() -> i32 {
     2

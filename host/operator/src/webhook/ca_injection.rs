@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use json_patch::jsonptr::PointerBuf;
+use json_patch::{PatchOperation, TestOperation};
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
 };
@@ -94,8 +96,17 @@ fn patch(found: &Value, endpoint: &Endpoint, ca_bundle: &str) -> Option<json_pat
             }
         }
     }
-    let patch = json_patch::diff(found, &wanted);
-    (!patch.0.is_empty()).then_some(patch)
+    let mut patch = json_patch::diff(found, &wanted);
+    if patch.0.is_empty() {
+        return None;
+    }
+    // The patch names webhooks by their place in the list: in a list that somebody has changed meanwhile, another one's.
+    let seen = TestOperation {
+        path: PointerBuf::from_tokens(["metadata", "resourceVersion"]),
+        value: found["metadata"]["resourceVersion"].clone(),
+    };
+    patch.0.insert(0, PatchOperation::Test(seen));
+    Some(patch)
 }
 
 /// The path of a URL that an earlier run wrote.
@@ -109,7 +120,7 @@ mod tests {
     use super::*;
 
     fn configuration() -> Value {
-        json!({ "webhooks": [{ "name": "a", "clientConfig": { "service": { "name": "w", "namespace": "n", "path": "/validate/mcpserver" } } }] })
+        json!({ "metadata": { "resourceVersion": "7" }, "webhooks": [{ "name": "a", "clientConfig": { "service": { "name": "w", "namespace": "n", "path": "/validate/mcpserver" } } }] })
     }
 
     fn after(found: &Value, endpoint: &Endpoint, ca_bundle: &str) -> Option<Value> {
@@ -135,6 +146,20 @@ mod tests {
             None,
             "and again changes nothing"
         );
+    }
+
+    #[test]
+    fn a_list_that_was_changed_meanwhile_is_not_patched() {
+        let found = configuration();
+        let endpoint = Endpoint::Address(([127, 0, 0, 1], 1).into());
+        let patch = patch(&found, &endpoint, "Y2E=").unwrap();
+        let mut edited = found.clone();
+        edited["metadata"]["resourceVersion"] = json!("8");
+        let other = json!({ "name": "other", "clientConfig": { "service": { "name": "o" } } });
+        edited["webhooks"].as_array_mut().unwrap().insert(0, other);
+        let before = edited.clone();
+        json_patch::patch(&mut edited, &patch).unwrap_err();
+        assert_eq!(edited, before);
     }
 
     #[test]

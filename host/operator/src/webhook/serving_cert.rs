@@ -12,6 +12,7 @@ use mcp_operator_runtime::obtain_shared_secret;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::danger::ClientCertVerifier;
 use serde_json::json;
 
 use super::certificate::{Bundle, issue};
@@ -52,8 +53,7 @@ impl Endpoint {
 pub(crate) struct ServingCert {
     /// What the API server must trust, in PEM.
     pub(crate) ca: String,
-    /// For the TLS listener.
-    pub(crate) tls: Arc<ServerConfig>,
+    bundle: Bundle,
 }
 
 impl ServingCert {
@@ -66,11 +66,22 @@ impl ServingCert {
             Endpoint::Service { namespace, .. } => shared(client, namespace, endpoint).await?,
             Endpoint::Address(_) => issue(&endpoint.names(), Timestamp::now())?,
         };
-        let tls = tls(&bundle).context("the webhook's certificate cannot be used")?;
         Ok(Self {
-            ca: bundle.ca,
-            tls: Arc::new(tls),
+            ca: bundle.ca.clone(),
+            bundle,
         })
+    }
+
+    /// For the TLS listener: with `clients`, only for those that it knows.
+    ///
+    /// # Errors
+    /// When the certificate cannot be used.
+    pub(crate) fn tls(
+        &self,
+        clients: Option<Arc<dyn ClientCertVerifier>>,
+    ) -> Result<Arc<ServerConfig>> {
+        let tls = tls(&self.bundle, clients).context("the webhook's certificate cannot be used")?;
+        Ok(Arc::new(tls))
     }
 }
 
@@ -104,13 +115,28 @@ fn read(secret: &Secret) -> Option<Bundle> {
     })
 }
 
-fn tls(bundle: &Bundle) -> Result<ServerConfig> {
+fn tls(bundle: &Bundle, clients: Option<Arc<dyn ClientCertVerifier>>) -> Result<ServerConfig> {
     let chain = CertificateDer::pem_slice_iter(bundle.certificate.as_bytes())
         .collect::<Result<Vec<_>, _>>()?;
     let key = PrivateKeyDer::from_pem_slice(bundle.key.as_bytes())?;
-    let mut config = ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(chain, key)?;
+    let builder = ServerConfig::builder();
+    let builder = match clients {
+        Some(clients) => builder.with_client_cert_verifier(clients),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder.with_single_cert(chain, key)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
+}
+
+#[cfg(test)]
+impl ServingCert {
+    /// One for this name.
+    pub(super) fn for_name(name: &str) -> Self {
+        let bundle = issue(&[name.to_owned()], Timestamp::now()).unwrap();
+        Self {
+            ca: bundle.ca.clone(),
+            bundle,
+        }
+    }
 }
