@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use json_patch::jsonptr::PointerBuf;
+use json_patch::{PatchOperation, TestOperation};
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
 };
@@ -94,8 +96,17 @@ fn patch(found: &Value, endpoint: &Endpoint, ca_bundle: &str) -> Option<json_pat
             }
         }
     }
-    let patch = json_patch::diff(found, &wanted);
-    (!patch.0.is_empty()).then_some(patch)
+    let mut patch = json_patch::diff(found, &wanted);
+    if patch.0.is_empty() {
+        return None;
+    }
+    // It goes by index: where somebody has changed the list meanwhile, it would reach another webhook.
+    let version = PatchOperation::Test(TestOperation {
+        path: PointerBuf::from_tokens(["metadata", "resourceVersion"]),
+        value: found["metadata"]["resourceVersion"].clone(),
+    });
+    patch.0.insert(0, version);
+    Some(patch)
 }
 
 /// The path of a URL that an earlier run wrote.
@@ -109,7 +120,7 @@ mod tests {
     use super::*;
 
     fn configuration() -> Value {
-        json!({ "webhooks": [{ "name": "a", "clientConfig": { "service": { "name": "w", "namespace": "n", "path": "/validate/mcpserver" } } }] })
+        json!({ "metadata": { "resourceVersion": "7" }, "webhooks": [{ "name": "a", "clientConfig": { "service": { "name": "w", "namespace": "n", "path": "/validate/mcpserver" } } }] })
     }
 
     fn after(found: &Value, endpoint: &Endpoint, ca_bundle: &str) -> Option<Value> {
@@ -135,6 +146,15 @@ mod tests {
             None,
             "and again changes nothing"
         );
+    }
+
+    #[test]
+    fn a_list_that_somebody_has_changed_meanwhile_is_left_alone() {
+        let endpoint = Endpoint::Address(([127, 0, 0, 1], 1).into());
+        let patch = patch(&configuration(), &endpoint, "Y2E=").unwrap();
+        let mut changed = configuration();
+        changed["metadata"]["resourceVersion"] = json!("8");
+        assert!(json_patch::patch(&mut changed, &patch).is_err());
     }
 
     #[test]
