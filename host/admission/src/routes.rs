@@ -1,6 +1,7 @@
 //! Paths, and what bounds a request: its size, its time, and how many there are at once.
 
 use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use futures::StreamExt;
 use kube::api::DynamicObject;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse};
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 
 use crate::state::AdmissionState;
@@ -27,6 +29,8 @@ const MAX_ACTIVE: usize = 64;
 const MAX_QUEUED: usize = 512;
 /// Memory of all bodies together.
 const BODY_MEMORY: usize = 32 << 20;
+/// A body from which on a request is a large one: to read and write it takes a core for a while.
+const LARGE_BODY: usize = 128 << 10;
 /// What it is counted in.
 const MEMORY_UNIT: usize = 1 << 10;
 /// What the API server waits if it says nothing.
@@ -49,6 +53,8 @@ struct Limited {
     requests: Semaphore,
     /// A permit for each [`MEMORY_UNIT`] of all bodies that are in memory.
     body_memory: Semaphore,
+    /// A permit for each large request that is worked on: there is always a core left for small ones.
+    large: Semaphore,
     /// A permit for each request that plugins are asked about.
     active: Semaphore,
 }
@@ -59,6 +65,7 @@ impl Limited {
             state,
             requests: Semaphore::new(MAX_ACTIVE + MAX_QUEUED),
             body_memory: Semaphore::new(BODY_MEMORY / MEMORY_UNIT),
+            large: Semaphore::new(cores().saturating_sub(1).max(1)),
             active: Semaphore::new(MAX_ACTIVE),
         }
     }
@@ -114,9 +121,17 @@ async fn answer(
         Ok(read) => read,
         Err(refusal) => return refusal,
     };
-    let review = match review::parse(&body) {
-        Ok(review) => review,
-        Err(error) => return (StatusCode::BAD_REQUEST, error).into_response(),
+    let is_large = body.len() > LARGE_BODY;
+    let Ok(_large) = timeout_at(deadline, permit_if(is_large, &limited.large)).await else {
+        return overloaded();
+    };
+    // Not where other requests are waiting for their next bytes.
+    let review = match spawn_blocking(move || review::parse(&body)).await {
+        Ok(Ok(review)) => review,
+        Ok(Err(error)) => return (StatusCode::BAD_REQUEST, error).into_response(),
+        Err(error) => {
+            return (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response();
+        }
     };
     let decided = timeout_at(deadline, async {
         // Never closed, so there is always a permit to wait for.
@@ -129,6 +144,19 @@ async fn answer(
         review::undecided(&review, "Timeout", 504, &message)
     });
     json(&response)
+}
+
+/// A permit of a semaphore that is never closed, for those that need one.
+async fn permit_if(needed: bool, semaphore: &Semaphore) -> Option<SemaphorePermit<'_>> {
+    if needed {
+        semaphore.acquire().await.ok()
+    } else {
+        None
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 /// Reads a body, and takes memory for what has arrived: what a client only announces holds up nobody.

@@ -22,6 +22,14 @@ const CLIENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// What a client has for the rest of its handshake after the shutdown.
 const HANDSHAKE_GRACE: Duration = Duration::from_secs(1);
 
+/// Streams of a connection at once. The API server opens another connection, or waits, where it has more requests.
+const MAX_STREAMS: u32 = 256;
+/// Bytes of one stream that are on their way or not read yet.
+const STREAM_WINDOW: u32 = 64 << 10;
+/// The same of a connection. The API server sends all its requests over one: as much as all streams together can have, so that
+/// large bodies that wait to be read leave room for small ones.
+const CONNECTION_WINDOW: u32 = MAX_STREAMS * STREAM_WINDOW;
+
 /// Serves until `shutdown`, then waits until the requests that are here are answered.
 pub async fn serve(
     listener: TcpListener,
@@ -82,6 +90,9 @@ async fn serve_connection(
     builder
         .http2()
         .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .keep_alive_interval(Some(CLIENT_TIMEOUT));
     let mut connection =
         pin!(builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
@@ -105,10 +116,15 @@ async fn after(shutdown: &CancellationToken, pause: Duration) {
 
 #[cfg(test)]
 mod tests {
-    use axum::routing::get;
+    use axum::extract::Request;
+    use axum::routing::{get, post};
     use rustls::crypto::ring;
-    use rustls::pki_types::PrivatePkcs8KeyDer;
+    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName};
+    use rustls::{ClientConfig, RootCertStore};
     use tokio::sync::Notify;
+    use tokio_rustls::TlsConnector;
+    use tokio_rustls::client::TlsStream;
 
     use super::*;
 
@@ -164,5 +180,57 @@ mod tests {
         assert_eq!(asked.await.unwrap().unwrap(), "answered");
         timeout(CLIENT_TIMEOUT / 2, serving).await.unwrap().unwrap();
         assert!(client.get(url).send().await.is_err(), "nobody listens");
+    }
+
+    /// The API server has one connection for the requests of all teams: bodies that nobody reads must not fill it.
+    #[tokio::test]
+    async fn bodies_that_wait_to_be_read_hold_up_no_other_request_of_the_connection() {
+        let (pem, tls) = certificate();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let shutdown = CancellationToken::new();
+        let unread = |request: Request| async move {
+            let _unread = request;
+            std::future::pending::<()>().await;
+        };
+        let router = Router::new()
+            .route("/unread", post(unread))
+            .route("/read", post(|body: String| async move { body }));
+        tokio::spawn(serve(listener, tls, router, shutdown.clone()));
+
+        let stream = TcpStream::connect(address).await.unwrap();
+        let (mut client, connection) = h2::client::handshake(trusting(&pem, stream).await)
+            .await
+            .unwrap();
+        tokio::spawn(connection);
+        let mut streams = Vec::new();
+        for _ in 0..8 {
+            let (response, mut body) = client.send_request(post_to("/unread"), false).unwrap();
+            body.send_data(vec![b'a'; 1 << 20].into(), true).unwrap();
+            streams.push(response);
+        }
+        let (response, mut body) = client.send_request(post_to("/read"), false).unwrap();
+        body.send_data("a small one".into(), true).unwrap();
+        let answer = timeout(CLIENT_TIMEOUT, response).await.unwrap().unwrap();
+        assert_eq!(answer.status(), 200);
+    }
+
+    fn post_to(path: &str) -> axum::http::Request<()> {
+        axum::http::Request::post(format!("https://localhost{path}"))
+            .body(())
+            .unwrap()
+    }
+
+    async fn trusting(pem: &str, stream: TcpStream) -> TlsStream<TcpStream> {
+        let mut roots = RootCertStore::empty();
+        roots
+            .add(CertificateDer::from_pem_slice(pem.as_bytes()).unwrap())
+            .unwrap();
+        let config = ClientConfig::builder()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let localhost = ServerName::try_from("localhost").unwrap();
+        let connector = TlsConnector::from(Arc::new(config));
+        connector.connect(localhost, stream).await.unwrap()
     }
 }

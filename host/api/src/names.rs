@@ -50,6 +50,8 @@ pub mod annotations {
     pub const COMPONENT_DIGEST: &str = "mcp.litellm.ai/component-digest";
     /// On a pod template: hash of the ConfigMap that its containers read.
     pub const CONFIG_HASH: &str = "mcp.litellm.ai/config-hash";
+    /// On a pod template: the role in AWS that its pods have. It is read from the ServiceAccount when a pod is made.
+    pub const IAM_ROLE: &str = "mcp.litellm.ai/iam-role";
     /// On a pod template: hash of the Secrets that its pods were last replaced for.
     pub const SECRET_HASH: &str = "mcp.litellm.ai/secret-hash";
     /// On a Deployment: the Secrets that its containers read, with a keyed hash of what each was when it was last seen.

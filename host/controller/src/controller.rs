@@ -61,9 +61,10 @@ impl Controller {
                 on_server_change(change, &queue, &backoff);
             }
         };
+        let servers = ServerStore::watch(&client, tasks, on_change);
         let context = Context {
-            servers: ServerStore::watch(&client, tasks, on_change),
-            objects: ObjectCache::watch(&client, tasks, &queue),
+            objects: ObjectCache::watch(&client, tasks, &queue, &servers),
+            servers,
             pod_issues: PodIssues::watch(&client, tasks, &queue),
             secret_hashes: SecretHashes::watch(&client, tasks, &queue),
             fights: FightDetector::default(),

@@ -278,15 +278,15 @@ fn configuration_that_no_config_map_holds_is_an_error() {
     assert_eq!(errors(json!({ long: {} })), none, "it is in the file only");
 
     // A text at the top level is in the file and in a variable.
-    let text = "x".repeat(150_000);
-    let twice = errors(json!({ "text": text }));
+    let text = "x".repeat(75_000);
+    let twice = errors(json!({ "a": text, "b": text }));
     assert_eq!(twice.len(), 1);
     assert!(
-        twice[0].starts_with("spec.config: Too long: its ConfigMap would hold 300007 bytes"),
+        twice[0].starts_with("spec.config: Too long: its ConfigMap would hold 300008 bytes"),
         "{}",
         twice[0]
     );
-    assert_eq!(errors(json!({ "text": [text] })), none);
+    assert_eq!(errors(json!({ "a": [text], "b": [text] })), none);
 }
 
 #[test]
@@ -358,6 +358,57 @@ fn changed_configuration_replaces_the_pods() {
 
 /// ToolHive wrote the same object thousands of times a minute because lists followed the order of a
 /// hash map (stacklok/toolhive#4783).
+/// Roles are read from the ServiceAccount when a pod is made, so that pods of the old one would go on with that.
+#[test]
+fn another_role_replaces_the_pods() {
+    let template = |spec: Value| {
+        let objects = built(spec);
+        find(&objects, ManagedKind::Deployment).unwrap()["spec"]["template"].clone()
+    };
+    let role = |name: &str| json!({ "aws": { "iamRole": format!("arn:aws:iam::123456789012:role/{name}") } });
+    assert_eq!(template(role("one")), template(role("one")));
+    assert_ne!(template(role("one")), template(role("two")));
+    assert_ne!(template(role("one")), template(json!({})));
+}
+
+#[test]
+fn variables_of_services_are_no_variables_of_pods() {
+    let objects = built(json!({}));
+    let pod = &find(&objects, ManagedKind::Deployment).unwrap()["spec"]["template"]["spec"];
+    assert_eq!(pod["enableServiceLinks"], false);
+}
+
+/// As Kubernetes expands them.
+#[test]
+fn a_variable_may_refer_to_a_secret() {
+    let objects = built(json!({
+        "secrets": [{ "name": "token", "awsSecretKey": "tools/token", "envVar": "MCP_TOKEN" }],
+        "env": [{ "name": "AUTH_HEADER", "value": "Bearer $(MCP_TOKEN)" }],
+    }));
+    let names: Vec<Value> = env(&objects)
+        .into_iter()
+        .map(|mut variable| variable["name"].take())
+        .collect();
+    assert_eq!(names, ["MCP_TOKEN", "AUTH_HEADER"]);
+}
+
+#[test]
+fn a_text_that_no_program_could_be_started_with_is_no_variable() {
+    let config = |value: Value| match json!({ "prompt": value }) {
+        Value::Object(config) => config_map::file(&config),
+        _ => unreachable!(),
+    };
+    let text = "a".repeat(100 << 10);
+    let errors = config(json!(text)).unwrap_err();
+    assert_eq!(errors.len(), 1);
+    let error = errors[0].to_string();
+    assert!(
+        error.contains("prompt has 102400 bytes") && error.contains("one level deeper"),
+        "{error}"
+    );
+    config(json!({ "system": text })).unwrap();
+}
+
 #[test]
 fn toolhive_4783_the_order_of_lists_depends_on_nothing_but_the_specification() {
     let spec = json!({

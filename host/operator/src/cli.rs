@@ -106,6 +106,11 @@ pub struct RunArguments {
     #[arg(long, env = "REGISTRY_ARRIVAL_SECONDS", default_value_t = 20)]
     pub registry_arrival_seconds: u32,
 
+    /// Seconds in which a namespace may change its registrations once more, where LiteLLM is restarted for each change: three
+    /// changes at once are free. Removals never wait, and other namespaces do not either. 0: no bound.
+    #[arg(long, env = "REGISTRY_ROLLOUT_INTERVAL_SECONDS", default_value_t = 600)]
+    pub registry_rollout_interval_seconds: u32,
+
     /// Seconds between two looks at LiteLLM when nothing changes.
     #[arg(long, env = "REGISTRY_RESYNC_SECONDS", default_value_t = 60)]
     pub registry_resync_seconds: u32,
@@ -142,6 +147,9 @@ impl RunArguments {
             instance: self.instance.clone(),
             debounce: Duration::from_millis(self.registry_debounce_milliseconds),
             longest_debounce: Duration::from_secs(self.registry_debounce_longest_seconds.into()),
+            rollout_interval: SignedDuration::from_secs(
+                self.registry_rollout_interval_seconds.into(),
+            ),
             resync: Duration::from_secs(self.registry_resync_seconds.max(1).into()),
             grace_periods: GracePeriods {
                 grace: SignedDuration::from_secs(self.registry_grace_seconds.into()),

@@ -3,7 +3,6 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use tokio::sync::{AcquireError, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 use wasmtime::component::Instance;
 use wasmtime::{Result as WasmResult, Store};
@@ -15,7 +14,7 @@ use crate::deadline::Deadline;
 use crate::error::{Fault, PluginError};
 use crate::limits::Limits;
 use crate::plugin::Plugin;
-use crate::quota::permits_for;
+use crate::quota::Permit;
 use crate::store::{self, DeadlinePassed, StoreState};
 
 /// The longest timeout of a call, whatever its limits say: a larger one could overflow `Instant`.
@@ -96,26 +95,17 @@ impl Plugin {
         call: &'static str,
         limits: &Limits,
         deadline: Instant,
-    ) -> Result<[SemaphorePermit<'_>; 4], Fault> {
-        let (own, shared) = (&self.program.quota, &self.shared);
-        let memory = permits_for(limits.memory_bytes);
+    ) -> Result<[Permit<'_>; 2], Fault> {
+        let (caller, memory) = (&self.caller, limits.memory_bytes);
         let permits = async {
-            Ok([
-                own.slots.acquire().await?,
-                own.memory.acquire_many(memory).await?,
-                shared.slots.acquire().await?,
-                shared.memory.acquire_many(memory).await?,
-            ])
+            let own = self.program.quota.acquire(caller, memory).await;
+            [own, self.shared.quota.acquire(caller, memory).await]
         };
         timeout_at(deadline, permits)
             .await
             .map_err(|_| Fault::Overloaded {
                 call,
                 waited: limits.timeout,
-            })?
-            .map_err(|closed: AcquireError| Fault::HostFailed {
-                call,
-                cause: closed.to_string(),
             })
     }
 }

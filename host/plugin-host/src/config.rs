@@ -15,7 +15,8 @@ pub struct HostConfig {
     /// The largest component that is accepted, in bytes. 8 MiB are enough for Rust, Go and JavaScript on QuickJS; a
     /// component made by componentize-py has 18.5 MB, so Python needs 20 MiB.
     pub max_component_bytes: usize,
-    /// How many calls run at once, half of them of the same plugin; others wait. Each has a slot of the instance pool:
+    /// How many calls run at once, half of them of the same plugin, and half of those for the same namespace; others wait.
+    /// Each has a slot of the instance pool:
     /// 4 GiB of address space for each memory of [`SlotSize`], of which up to 64 KiB stay resident.
     pub concurrency: u32,
     /// Memory of all calls that run at once, in bytes, half of it for the same plugin; others wait. A call counts with

@@ -12,7 +12,7 @@ use crate::config::HostConfig;
 use crate::error::{Fault, HostError, PluginError};
 use crate::exports::{self, Exports};
 use crate::plugin::{Plugin, Program};
-use crate::quota::{PluginQuota, SharedQuota};
+use crate::quota::{self, SharedQuota};
 use crate::store::StoreState;
 use crate::ticker::Ticker;
 use crate::{compile, engine, native};
@@ -136,7 +136,7 @@ impl Host {
             pooled,
             component,
             exports,
-            quota: PluginQuota::new(&self.0.config),
+            quota: quota::of_plugin(&self.0.config),
         };
         let plugin = Plugin::new(program, Arc::clone(&self.0.shared));
         plugin.check().await?;

@@ -13,7 +13,7 @@ use crate::contract::{
 use crate::error::{Fault, PluginError};
 use crate::exports::{Exports, Interfaces};
 use crate::limits::Limits;
-use crate::quota::{PluginQuota, SharedQuota};
+use crate::quota::{Caller, Quota, SharedQuota};
 use crate::store::StoreState;
 
 /// Limits of the instance that is made when a component is loaded: those of its MCPPlugin do not apply yet. Large
@@ -31,6 +31,7 @@ const CHECK_LIMITS: Limits = Limits {
 pub struct Plugin {
     pub(crate) program: Arc<Program>,
     pub(crate) shared: Arc<SharedQuota>,
+    pub(crate) caller: Caller,
 }
 
 /// A compiled component that fits the contract.
@@ -40,7 +41,7 @@ pub(crate) struct Program {
     pub(crate) pooled: bool,
     pub(crate) component: InstancePre<StoreState>,
     pub(crate) exports: Exports,
-    pub(crate) quota: PluginQuota,
+    pub(crate) quota: Quota,
 }
 
 impl Plugin {
@@ -48,6 +49,17 @@ impl Plugin {
         Self {
             program: Arc::new(program),
             shared,
+            caller: None,
+        }
+    }
+
+    /// The same plugin, whose calls are for this namespace: of all that run at once, a namespace has no more than half (of
+    /// one plugin and of all together), and those that wait take turns by namespace.
+    #[must_use]
+    pub fn for_namespace(&self, namespace: &str) -> Self {
+        Self {
+            caller: Some(namespace.into()),
+            ..self.clone()
         }
     }
 

@@ -5,6 +5,7 @@ use mcp_operator_core::build;
 use mcp_operator_core::manifest::BuildError;
 use mcp_operator_core::namespace::NamespaceFacts;
 use mcp_operator_core::validated_server::ValidatedServer;
+use mcp_plugin_host::Plugin;
 use mcp_plugin_host::contract::{
     DefaultingRequest, GroupVersionKind, NamedJson, Operation, Request, Stage, UserInfo,
 };
@@ -77,6 +78,14 @@ impl<'a> SerializedContext<'a> {
             namespace: json!(context.namespace).to_string(),
             rendered: text(&context.rendered),
             groups: groups.collect(),
+        }
+    }
+
+    /// A plugin as it is called for the server's namespace: namespaces share the calls that run at once.
+    pub(crate) fn plugin_for(&self, plugin: &Plugin) -> Plugin {
+        match &self.context.namespace {
+            Some(namespace) => plugin.for_namespace(&namespace.name),
+            None => plugin.clone(),
         }
     }
 

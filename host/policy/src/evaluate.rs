@@ -188,8 +188,8 @@ impl ActivePlugin {
     ) -> Outcome {
         let limits = limits_by(self.limits, deadline);
         let context = documents.context(&self.description.context);
-        let answer = self
-            .plugin
+        let answer = documents
+            .plugin_for(&self.plugin)
             .validate(&self.settings, &documents.request(&context), &limits)
             .await;
         if let Err(error) = &answer {
@@ -217,8 +217,8 @@ impl ActivePlugin {
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let request = documents.defaulting(&texts, &context);
         let limits = limits_by(self.limits, deadline);
-        let answer = self
-            .plugin
+        let answer = documents
+            .plugin_for(&self.plugin)
             .defaults(&self.settings, &request, &limits)
             .await;
         let patches = answer.map_err(|error| self.failure(&error, &limits))?;

@@ -4,7 +4,9 @@ use mcp_operator_core::admission::PluginFailure;
 use mcp_operator_core::desired_entries::RegistrationEntry;
 use mcp_operator_core::registrar_grants::{NotGranted, check_plan, check_reads};
 use mcp_operator_core::registration_plan as core;
+use mcp_operator_core::registry_room::{Fitting, fit};
 use mcp_plugin_host::contract::{NamedJson, registrar as wit};
+use tracing::warn;
 
 use super::activate::{ActivePlugin, failure};
 use super::convert;
@@ -25,7 +27,8 @@ impl ActivePlugin {
         Ok(reads)
     }
 
-    /// What to do, and how it stands.
+    /// What to do, and how it stands. Entries that do not fit into the plugin's memory are left out, and refused: together
+    /// they would end the call, and with it the registration of all others.
     ///
     /// # Errors
     /// The plugin's failure, which includes that it plans more than it was granted: nothing of its plan is done then.
@@ -35,9 +38,17 @@ impl ActivePlugin {
         entries: &[RegistrationEntry],
         observations: &[core::Observation],
     ) -> Result<core::Plan, PluginFailure> {
-        let auths: Vec<Option<String>> = entries.iter().map(auth).collect();
-        let borrowed: Vec<Borrowed<'_>> = entries
-            .iter()
+        let Fitting { given, refused } = fit(entries, self.limits.memory_bytes);
+        if !refused.is_empty() {
+            warn!(
+                plugin = self.name(),
+                servers = refused.len(),
+                "the registrar has no room for all servers"
+            );
+        }
+        let auths: Vec<Option<String>> = given.iter().map(|entry| auth(entry)).collect();
+        let borrowed: Vec<Borrowed<'_>> = given
+            .into_iter()
             .zip(&auths)
             .map(|(entry, auth)| Borrowed::of(entry, auth.as_deref()))
             .collect();
@@ -58,8 +69,9 @@ impl ActivePlugin {
             .plan(&self.settings, &registry, &self.limits)
             .await
             .map_err(|error| failure(&error))?;
-        let plan = plan(planned);
+        let mut plan = plan(planned);
         check_plan(&self.grants, &plan).map_err(|error| self.not_granted(&error))?;
+        plan.registrations.extend(refused);
         Ok(plan)
     }
 

@@ -7,6 +7,7 @@ use kube::Client;
 use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_connections::RetryAfterGate;
 use mcp_operator_core::desired_entries::DesiredEntries;
+use mcp_operator_core::rollout_budget::RolloutBudget;
 use mcp_operator_policy::{PluginLoader, Snapshots};
 use mcp_operator_runtime::named_watches::Named;
 use mcp_operator_runtime::{
@@ -185,6 +186,8 @@ fn reconciler(
         handover: RegistrarHandover::new(records, stop.clone()),
         registrar_conditions: RegistrarConditions::new(context.client.clone(), context.events),
         client: context.client,
+        budget: RolloutBudget::new(context.settings.rollout_interval),
+        restarts_gateway: false,
         settings: context.settings,
         servers: context.servers,
         judged: context.judged,

@@ -24,6 +24,13 @@ impl PlannedRegistration {
             })
     }
 
+    /// Whether the registrar has workloads that it restarts.
+    pub(crate) fn has_workloads(&self) -> bool {
+        self.observations
+            .iter()
+            .any(|observation| matches!(observation.state, Observed::Workload(_)))
+    }
+
     /// Whether the plan does nothing, and nothing that was observed will be something else soon.
     pub(crate) fn is_idle(&self) -> bool {
         let mut states = self

@@ -1,5 +1,6 @@
 //! One pass: from all MCPServers to the gateway, and back to their conditions.
 
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_core::conditions::ConditionDraft;
 use mcp_operator_core::desired_entries::{self, Candidate, DesiredEntries};
 use mcp_operator_core::retry::{Classify, ErrorClass};
+use mcp_operator_core::rollout_budget::{Budgeted, RolloutBudget};
 use mcp_operator_runtime::{GuardedServer, JudgedServers, ServerStore};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -38,6 +40,10 @@ pub(crate) struct Reconciler<W: Registrars, S> {
     pub(crate) registrar_conditions: RegistrarConditions,
     /// What the last pass registered: an MCPServer that cannot be read stays as it was.
     pub(crate) last: DesiredEntries,
+    /// How often namespaces may change what is registered.
+    pub(crate) budget: RolloutBudget,
+    /// The last plan was one of a registrar that restarts the gateway: only then changes are bounded.
+    pub(crate) restarts_gateway: bool,
     /// No further step begins after it.
     pub(crate) stop: CancellationToken,
 }
@@ -51,12 +57,17 @@ impl<W: Registrars, S: RecordStore> Reconciler<W, S> {
         // One look for the whole pass: a condition explains what was planned, whatever has changed since.
         let candidates = self.candidates(&servers);
         let desired = self.desired_entries(&candidates);
-        let (conditions, mut result) = self.register(&desired).await.unwrap_or_else(|error| {
+        let Budgeted {
+            entries: desired,
+            waiting,
+        } = self.within_budget(desired);
+        let (mut conditions, mut result) = self.register(&desired).await.unwrap_or_else(|error| {
             warn!(category = error.category(), %error, "registration failed");
             let conditions =
                 RegistrationConditions::of_all(&desired, error.category(), &error.to_string());
             (conditions, PassResult::failed(&error))
         });
+        conditions.hold_back(&waiting);
         let writer = StatusWriter {
             client: &self.client,
             servers: &self.servers,
@@ -82,10 +93,29 @@ impl<W: Registrars, S: RecordStore> Reconciler<W, S> {
         result
     }
 
-    /// What should be registered now, and whether that is about to change.
+    /// What may be registered now of what should be.
+    fn within_budget(&mut self, desired: DesiredEntries) -> Budgeted {
+        if self.restarts_gateway {
+            return self.budget.spend(&self.last, desired, Timestamp::now());
+        }
+        Budgeted {
+            entries: desired,
+            waiting: BTreeMap::new(),
+        }
+    }
+
+    /// What should be registered now, and whether that is about to change. A namespace that has to wait anyway keeps nobody
+    /// else waiting.
     pub(crate) fn desired_state(&self) -> DesiredState {
         let guarded = self.servers.all();
-        let desired = self.desired_entries(&self.candidates(&readable(&guarded)));
+        let now = Timestamp::now();
+        let may_change = |server: &&McpServer| {
+            let namespace = server.metadata.namespace.as_deref().unwrap_or_default();
+            !self.restarts_gateway || self.budget.waits_until(namespace, now).is_none()
+        };
+        let mut servers = readable(&guarded);
+        servers.retain(may_change);
+        let desired = self.desired_entries(&self.candidates(&servers));
         let mut hasher = DefaultHasher::new();
         desired.entries.hash(&mut hasher);
         DesiredState {
@@ -151,11 +181,12 @@ impl<W: Registrars, S: RecordStore> Reconciler<W, S> {
 
     /// Observes, plans, and carries out what is planned.
     async fn register_by(
-        &self,
+        &mut self,
         registrar: &W::Registrar,
         desired: &DesiredEntries,
     ) -> Result<(RegistrationConditions, PassResult), RegistrationError> {
         let planned = self.registrars.plan(registrar, &desired.entries).await?;
+        self.restarts_gateway = planned.has_workloads();
         let outcome = self.registrars.execute(&planned).await;
         let conditions = RegistrationConditions::of_plan(desired, &planned, &outcome);
         Ok((conditions, PassResult::of(&planned, &outcome)))

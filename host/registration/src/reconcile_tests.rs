@@ -207,3 +207,48 @@ async fn a_server_leaves_when_a_rule_forbids_it() {
         "{says}"
     );
 }
+
+/// A namespace that changes its servers again and again restarts the gateway a few times, and the others do not wait for it.
+#[tokio::test]
+async fn a_namespace_that_never_rests_waits_and_others_do_not() {
+    let (server, mut reconciler) = cluster().await;
+    reconciler
+        .registrars
+        .change("a1", |behaviour| behaviour.has_workloads = true);
+    pass(&server, &mut reconciler).await;
+    for round in 0..20 {
+        let group = format!("group-{round}");
+        let mut weather = reconciler.last.entries[0].clone();
+        weather.access_groups = vec![group.clone()];
+        let shown = reconciler.servers.all()[0].0.clone().unwrap();
+        let basis = RegistrationBasis::Admitted(std::sync::Arc::new(weather));
+        reconciler.judged.record_basis(&shown, basis);
+        pass(&server, &mut reconciler).await;
+        let is_in = reconciler.last.entries[0].access_groups.contains(&group);
+        assert_eq!(is_in, round < 3, "{round}");
+    }
+    // What is removed is removed at once.
+    let shown = reconciler.servers.all()[0].0.clone().unwrap();
+    assert!(reconciler.last.entries[0].access_groups.is_empty());
+    reconciler
+        .judged
+        .record_basis(&shown, RegistrationBasis::OptedOut);
+    pass(&server, &mut reconciler).await;
+    assert!(reconciler.last.entries.is_empty());
+    // It comes back later, and says why.
+    let settings = &reconciler.settings.build;
+    let basis = RegistrationBasis::of_admitted(&shown, settings);
+    reconciler.judged.record_basis(&shown, basis);
+    let result = pass(&server, &mut reconciler).await;
+    assert!(reconciler.last.entries.is_empty() && result.recheck_at.is_some());
+    let condition = registered(&server, "weather").unwrap();
+    assert!(
+        condition.starts_with("Unknown TooManyChanges: Waits until"),
+        "{condition}"
+    );
+    // Neither does it extend the time for which the changes of others are collected.
+    let state = reconciler.desired_state();
+    let basis = RegistrationBasis::OptedOut;
+    reconciler.judged.record_basis(&shown, basis);
+    assert_eq!(reconciler.desired_state().fingerprint, state.fingerprint);
+}

@@ -1,7 +1,8 @@
 //! What `LiteLLMRegistered` should say about each server, by a plan and what became of it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
+use jiff::Timestamp;
 use mcp_operator_api::names::conditions::LITELLM_REGISTERED;
 use mcp_operator_core::conditions::{ConditionDraft, ConditionStatus};
 use mcp_operator_core::desired_entries::{self, Candidate, DesiredEntries, GracePeriods};
@@ -121,6 +122,32 @@ impl RegistrationConditions {
                 .flat_map(|step| step.servers.iter().cloned())
                 .collect(),
         )
+    }
+
+    /// Servers whose changes wait until a time, since their namespace has made too many: the gateway knows them as they were
+    /// before, or not at all.
+    pub(crate) fn hold_back(&mut self, waiting: &BTreeMap<ServerKey, Timestamp>) {
+        for (server, until) in waiting {
+            let message = format!(
+                "Waits until {until}: LiteLLM is restarted for each change, and namespace {} has made several (--registry-rollout-interval-seconds)",
+                server.namespace
+            );
+            let known = self.registrations.remove(&server.to_string());
+            let (registered_name, state) = match known {
+                Some(known) if known.state != State::Refused => {
+                    (known.registered_name, State::Pending)
+                }
+                _ => (String::new(), State::Absent),
+            };
+            let registration = Registration {
+                server: server.to_string(),
+                registered_name,
+                state,
+                reason: "TooManyChanges".to_owned(),
+                message,
+            };
+            self.registrations.insert(server.to_string(), registration);
+        }
     }
 
     /// Also for servers that were registered until now.

@@ -19,6 +19,9 @@ pub struct RegistrationSettings {
     pub debounce: Duration,
     /// How long they are collected at most, while more of them come.
     pub longest_debounce: Duration,
+    /// How often a namespace may change what is registered where each change restarts the gateway: some changes at once,
+    /// then one in so much time. Zero: as often as it likes.
+    pub rollout_interval: SignedDuration,
     /// How often the gateway is looked at without any change: somebody may have changed it, or it may have lost its data.
     pub resync: Duration,
     /// How long something must last before a server is removed, or comes back, or is waited for no longer.
@@ -33,6 +36,7 @@ impl Default for RegistrationSettings {
             namespace: "mcp-operator".into(),
             debounce: Duration::from_secs(2),
             longest_debounce: Duration::from_mins(3),
+            rollout_interval: SignedDuration::from_mins(10),
             resync: Duration::from_mins(1),
             grace_periods: GracePeriods {
                 grace: SignedDuration::from_mins(5),

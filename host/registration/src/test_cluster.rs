@@ -9,6 +9,7 @@ use mcp_operator_core::build;
 use mcp_operator_core::conditions::find;
 use mcp_operator_core::desired_entries::DesiredEntries;
 use mcp_operator_core::registration_basis::RegistrationBasis;
+use mcp_operator_core::rollout_budget::RolloutBudget;
 use mcp_operator_runtime::{Events, JudgedServers, ServerStore, Supervisor};
 use mcp_testkit::ApiServer;
 use mcp_testkit::objects::mcp_server;
@@ -44,6 +45,8 @@ pub(crate) async fn reconciler(
         judged: judged(server),
         beliefs: Beliefs::default(),
         last: DesiredEntries::default(),
+        budget: RolloutBudget::new(RegistrationSettings::default().rollout_interval),
+        restarts_gateway: false,
         registrars,
         client,
         stop,

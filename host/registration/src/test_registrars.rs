@@ -114,6 +114,8 @@ pub(crate) struct Behaviour {
     pub(crate) describe_fails: bool,
     pub(crate) planning: Planning,
     pub(crate) drain: Drain,
+    /// It restarts the gateway.
+    pub(crate) has_workloads: bool,
     /// Its component is gone.
     pub(crate) is_unloadable: bool,
 }
@@ -225,6 +227,15 @@ impl Registrars for FakeRegistrars {
             return Err(failure("it traps"));
         }
         let mut planned = PlannedRegistration::default();
+        if behaviour.has_workloads {
+            let complete = WorkloadState {
+                rolled_to: None,
+                complete: true,
+                message: String::new(),
+            };
+            let gateway = observation(Observed::Workload(Some(complete)));
+            planned.observations.push(gateway);
+        }
         if servers.is_empty() {
             let locations = self.locations(&registrar.id);
             let is_left = !lock(&self.registered).is_disjoint(&locations);

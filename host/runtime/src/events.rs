@@ -7,9 +7,11 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
 use kube::runtime::events::{Event, Recorder, Reporter};
 use mcp_operator_core::retry::Classify;
+use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use crate::error::{ApiError, request};
+use crate::event_budget::EventBudget;
 
 /// Events that a recorder remembers, so that a repeated one counts up instead of being written as another one. kube's
 /// recorder remembers those of six minutes, whatever their number: after a burst, that takes more memory than the objects.
@@ -20,6 +22,7 @@ const REMEMBERED: usize = 500;
 pub struct Events {
     client: Client,
     recorder: Arc<Mutex<BoundedRecorder>>,
+    budget: Arc<Mutex<EventBudget>>,
     causes: Arc<Causes>,
 }
 
@@ -39,8 +42,14 @@ impl Events {
         Self {
             client,
             recorder: Arc::new(Mutex::new(bounded)),
+            budget: Arc::default(),
             causes: Arc::default(),
         }
+    }
+
+    fn is_within_budget(&self, about: &ObjectReference) -> bool {
+        let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
+        budget.take(about, Instant::now())
     }
 
     /// The present recorder, or a new one where that remembers too many events.
@@ -56,8 +65,13 @@ impl Events {
         bounded.recorder.clone()
     }
 
-    /// Writes an event about an object, or says why that is not possible, if that is not known yet.
+    /// Writes an event about an object, or says why that is not possible, if that is not known yet. One about an object with
+    /// too many of them is left out: conditions say the same.
     pub async fn publish(&self, event: &Event, about: &ObjectReference) {
+        if !self.is_within_budget(about) {
+            debug!(reason = event.reason, ?about.namespace, ?about.name, "too many events, one is left out");
+            return;
+        }
         let recorder = self.recorder();
         let published = request(|| "write event".into(), recorder.publish(event, about));
         match published.await {

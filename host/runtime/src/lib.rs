@@ -9,6 +9,7 @@
 pub mod client;
 mod config_maps;
 mod error;
+mod event_budget;
 mod events;
 mod jitter;
 mod judged_servers;

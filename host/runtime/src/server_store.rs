@@ -106,6 +106,13 @@ impl ServerStore {
         self.store.state_filter(|guarded| guarded.0.is_ok())
     }
 
+    /// Whether the watch has shown a server with this uid, readable or not.
+    pub fn has(&self, server: &ServerKey, uid: &str) -> bool {
+        let reference = ObjectRef::new(&server.name).within(&server.namespace);
+        let known = self.store.get(&reference);
+        known.is_some_and(|known| known.meta().uid.as_deref() == Some(uid))
+    }
+
     /// Those that cannot be read and are not being deleted.
     pub fn unreadable(&self) -> Vec<ServerKey> {
         let guarded = self.store.state_filter(|guarded| {

@@ -23,8 +23,9 @@ use tracing::{debug, warn};
 const AFTER_REFUSAL: Duration = Duration::from_secs(10);
 
 /// Objects of a list that are in memory at once, before what nobody reads is taken from them. kube's own 500 take as much
-/// memory as everything that is kept of 1,000 MCPServers, and the allocator does not give all of it back.
-const PAGE: u32 = 50;
+/// memory as everything that is kept of 1,000 MCPServers, and the allocator does not give all of it back. Anybody can make
+/// objects with our labels, of 1 MiB each, and as trees they take several times as much.
+const PAGE: u32 = 20;
 
 /// A watch that passes on every event. Errors are logged and the watch is begun anew, so that the stream never fails and
 /// never ends. `modify` takes from each object what nothing reads.

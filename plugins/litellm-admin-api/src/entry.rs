@@ -147,3 +147,23 @@ pub(crate) fn size(server: &Server) -> usize {
     let lists = server.access_groups.iter().chain(&server.allowed_tools);
     server.url.len() + server.description.len() + lists.map(String::len).sum::<usize>()
 }
+
+/// Bytes of an entry in LiteLLM's list, about: what was sent, and some sixty members besides.
+pub(crate) fn listed_size(server: &Server) -> usize {
+    let lists = server.access_groups.iter().chain(&server.allowed_tools);
+    let lists = lists.map(|text| json_size(text) + 1).sum::<usize>();
+    LISTED_MEMBERS + json_size(&server.url) + json_size(&server.description) + lists
+}
+
+/// Bytes of the members of an entry that do not follow from the server.
+const LISTED_MEMBERS: usize = 2 << 10;
+
+/// Bytes of a string in JSON, quotes included.
+fn json_size(text: &str) -> usize {
+    let escaped = |byte: u8| match byte {
+        b'"' | b'\\' => 2,
+        0..0x20 => 6,
+        _ => 1,
+    };
+    2 + text.bytes().map(escaped).sum::<usize>()
+}

@@ -101,6 +101,16 @@ pub(crate) fn read<'a>(
     }
 }
 
+/// Where the plan starts, if LiteLLM answers and only its list cannot be read: it may be too large.
+pub(crate) fn answers_without_list(registry: &Registry) -> Option<Rotation> {
+    match (registry.observed(LIST), registry.observed(DATABASE)) {
+        (Some(Observed::Unavailable(_)), Some(Observed::Http(response))) => {
+            Some(Rotation::from_date(response))
+        }
+        _ => None,
+    }
+}
+
 /// The health report, if the settings ask for it.
 pub(crate) fn health<'a>(settings: &Settings, registry: &'a Registry) -> HealthReport<'a> {
     if settings.verify_health {

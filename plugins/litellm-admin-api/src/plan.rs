@@ -1,18 +1,19 @@
 //! The plan: the diff as requests.
 
-use litellm_identity::{ListedServer, NamedServer, Refusal, assign_names};
+use litellm_identity::{ListedServer, NamedServer, Refusal, assign_names, server_id};
 use mcp_plugin_sdk::{Action, HttpRequest, Plan, Registry, Server, Step};
 
 use crate::api;
 use crate::budget::{BodyBudget, Rotation, fair_shares};
 use crate::diff::{Change, Diff, Index};
 use crate::entry::body;
-use crate::list;
 use crate::settings::Settings;
+use crate::{list, room};
 
 /// The requests that bring LiteLLM up to date, and the state of each server.
 pub(crate) fn plan(settings: &Settings, registry: &Registry) -> Plan {
-    let assigned = assign_names(&registry.servers, not_by_the_api);
+    let mut assigned = assign_names(&registry.servers, not_by_the_api);
+    let refused = room::refuse_what_does_not_fit(&mut assigned);
     let (listed, rotation) = match list::read(settings, registry) {
         Ok(list) => list,
         Err(error) => {
@@ -21,7 +22,7 @@ pub(crate) fn plan(settings: &Settings, registry: &Registry) -> Plan {
                 Err(refusal) => refusal.registration(server),
             };
             return Plan {
-                steps: Vec::new(),
+                steps: deletions_without_list(settings, registry, &refused),
                 registrations: assigned.into_iter().map(report).collect(),
             };
         }
@@ -37,6 +38,24 @@ pub(crate) fn plan(settings: &Settings, registry: &Registry) -> Plan {
         steps: requests.steps(&diff, &listed),
         registrations: diff.registrations,
     }
+}
+
+/// While the list cannot be read, because it is too large, entries of servers that have no room in it are deleted all the
+/// same: their ids are known, and without that the list would stay too large. LiteLLM may not have all of them.
+fn deletions_without_list(
+    settings: &Settings,
+    registry: &Registry,
+    refused: &[&Server],
+) -> Vec<Step> {
+    let Some(rotation) = list::answers_without_list(registry) else {
+        return Vec::new();
+    };
+    let deletion = |server: &&Server| {
+        let id = server_id(&registry.instance, server);
+        step(api::delete(settings, &id), server.key())
+    };
+    let deletions = rotation.rotate(refused).map(deletion);
+    deletions.take(settings.requests_per_pass).collect()
 }
 
 /// LiteLLM sends values of its database as they are: the name of an environment variable would be used as the credential.

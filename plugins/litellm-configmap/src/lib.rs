@@ -17,8 +17,9 @@
 //!
 //! Other keys of the ConfigMap may belong to others.
 //!
-//! A ConfigMap holds 1 MiB, which is about 2,500 servers; those that do not fit are refused, the largest and the newest
-//! first. `litellm-admin-api` has no such bound.
+//! A ConfigMap holds 1 MiB, which is about 2,500 servers. Namespaces share it: one that needs no more than its part loses
+//! nothing, and of the others the newest servers are refused. An entry has 8 KiB at most. `litellm-admin-api` has room for
+//! about four times as many.
 //!
 //! A server with `spec.litellm.auth` gets the credential that LiteLLM has in an environment variable of the name
 //! `MCP_TOKEN_<name of the server in LiteLLM, in capital letters>`; without the variable, LiteLLM sends none.

@@ -1,9 +1,7 @@
 //! Renders the file that LiteLLM includes.
 
-use std::cmp::Reverse;
-use std::ops::Range;
-
 use litellm_identity::{NamedServer, OwnershipMark, Refusal, seniority, server_id};
+use mcp_operator_fair_share::{Item, fitting};
 use mcp_plugin_sdk::Server;
 use serde::Serialize;
 
@@ -21,29 +19,29 @@ const MAX_REVISION_LINE: usize = 65;
 /// Bytes. The API server accepts no ConfigMap with more data.
 pub(crate) const MAX_FILE_BYTES: usize = 1 << 20;
 
+/// Bytes of one entry: a larger one would take the place of many.
+pub(crate) const MAX_ENTRY_BYTES: usize = 8 << 10;
+/// Bytes for the entries of all servers.
+const ROOM: usize = MAX_FILE_BYTES - HEADER.len() - REVISION_COMMENT.len() - MAX_REVISION_LINE;
+
 /// The file for all servers that have a name, sorted by name. The name of a server that does not fit becomes a refusal.
 pub(crate) fn render(instance: &str, assigned: &mut [NamedServer<'_>]) -> String {
-    let (text, mut entries) = entries(instance, assigned);
-    let size = |entries: &[Entry]| {
-        let texts = entries.iter().map(|entry| entry.text.len()).sum::<usize>();
-        HEADER.len() + texts + REVISION_COMMENT.len() + MAX_REVISION_LINE
-    };
-    let excess = size(&entries).saturating_sub(MAX_FILE_BYTES);
-    if excess > 0 {
-        for Entry { place, .. } in evict(assigned, &mut entries, excess) {
-            assigned[place].name = Err(configuration_full());
-        }
-    }
-    if entries.is_empty() {
+    let written = refuse_what_does_not_fit(instance, assigned);
+    let mut servers: Vec<(&String, &Server)> = assigned
+        .iter()
+        .filter_map(|NamedServer { server, name }| Some((name.as_ref().ok()?, *server)))
+        .collect();
+    if servers.is_empty() {
         return EMPTY.into();
     }
-    entries.sort_unstable_by_key(|entry| assigned[entry.place].name.as_ref().ok());
-    let mut file = String::with_capacity(size(&entries));
-    file.push_str(HEADER);
-    for entry in entries {
-        file.push_str(&text[entry.text]);
+    servers.sort_unstable_by_key(|(name, _)| *name);
+    let mut file = Vec::with_capacity(HEADER.len() + written);
+    file.extend_from_slice(HEADER.as_bytes());
+    for (name, server) in servers {
+        write_server(&mut file, instance, server, name);
     }
-    file
+    // It consists of strings only.
+    String::from_utf8(file).unwrap_or_default()
 }
 
 /// Whether a file is one without servers.
@@ -63,50 +61,50 @@ pub(crate) fn is_same(found: &str, file: &str) -> bool {
     })
 }
 
-/// The lines of one server in the file.
-struct Entry {
-    place: usize,
-    text: Range<usize>,
-}
-
-fn entries(instance: &str, assigned: &[NamedServer<'_>]) -> (String, Vec<Entry>) {
-    let (mut text, mut entries) = (Vec::new(), Vec::with_capacity(assigned.len()));
-    for (place, NamedServer { server, name }) in assigned.iter().enumerate() {
-        let Ok(name) = name else { continue };
-        let start = text.len();
-        write_server(&mut text, instance, server, name);
-        entries.push(Entry {
-            place,
-            text: start..text.len(),
+/// Refuses servers until the entries of the others fit, and returns the bytes of those. Namespaces share the room: one that
+/// needs no more than its part loses nothing, however many servers others have. Within a namespace the newest are refused,
+/// which are the least likely to be in use.
+///
+/// What an entry needs is measured before anything is kept of it: all of them together may not fit into memory.
+fn refuse_what_does_not_fit(instance: &str, assigned: &mut [NamedServer<'_>]) -> usize {
+    let mut entry = Vec::new();
+    let (mut places, mut items) = (Vec::new(), Vec::new());
+    for (place, NamedServer { server, name }) in assigned.iter_mut().enumerate() {
+        let Ok(wanted) = name else { continue };
+        entry.clear();
+        write_server(&mut entry, instance, server, wanted);
+        if entry.len() > MAX_ENTRY_BYTES {
+            *name = Err(entry_too_large(entry.len()));
+            continue;
+        }
+        places.push(place);
+        items.push(Item {
+            group: &*server.namespace,
+            age: seniority(server),
+            size: entry.len(),
         });
     }
-    // It consists of strings only.
-    (String::from_utf8(text).unwrap_or_default(), entries)
+    let mut written = 0;
+    for ((place, item), fits) in places.into_iter().zip(&items).zip(fitting(ROOM, &items)) {
+        if fits {
+            written += item.size;
+        } else {
+            assigned[place].name = Err(configuration_full(item.group));
+        }
+    }
+    written
 }
 
-/// Removes entries until `excess` bytes are free: those of the largest size class (a power of two) first, so that one server
-/// with long texts does not displace many others, and within a class the newest, which is the least likely to be in use.
-fn evict(assigned: &[NamedServer<'_>], entries: &mut Vec<Entry>, excess: usize) -> Vec<Entry> {
-    entries.sort_unstable_by_key(|entry| {
-        let class = entry.text.len().ilog2();
-        (
-            Reverse(class),
-            Reverse(seniority(assigned[entry.place].server)),
-        )
-    });
-    let mut freed = 0;
-    let evicted = entries.iter().take_while(|entry| {
-        let is_evicted = freed < excess;
-        freed += entry.text.len();
-        is_evicted
-    });
-    let evicted = evicted.count();
-    entries.drain(..evicted).collect()
-}
-
-fn configuration_full() -> Refusal {
+fn entry_too_large(bytes: usize) -> Refusal {
     let message = format!(
-        "The file for LiteLLM may have {MAX_FILE_BYTES} bytes, and the largest and newest servers did not fit: use the plugin litellm-admin-api, or shorter descriptions"
+        "spec.litellm takes {bytes} bytes of the file for LiteLLM, and {MAX_ENTRY_BYTES} are allowed: shorten its description, groups or tools"
+    );
+    Refusal::new("EntryTooLarge", message)
+}
+
+fn configuration_full(namespace: &str) -> Refusal {
+    let message = format!(
+        "The file for LiteLLM may have {MAX_FILE_BYTES} bytes, which namespaces share, and the newest servers of {namespace} did not fit: remove servers there, shorten their descriptions, or use the plugin litellm-admin-api"
     );
     Refusal::new("ConfigurationFull", message)
 }

@@ -169,58 +169,73 @@ fn a_file_that_cannot_be_read_is_not_overwritten() {
     assert!(plan.registrations[0].message.ends_with("forbidden"));
 }
 
-/// A server with long texts does not displace others.
+fn described(namespace: &str, name: &str, created: &str, bytes: usize) -> Server {
+    Server {
+        description: "x".repeat(bytes),
+        ..server(namespace, name, created)
+    }
+}
+
+fn refused<'a>(plan: &'a Plan, reason: &str) -> Vec<&'a str> {
+    let registrations = plan.registrations.iter();
+    registrations
+        .filter(|registration| registration.reason == reason)
+        .map(|registration| registration.server.as_str())
+        .collect()
+}
+
+/// A namespace with many servers, small or large, displaces none of another one, however young that is.
 #[test]
-fn the_largest_and_newest_servers_do_not_get_into_a_full_file() {
+fn one_namespace_does_not_fill_the_file_for_others() {
     let mut cluster = FakeCluster {
         complete: true,
         ..FakeCluster::default()
     };
-    let large = |name: &str, created| Server {
-        description: "x".repeat(100_000),
-        ..server("tools", name, created)
+    let crowd = |bytes: usize, count: usize| -> Vec<Server> {
+        let number = |number: usize| {
+            described(
+                "crowd",
+                &format!("s{number:04}"),
+                &format!("2025-{number:04}"),
+                bytes,
+            )
+        };
+        (0..count).map(number).collect()
     };
-    let usual = |number: usize| Server {
-        description: "x".repeat(700),
-        ..server("tools", &format!("s{number}"), &format!("2026-{number:04}"))
+    let quiet = described("quiet", "young", "2026-01", 4_000);
+    for (bytes, count) in [(10, 5_000), (700, 1_500), (7_000, 200)] {
+        let mut servers = crowd(bytes, count);
+        servers.push(quiet.clone());
+        let plan = cluster.converge(&servers);
+        assert!(cluster.file.as_ref().unwrap().len() <= 1 << 20);
+        let full = refused(&plan, "ConfigurationFull");
+        assert!(!full.is_empty() && !full.contains(&"quiet/young"));
+        // Those that were refused are the newest.
+        let newest: Vec<String> = (count - full.len()..count)
+            .map(|number| format!("crowd/s{number:04}"))
+            .collect();
+        assert_eq!(full, newest);
+        // What is deleted makes room at once.
+        servers.drain(..full.len());
+        let plan = cluster.converge(&servers);
+        assert_eq!(refused(&plan, "ConfigurationFull"), [""; 0]);
+    }
+}
+
+#[test]
+fn an_entry_has_a_largest_size() {
+    let mut cluster = FakeCluster {
+        complete: true,
+        ..FakeCluster::default()
     };
-    let left_out = |plan: &Plan| -> Vec<String> {
-        let full = plan
-            .registrations
-            .iter()
-            .filter(|registration| registration.reason == "ConfigurationFull");
-        full.map(|registration| registration.server.clone())
-            .collect()
-    };
-    let mut servers = vec![
-        large("large-old", "2025-0001"),
-        large("large-new", "2025-0002"),
+    let servers = [
+        described("tools", "large", "2025-01", 9_000),
+        described("tools", "usual", "2025-02", 2_000),
     ];
-    servers.extend((0..900).map(usual));
-    // Both large ones and 900 others do not fit: the newer of the large ones is refused.
     let plan = cluster.converge(&servers);
-    assert_eq!(left_out(&plan), ["tools/large-new"]);
-    assert!(cluster.file.as_ref().unwrap().len() <= 1 << 20);
-    let registered = plan
-        .registrations
-        .iter()
-        .filter(|registration| registration.state == RegistrationState::Registered);
-    assert_eq!(registered.count(), 901);
-
-    // Of many of the same size the newest are refused, and no older one is removed for them.
-    servers.extend((900..1200).map(usual));
-    let plan = cluster.converge(&servers);
-    let refused = left_out(&plan);
-    assert_eq!(&refused[..2], ["tools/large-old", "tools/large-new"]);
-    let newest: Vec<String> = (1202 - refused.len()..1200)
-        .map(|number| format!("tools/s{number}"))
-        .collect();
-    assert_eq!(&refused[2..], newest);
-    assert!(newest.len() > 10);
-
-    // A server that is deleted makes room at once.
-    servers.retain(|server| !server.name.starts_with("s1") && !server.name.starts_with("s2"));
-    assert_eq!(left_out(&cluster.converge(&servers)), [""; 0]);
+    assert_eq!(refused(&plan, "EntryTooLarge"), ["tools/large"]);
+    assert!(plan.registrations[0].message.contains("8192 are allowed"));
+    assert_eq!(plan.registrations[1].state, RegistrationState::Registered);
 }
 
 #[test]

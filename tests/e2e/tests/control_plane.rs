@@ -28,8 +28,12 @@ mod policy;
 mod registration;
 #[path = "control_plane/rotation.rs"]
 mod rotation;
+#[path = "control_plane/team.rs"]
+mod team;
 #[path = "control_plane/tenancy.rs"]
 mod tenancy;
+#[path = "control_plane/tenant_attacks.rs"]
+mod tenant_attacks;
 #[path = "control_plane/trouble.rs"]
 mod trouble;
 #[path = "control_plane/user_roles.rs"]

@@ -8,7 +8,7 @@ use kube::api::DynamicObject;
 use mcp_operator_core::build::child_name;
 use mcp_operator_core::manifest::ManagedKind;
 use mcp_operator_core::server_key::ServerKey;
-use mcp_operator_runtime::{TaskGroup, WorkQueue};
+use mcp_operator_runtime::{ServerStore, TaskGroup, WorkQueue};
 use tokio::sync::watch;
 
 use super::apply_history::ApplyHistory;
@@ -35,6 +35,7 @@ impl KindCache {
         tasks: &TaskGroup,
         kind: ManagedKind,
         queue: &WorkQueue<ServerKey>,
+        servers: &ServerStore,
     ) -> Self {
         let (sender, availability) = watch::channel(Availability::Starting);
         let this = Self {
@@ -50,6 +51,10 @@ impl KindCache {
             history: this.history.clone(),
             owners: this.owners.clone(),
             queue: queue.clone(),
+            is_server: {
+                let servers = servers.clone();
+                Arc::new(move |server, uid| servers.has(server, uid))
+            },
             availability: sender,
         };
         let served = kind
@@ -57,7 +62,7 @@ impl KindCache {
             .then(|| watch_served(client, tasks, kind));
         tasks.spawn(
             format!("watch of {}", kind.name()),
-            reflector.run(client.clone(), served),
+            reflector.run(client.clone(), served, servers.clone()),
         );
         this
     }

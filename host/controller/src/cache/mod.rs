@@ -24,7 +24,7 @@ use kube::api::DynamicObject;
 use mcp_operator_core::manifest::ManagedKind;
 use mcp_operator_core::server_key::ServerKey;
 use mcp_operator_runtime::watch::state_changes;
-use mcp_operator_runtime::{TaskGroup, WatchEnded, WorkQueue};
+use mcp_operator_runtime::{ServerStore, TaskGroup, WatchEnded, WorkQueue};
 use strum::IntoEnumIterator;
 
 pub(crate) use self::apply_history::ApplyHistory;
@@ -41,9 +41,18 @@ pub(crate) struct ObjectCache {
 
 impl ObjectCache {
     /// Starts the watches. The owner of every object that changes is added to `queue`.
-    pub(crate) fn watch(client: &Client, tasks: &TaskGroup, queue: &WorkQueue<ServerKey>) -> Self {
+    /// Objects of servers that are not in `servers` are not kept whole.
+    pub(crate) fn watch(
+        client: &Client,
+        tasks: &TaskGroup,
+        queue: &WorkQueue<ServerKey>,
+        servers: &ServerStore,
+    ) -> Self {
         let kinds = ManagedKind::iter()
-            .map(|kind| (kind, KindCache::watch(client, tasks, kind, queue)))
+            .map(|kind| {
+                let cache = KindCache::watch(client, tasks, kind, queue, servers);
+                (kind, cache)
+            })
             .collect();
         Self { kinds }
     }

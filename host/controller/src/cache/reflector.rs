@@ -8,19 +8,23 @@ use kube::core::Status;
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client};
 use mcp_operator_api::names::labels;
+use mcp_operator_core::build::child_name;
 use mcp_operator_core::manifest::ManagedKind;
 use mcp_operator_core::owner_reference::Owner;
 use mcp_operator_core::server_key::ServerKey;
 use mcp_operator_runtime::watch::watch_with_refusals;
-use mcp_operator_runtime::{Priority, WorkQueue};
+use mcp_operator_runtime::{Priority, ServerStore, WorkQueue};
 use tokio::sync::watch;
 
 use super::apply_history::ApplyHistory;
 use super::availability::Availability;
 use super::objects::{Objects, Stored, object_name};
 use super::owner_index::OwnerIndex;
-use super::trim::trim;
+use super::trim::{keep_owner, trim};
 use crate::controller::DEBOUNCE;
+
+/// Whether there is an MCPServer with a uid.
+pub(super) type IsServer = Arc<dyn Fn(&ServerKey, &str) -> bool + Send + Sync>;
 
 /// Keeps the objects of one kind in step with a watch, and adds their owners to the work queue when they change: the writing
 /// half of a [`KindCache`](super::kind::KindCache).
@@ -30,21 +34,28 @@ pub(super) struct Reflector {
     pub(super) history: Arc<ApplyHistory>,
     pub(super) owners: Option<Arc<OwnerIndex>>,
     pub(super) queue: WorkQueue<ServerKey>,
+    /// Whether there is a server with this uid.
+    pub(super) is_server: IsServer,
     pub(super) availability: watch::Sender<Availability>,
 }
 
 impl Reflector {
     /// Watches for as long as the API is served, again and again.
-    pub(super) async fn run(self, client: Client, served: Option<watch::Receiver<Option<bool>>>) {
+    pub(super) async fn run(
+        self,
+        client: Client,
+        served: Option<watch::Receiver<Option<bool>>>,
+        servers: ServerStore,
+    ) {
         let api = Api::all_with(client, &self.kind.api_resource());
         let Some(mut served) = served else {
-            return self.reflect(&api).await;
+            return self.reflect(&api, &servers).await;
         };
         loop {
             let now = *served.borrow_and_update();
             let known = match now {
                 Some(true) => tokio::select! {
-                    () = self.reflect(&api) => Ok(()),
+                    () = self.reflect(&api, &servers) => Ok(()),
                     known = served.wait_for(|served| *served == Some(false)) => known.map(drop),
                 },
                 Some(false) => {
@@ -60,7 +71,7 @@ impl Reflector {
         }
     }
 
-    async fn reflect(&self, api: &Api<DynamicObject>) {
+    async fn reflect(&self, api: &Api<DynamicObject>, servers: &ServerStore) {
         let ours = watcher::Config::default().labels(&format!(
             "{}={}",
             labels::MANAGED_BY,
@@ -69,7 +80,13 @@ impl Reflector {
         let mut events = watch_with_refusals(self.kind.name(), api.clone(), ours).boxed();
         while let Some(event) = events.next().await {
             match event {
-                Ok(event) => self.apply_event(event),
+                Ok(event) => {
+                    // What of an object is kept depends on whether its server exists.
+                    if matches!(event, Event::InitApply(_)) && servers.ready().await.is_err() {
+                        return;
+                    }
+                    self.apply_event(event);
+                }
                 Err(refusal) => self.on_refusal(&refusal),
             }
         }
@@ -78,11 +95,10 @@ impl Reflector {
     /// Takes an event in before it queues the owner, so that the reconcile sees what caused it. Of a list, owners are queued
     /// when it is complete: the cache shows it only then.
     fn apply_event(&self, event: Event<DynamicObject>) {
-        let trim = trim(self.kind);
         match event {
             Event::Init => self.objects.begin_list(),
             Event::InitApply(mut object) => {
-                trim(&mut object);
+                self.trim(&mut object);
                 self.index_owner(&object);
                 self.objects.list(&object);
             }
@@ -99,7 +115,7 @@ impl Reflector {
                 }
             }
             Event::Apply(mut object) => {
-                trim(&mut object);
+                self.trim(&mut object);
                 self.index_owner(&object);
                 // Our own writes are in the cache before their events come.
                 if self.objects.put(&object) {
@@ -120,6 +136,24 @@ impl Reflector {
                 }
             }
         }
+    }
+
+    /// Takes from an object what nobody reads: nearly everything where it is no server's, whatever its labels say.
+    fn trim(&self, object: &mut DynamicObject) {
+        if self.is_of_server(object) {
+            trim(self.kind)(object);
+        } else {
+            keep_owner(object);
+        }
+    }
+
+    fn is_of_server(&self, object: &DynamicObject) -> bool {
+        let Some(owner) = Owner::of(object) else {
+            return false;
+        };
+        let key = ServerKey::new(owner.namespace, owner.name);
+        let has_its_name = object.metadata.name.as_deref() == Some(&child_name(&key.name));
+        (has_its_name || self.owners.is_some()) && (self.is_server)(&key, &owner.uid)
     }
 
     fn index_owner(&self, object: &DynamicObject) {

@@ -10,6 +10,7 @@ fn reflector(kind: ManagedKind) -> Reflector {
         history: Arc::default(),
         owners: kind.can_be_several().then(Arc::default),
         queue: WorkQueue::default(),
+        is_server: Arc::new(|server, uid| server.name == uid && uid != "nobody"),
         availability: watch::channel(Availability::Starting).0,
     }
 }
@@ -187,4 +188,34 @@ async fn nothing_is_remembered_of_deleted_objects() {
         assert!(!reflector.history.was_clean(&manifest));
         assert!(owners.of(&server).is_empty());
     }
+}
+
+/// Objects with our label that are no server's take next to no memory, and neither do those that only say that they are, or
+/// that have another name than the one object of that kind.
+#[tokio::test(start_paused = true)]
+async fn of_foreign_objects_next_to_nothing_is_kept() {
+    let reflector = reflector(ManagedKind::ConfigMap);
+    let text = "x".repeat(100_000);
+    let large = json!({ "data": { "a": text.clone() } });
+    let mut foreign = object("a", 1, &large);
+    foreign.metadata.owner_references = None;
+    foreign.metadata.name = Some("foreign".into());
+    foreign.metadata.annotations = Some([("note".to_owned(), text.clone())].into());
+    foreign.metadata.labels = Some([("note".to_owned(), text.clone())].into());
+    let nobodys = object("nobody", 1, &large);
+    let mut second = object("a", 1, &large);
+    second.metadata.name = Some("second".into());
+    let ours = object("a", 1, &large);
+    relist(&reflector, &[foreign.clone(), ours.clone()]);
+    reflector.apply_event(Event::InitDone);
+    for object in [&nobodys, &second] {
+        reflector.apply_event(Event::Apply(object.clone()));
+    }
+    for object in [&foreign, &nobodys, &second] {
+        let name = object.metadata.name.as_deref().unwrap();
+        let kept = reflector.objects.get("tools", name).unwrap();
+        assert!(serde_json::to_vec(&kept).unwrap().len() < 1000, "{name}");
+        assert_eq!(Owner::of(&kept), Owner::of(object));
+    }
+    assert_eq!(reflector.objects.get("tools", "mcp-a"), Some(ours));
 }

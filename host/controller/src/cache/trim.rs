@@ -1,10 +1,14 @@
-//! What is kept of an object: what is compared, and the parts of its status that go into ours.
+//! What is kept of an object: what is compared, and the parts of its status that go into ours; of one that is not a
+//! server's, only whose it says that it is.
 
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::DynamicObject;
-use mcp_operator_api::names::field_managers;
+use mcp_operator_api::names::{annotations, field_managers, labels};
 use mcp_operator_core::manifest::ManagedKind;
 use mcp_operator_core::rollout;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// The Deployment controller's own annotations: nothing here reads them.
 const DEPLOYMENT_ANNOTATIONS: &str = "deployment.kubernetes.io/";
@@ -30,6 +34,35 @@ pub(super) fn trim(kind: ManagedKind) -> fn(&mut DynamicObject) {
             }
         },
     }
+}
+
+/// Leaves of an object only what tells its name and its owner. Anybody can create objects with our label, as many and as
+/// large as a namespace may have.
+pub(super) fn keep_owner(object: &mut DynamicObject) {
+    let metadata = std::mem::take(&mut object.metadata);
+    let only = |map: Option<BTreeMap<String, String>>, names: &[&str]| {
+        map.map(|mut map| {
+            map.retain(|name, _| names.contains(&name.as_str()));
+            map
+        })
+    };
+    let controllers = metadata.owner_references.map(|mut owners| {
+        owners.retain(|owner| owner.controller == Some(true));
+        owners.truncate(1);
+        owners
+    });
+    object.metadata = ObjectMeta {
+        name: metadata.name,
+        namespace: metadata.namespace,
+        uid: metadata.uid,
+        resource_version: metadata.resource_version,
+        deletion_timestamp: metadata.deletion_timestamp,
+        labels: only(metadata.labels, &[labels::SERVER, labels::SERVER_NAMESPACE]),
+        annotations: only(metadata.annotations, &[annotations::SERVER_UID]),
+        owner_references: controllers,
+        ..ObjectMeta::default()
+    };
+    object.data = Value::Object(Map::new());
 }
 
 fn keep_our_managed_fields(object: &mut DynamicObject) {

@@ -28,6 +28,9 @@ const MAX_KEY_LENGTH: usize = 253;
 /// operator's copies of both have them too.
 const MAX_BYTES: usize = 256 << 10;
 
+/// How long a variable may be: Linux takes 128 KiB for one with its name (`MAX_ARG_STRLEN`).
+const MAX_VARIABLE_BYTES: usize = 96 << 10;
+
 /// Without configuration there is no ConfigMap.
 ///
 /// The file holds everything, nested values included. Each top-level scalar also has a key of its own, named as an
@@ -97,6 +100,16 @@ fn errors(config: &Map<String, Value>, file: &str) -> Vec<FieldError> {
             "config-name",
         ))
     });
+    let long = config.iter().filter_map(|(name, value)| {
+        let (variable, text) = scalar(name, value)?;
+        let bytes = text.len();
+        (bytes > MAX_VARIABLE_BYTES).then(|| {
+            let message = format!(
+                "{name} has {bytes} bytes, and as the environment variable {variable} at most {MAX_VARIABLE_BYTES}, or no program could be started: put it one level deeper, where it is in the file alone"
+            );
+            config_error(ErrorType::TooLong, None, message, "config-variable-size")
+        })
+    });
     let bytes: usize = data(config, file).values().map(String::len).sum();
     let size = (bytes > MAX_BYTES).then(|| {
         let message = format!(
@@ -104,7 +117,7 @@ fn errors(config: &Map<String, Value>, file: &str) -> Vec<FieldError> {
         );
         config_error(ErrorType::TooLong, None, message, "config-size")
     });
-    names.chain(size).collect()
+    names.chain(long).chain(size).collect()
 }
 
 fn config_error(

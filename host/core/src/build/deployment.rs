@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use mcp_operator_api::names::annotations::CONFIG_HASH;
+use mcp_operator_api::names::annotations::{CONFIG_HASH, IAM_ROLE};
 use mcp_operator_api::v1alpha1::Spread;
 
 use super::metadata::{child_name, label_selector, object_meta, own_labels};
@@ -62,11 +62,14 @@ fn template(
     config: Option<&ConfigMap>,
     settings: &Settings,
 ) -> PodTemplateSpec {
-    let annotations =
-        config.map(|map| BTreeMap::from([(CONFIG_HASH.to_owned(), config_map::hash(map))]));
+    let config_hash = config.map(|map| (CONFIG_HASH.to_owned(), config_map::hash(map)));
+    // What pods have of their ServiceAccount they get when they are made: another role needs other pods.
+    let aws = server.spec.aws.as_ref();
+    let role = aws.and_then(|aws| Some((IAM_ROLE.to_owned(), aws.iam_role.clone()?)));
+    let annotations: BTreeMap<_, _> = config_hash.into_iter().chain(role).collect();
     let metadata = ObjectMeta {
         labels: Some(own_labels(server)),
-        annotations,
+        annotations: (!annotations.is_empty()).then_some(annotations),
         ..ObjectMeta::default()
     };
     PodTemplateSpec {
@@ -85,6 +88,8 @@ fn pod(server: &ValidatedServer, has_config: bool, settings: &Settings) -> PodSp
         });
     PodSpec {
         service_account_name: Some(child_name(&server.key.name)),
+        // Seven variables for each Service of the namespace, among them such as MCP_SERVER_PORT.
+        enable_service_links: Some(false),
         image_pull_secrets: Some(pull_secrets.collect())
             .filter(|secrets: &Vec<_>| !secrets.is_empty()),
         affinity: affinity::node_anti_affinity(server),

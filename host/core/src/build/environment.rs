@@ -11,11 +11,12 @@ use super::Settings;
 use super::config_map::{scalars, variable_name};
 use super::external_secret::secret_object_name;
 use super::metadata::child_name;
+use super::variable_order::by_reference;
 use crate::validated_server::ValidatedServer;
 
 const OTLP_GRPC_PORT: u16 = 4317;
 
-/// All variables, sorted by name: a change of their order alone would replace all pods.
+/// All variables, sorted by name as far as their references allow: a change of their order alone would replace all pods.
 pub(super) fn build(server: &ValidatedServer, settings: &Settings) -> Vec<EnvVar> {
     let mut variables = BTreeMap::new();
     let layers = config(server)
@@ -31,7 +32,7 @@ pub(super) fn build(server: &ValidatedServer, settings: &Settings) -> Vec<EnvVar
     for variable in layers {
         variables.insert(variable.name.clone(), variable);
     }
-    variables.into_values().collect()
+    by_reference(variables)
 }
 
 fn config(server: &ValidatedServer) -> impl Iterator<Item = EnvVar> {

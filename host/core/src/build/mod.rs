@@ -18,6 +18,7 @@ mod propagated_labels;
 mod service;
 mod service_account;
 mod service_monitor;
+mod variable_order;
 
 use std::collections::BTreeMap;
 

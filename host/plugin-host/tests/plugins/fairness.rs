@@ -175,3 +175,33 @@ async fn a_call_that_waited_most_of_its_time_blames_the_host() {
         "DeadlineExceeded"
     );
 }
+
+/// A namespace whose calls are slow delays its own, and neither those of another namespace nor those of all.
+#[tokio::test(flavor = "current_thread")]
+async fn slow_calls_of_one_namespace_leave_slots_to_others() {
+    // Two calls at once for each of the plugins, four in all.
+    let host = host_with(|config| config.memory_bytes = 256 << 20);
+    let first = host.load("first", fixture_component()).await.unwrap();
+    let second = host.load("second", fixture_component()).await.unwrap();
+    let looping: Vec<_> = [&first, &second]
+        .into_iter()
+        .flat_map(|plugin| std::iter::repeat_n(plugin.for_namespace("crowd"), 20))
+        .map(|plugin| tokio::spawn(async move { run(&plugin, "loop", &NEVER).await }))
+        .collect();
+    tokio::task::yield_now().await;
+    let short = Limits {
+        timeout: Duration::from_secs(5),
+        ..NEVER
+    };
+    for plugin in [&first, &second] {
+        let quiet = plugin.for_namespace("quiet");
+        assert_eq!(run(&quiet, "good", &short).await.unwrap(), "good");
+        assert_eq!(run(plugin, "good", &short).await.unwrap(), "good");
+    }
+    for call in looping {
+        call.abort();
+        assert!(call.await.unwrap_err().is_cancelled());
+    }
+    let crowd = first.for_namespace("crowd");
+    assert_eq!(run(&crowd, "good", &short).await.unwrap(), "good");
+}

@@ -41,6 +41,7 @@ fn happens() -> impl Strategy<Value = Happens> {
             planning,
             drain,
             is_unloadable,
+            has_workloads: false,
         },
     );
     prop_oneof![

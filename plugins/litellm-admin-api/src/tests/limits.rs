@@ -103,3 +103,55 @@ fn a_name_is_waited_for() {
     }
     assert_eq!(reasons(&litellm.plan(&after)), ["Registered"; 4]);
 }
+
+/// Entries of one namespace that would make the list unreadable are refused, and those of others are not.
+#[test]
+fn one_namespace_does_not_fill_the_list_for_others() {
+    let large = |number: usize| Server {
+        allowed_tools: vec!["x".repeat(60 << 10)],
+        ..server(
+            "crowd",
+            &format!("s{number:03}"),
+            &format!("2025-{number:03}"),
+        )
+    };
+    let mut servers: Vec<_> = (0..500).map(large).collect();
+    servers.push(server("quiet", "young", "2026"));
+    let mut litellm = FakeLiteLlm::default();
+    let plan = litellm.plan(&servers);
+    let full: Vec<&str> = plan
+        .registrations
+        .iter()
+        .filter(|registration| registration.reason == "ListFull")
+        .map(|registration| registration.server.as_str())
+        .collect();
+    assert!(full.len() > 10 && full.len() < 100, "{}", full.len());
+    let newest: Vec<String> = (500 - full.len()..500)
+        .map(|number| format!("crowd/s{number:03}"))
+        .collect();
+    assert_eq!(full, newest);
+
+    // They were registered by a version that did not know that, and the list is too large to be read.
+    let mut registry = litellm.registry(&servers);
+    registry.observations[0].state = mcp_plugin_sdk::Observed::Unavailable("too large".into());
+    let plan = LiteLlmAdminApi::plan(&Settings::default(), &registry);
+    let mut deleted: Vec<String> = plan
+        .steps
+        .iter()
+        .flat_map(|step| step.servers.clone())
+        .collect();
+    deleted.sort_unstable();
+    assert_eq!(deleted, newest);
+    assert!(
+        litellm
+            .execute(plan)
+            .iter()
+            .all(|(request, _)| request.method == "DELETE"),
+        "nothing but what has no room is removed"
+    );
+
+    // Where LiteLLM does not answer at all, nothing is sent.
+    registry.observations[1].state = mcp_plugin_sdk::Observed::Unavailable("refused".into());
+    let plan = LiteLlmAdminApi::plan(&Settings::default(), &registry);
+    assert!(plan.steps.is_empty());
+}

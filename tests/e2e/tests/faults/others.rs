@@ -1,6 +1,7 @@
 //! What the rest of a cluster does: pods die, and there is much in it that is no business of the operator.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -101,6 +102,105 @@ fn lifecycle_operator_299_the_secrets_of_others_are_neither_read_nor_kept() -> R
     Ok(())
 }
 
+const LABELLED: usize = 200;
+const LABELLED_BYTES: usize = 1_000_000;
+/// The limit of deploy/base/operator.yaml without what is meant for the child process that compiles.
+const MOST_KIB: u64 = 512 << 10;
+
+/// A group of processes with an end of memory; nothing where this machine lets nobody make one.
+struct MemoryGroup(PathBuf);
+
+impl MemoryGroup {
+    /// Puts a process into a group of its own, by either version of control groups.
+    fn around(process: u32) -> Result<Option<Self>> {
+        let name = format!("mcp-operator-test-{process}");
+        let groups = [
+            ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
+            ("/sys/fs/cgroup", "memory.max"),
+        ];
+        for (root, limit) in groups {
+            let group = Self(Path::new(root).join(&name));
+            if fs::create_dir(&group.0).is_ok() && group.0.join(limit).exists() {
+                fs::write(group.0.join(limit), (MOST_KIB << 10).to_string())?;
+                fs::write(group.0.join("cgroup.procs"), process.to_string())?;
+                return Ok(Some(group));
+            }
+        }
+        println!("no control group for memory here: only the process itself is measured");
+        Ok(None)
+    }
+}
+
+impl Drop for MemoryGroup {
+    fn drop(&mut self) {
+        // Where a failed test leaves it, an empty group takes nothing.
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+/// Whoever may create ConfigMaps may give them the operator's label, and the name of an MCPServer as their owner.
+#[test]
+fn large_objects_of_others_with_the_operators_label_are_not_kept() -> Result<()> {
+    let world = World::start("labelled")?;
+    let operator = Operator::start(&world.own.environment, "labelled")?;
+    let group = MemoryGroup::around(operator.id())?;
+    world.apply(1)?;
+    world.converged(1)?;
+    let before = resident_kib(operator.id())?;
+    for batch in 0..LABELLED / 10 {
+        let labelled: Vec<Value> = (0..10).map(|index| labelled(batch * 10 + index)).collect();
+        let list = json!({ "apiVersion": "v1", "kind": "List", "items": labelled });
+        world
+            .kubectl()
+            .pipe(&["create", "--filename", "-"], &list.to_string())?;
+    }
+    world.apply(2)?;
+    world.converged(2)?;
+    let after = resident_kib(operator.id())?;
+    let most = most_resident_kib(operator.id())?;
+    println!("{before} KiB before, {after} KiB after, {most} KiB at most");
+    ensure!(most < MOST_KIB, "{most} KiB at most");
+
+    // Nor by one that finds them there.
+    drop((operator, group));
+    let operator = Operator::start(&world.own.environment, "labelled-again")?;
+    let group = MemoryGroup::around(operator.id())?;
+    world.apply(3)?;
+    world.converged(3)?;
+    let again = most_resident_kib(operator.id())?;
+    println!("{again} KiB at most after a restart");
+    ensure!(again < MOST_KIB, "{again} KiB at most after a restart");
+    let kept = after.max(resident_kib(operator.id())?);
+    ensure!(
+        kept < before + 1024 * (LABELLED as u64) / 2,
+        "{before} KiB before, {kept} KiB kept"
+    );
+    // A group goes after its process.
+    drop((operator, group));
+    Ok(())
+}
+
+fn labelled(index: usize) -> Value {
+    // Nothing that compresses.
+    let mut state = index as u64 + 1;
+    let text: String = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        format!("{state:016x}")
+    })
+    .take(LABELLED_BYTES / 16)
+    .collect();
+    json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {
+            "name": format!("labelled-{index}"), "namespace": "litellm",
+            "labels": { "app.kubernetes.io/managed-by": "mcp-operator", "mcp.litellm.ai/server": "s-0" },
+        },
+        "data": { "text": text },
+    })
+}
+
 fn other(index: usize) -> Value {
     json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": { "name": format!("other-{index}"), "namespace": "litellm" },
@@ -109,10 +209,18 @@ fn other(index: usize) -> Value {
 }
 
 fn resident_kib(process: u32) -> Result<u64> {
+    memory_kib(process, "VmRSS:")
+}
+
+fn most_resident_kib(process: u32) -> Result<u64> {
+    memory_kib(process, "VmHWM:")
+}
+
+fn memory_kib(process: u32, what: &str) -> Result<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status
         .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .context("no VmRSS")?;
+        .find_map(|line| line.strip_prefix(what))
+        .context(what.to_owned())?;
     Ok(line.trim().trim_end_matches(" kB").parse()?)
 }
