@@ -76,13 +76,15 @@ pub(crate) fn observe(
 
 /// What is not done because it may not be read: visible where people look, not only in the log.
 fn missing_permissions(context: &Context, server: &McpServer) -> Vec<String> {
+    let namespace = server.namespace().unwrap_or_default();
     let reads_secrets = !server.spec.secrets.is_empty()
         || server.spec.env.iter().any(|variable| {
             let source = variable.value_from.as_ref();
             source.is_some_and(|source| source.secret_key_ref.is_some())
         });
-    let secrets = context.secret_hashes.refusal().filter(|_| reads_secrets);
-    let pods = context.pod_issues.refusal();
+    let secrets = context.secret_hashes.refusal(&namespace);
+    let secrets = secrets.filter(|_| reads_secrets);
+    let pods = context.pod_issues.refusal(&namespace);
     let note = |what: &str, why: String| format!("{what}, because the operator may not: {why}");
     [
         secrets.map(|why| note("pods are not replaced when a Secret changes", why)),

@@ -17,7 +17,7 @@ use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch as watch_channel;
 use tokio::time::sleep;
-use tracing::warn;
+use tracing::{debug, warn};
 
 /// Pause before a watch that was refused is begun anew: a permission or an API does not come within seconds.
 const AFTER_REFUSAL: Duration = Duration::from_secs(10);
@@ -68,7 +68,8 @@ where
     events(what, api, config, modify).inspect(move |event| writer.apply_watcher_event(event))
 }
 
-/// A watch whose stream also says when the API server refuses it (403, 404). Other errors are logged. Never ends.
+/// A watch whose stream also says when the API server refuses it (403, 404). Errors are logged, a refusal when it is news.
+/// Never ends.
 ///
 /// After a refusal a new watcher begins with a list: the old one would go on where it was without any event, and
 /// nobody would know that it may watch again.
@@ -82,7 +83,8 @@ where
 {
     let config = config.page_size(PAGE);
     let begin = move || watch(api.clone(), config.clone()).default_backoff().boxed();
-    stream::unfold((Some(begin()), begin), move |(going, begin)| async move {
+    let first = (Some(begin()), begin, None);
+    stream::unfold(first, move |(going, begin, mut told)| async move {
         let mut events: BoxStream<'static, _> = if let Some(events) = going {
             events
         } else {
@@ -91,13 +93,26 @@ where
         };
         loop {
             match events.next().await? {
-                Ok(event) => return Some((Ok(event), (Some(events), begin))),
-                Err(error) => {
-                    warn!(watch = what, %error, "watch failed, trying again");
-                    if let Some(status) = refusal(&error).filter(|it| [403, 404].contains(&it.code))
-                    {
-                        return Some((Err(status.clone()), (None, begin)));
+                Ok(event) => {
+                    if matches!(event, Event::InitDone) {
+                        told = None;
                     }
+                    return Some((Ok(event), (Some(events), begin, told)));
+                }
+                Err(error) => {
+                    let refusal = refusal(&error).filter(|it| [403, 404].contains(&it.code));
+                    let Some(status) = refusal.cloned() else {
+                        warn!(watch = what, %error, "watch failed, trying again");
+                        continue;
+                    };
+                    // Who was not let into all namespaces would say so every ten seconds.
+                    if told.as_ref() == Some(&status.message) {
+                        debug!(watch = what, %error, "watch refused again");
+                    } else {
+                        warn!(watch = what, %error, "watch refused, trying again");
+                    }
+                    told = Some(status.message.clone());
+                    return Some((Err(status), (None, begin, told)));
                 }
             }
         }

@@ -2,6 +2,7 @@
 //!
 //! The tests need a cluster: `cargo xtask test` starts it, and tells them by [`Environment`].
 
+mod account;
 mod artifacts;
 mod audit;
 mod clock;
@@ -12,6 +13,7 @@ mod own_cluster;
 mod proxy;
 mod wait;
 
+pub use account::{OPERATOR_USER, operator_kubeconfig};
 pub use artifacts::{Artifacts, Part};
 pub use audit::{AuditLog, Request, creations};
 pub use clock::Clock;

@@ -1,4 +1,4 @@
-//! An operator that runs beside its cluster, as a process of this machine.
+//! An operator that runs beside its cluster, as a process of this machine and with the account that it has in a cluster.
 
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use mcp_cluster::{Kubectl, Process, free_port};
 
+use crate::account::{operator_kubeconfig, point_webhooks};
 use crate::clock::Clock;
 use crate::environment::Environment;
 use crate::wait::eventually;
@@ -38,14 +39,14 @@ impl Operator {
     /// # Errors
     /// When it does not become ready, with the end of its log.
     pub fn start(environment: &Environment, name: &str) -> Result<Self> {
-        Self::start_as(environment, name, environment.kubectl.kubeconfig())
+        Self::start_at(environment, name, environment.kubectl.kubeconfig())
     }
 
-    /// The same, as whoever this kubeconfig is for.
+    /// The same, at the API server that this kubeconfig names.
     ///
     /// # Errors
     /// As [`Operator::start`].
-    pub fn start_as(environment: &Environment, name: &str, kubeconfig: &Path) -> Result<Self> {
+    pub fn start_at(environment: &Environment, name: &str, kubeconfig: &Path) -> Result<Self> {
         Self::start_with(environment, name, kubeconfig, &IMPATIENT)
     }
 
@@ -90,6 +91,8 @@ impl Operator {
     ) -> Result<Self> {
         let (webhook, health) = (free_port()?, free_port()?);
         let webhook = SocketAddr::new(environment.webhook_host, webhook);
+        let kubeconfig = operator_kubeconfig(&environment.kubectl, kubeconfig, &environment.logs)?;
+        point_webhooks(&environment.kubectl, &webhook.to_string())?;
         let cache = environment.logs.join("components");
         let prepare = |command: &mut Command| {
             command

@@ -8,6 +8,8 @@ mod admission;
 mod autoscaling;
 #[path = "control_plane/coexistence.rs"]
 mod coexistence;
+#[path = "control_plane/confinement.rs"]
+mod confinement;
 #[path = "control_plane/contest.rs"]
 mod contest;
 #[path = "control_plane/defaulters.rs"]
@@ -36,5 +38,7 @@ mod tenancy;
 mod tenant_attacks;
 #[path = "control_plane/trouble.rs"]
 mod trouble;
+#[path = "control_plane/user_roles.rs"]
+mod user_roles;
 #[path = "control_plane/world.rs"]
 mod world;

@@ -15,5 +15,7 @@ mod outages;
 mod permissions;
 #[path = "faults/quiet.rs"]
 mod quiet;
+#[path = "faults/verbs.rs"]
+mod verbs;
 #[path = "faults/world.rs"]
 mod world;

@@ -16,6 +16,7 @@ mod pruning;
 mod replicas;
 mod running;
 mod running_trouble;
+mod single_namespaces;
 mod status;
 mod status_causes;
 mod unavailable;

@@ -153,6 +153,9 @@ async fn what_the_operator_may_not_read_is_noted() {
         let world = World::on(api).await;
         world.put_server(everything());
         world.converge().await;
+        // Its namespace alone is asked for too.
+        sleep(Duration::from_secs(1)).await;
+        world.reconcile().await.unwrap();
         let (reason, message) = world.ready();
         assert_eq!(reason, "Ready");
         assert!(message.ends_with(note), "{message}");

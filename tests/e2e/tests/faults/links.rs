@@ -15,7 +15,7 @@ const SERVERS: usize = 20;
 fn links_are_cut_all_through_a_burst() -> Result<()> {
     let mut world = World::start("links-cut")?;
     let proxy = Proxy::start(world.kubectl().kubeconfig(), &world.own.environment.logs)?;
-    let _operator = Operator::start_as(&world.own.environment, "links-cut", proxy.kubeconfig())?;
+    let _operator = Operator::start_at(&world.own.environment, "links-cut", proxy.kubeconfig())?;
     world.apply(SERVERS)?;
     let (began, mut cut) = (Instant::now(), 0);
     while began.elapsed() < Duration::from_secs(15) {

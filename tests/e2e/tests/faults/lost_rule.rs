@@ -6,7 +6,6 @@ use anyhow::{Result, ensure};
 use mcp_e2e::{Environment, Operator, OwnCluster, eventually};
 use serde_json::{Value, json};
 
-use crate::permissions::kubeconfig;
 use crate::world::{RECOVERY, World};
 
 /// Where the rule comes from, and where the operator keeps its copies.
@@ -47,11 +46,10 @@ impl Lost {
         Ok(lost)
     }
 
-    /// As a new pod does, with the permissions that are shipped.
+    /// As a new pod does.
     fn restart(&mut self, name: &str) -> Result<()> {
         self.stop()?;
-        let kubeconfig = kubeconfig(&self.world, &self.environment.logs)?;
-        self.operator = Some(Operator::start_as(&self.environment, name, &kubeconfig)?);
+        self.operator = Some(Operator::start(&self.environment, name)?);
         Ok(())
     }
 

@@ -5,53 +5,33 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use mcp_e2e::{Operator, eventually};
+use mcp_e2e::{Operator, eventually, operator_kubeconfig};
 use serde_json::{Value, json};
 
 use crate::world::{RECOVERY, World};
 
-/// A kubeconfig for the operator's own service account.
-pub(crate) fn kubeconfig(world: &World, folder: &std::path::Path) -> Result<std::path::PathBuf> {
-    let token = world.kubectl().run(&[
-        "create",
-        "token",
-        "mcp-operator",
-        "--namespace=mcp-operator-system",
-    ])?;
-    let config = fs::read_to_string(world.kubectl().kubeconfig())?;
-    let line = config
-        .lines()
-        .find(|line| line.contains("token:"))
-        .context("no token")?;
-    let indentation = &line[..line.find("token:").unwrap_or_default()];
-    let file = folder.join("kubeconfig");
-    fs::write(
-        &file,
-        config.replace(line, &format!("{indentation}token: {}", token.trim())),
-    )?;
-    Ok(file)
-}
+/// The ClusterRoles: what the operator knows of the whole cluster, and what it makes of MCPServers.
+const OPERATOR: &str = "mcp-operator";
+const TENANT: &str = "mcp-operator-tenant";
 
-/// Takes the permission for a kind of objects away, and gives the role as it was.
-fn without(world: &World, group: &str, resource: &str) -> Result<Value> {
-    let role = world
-        .kubectl()
-        .json(&["get", "clusterrole", "mcp-operator"])?;
-    let mut rules = role["rules"].clone();
+/// Takes the permission for a kind of objects away from a ClusterRole, and gives the role as it was.
+fn without(world: &World, role: &str, group: &str, resource: &str) -> Result<Value> {
+    let found = world.kubectl().json(&["get", "clusterrole", role])?;
+    let mut rules = found["rules"].clone();
     let list = rules.as_array_mut().context("no rules")?;
     let before = list.len();
     list.retain(|rule| rule["apiGroups"][0] != group || rule["resources"][0] != resource);
     ensure!(list.len() + 1 == before, "no rule for {resource} alone");
-    grant(world, &json!({ "rules": rules }))?;
-    Ok(role)
+    grant(world, role, &rules)?;
+    Ok(found["rules"].clone())
 }
 
-fn grant(world: &World, role: &Value) -> Result<()> {
-    let patch = json!({ "rules": role["rules"] }).to_string();
-    let kind = ["patch", "clusterrole", "mcp-operator", "--type=merge"];
+fn grant(world: &World, role: &str, rules: &Value) -> Result<()> {
+    let patch = json!({ "rules": rules }).to_string();
+    let kind = ["patch", "clusterrole", role, "--type=merge", "--patch"];
     world
         .kubectl()
-        .run(&[&kind[..], &["--patch", &patch]].concat())
+        .run(&[&kind[..], &[&patch]].concat())
         .map(drop)
 }
 
@@ -60,11 +40,9 @@ fn grant(world: &World, role: &Value) -> Result<()> {
 #[test]
 fn toolhive_4195_a_missing_permission_is_told_and_stops_nothing_else() -> Result<()> {
     let world = World::start("permissions")?;
-    let role = without(&world, "policy", "poddisruptionbudgets")?;
-    without(&world, "events.k8s.io", "events")?;
-    let folder = tempfile::tempdir()?;
-    let config = kubeconfig(&world, folder.path())?;
-    let operator = Operator::start_as(&world.own.environment, "permissions", &config)?;
+    let children = without(&world, TENANT, "policy", "poddisruptionbudgets")?;
+    let rest = without(&world, OPERATOR, "events.k8s.io", "events")?;
+    let operator = Operator::start(&world.own.environment, "permissions")?;
     world.apply(1)?;
     eventually("the Deployment is ready", RECOVERY, || {
         ensure!(world.condition("DeploymentReady")?["status"] == "True");
@@ -96,7 +74,8 @@ fn toolhive_4195_a_missing_permission_is_told_and_stops_nothing_else() -> Result
     }
 
     // The permissions come: no restart is needed.
-    grant(&world, &role)?;
+    grant(&world, TENANT, &children)?;
+    grant(&world, OPERATOR, &rest)?;
     eventually("everything is there", RECOVERY, || {
         ensure!(world.condition("Ready")?["status"] == "True");
         world.get("poddisruptionbudget", "mcp-s-0")
@@ -120,9 +99,10 @@ fn toolhive_4195_a_missing_permission_is_told_and_stops_nothing_else() -> Result
 #[test]
 fn without_the_permission_to_read_namespaces_the_operator_ends_with_a_sentence() -> Result<()> {
     let world = World::start("namespaces-forbidden")?;
-    without(&world, "", "namespaces")?;
+    without(&world, OPERATOR, "", "namespaces")?;
     let folder = tempfile::tempdir()?;
-    let config = kubeconfig(&world, folder.path())?;
+    let kubectl = world.kubectl();
+    let config = operator_kubeconfig(kubectl, kubectl.kubeconfig(), folder.path())?;
     let run = || {
         let mut command = Command::new(&world.own.environment.artifacts.operator);
         command

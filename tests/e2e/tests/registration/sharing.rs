@@ -18,6 +18,7 @@ fn of_a_config_map_of_others_only_the_key_is_touched() -> Result<()> {
         "data": { "config.yaml": "include: [mcp.yaml]\n" },
     });
     world.kubectl().apply(&theirs.to_string())?;
+    world.allow_gateway("litellm", "litellm-config,litellm-proxy")?;
     let place = json!({ "configMap": "litellm-config", "key": "mcp.yaml" });
     let granted =
         json!({ "namespace": "litellm", "name": "litellm-config", "writeKeys": ["mcp.yaml"] });

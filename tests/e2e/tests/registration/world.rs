@@ -63,6 +63,13 @@ impl World {
             .map(drop)
     }
 
+    /// Says which ConfigMaps and Deployments of a namespace the operator may write to, as the platform does.
+    pub(crate) fn allow_gateway(&self, namespace: &str, names: &str) -> Result<()> {
+        let names = format!("mcp.litellm.ai/gateway={names}");
+        let annotate = ["annotate", "namespace", namespace, &names];
+        self.kubectl().run(&annotate).map(drop)
+    }
+
     /// The registrar of somebody's own, in a ConfigMap; its source and settings.
     pub(crate) fn own_registrar(&self) -> Result<Value> {
         let file = self
@@ -79,6 +86,7 @@ impl World {
             "--namespace=mcp-operator-system",
             &from,
         ])?;
+        self.allow_gateway(NAMESPACE, "gateway")?;
         let list =
             json!({ "namespace": NAMESPACE, "name": "gateway", "writeKeys": ["servers.json"] });
         Ok(json!({
