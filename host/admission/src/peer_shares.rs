@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn both_forms_of_an_address_are_one_peer() {
-        let mapped = Ipv4Addr::new(127, 0, 0, 1).to_ipv6_mapped();
+        let mapped = Ipv4Addr::LOCALHOST.to_ipv6_mapped();
         assert_eq!(Peer::new(mapped.into()), peer(1));
     }
 

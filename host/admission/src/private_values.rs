@@ -33,7 +33,7 @@ fn is_private(field: &str) -> bool {
     if let Some(rest) = field.strip_prefix("spec.env") {
         // Names of variables and references to Secrets are none.
         let is_env = rest.is_empty() || rest.starts_with('[');
-        return is_env && !rest.ends_with(".name") && !rest.contains("].valueFrom");
+        return is_env && rest.rsplit('.').next() != Some("name") && !rest.contains("].valueFrom");
     }
     if let Some(rest) = field.strip_prefix("spec.config") {
         return rest.is_empty() || rest.starts_with(['.', '[']);

@@ -120,7 +120,9 @@ async fn a_file_that_changes_is_read_again_and_a_broken_one_is_not_used() {
     let (first, second) = (authority(), authority());
     let serve = || ClientCa::new(file.clone(), Vec::new()).serve(cert.clone());
     for broken in [None, Some(""), Some("garbage")] {
-        broken.map(|text| std::fs::write(&file, text).unwrap());
+        if let Some(text) = broken {
+            std::fs::write(&file, text).unwrap();
+        }
         let error = serve().err().unwrap().to_string();
         assert!(error.starts_with("--webhook-client-ca "), "{error}");
     }
