@@ -261,14 +261,14 @@ fn configuration_that_no_config_map_holds_is_an_error() {
     assert_eq!(
         errors(json!({ "": 1 })),
         [
-            r#"spec.config: Invalid value: "": a name must not be empty: environment variables are named after it"#
+            "spec.config: Invalid value: a name must not be empty: environment variables are named after it"
         ]
     );
     let (fits, long) = ("a".repeat(253), "a".repeat(254));
     assert_eq!(errors(json!({ fits: 1 })), none);
     let too_long = |name: &str, length: usize| {
         format!(
-            "spec.config: Invalid value: \"{name}\": its environment variable would be named with {length} characters, of which a key of a ConfigMap has at most 253: give it a shorter name"
+            "spec.config: Invalid value: the environment variable of {name} would be named with {length} characters, of which a key of a ConfigMap has at most 253: give it a shorter name"
         )
     };
     assert_eq!(errors(json!({ (&*long): true })), [too_long(&long, 254)]);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ConfigMap;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::metadata::object_meta;
@@ -56,12 +56,7 @@ pub(crate) fn file(config: &Map<String, Value>) -> Result<Option<String>, Vec<Fi
     }
     let file = yaml::to_string(config).map_err(|error| {
         let message = format!("it cannot be written as YAML: {error}");
-        vec![config_error(
-            ErrorType::Invalid,
-            None,
-            message,
-            "config-yaml",
-        )]
+        vec![config_error(ErrorType::Invalid, message, "config-yaml")]
     })?;
     let errors = errors(config, &file);
     if errors.is_empty() {
@@ -89,16 +84,10 @@ fn errors(config: &Map<String, Value>, file: &str) -> Vec<FieldError> {
                 return None;
             }
             format!(
-                "its environment variable would be named with {length} characters, of which a key of a ConfigMap has at most {MAX_KEY_LENGTH}: give it a shorter name"
+                "the environment variable of {name} would be named with {length} characters, of which a key of a ConfigMap has at most {MAX_KEY_LENGTH}: give it a shorter name"
             )
         };
-        let name = Some(json!(name));
-        Some(config_error(
-            ErrorType::Invalid,
-            name,
-            message,
-            "config-name",
-        ))
+        Some(config_error(ErrorType::Invalid, message, "config-name"))
     });
     let long = config.iter().filter_map(|(name, value)| {
         let (variable, text) = scalar(name, value)?;
@@ -107,7 +96,7 @@ fn errors(config: &Map<String, Value>, file: &str) -> Vec<FieldError> {
             let message = format!(
                 "{name} has {bytes} bytes, and as the environment variable {variable} at most {MAX_VARIABLE_BYTES}, or no program could be started: put it one level deeper, where it is in the file alone"
             );
-            config_error(ErrorType::TooLong, None, message, "config-variable-size")
+            config_error(ErrorType::TooLong, message, "config-variable-size")
         })
     });
     let bytes: usize = data(config, file).values().map(String::len).sum();
@@ -115,21 +104,17 @@ fn errors(config: &Map<String, Value>, file: &str) -> Vec<FieldError> {
         let message = format!(
             "its ConfigMap would hold {bytes} bytes, and may hold {MAX_BYTES}: put what is large into the image"
         );
-        config_error(ErrorType::TooLong, None, message, "config-size")
+        config_error(ErrorType::TooLong, message, "config-size")
     });
     names.chain(long).chain(size).collect()
 }
 
-fn config_error(
-    error_type: ErrorType,
-    bad_value: Option<Value>,
-    message: String,
-    code: &str,
-) -> FieldError {
+fn config_error(error_type: ErrorType, message: String, code: &str) -> FieldError {
     FieldError {
         field: "spec.config".into(),
         error_type,
-        bad_value,
+        // It may be a secret that belongs into `spec.secrets`.
+        bad_value: None,
         message,
         code: code.into(),
     }

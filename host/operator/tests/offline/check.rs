@@ -111,7 +111,7 @@ fn the_schema_and_its_rules_deny_in_the_words_of_the_api_server() {
 #[test]
 fn configuration_that_no_config_map_holds_is_denied_where_it_is_written() {
     let wrong = SERVER.replace("spec:", "spec:\n  config: {'': 1}");
-    let expected = "The MCPServer \"a\" is invalid: spec.config: Invalid value: \"\": a name must not be empty: environment variables are named after it\n";
+    let expected = "The MCPServer \"a\" is invalid: spec.config: Invalid value: a name must not be empty: environment variables are named after it\n";
     assert_eq!(check(&wrong), printed("", expected, 1));
 }
 
