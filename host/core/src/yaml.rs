@@ -27,10 +27,10 @@ mod tests {
 
     #[test]
     fn text_that_looks_like_something_else_is_quoted() {
-        let words = json!({ "on": "yes", "a": ["010", "1_000", "0x1f", "12:30", "2026-01-02", "1e3", "-", ".5", "Null", "~"] });
+        let words = json!({ "on": "yes", "a": ["010", "1_000", "0x1f", "12:30", "2026-01-02", "1e3", "93e447655166", "-", ".5", "Null", "~"] });
         assert_eq!(
             to_string(&words).unwrap(),
-            "a:\n- \"010\"\n- \"1_000\"\n- \"0x1f\"\n- \"12:30\"\n- \"2026-01-02\"\n- \"1e3\"\n- '-'\n- \".5\"\n- \"Null\"\n- \"~\"\n\"on\": \"yes\"\n"
+            "a:\n- \"010\"\n- \"1_000\"\n- \"0x1f\"\n- \"12:30\"\n- \"2026-01-02\"\n- \"1e3\"\n- \"93e447655166\"\n- '-'\n- \".5\"\n- \"Null\"\n- \"~\"\n\"on\": \"yes\"\n"
         );
         let plain = json!({ "image": "ghcr.io/acme/a:1.0.0@sha256:ab", "version": "1.0.0", "cidr": "10.0.0.0/8", "cpu": "500m", "i": 1, "b": true, "f": 0.5, "z": null });
         assert_eq!(

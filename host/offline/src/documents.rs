@@ -1,11 +1,15 @@
 //! Manifests from files, folders and standard input.
 
+use std::borrow::Cow;
 use std::io::Read;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use serde_json::Value;
-use serde_saphyr::{UserMessageFormatter, budget, options};
+use serde_saphyr::{
+    Error as YamlError, NonFiniteFloatPolicy, Options, UserMessageFormatter, budget, options,
+};
 
 /// A manifest, and where it is from.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,7 +103,35 @@ pub(crate) fn parse(source: &str, text: &str) -> Result<Vec<Document>> {
 
 /// The documents of a text, without empty ones; keys that occur twice are refused.
 fn values(text: &str) -> Result<Vec<Value>> {
-    let options = options! {
+    let mut text = Cow::Borrowed(text);
+    loop {
+        let error = match serde_saphyr::from_multiple_with_options(&text, options()) {
+            Ok(values) => return Ok(values),
+            Err(error) => error,
+        };
+        let Some(unquoted) = number_without_end(&error, &text) else {
+            bail!(error.render_with_formatter(&UserMessageFormatter));
+        };
+        let text = text.to_mut();
+        text.insert(unquoted.end, '"');
+        text.insert(unquoted.start, '"');
+    }
+}
+
+/// The place of a number that is larger than any float. kubectl, and whatever else writes YAML in Go, leaves texts without
+/// quotes that look so, such as the digest 93e447655166.
+fn number_without_end(error: &YamlError, text: &str) -> Option<Range<usize>> {
+    let YamlError::NonFiniteFloat { value, location } = error else {
+        return None;
+    };
+    let start = usize::try_from(location.span().byte_offset()?).ok()?;
+    let place = start..start + value.len();
+    let is_digits = value.starts_with(|first: char| first.is_ascii_digit());
+    (is_digits && text.get(place.clone()) == Some(value.as_str())).then_some(place)
+}
+
+fn options() -> Options {
+    options! {
         // All MCPServers of a cluster may come in one text. What remains bounds the depth and the use of aliases.
         budget: budget! {
             max_events: usize::MAX,
@@ -113,10 +145,9 @@ fn values(text: &str) -> Result<Vec<Value>> {
         underscored_numbers_as_strings: true,
         // Components in ConfigMaps stay as they are written.
         ignore_binary_tag_for_string: true,
+        non_finite_float_policy: NonFiniteFloatPolicy::Reject,
         with_snippet: false,
-    };
-    serde_saphyr::from_multiple_with_options(text, options)
-        .map_err(|error| anyhow!(error.render_with_formatter(&UserMessageFormatter)))
+    }
 }
 
 fn is_list(kind: &Value) -> bool {
@@ -156,6 +187,21 @@ mod tests {
                 "e": ["010", "1_000", "1.0.0", "AGFzbQ=="],
             })
         );
+    }
+
+    /// Go leaves them without quotes, since they are no numbers to it.
+    #[test]
+    fn texts_that_look_like_numbers_without_end_are_texts() {
+        let text = "kind: ä\n---\nkind: A\na: 93e447655166\nb: [1e999, 1e3, x: 4e99999]\n";
+        assert_eq!(
+            parse("a.yaml", text).unwrap()[1].object,
+            json!({ "kind": "A", "a": "93e447655166", "b": ["1e999", 1e3, { "x": "4e99999" }] })
+        );
+        for infinite in [".inf", "-.inf", ".nan"] {
+            let text = format!("kind: A\na: {infinite}\n");
+            let error = parse("a.yaml", &text).unwrap_err();
+            assert!(format!("{error:#}").contains("is not a finite number"));
+        }
     }
 
     /// As `kubectl get --output yaml` prints all servers of a large cluster.

@@ -20,15 +20,15 @@ fn adding(kind: &str, path: &str, value: &str, grants: Value) -> Value {
 fn a_defaulter_sets_what_it_is_granted_and_the_status_says_so() -> Result<()> {
     let world = World::new("granted-fields");
     let command = |grants| adding("MCPServer", "/spec/command", "['/serve','--safe']", grants);
-    world.apply(&world.plugin("granted-fields", command(json!({}))))?;
-    world.plugin_is("granted-fields", "True", "Standby")?;
+    world.apply(&world.plugin("sets-fields", command(json!({}))))?;
+    world.plugin_is("sets-fields", "True", "Standby")?;
     let manifest = world.server("a", json!({}));
     let refused = world.refused(&manifest);
-    let expected = "plugin granted-fields: rule add changes spec.command of MCPServer, which it is not granted: add spec.command to spec.grants.fields of its MCPPlugin if it should";
+    let expected = "plugin sets-fields: rule add changes spec.command of MCPServer, which it is not granted: add spec.command to spec.grants.fields of its MCPPlugin if it should";
     assert!(refused.contains(expected), "{refused}");
 
     world.apply(&world.plugin(
-        "granted-fields",
+        "sets-fields",
         command(json!({ "fields": ["spec.command"] })),
     ))?;
     eventually("it is granted", SOON, || world.apply(&manifest).map(drop))?;
@@ -41,7 +41,7 @@ fn a_defaulter_sets_what_it_is_granted_and_the_status_says_so() -> Result<()> {
             Ok(server)
         })
     };
-    let server = shows(set_by("granted-fields"))?;
+    let server = shows(set_by("sets-fields"))?;
     assert_eq!(server["spec"]["command"], json!(["/serve", "--safe"]));
     let deployment = world.get("deployment", "mcp-a")?;
     let container = &deployment["spec"]["template"]["spec"]["containers"][0];
@@ -49,10 +49,8 @@ fn a_defaulter_sets_what_it_is_granted_and_the_status_says_so() -> Result<()> {
 
     // Another change of the user's leaves it as it is; the user's own word for the field ends it.
     world.apply(&world.server("a", json!({ "replicas": 1 })))?;
-    shows(set_by("granted-fields"))?;
-    world
-        .kubectl
-        .run(&["delete", "mcpplugin", "granted-fields"])?;
+    shows(set_by("sets-fields"))?;
+    world.kubectl.run(&["delete", "mcpplugin", "sets-fields"])?;
     world.apply(&world.server("a", json!({ "command": ["/own"] })))?;
     shows(Value::Null).map(drop)
 }
