@@ -16,6 +16,7 @@ pub mod field;
 pub mod field_authors;
 pub mod handover;
 pub mod hash_key;
+mod label_entry;
 pub mod manifest;
 pub mod namespace;
 pub mod outcome;

@@ -7,6 +7,7 @@
 use serde_json::json;
 
 use super::Settings;
+use crate::label_entry::covers;
 use crate::manifest::Manifest;
 use crate::validated_server::ValidatedServer;
 
@@ -41,13 +42,9 @@ pub(super) fn add(objects: &mut [Manifest], server: &ValidatedServer, settings: 
     }
 }
 
-/// Whether an entry is this label, or a prefix of it that ends with a slash.
 fn is_propagated(key: &str, entries: &[String]) -> bool {
     let is_membership = MEMBERSHIPS.iter().any(|prefix| key.starts_with(prefix));
-    let mut entries = entries.iter();
-    !is_membership
-        && entries
-            .any(|entry| entry == key || entry.ends_with('/') && key.starts_with(entry.as_str()))
+    !is_membership && entries.iter().any(|entry| covers(entry, key))
 }
 
 #[cfg(test)]

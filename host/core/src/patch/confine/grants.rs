@@ -5,6 +5,7 @@ use mcp_operator_api::v1alpha1::PluginGrants;
 use serde_json::Value;
 
 use super::{NEVER, Refusal, Why};
+use crate::label_entry;
 use crate::patch::fields::{self, FieldPath};
 
 /// Labels and annotations that say what the operator made and what it knows, and those that set a security context.
@@ -62,14 +63,11 @@ fn missing_grant(field: &FieldPath<'_>) -> Why {
     }
 }
 
-/// Whether an entry of `grants.labels` or `grants.annotations` is for this name. One that ends with `/` is for all names that
-/// begin so, but what Kubernetes itself reads must be named.
+/// Whether an entry of `grants.labels` or `grants.annotations` is for this name. What Kubernetes itself reads must be named
+/// as a whole.
 pub(super) fn covers(entry: &str, name: &str) -> bool {
-    if entry.ends_with('/') {
-        name.starts_with(entry) && !is_kubernetes_own(entry)
-    } else {
-        entry == name
-    }
+    let is_too_wide = entry.ends_with('/') && is_kubernetes_own(entry);
+    !is_too_wide && label_entry::covers(entry, name)
 }
 
 /// Whether a label or annotation is never granted: the operator goes by it, or it weakens a pod.
