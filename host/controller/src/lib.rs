@@ -31,6 +31,7 @@ mod rotation;
 mod schedule;
 mod server_side_apply;
 mod status_writer;
+mod take_back;
 
 #[cfg(test)]
 mod tests;

@@ -18,6 +18,7 @@ use crate::prune::prune;
 use crate::requeue::Attempt;
 use crate::rotation::stamp_secret_hashes;
 use crate::status_writer::write_status;
+use crate::take_back::{TakenBack, take_back};
 
 /// What a reconcile that nothing stopped has found or made.
 #[derive(Debug)]
@@ -98,9 +99,14 @@ async fn reconcile_objects(
     };
     let built = build::objects(&admitted.server, &context.settings.build)?; //           no client
     let mut objects = mutate_objects(&admitted, &inputs, &plugins, built).await?; //     plugins
+    let taken_back = take_back(context, server).await; //                                client, seldom
+    if matches!(taken_back, Ok(TakenBack::OwnerDeleted)) {
+        return Ok(Progress::OwnerDeleted);
+    }
     stamp_secret_hashes(context, server, &mut objects); //                               no client
     let applied = apply(context, server, &objects, attempt).await; //                    client
     let pruned = prune(context, server, &objects).await; //                              client
+    taken_back?;
     let progress = applied?.progress(objects);
     pruned?;
     // An object that changed meanwhile was compared before or after that: it is compared again.

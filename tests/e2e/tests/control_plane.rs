@@ -30,6 +30,8 @@ mod policy;
 mod registration;
 #[path = "control_plane/rotation.rs"]
 mod rotation;
+#[path = "control_plane/taking_back.rs"]
+mod taking_back;
 #[path = "control_plane/team.rs"]
 mod team;
 #[path = "control_plane/tenancy.rs"]

@@ -36,6 +36,15 @@ pub(super) fn trim(kind: ManagedKind) -> fn(&mut DynamicObject) {
     }
 }
 
+/// Labels by which an object names its server.
+const MARKS: [&str; 5] = [
+    labels::INSTANCE,
+    labels::MANAGED_BY,
+    labels::NAME,
+    labels::SERVER,
+    labels::SERVER_NAMESPACE,
+];
+
 /// Leaves of an object only what tells its name and its owner. Anybody can create objects with our label, as many and as
 /// large as a namespace may have.
 pub(super) fn keep_owner(object: &mut DynamicObject) {
@@ -57,7 +66,7 @@ pub(super) fn keep_owner(object: &mut DynamicObject) {
         uid: metadata.uid,
         resource_version: metadata.resource_version,
         deletion_timestamp: metadata.deletion_timestamp,
-        labels: only(metadata.labels, &[labels::SERVER, labels::SERVER_NAMESPACE]),
+        labels: only(metadata.labels, &MARKS),
         annotations: only(metadata.annotations, &[annotations::SERVER_UID]),
         owner_references: controllers,
         ..ObjectMeta::default()

@@ -19,6 +19,7 @@ mod running_trouble;
 mod single_namespaces;
 mod status;
 mod status_causes;
+mod taking_back;
 mod unavailable;
 mod world;
 

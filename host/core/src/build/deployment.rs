@@ -68,7 +68,7 @@ fn template(
     let role = aws.and_then(|aws| Some((IAM_ROLE.to_owned(), aws.iam_role.clone()?)));
     let annotations: BTreeMap<_, _> = config_hash.into_iter().chain(role).collect();
     let metadata = ObjectMeta {
-        labels: Some(own_labels(server)),
+        labels: Some(own_labels(&server.key.name)),
         annotations: (!annotations.is_empty()).then_some(annotations),
         ..ObjectMeta::default()
     };

@@ -29,6 +29,7 @@ use crate::validated_server::ValidatedServer;
 
 pub(crate) use config_map::file as config_file;
 pub use external_secret::{SecretObject, secret_objects};
+pub(crate) use metadata::own_labels;
 pub use metadata::{child_name, selector, service_url};
 pub use metadata_addresses::{errors as egress_errors, is_metadata_address};
 pub use pod_disruption_budget::withheld as disruption_budget_withheld;
