@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// What somebody else does to an object.
+type Change<'a> = &'a dyn Fn(&mut Value);
+
 /// Takes the server away and leaves its objects without an owner, as `kubectl delete --cascade=orphan` does.
 fn orphan(world: &World) {
     world.api.delete("MCPServer", NAMESPACE, NAME);
@@ -128,7 +131,7 @@ async fn objects_of_a_backup_are_taken_back_without_a_new_pod() {
             { "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPServer", "name": NAME, "uid": "lost" },
         ]);
     };
-    let ways: [&dyn Fn(&mut Value); 4] = [
+    let ways: [Change; 4] = [
         &without_owner,
         &keep_dead_owner,
         &with_label,
@@ -191,7 +194,7 @@ async fn what_an_earlier_server_had_and_this_one_does_not_want_goes() {
 #[tokio::test(start_paused = true)]
 async fn what_is_not_ours_is_not_taken() {
     let server = |name: &str, uid: &str| json!([{ "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPServer", "name": name, "uid": uid, "controller": true }]);
-    let changes: [(&str, &dyn Fn(&mut Value)); 6] = [
+    let changes: [(&str, Change); 6] = [
         ("without labels", &|metadata| metadata["labels"] = json!({})),
         ("of another server", &|metadata| {
             metadata["labels"]["mcp.litellm.ai/server"] = json!("other");

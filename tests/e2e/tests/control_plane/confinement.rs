@@ -361,15 +361,12 @@ fn what_has_all_marks_and_no_owner_may_be_taken_back_as_it_is() -> Result<()> {
         let patch = with(&patch, member, value);
         refused(what, thief.patch("configmap", "mcp-a-1", &patch), mine)?;
     }
-    let changes: [(&str, &dyn Fn(&mut Value)); 3] = [
-        ("mcp-a-2", &|map| map["metadata"]["labels"] = json!({})),
-        ("mcp-a-3", &|map| {
-            map["metadata"]["labels"]["mcp.litellm.ai/server"] = json!("b");
-        }),
-        ("a-4", &|_| ()),
-    ];
-    for (name, change) in changes {
-        put(name, change)?;
+    put("mcp-a-2", &|map| map["metadata"]["labels"] = json!({}))?;
+    put("mcp-a-3", &|map| {
+        map["metadata"]["labels"]["mcp.litellm.ai/server"] = json!("b");
+    })?;
+    put("a-4", &|_| ())?;
+    for name in ["mcp-a-2", "mcp-a-3", "a-4"] {
         refused(name, thief.patch("configmap", name, &take), mine)?;
     }
     Ok(())

@@ -166,19 +166,9 @@ fn what_is_ours_gets_its_owner_again_and_what_a_person_made_does_not() -> Result
     world.deployed("a")?;
     let kinds = objects(&world)?.len();
     for kind in KINDS.split(',') {
-        let name = format!("{kind}/mcp-a");
-        let found = world.kubectl.run(&[
-            "get",
-            &name,
-            "--namespace",
-            &world.namespace,
-            "--ignore-not-found",
-            "--output=name",
-        ])?;
-        if !found.is_empty() {
-            let none = json!({ "metadata": { "ownerReferences": null } });
-            world.patch(kind, "mcp-a", &none)?;
-        }
+        let name = world.object_name(kind, "a")?;
+        let none = json!({ "metadata": { "ownerReferences": null } });
+        world.patch(kind, &name, &none)?;
     }
     taken_back(&world, kinds)?;
 
