@@ -23,6 +23,7 @@ mod fight_detector;
 mod hash_key;
 mod noop_cache;
 mod observe;
+mod older_templates;
 mod orphans;
 mod prune;
 mod reconcile;

@@ -14,7 +14,10 @@ pub(crate) fn stamp_secret_hashes(
     server: &McpServer,
     objects: &mut Objects<Mutated>,
 ) {
-    let (Some(uid), Some(deployment)) = (&server.meta().uid, objects.deployment_mut()) else {
+    let (Some(uid), Some(deployment)) = (
+        &server.meta().uid,
+        objects.of_kind_mut(ManagedKind::Deployment).next(),
+    ) else {
         return;
     };
     if !rotation::reads_secrets(&deployment.object) {

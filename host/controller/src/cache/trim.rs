@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::DynamicObject;
 use mcp_operator_api::names::{annotations, field_managers, labels};
+use mcp_operator_core::autoscaler;
+use mcp_operator_core::content_digest::summarize_live;
 use mcp_operator_core::manifest::ManagedKind;
 use mcp_operator_core::rollout;
 use serde_json::{Map, Value, json};
@@ -22,6 +24,15 @@ pub(super) fn trim(kind: ManagedKind) -> fn(&mut DynamicObject) {
                 annotations.retain(|name, _| !name.starts_with(DEPLOYMENT_ANNOTATIONS));
             }
             status(object, rollout::relevant_status);
+        },
+        ManagedKind::ConfigMap => |object| {
+            keep_our_managed_fields(object);
+            keep_our_annotations(object);
+            summarize_live(object);
+        },
+        ManagedKind::HorizontalPodAutoscaler => |object| {
+            keep_our_managed_fields(object);
+            status(object, autoscaler::relevant_status);
         },
         ManagedKind::ExternalSecret => |object| {
             keep_our_managed_fields(object);
@@ -78,6 +89,20 @@ fn keep_our_managed_fields(object: &mut DynamicObject) {
     if let Some(managed) = &mut object.metadata.managed_fields {
         managed.retain(|entry| {
             entry.manager.as_deref() == Some(field_managers::SERVER) && entry.subresource.is_none()
+        });
+    }
+}
+
+/// Anybody can write into an object as much as it holds.
+fn keep_our_annotations(object: &mut DynamicObject) {
+    let entries = object.metadata.managed_fields.iter().flatten();
+    let ours: Vec<&Value> = entries
+        .filter_map(|entry| Some(&entry.fields_v1.as_ref()?.0["f:metadata"]["f:annotations"]))
+        .collect();
+    if let Some(annotations) = &mut object.metadata.annotations {
+        annotations.retain(|name, _| {
+            let field = format!("f:{name}");
+            ours.iter().any(|fields| fields.get(&field).is_some())
         });
     }
 }

@@ -104,15 +104,14 @@ pub fn objects(
     server: &ValidatedServer,
     settings: &Settings,
 ) -> Result<Objects<Built>, BuildError> {
-    let config = config_map::build(server);
-    let deployment = deployment::build(server, config.as_ref(), settings);
+    let deployment = deployment::build(server, settings);
     let mut all = Vec::new();
     add(
         &mut all,
         ManagedKind::ServiceAccount,
         [service_account::build(server)],
     )?;
-    add(&mut all, ManagedKind::ConfigMap, config)?;
+    add(&mut all, ManagedKind::ConfigMap, config_map::build(server))?;
     add(
         &mut all,
         ManagedKind::ExternalSecret,
