@@ -5,7 +5,7 @@ use kube::api::DynamicObject;
 use kube::core::PartialObjectMeta;
 use kube::{Api, Client, ResourceExt};
 use mcp_operator_api::names::SERVER_KIND;
-use mcp_operator_api::v1alpha1::McpServer;
+use mcp_operator_api::v1alpha1::{McpServer, McpServerStatus};
 use mcp_operator_core::manifest::{ManagedKind, Manifest};
 use mcp_operator_core::owner_reference::{Owner, belongs_to};
 use mcp_operator_core::server_key::ServerKey;
@@ -42,7 +42,7 @@ pub(crate) async fn create(
 /// was, which the informer does not show yet.
 fn was_reconciled(server: &McpServer) -> bool {
     let status = server.status.as_ref();
-    status.is_some_and(|status| status.observed_generation.is_some())
+    status.is_some_and(McpServerStatus::is_written)
 }
 
 /// Asks the API server itself, as Kubernetes' own controllers do before they adopt: what is made for an owner that is
