@@ -19,5 +19,7 @@ mod permissions;
 mod quiet;
 #[path = "faults/verbs.rs"]
 mod verbs;
+#[path = "faults/waiting.rs"]
+mod waiting;
 #[path = "faults/world.rs"]
 mod world;
