@@ -1,12 +1,13 @@
 //! Which servers the gateway should know.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 use mcp_operator_api::names::conditions::{AVAILABLE, LITELLM_REGISTERED};
-use mcp_operator_api::v1alpha1::{LiteLlmAuth, McpServer, Phase};
+use mcp_operator_api::v1alpha1::{LiteLlm, McpServer, Phase};
 
 use crate::build::{self, Settings};
 use crate::conditions::{self, ConditionDraft, ConditionStatus};
@@ -29,10 +30,10 @@ pub struct RegistrationEntry {
     /// Shown to the users of the gateway.
     pub description: String,
     pub access_groups: Vec<String>,
-    /// Tools that the gateway offers. Empty: all.
-    pub allowed_tools: Vec<String>,
-    /// How the gateway authenticates to the server.
-    pub auth: Option<LiteLlmAuth>,
+    /// Tools that the gateway offers. None: all.
+    pub allowed_tools: Option<Vec<String>>,
+    /// What the contract of registrars has no field for: JSON by its name there.
+    pub extra: BTreeMap<&'static str, String>,
 }
 
 impl RegistrationEntry {
@@ -65,11 +66,20 @@ impl RegistrationEntry {
                 .clone()
                 .unwrap_or_else(|| format!("Auto-registered from MCPServer/{}", key.name)),
             access_groups: sorted(&litellm.allowed_user_groups),
-            allowed_tools: sorted(&litellm.allowed_tools),
-            auth: litellm.auth,
+            allowed_tools: litellm.allowed_tools.as_deref().map(sorted),
+            extra: extra(litellm),
             key,
         }
     }
+}
+
+/// Only what is set: a plugin can be older than a field, and is not told of those that nobody uses.
+fn extra(litellm: &LiteLlm) -> BTreeMap<&'static str, String> {
+    // Records of words and numbers can always be written.
+    let auth = litellm
+        .auth
+        .and_then(|auth| serde_json::to_string(&auth).ok());
+    auth.map(|json| ("auth", json)).into_iter().collect()
 }
 
 /// A server that may have to be registered.

@@ -31,8 +31,8 @@ pub(crate) fn entry(name: &str) -> RegistrationEntry {
         transport: "http",
         description: String::new(),
         access_groups: Vec::new(),
-        allowed_tools: Vec::new(),
-        auth: None,
+        allowed_tools: None,
+        extra: std::collections::BTreeMap::new(),
     }
 }
 

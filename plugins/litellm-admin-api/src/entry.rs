@@ -1,6 +1,6 @@
 //! A server's entry in LiteLLM as it should be.
 
-use litellm_identity::{OwnershipMark, write_server_id, write_source_url};
+use litellm_identity::{McpInfo, OwnershipMark, write_server_id, write_source_url};
 use mcp_plugin_sdk::Server;
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
@@ -72,11 +72,16 @@ impl<'a> IdentityWriter<'a> {
         for text in texts {
             self.field(text);
         }
-        for list in [&server.access_groups, &server.allowed_tools] {
+        let tools = server.tool_allowlist();
+        for list in [&server.access_groups, tools.unwrap_or_default()] {
             self.length(list.len());
             for text in list {
                 self.field(text);
             }
+        }
+        // What came later is only in the hashes of those that have it.
+        if tools.is_some() {
+            self.field("tool_allowlist_enforced");
         }
         hex::encode(xxh3_64(&self.fields).to_be_bytes())
     }
@@ -111,7 +116,7 @@ struct Body<'a> {
 #[derive(Serialize)]
 struct Info<'a> {
     #[serde(flatten)]
-    mark: OwnershipMark<'a>,
+    info: McpInfo<'a>,
     spec_hash: &'a str,
 }
 
@@ -131,9 +136,9 @@ pub(crate) fn body(instance: &str, server: &Server, name: &str) -> String {
         transport: &server.transport,
         description: &server.description,
         mcp_access_groups: &server.access_groups,
-        allowed_tools: &server.allowed_tools,
+        allowed_tools: server.tool_allowlist().unwrap_or_default(),
         mcp_info: Info {
-            mark: OwnershipMark::new(instance, server),
+            info: McpInfo::new(instance, server),
             spec_hash,
         },
         source_url,

@@ -52,6 +52,7 @@ fn an_entry_has_all_members_that_litellm_stores() {
             "mcp_access_groups": ["developers"], "allowed_tools": ["add"],
             "mcp_info": {
                 "managed_by": "mcp-operator", "namespace": "tools", "name": "git-hub", "owner": "platform",
+                "tool_allowlist_enforced": true,
                 "spec_hash": litellm.entries[0]["mcp_info"]["spec_hash"],
             },
             "source_url": litellm.entries[0]["source_url"],
@@ -64,6 +65,32 @@ fn an_entry_has_all_members_that_litellm_stores() {
             .map(str::len),
         Some(16)
     );
+}
+
+/// An empty list means all tools to LiteLLM, unless it is told otherwise.
+#[test]
+fn a_list_of_no_tools_allows_none_whoever_edits_it() {
+    let mut litellm = FakeLiteLlm::default();
+    let mut server = registrable("a", "a");
+    litellm.converge(&[server.clone()]);
+    let enforced =
+        |litellm: &FakeLiteLlm| litellm.entries[0]["mcp_info"]["tool_allowlist_enforced"].clone();
+    assert_eq!(enforced(&litellm), Value::Null);
+    server.allowed_tools = vec![String::new()];
+    litellm.requests.clear();
+    litellm.converge(&[server.clone()]);
+    assert_eq!(requests(&mut litellm), ["PUT"]);
+    assert_eq!(litellm.entries[0]["allowed_tools"], json!([]));
+    for edited in [json!(false), Value::Null, json!("yes")] {
+        litellm.entries[0]["mcp_info"]["tool_allowlist_enforced"] = edited;
+        litellm.converge(&[server.clone()]);
+        assert_eq!(requests(&mut litellm), ["PUT"]);
+        assert_eq!(enforced(&litellm), json!(true));
+    }
+    server.allowed_tools.clear();
+    litellm.converge(&[server]);
+    assert_eq!(requests(&mut litellm), ["PUT"]);
+    assert_eq!(enforced(&litellm), Value::Null);
 }
 
 #[test]

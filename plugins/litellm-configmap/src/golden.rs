@@ -75,6 +75,15 @@ fn allowed_tools() {
     );
 }
 
+/// LiteLLM takes an empty list for all tools, unless it is told otherwise.
+#[test]
+fn no_tools() {
+    check(
+        "no-tools",
+        &[server(|server| server.allowed_tools = vec![String::new()])],
+    );
+}
+
 /// One server of each type. The name of the variable follows from that of the server, and is in no field.
 #[test]
 fn auth() {

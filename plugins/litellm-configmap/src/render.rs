@@ -1,6 +1,6 @@
 //! Renders the file that LiteLLM includes.
 
-use litellm_identity::{NamedServer, OwnershipMark, Refusal, seniority, server_id};
+use litellm_identity::{McpInfo, NamedServer, Refusal, seniority, server_id};
 use mcp_operator_fair_share::{Item, fitting};
 use mcp_plugin_sdk::Server;
 use serde::Serialize;
@@ -125,10 +125,10 @@ fn write_server(file: &mut Vec<u8>, instance: &str, server: &Server, name: &str)
     if !server.access_groups.is_empty() {
         line(file, "access_groups", &server.access_groups);
     }
-    if !server.allowed_tools.is_empty() {
-        line(file, "allowed_tools", &server.allowed_tools);
+    if let Some(tools) = server.tool_allowlist() {
+        line(file, "allowed_tools", tools);
     }
-    line(file, "mcp_info", &OwnershipMark::new(instance, server));
+    line(file, "mcp_info", &McpInfo::new(instance, server));
 }
 
 fn line(file: &mut Vec<u8>, key: &str, value: &(impl Serialize + ?Sized)) {

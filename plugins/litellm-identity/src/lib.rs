@@ -10,7 +10,7 @@ mod server_list;
 
 pub use health::{HEALTH_PATH, HealthReport, Reachability};
 pub use name::{NamedServer, assign_names, seniority};
-pub use ownership::{OwnershipMark, server_id, write_server_id, write_source_url};
+pub use ownership::{McpInfo, OwnershipMark, server_id, write_server_id, write_source_url};
 pub use refusal::Refusal;
 pub use server_list::{InvalidServerList, ListedServer, SERVERS_PATH, parse_server_list};
 

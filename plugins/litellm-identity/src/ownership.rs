@@ -72,6 +72,27 @@ pub struct OwnershipMark<'a> {
     pub owner: Option<&'a str>,
 }
 
+/// LiteLLM's `mcp_info` of an entry: the mark, and what LiteLLM itself reads there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct McpInfo<'a> {
+    #[serde(flatten)]
+    pub mark: OwnershipMark<'a>,
+    /// Whether an empty `allowed_tools` means none. Without it LiteLLM takes it for all, and so an entry whose list somebody
+    /// emptied.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub tool_allowlist_enforced: bool,
+}
+
+impl<'a> McpInfo<'a> {
+    /// The information about a server.
+    pub fn new(instance: &'a str, server: &'a Server) -> Self {
+        Self {
+            mark: OwnershipMark::new(instance, server),
+            tool_allowlist_enforced: server.tool_allowlist().is_some(),
+        }
+    }
+}
+
 impl<'a> OwnershipMark<'a> {
     /// The mark of a server.
     pub fn new(instance: &'a str, server: &'a Server) -> Self {

@@ -100,6 +100,15 @@ struct ListedOwner<'a> {
     spec_hash: Cow<'a, str>,
 }
 
+/// The member of `mcp_info` that says what an empty list of tools means.
+const ALLOWLIST_ENFORCED: &str = "tool_allowlist_enforced";
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+struct ListedAllowlist {
+    tool_allowlist_enforced: bool,
+}
+
 impl ListedServer<'_> {
     /// Whether it comes from LiteLLM's configuration file, where the API cannot change it.
     pub fn is_from_config_file(&self) -> bool {
@@ -159,7 +168,24 @@ impl ListedServer<'_> {
         self.url.is_none()
             || description == server.description
                 && same(self.mcp_access_groups, &server.access_groups)
-                && same(self.allowed_tools, &server.allowed_tools)
+                && same(
+                    self.allowed_tools,
+                    server.tool_allowlist().unwrap_or_default(),
+                )
+                && self.is_allowlist_enforced(server.tool_allowlist().is_some())
+    }
+
+    /// Whether LiteLLM takes an empty list of tools for none, as `wanted`. Not shown to every key.
+    fn is_allowlist_enforced(&self, wanted: bool) -> bool {
+        let Some(info) = self.mcp_info else {
+            return true;
+        };
+        let info = info.get();
+        // It is there for few servers, and the rest is long.
+        let is_there = info.contains(ALLOWLIST_ENFORCED);
+        let enforced = is_there.then(|| serde_json::from_str::<ListedAllowlist>(info).ok());
+        let found = enforced.flatten();
+        found.is_some_and(|found| found.tool_allowlist_enforced) == wanted
     }
 
     /// Whether its id is one that the installation `instance` gives, in the database or in the configuration file.

@@ -27,6 +27,15 @@ impl Server {
             .transpose()
     }
 
+    /// `MCPServer.spec.litellm.allowedTools`: the only tools that may be offered, which may be none; `None` if all may.
+    pub fn tool_allowlist(&self) -> Option<&[String]> {
+        match self.allowed_tools.as_slice() {
+            [] => None,
+            [none] if none.is_empty() => Some(&[]),
+            tools => Some(tools),
+        }
+    }
+
     /// `MCPServer.spec.litellm.auth`; `None` if it is not set.
     ///
     /// # Errors

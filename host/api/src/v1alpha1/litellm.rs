@@ -21,13 +21,13 @@ pub struct LiteLlm {
     pub allowed_user_groups: Vec<String>,
 
     /// Tools that LiteLLM offers, by the names that the server gives them: `[search, get_issue]`.
-    /// Empty: all.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// `[]`, and a list that names none of the server's tools: none. Default: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "crd",
         schemars(length(max = 256), inner(length(min = 1, max = 128)))
     )]
-    pub allowed_tools: Vec<String>,
+    pub allowed_tools: Option<Vec<String>>,
 
     /// What LiteLLM's users read about the server: `Issues and pull requests`. No more than 2048
     /// characters: what all servers say has to fit into one file of LiteLLM. Default:
@@ -83,7 +83,7 @@ impl Default for LiteLlm {
         Self {
             auto_register: true,
             allowed_user_groups: Vec::new(),
-            allowed_tools: Vec::new(),
+            allowed_tools: None,
             description: None,
             auth: None,
         }
