@@ -6,6 +6,7 @@ use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_core::build::{child_name, secret_objects, service_monitor_place};
 use mcp_operator_core::manifest::ManagedKind;
 use mcp_operator_core::outcome::{Presence, ReconcileOutcome, Verdict};
+use mcp_operator_core::remote::relocation;
 use mcp_operator_core::rollout::Rollout;
 use mcp_operator_core::server_key::ServerKey;
 use serde_json::Value;
@@ -25,9 +26,9 @@ pub(crate) fn observe(
 ) -> Option<ReconcileOutcome> {
     let (verdict, failure) = match result {
         Ok(Progress::DeploymentCreated | Progress::OwnerDeleted) => return None,
-        Ok(Progress::Applied(_) | Progress::Unchanged | Progress::Contested) => {
-            (Verdict::Valid, None)
-        }
+        Ok(
+            Progress::Applied(_) | Progress::Unchanged | Progress::Relocating | Progress::Contested,
+        ) => (Verdict::Valid, None),
         Ok(Progress::Invalid(errors)) => (Verdict::Invalid(errors.clone()), None),
         Err(error @ ReconcileError::Undecided(_)) => (Verdict::Unknown(error.failure()), None),
         Err(error @ ReconcileError::Failed { .. }) => (Verdict::Valid, Some(error.failure())),
@@ -48,11 +49,13 @@ pub(crate) fn observe(
         );
         (secret, presence)
     });
-    let metrics = server.spec.observability.metrics.enabled;
+    let metrics = has_pods(server) && server.spec.observability.metrics.enabled;
     Some(ReconcileOutcome {
         verdict,
         failure,
+        // While a server moves away, its pods say nothing about it any more.
         rollout: deployment
+            .filter(|_| has_pods(server))
             .and_then(as_json)
             .map(|deployment| Rollout::of(&deployment)),
         deployments_unreadable: context.objects.availability(ManagedKind::Deployment)
@@ -70,8 +73,16 @@ pub(crate) fn observe(
             .judged
             .get(server)
             .and_then(|judged| judged.defaults),
-        notes: missing_permissions(context, server),
+        notes: match result {
+            Ok(Progress::Relocating) => vec![relocation::WAITING.into()],
+            _ if has_pods(server) => missing_permissions(context, server),
+            _ => Vec::new(),
+        },
     })
+}
+
+fn has_pods(server: &McpServer) -> bool {
+    server.spec.remote.is_none()
 }
 
 /// What is not done because it may not be read: visible where people look, not only in the log.

@@ -105,6 +105,7 @@ mod tests {
             created: created.into(),
             labels: vec![("team".into(), "platform".into())],
             url: format!("http://mcp-{name}.{namespace}.svc.cluster.local:8080/mcp"),
+            is_remote: false,
             transport: "http",
             description: "Issues and pull requests".into(),
             access_groups: Vec::new(),

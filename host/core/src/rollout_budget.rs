@@ -92,7 +92,7 @@ impl RolloutBudget {
 
 /// An entry as it was before, without the groups and tools that it should no longer have: to take something away does not
 /// wait, either. Without a list, there are all tools.
-fn without_what_is_removed(
+pub(crate) fn without_what_is_removed(
     before: &RegistrationEntry,
     desired: &RegistrationEntry,
 ) -> RegistrationEntry {
@@ -126,6 +126,7 @@ mod tests {
             created: String::new(),
             labels: Vec::new(),
             url: "http://a/mcp".into(),
+            is_remote: false,
             transport: "http",
             description: description.into(),
             access_groups: Vec::new(),

@@ -28,6 +28,7 @@ pub(crate) fn entry(name: &str) -> RegistrationEntry {
         created: String::new(),
         labels: Vec::new(),
         url: format!("http://{name}.tools/mcp"),
+        is_remote: false,
         transport: "http",
         description: String::new(),
         access_groups: Vec::new(),

@@ -94,6 +94,47 @@ fn auth() {
     check("auth", &servers);
 }
 
+/// Everything that LiteLLM knows about calls.
+#[test]
+fn calls() {
+    let limits = r#"{"requestsPerMinute":60,"maxConcurrentRequests":4,"timeoutSeconds":90}"#;
+    let parameters = r#"[{"tool":"search","parameters":["query","limit"]},{"tool":"list: all","parameters":[]}]"#;
+    let extras = vec![
+        extra("limits", limits),
+        extra("allowed-parameters", parameters),
+        extra("protocol-version", r#""2026-07-28""#),
+        extra(
+            "instructions",
+            r#""Ask \"search\" first:\n - then os.environ/HOME""#,
+        ),
+    ];
+    check("calls", &[server(|server| server.extra = extras)]);
+}
+
+/// LiteLLM gets its token itself, with what is in its own environment.
+#[test]
+fn client_credentials() {
+    let auth = r#"{"type":"oauth2ClientCredentials","tokenUrl":"https://login.example.com/oauth2/token","scopes":["read"]}"#;
+    check(
+        "client-credentials",
+        &[server(|server| {
+            server.url = "https://mcp.example.com/mcp".into();
+            server.extra = vec![extra("auth", auth)];
+        })],
+    );
+}
+
+#[test]
+fn remote() {
+    check(
+        "remote",
+        &[server(|server| {
+            server.url = "https://mcp.example.com/v1/mcp?tools=a,b".into();
+            server.extra = vec![extra("auth", r#"{"type":"bearerToken"}"#)];
+        })],
+    );
+}
+
 #[test]
 fn no_team() {
     check("no-team", &[server(|server| server.labels.clear())]);

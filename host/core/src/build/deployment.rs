@@ -12,7 +12,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use mcp_operator_api::names::annotations::{CONFIG_HASH, IAM_ROLE};
-use mcp_operator_api::v1alpha1::Spread;
+use mcp_operator_api::v1alpha1::{Image, Spread};
 
 use super::metadata::{child_name, label_selector, object_meta, own_labels};
 use super::{Settings, affinity, config_map, container};
@@ -22,6 +22,7 @@ pub(super) const CONFIG_VOLUME: &str = "config";
 
 pub(super) fn build(
     server: &ValidatedServer,
+    image: &Image,
     config: Option<&ConfigMap>,
     settings: &Settings,
 ) -> Deployment {
@@ -34,7 +35,7 @@ pub(super) fn build(
             .then_some(server.spec.replicas),
         selector: label_selector(server),
         strategy: Some(strategy(server)),
-        template: template(server, config, settings),
+        template: template(server, image, config, settings),
         ..DeploymentSpec::default()
     };
     Deployment {
@@ -59,6 +60,7 @@ fn strategy(server: &ValidatedServer) -> DeploymentStrategy {
 
 fn template(
     server: &ValidatedServer,
+    image: &Image,
     config: Option<&ConfigMap>,
     settings: &Settings,
 ) -> PodTemplateSpec {
@@ -74,11 +76,11 @@ fn template(
     };
     PodTemplateSpec {
         metadata: Some(metadata),
-        spec: Some(pod(server, config.is_some(), settings)),
+        spec: Some(pod(server, image, config.is_some(), settings)),
     }
 }
 
-fn pod(server: &ValidatedServer, has_config: bool, settings: &Settings) -> PodSpec {
+fn pod(server: &ValidatedServer, image: &Image, has_config: bool, settings: &Settings) -> PodSpec {
     let spec = &server.spec;
     let pull_secrets = spec
         .image_pull_secrets
@@ -95,7 +97,7 @@ fn pod(server: &ValidatedServer, has_config: bool, settings: &Settings) -> PodSp
         affinity: affinity::node_anti_affinity(server),
         topology_spread_constraints: affinity::zone_spread(server),
         termination_grace_period_seconds: Some(spec.termination_grace_period_seconds),
-        containers: vec![container::build(server, has_config, settings)],
+        containers: vec![container::build(server, image, has_config, settings)],
         volumes: has_config.then(|| vec![config_volume(server)]),
         ..PodSpec::default()
     }
