@@ -58,8 +58,8 @@ pub struct RunArguments {
     #[command(flatten)]
     pub plugins: PluginArguments,
 
-    /// Address on which the admission webhook listens.
-    #[arg(long, env = "WEBHOOK_BIND", default_value = "0.0.0.0:9443")]
+    /// Address on which the admission webhook listens; `[::]` is every address of IPv4 and IPv6.
+    #[arg(long, env = "WEBHOOK_BIND", default_value = "[::]:9443")]
     pub webhook_bind: SocketAddr,
 
     /// Address at which the API server reaches the webhook, for an operator that runs outside of the cluster.
@@ -92,7 +92,7 @@ pub struct RunArguments {
     pub namespace: String,
 
     /// Address for `/healthz` and `/readyz`.
-    #[arg(long, env = "HEALTH_BIND", default_value = "0.0.0.0:8081")]
+    #[arg(long, env = "HEALTH_BIND", default_value = "[::]:8081")]
     pub health_bind: SocketAddr,
 
     /// Name of this installation: the mark of ownership on what is registered with LiteLLM.

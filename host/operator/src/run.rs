@@ -16,7 +16,6 @@ use mcp_operator_runtime::{
     ClusterConfigMaps, Events, Namespaces, StoredServers, Supervisor, TaskGroup,
 };
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -25,6 +24,7 @@ use tracing::info;
 
 use crate::cli::RunArguments;
 use crate::health;
+use crate::listener::listen;
 use crate::webhook::{Endpoint, ServingCert, inject_ca_bundle};
 
 /// For so long after a signal, requests are still taken: others have to hear first that this pod is not ready. Outside of
@@ -86,7 +86,7 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
         builtin: arguments.plugins.builtin_plugins.clone(),
         operator_namespace: Some(arguments.namespace.clone()),
     };
-    let ready = start_health_endpoint(arguments.health_bind, tasks, stop).await?;
+    let ready = start_health_endpoint(arguments.health_bind, tasks, stop)?;
     let catalog = PluginCatalog::watch(&client, tasks, loader.clone(), &arguments.namespace);
     let namespaces = Namespaces::watch(&client, tasks);
     let state = AdmissionState {
@@ -133,12 +133,12 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
 }
 
 /// What it returns says whether the operator is ready.
-async fn start_health_endpoint(
+fn start_health_endpoint(
     bind: SocketAddr,
     tasks: &TaskGroup,
     stop: &Stop,
 ) -> Result<watch::Sender<bool>> {
-    let listener = listen(bind).await?;
+    let listener = listen(bind)?;
     let (ready, is_ready) = watch::channel(false);
     tasks.spawn(
         "health endpoint",
@@ -164,7 +164,7 @@ async fn start_webhook(
             tls
         }
     };
-    let listener = listen(arguments.webhook_bind).await?;
+    let listener = listen(arguments.webhook_bind)?;
     tasks.spawn_draining(
         "webhook",
         serve(listener, tls, router(state), stop.shutdown.clone()),
@@ -187,12 +187,6 @@ fn start_controllers(
         "registration",
         mcp_operator_registration::run(registration, stop.shutdown.clone()),
     );
-}
-
-async fn listen(bind: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(bind)
-        .await
-        .with_context(|| format!("cannot listen on {bind}"))
 }
 
 /// The first signal announces the stop; a second of the same kind is not waited for.
