@@ -33,6 +33,7 @@ pub mod registrar_grants;
 pub mod registration_basis;
 pub mod registration_plan;
 pub mod registry_room;
+pub mod remote;
 pub mod retry;
 pub mod rollout;
 pub mod rollout_budget;
