@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::state::AdmissionState;
-use crate::{private_values, review, scale};
+use crate::{review, scale};
 
 /// Validates: every plugin that is for this server, all at once. A plugin without an answer by `deadline` has failed.
 pub async fn validate(
@@ -37,8 +37,7 @@ async fn judge(
     deadline: Option<Instant>,
 ) -> AdmissionResponse {
     ask_plugins(state, request, async |plugins, context| {
-        let mut outcomes = plugins.validate_by(&context, deadline).await;
-        private_values::hide(&mut outcomes);
+        let outcomes = plugins.validate_by(&context, deadline).await;
         review::respond(request, decide(&outcomes))
     })
     .await

@@ -5,7 +5,8 @@ use kube::api::DynamicObject;
 use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_core::build::{child_name, secret_objects, service_monitor_place};
 use mcp_operator_core::manifest::ManagedKind;
-use mcp_operator_core::outcome::{Presence, ReconcileOutcome, Verdict};
+use mcp_operator_core::outcome::{Failure, Presence, ReconcileOutcome, Verdict};
+use mcp_operator_core::private_values;
 use mcp_operator_core::rollout::Rollout;
 use mcp_operator_core::server_key::ServerKey;
 use serde_json::Value;
@@ -29,8 +30,10 @@ pub(crate) fn observe(
             (Verdict::Valid, None)
         }
         Ok(Progress::Invalid(errors)) => (Verdict::Invalid(errors.clone()), None),
-        Err(error @ ReconcileError::Undecided(_)) => (Verdict::Unknown(error.failure()), None),
-        Err(error @ ReconcileError::Failed { .. }) => (Verdict::Valid, Some(error.failure())),
+        Err(error @ ReconcileError::Failed { .. }) => {
+            (Verdict::Valid, Some(failure(server, error)))
+        }
+        Err(error) => (Verdict::Unknown(failure(server, error)), None),
     };
     let key = ServerKey::of(server);
     let deployment = context.objects.get(
@@ -72,6 +75,18 @@ pub(crate) fn observe(
             .and_then(|judged| judged.defaults),
         notes: missing_permissions(context, server),
     })
+}
+
+/// A failure in words that show nothing of the environment or the configuration: whoever refuses an object may repeat it.
+fn failure(server: &McpServer, error: &ReconcileError) -> Failure {
+    let failure = error.failure();
+    match serde_json::to_value(server) {
+        Ok(object) => Failure {
+            message: private_values::hide_in(&failure.message, &object),
+            ..failure
+        },
+        Err(_) => failure,
+    }
 }
 
 /// What is not done because it may not be read: visible where people look, not only in the log.

@@ -25,6 +25,7 @@ pub mod patch;
 pub mod plan_execution;
 pub mod plugin_spec;
 pub mod pods;
+pub mod private_values;
 pub mod registrar_grants;
 pub mod registration_basis;
 pub mod registration_plan;
