@@ -59,9 +59,15 @@ fn most_during<T>(call: impl FnOnce() -> T) -> usize {
     usize::try_from(MOST.get() - before).unwrap()
 }
 
+/// A review of a server that breaks a rule: of an update, the stored object is judged then, too.
 fn body(part: &str, is_update: bool) -> Vec<u8> {
+    let invalid = if part.contains("egress") {
+        ""
+    } else {
+        r#","networkPolicy":{"egress":[{"cidr":"x"}]}"#
+    };
     let object = format!(
-        r#"{{"apiVersion":"mcp.litellm.ai/v1alpha1","kind":"MCPServer","metadata":{{"name":"a","namespace":"tools"}},"spec":{{"image":{{"repository":"a/b"}},{part}}}}}"#
+        r#"{{"apiVersion":"mcp.litellm.ai/v1alpha1","kind":"MCPServer","metadata":{{"name":"a","namespace":"tools"}},"spec":{{"image":{{"repository":"a/b"}},{part}{invalid}}}}}"#
     );
     let old = if is_update {
         format!(r#","oldObject":{object}"#)

@@ -126,6 +126,7 @@ impl ReconcileError {
                 Self::Undecided(_) | Self::NoRoom(_) | Self::NotRead(_) => None,
                 Self::Failed { kind, .. } => *kind,
             },
+            needs_somebody: matches!(self.class(), ErrorClass::Terminal | ErrorClass::External),
         }
     }
 }

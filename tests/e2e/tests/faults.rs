@@ -1,6 +1,8 @@
 //! What the operator survives, on control planes that the tests break.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+#[path = "faults/certificates.rs"]
+mod certificates;
 #[path = "faults/client_certificate.rs"]
 mod client_certificate;
 #[path = "faults/clock.rs"]
@@ -25,5 +27,7 @@ mod permissions;
 mod quiet;
 #[path = "faults/verbs.rs"]
 mod verbs;
+#[path = "faults/waiting.rs"]
+mod waiting;
 #[path = "faults/world.rs"]
 mod world;

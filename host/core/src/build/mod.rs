@@ -29,6 +29,7 @@ use crate::validated_server::ValidatedServer;
 
 pub(crate) use config_map::file as config_file;
 pub use external_secret::{SecretObject, secret_objects};
+pub(crate) use metadata::own_labels;
 pub use metadata::{child_name, selector, service_url};
 pub use metadata_addresses::{errors as egress_errors, is_metadata_address};
 pub use pod_disruption_budget::withheld as disruption_budget_withheld;
@@ -103,15 +104,14 @@ pub fn objects(
     server: &ValidatedServer,
     settings: &Settings,
 ) -> Result<Objects<Built>, BuildError> {
-    let config = config_map::build(server);
-    let deployment = deployment::build(server, config.as_ref(), settings);
+    let deployment = deployment::build(server, settings);
     let mut all = Vec::new();
     add(
         &mut all,
         ManagedKind::ServiceAccount,
         [service_account::build(server)],
     )?;
-    add(&mut all, ManagedKind::ConfigMap, config)?;
+    add(&mut all, ManagedKind::ConfigMap, config_map::build(server))?;
     add(
         &mut all,
         ManagedKind::ExternalSecret,
