@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::state::AdmissionState;
-use crate::{private_values, review, scale};
+use crate::{review, scale};
 
 /// Said of an update that passes although the object breaks rules.
 const STILL_INVALID: &str = "this MCPServer broke rules before this change and still does: the change is stored, and takes effect when the rest is corrected";
@@ -43,7 +43,6 @@ async fn judge(
     ask_plugins(state, request, async |plugins, context| {
         let mut outcomes = plugins.validate_by(&context, deadline).await;
         let is_ratcheted = ratchet_update(state, &plugins, context, &mut outcomes, deadline).await;
-        private_values::hide(&mut outcomes);
         let mut decision = decide(&outcomes);
         if is_ratcheted && decision.denial.is_none() {
             decision.warnings.insert(0, STILL_INVALID.to_owned());

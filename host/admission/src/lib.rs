@@ -10,8 +10,8 @@
 
 mod connection;
 mod handlers;
+mod heap_cost;
 mod peer_shares;
-mod private_values;
 mod review;
 mod routes;
 mod scale;

@@ -21,7 +21,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::peer_shares::{Peer, PeerShares, Share};
 use crate::state::AdmissionState;
-use crate::{handlers, review};
+use crate::{handlers, heap_cost, review};
 
 /// The largest object: what etcd stores by default.
 const MAX_OBJECT_BYTES: usize = 3 << 19;
@@ -35,8 +35,12 @@ const MAX_ACTIVE: usize = 128;
 const MAX_QUEUED: usize = 1024;
 /// Memory of all bodies together.
 const BODY_MEMORY: usize = 64 << 20;
-/// A body from which on a request is a large one: to read and write it takes a core for a while.
-const LARGE_BODY: usize = 128 << 10;
+/// Memory that judging large requests may take, all together. A peer alone has half of it, and a request that needs more
+/// is refused.
+const HEAP: usize = 192 << 20;
+/// Memory from which on a request is a large one: to read and write it takes a core for a while. Of the others as many may
+/// be worked on as there are requests at once.
+const LARGE_HEAP: usize = 1 << 20;
 /// What it is counted in.
 const MEMORY_UNIT: usize = 1 << 10;
 /// What the API server waits if it says nothing.
@@ -61,6 +65,8 @@ struct Limited {
     body_memory: Arc<PeerShares>,
     /// Requests that plugins are asked about.
     active: Arc<PeerShares>,
+    /// A [`MEMORY_UNIT`] each of what judging large requests takes.
+    heap: Arc<PeerShares>,
     /// A permit for each large request that is worked on: there is always a core left for small ones.
     large: Semaphore,
 }
@@ -72,6 +78,7 @@ impl Limited {
             requests: PeerShares::new(MAX_ACTIVE + MAX_QUEUED),
             body_memory: PeerShares::new(BODY_MEMORY / MEMORY_UNIT),
             active: PeerShares::new(MAX_ACTIVE),
+            heap: PeerShares::new(HEAP / MEMORY_UNIT),
             large: Semaphore::new(cores().saturating_sub(1).max(1)),
         }
     }
@@ -133,8 +140,21 @@ async fn answer(
     {
         return refusal;
     }
-    let is_large = body.len() > LARGE_BODY;
-    let Ok(_large) = timeout_at(deadline, permit_if(is_large, &limited.large)).await else {
+    let heap = heap_cost::of(&body);
+    if heap > HEAP / 2 {
+        return refuse(&body, TOO_MANY_VALUES);
+    }
+    let is_large = heap > LARGE_HEAP;
+    let large = timeout_at(deadline, async {
+        let heap = heap.div_ceil(MEMORY_UNIT);
+        let heap = if is_large {
+            Some(limited.heap.take(peer, heap).await)
+        } else {
+            None
+        };
+        (permit_if(is_large, &limited.large).await, heap)
+    });
+    let Ok(_large) = large.await else {
         return overloaded();
     };
     // Not where other requests are waiting for their next bytes.
@@ -245,6 +265,17 @@ fn refuse_by_size(body: &[u8]) -> Option<Response> {
     })
 }
 
+/// Why a request that would take too much memory is refused.
+const TOO_MANY_VALUES: &str = "the object consists of too many values to be judged: make lists and objects of spec.config smaller, or put them as a text into a ConfigMap of your own";
+
+/// Refuses an object before it is read.
+fn refuse(body: &[u8], message: &str) -> Response {
+    match review::head(body) {
+        Ok(head) => json_body(&head.refusal(message)),
+        Err(error) => (StatusCode::BAD_REQUEST, error).into_response(),
+    }
+}
+
 fn too_large(message: String) -> Response {
     (StatusCode::PAYLOAD_TOO_LARGE, message).into_response()
 }
@@ -295,4 +326,4 @@ fn json_body(review: &impl Serialize) -> Response {
 
 #[cfg(test)]
 #[path = "routes_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -30,13 +30,17 @@ fn limited() -> Limited {
 }
 
 fn limited_by(snapshots: Snapshots) -> Limited {
-    Limited::new(AdmissionState {
+    Limited::new(state(snapshots))
+}
+
+pub(crate) fn state(snapshots: Snapshots) -> AdmissionState {
+    AdmissionState {
         snapshots,
         namespaces: Arc::new(NoNamespaces),
         servers: Arc::new(NoStoredServers),
         build: mcp_operator_core::build::Settings::default(),
         operator_namespace: Some("mcp-operator-system".to_owned()),
-    })
+    }
 }
 
 fn review() -> String {

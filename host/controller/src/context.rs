@@ -85,6 +85,11 @@ impl Context {
         }
     }
 
+    /// Tells the registration that nobody can say anything about a server: it waits for no other word.
+    pub(crate) fn record_unknown(&self, server: &McpServer) {
+        self.judged.record_basis(server, RegistrationBasis::Unknown);
+    }
+
     /// Forgets everything about a server that is gone, or is going.
     pub(crate) fn forget(&self, server: &ServerKey) {
         self.noop_cache.forget(server);

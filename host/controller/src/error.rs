@@ -4,7 +4,7 @@ use mcp_operator_core::manifest::{BuildError, ManagedKind};
 use mcp_operator_core::outcome::Failure;
 use mcp_operator_core::retry::{Classify, ErrorClass};
 use mcp_operator_policy::PolicyError;
-use mcp_operator_runtime::ApiError;
+use mcp_operator_runtime::{ApiError, NoRoom};
 use thiserror::Error;
 
 /// An error of one step of a reconcile.
@@ -94,6 +94,12 @@ pub(crate) enum ReconcileError {
     /// Nobody can say whether the specification is valid. What was made from an earlier one stays.
     #[error(transparent)]
     Undecided(PolicyError),
+    /// It is too large to be worked on beside the others.
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
+    /// It is too large to be kept, and could not be read again.
+    #[error(transparent)]
+    NotRead(ApiError),
     /// A later step failed; with the kind of the object that it failed for, if it was one.
     #[error("{error}")]
     Failed {
@@ -117,7 +123,7 @@ impl ReconcileError {
             reason: self.category().to_owned(),
             message: self.to_string(),
             kind: match self {
-                Self::Undecided(_) => None,
+                Self::Undecided(_) | Self::NoRoom(_) | Self::NotRead(_) => None,
                 Self::Failed { kind, .. } => *kind,
             },
             needs_somebody: matches!(self.class(), ErrorClass::Terminal | ErrorClass::External),
@@ -138,6 +144,8 @@ impl Classify for ReconcileError {
     fn class(&self) -> ErrorClass {
         match self {
             Self::Undecided(error) => error.class(),
+            Self::NoRoom(error) => error.class(),
+            Self::NotRead(error) => error.class(),
             Self::Failed { error, .. } => error.class(),
         }
     }
@@ -145,6 +153,8 @@ impl Classify for ReconcileError {
     fn category(&self) -> &'static str {
         match self {
             Self::Undecided(error) => error.category(),
+            Self::NoRoom(error) => error.category(),
+            Self::NotRead(error) => error.category(),
             Self::Failed { error, .. } => error.category(),
         }
     }

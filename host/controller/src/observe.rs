@@ -6,9 +6,10 @@ use mcp_operator_api::names::labels;
 use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_core::build::{SecretObject, child_name, secret_objects, service_monitor_place};
 use mcp_operator_core::manifest::ManagedKind;
-use mcp_operator_core::outcome::{Presence, ReconcileOutcome, Verdict};
+use mcp_operator_core::outcome::{Failure, Presence, ReconcileOutcome, Verdict};
 use mcp_operator_core::owner_reference::belongs_to;
 use mcp_operator_core::remote::relocation;
+use mcp_operator_core::private_values;
 use mcp_operator_core::rollout::Rollout;
 use mcp_operator_core::server_key::ServerKey;
 use serde_json::Value;
@@ -32,8 +33,10 @@ pub(crate) fn observe(
             Progress::Applied(_) | Progress::Unchanged | Progress::Relocating | Progress::Contested,
         ) => (Verdict::Valid, None),
         Ok(Progress::Invalid(errors)) => (Verdict::Invalid(errors.clone()), None),
-        Err(error @ ReconcileError::Undecided(_)) => (Verdict::Unknown(error.failure()), None),
-        Err(error @ ReconcileError::Failed { .. }) => (Verdict::Valid, Some(error.failure())),
+        Err(error @ ReconcileError::Failed { .. }) => {
+            (Verdict::Valid, Some(failure(server, error)))
+        }
+        Err(error) => (Verdict::Unknown(failure(server, error)), None),
     };
     let key = ServerKey::of(server);
     let deployment = context.objects.get(
@@ -100,6 +103,18 @@ pub(crate) fn observe(
 
 fn has_pods(server: &McpServer) -> bool {
     server.spec.remote.is_none()
+}
+
+/// A failure in words that show nothing of the environment or the configuration: whoever refuses an object may repeat it.
+fn failure(server: &McpServer, error: &ReconcileError) -> Failure {
+    let failure = error.failure();
+    match serde_json::to_value(server) {
+        Ok(object) => Failure {
+            message: private_values::hide_in(&failure.message, &object),
+            ..failure
+        },
+        Err(_) => failure,
+    }
 }
 
 /// What is not done because it may not be read: visible where people look, not only in the log.

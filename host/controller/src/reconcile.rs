@@ -81,6 +81,24 @@ pub(crate) async fn reconcile(
     })
 }
 
+/// Reports why a reconcile cannot begin. What was made of the server stays.
+pub(crate) async fn report_undecided(
+    server: &McpServer,
+    context: &Context,
+    attempt: &Attempt,
+    error: ReconcileError,
+) -> Result<Reconciled, ReconcileError> {
+    context.record_unknown(server);
+    let result = Err(error);
+    let observed = observe(server, context, &result);
+    if let (Err(error), Some(outcome)) = (&result, observed)
+        && attempt.reports(error)
+    {
+        write_status(context, server, &outcome).await?;
+    }
+    result.map(Reconciled::without_status)
+}
+
 /// Makes the objects what they should be.
 async fn reconcile_objects(
     server: &McpServer,

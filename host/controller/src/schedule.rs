@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use mcp_operator_core::retry::{Classify, ErrorClass};
 use mcp_operator_core::server_key::ServerKey;
-use mcp_operator_runtime::{GuardedServer, jitter};
+use mcp_operator_runtime::{GuardedServer, WholeServer, jitter};
 use tracing::{error, warn};
 
 use crate::context::Context;
-use crate::reconcile::{Progress, reconcile};
+use crate::error::ReconcileError;
+use crate::reconcile::{Progress, reconcile, report_undecided};
 use crate::requeue::{self, Attempt, RETRY_WHEN_FULL, ROLLOUT_POLL, Requeue, RetryLimiter};
 
 /// Runs a reconcile now, or puts it off, and says when the next one comes. `None`: only after a change.
@@ -18,7 +19,7 @@ pub(crate) async fn run(
     retries: &RetryLimiter,
 ) -> Option<Requeue> {
     let key = ServerKey::of(&*guarded);
-    let server = match &guarded.0 {
+    let server = match &guarded.server {
         Ok(server) => &*context.servers.latest(server),
         Err(invalid) => {
             error!(server = %key, error = %invalid.error, "MCPServer cannot be read, waiting for a change");
@@ -36,7 +37,17 @@ pub(crate) async fn run(
         return Some(Requeue::retry(RETRY_WHEN_FULL.mul_f64(0.5 + jitter())));
     }
     let attempt = Attempt::begin(is_retry);
-    Some(match reconcile(server, context, &attempt).await {
+    let reconciled = match get_whole(&guarded, context).await {
+        Ok(None) => reconcile(server, context, &attempt).await,
+        Ok(Some(Some(whole))) => reconcile(&whole.server, context, &attempt).await,
+        // The watch is about to tell that it is gone.
+        Ok(Some(None)) => return None,
+        Err(error) => {
+            context.noop_cache.forget(&key);
+            report_undecided(server, context, &attempt, error).await
+        }
+    };
+    Some(match reconciled {
         Ok(reconciled) => {
             context.backoff.reset(&key);
             Requeue::look_again(match &reconciled.progress {
@@ -56,6 +67,19 @@ pub(crate) async fn run(
             Requeue::retry(pause)
         }
     })
+}
+
+/// A server that the informer does not keep whole, if this is one; nothing of it if it is gone.
+async fn get_whole(
+    guarded: &GuardedServer,
+    context: &Context,
+) -> Result<Option<Option<WholeServer>>, ReconcileError> {
+    if guarded.cut.is_none() {
+        return Ok(None);
+    }
+    context.servers.room_for(&ServerKey::of(guarded))?;
+    let whole = context.servers.whole(guarded).await;
+    whole.map(Some).map_err(ReconcileError::NotRead)
 }
 
 fn class_name(class: ErrorClass) -> &'static str {

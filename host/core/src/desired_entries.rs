@@ -145,6 +145,13 @@ impl DesiredEntries {
         self.entries.get_mut(position)
     }
 
+    /// The entries of a namespace.
+    pub fn of_namespace(&self, namespace: &str) -> &[RegistrationEntry] {
+        let first = |entry: &RegistrationEntry| entry.key.namespace.as_str() < namespace;
+        let rest = &self.entries[self.entries.partition_point(first)..];
+        &rest[..rest.partition_point(|entry| entry.key.namespace == namespace)]
+    }
+
     /// The position of a server in the list, or the one where it would have to be inserted.
     fn position(&self, server: &ServerKey) -> Result<usize, usize> {
         self.entries.binary_search_by(|entry| entry.key.cmp(server))

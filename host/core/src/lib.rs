@@ -28,6 +28,7 @@ pub mod patch;
 pub mod plan_execution;
 pub mod plugin_spec;
 pub mod pods;
+pub mod private_values;
 pub mod ratchet;
 pub mod registrar_grants;
 pub mod registration_basis;

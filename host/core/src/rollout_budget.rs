@@ -1,7 +1,8 @@
 //! How often the entries of a namespace may change, where each change restarts the gateway.
 //!
 //! Each namespace has a budget of its own, so that one that changes its servers all the time waits, and nobody else does.
-//! What is removed is removed at once.
+//! What is removed is removed at once. All namespaces together are bounded by a pause after each change: whoever has budget left
+//! waits for its end, and goes together with the others that wait.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -18,6 +19,10 @@ const BURST: i32 = 3;
 pub struct RolloutBudget {
     /// How long it takes until a namespace may make another change. Zero: there is no budget.
     interval: SignedDuration,
+    /// How long nobody may change anything after a change. Zero: there is no pause.
+    pause: SignedDuration,
+    /// When something was changed last.
+    last_change: Option<Timestamp>,
     /// Until when the budget of a namespace is used, if it is.
     used_until: HashMap<String, Timestamp>,
 }
@@ -27,16 +32,35 @@ pub struct RolloutBudget {
 pub struct Budgeted {
     /// The desired entries, those that wait as they were before.
     pub entries: DesiredEntries,
-    /// Servers whose entry is another one than desired, or is missing, and until when.
-    pub waiting: BTreeMap<ServerKey, Timestamp>,
+    /// Servers whose entry is another one than desired, or is missing, and what they wait for.
+    pub waiting: BTreeMap<ServerKey, Wait>,
+}
+
+/// What a change waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Its namespace has made too many, and may make another one at this time.
+    Budget(Timestamp),
+    /// Somebody has made one, and all may make the next one together at this time.
+    Pause(Timestamp),
+}
+
+impl Wait {
+    /// When it ends.
+    pub fn until(self) -> Timestamp {
+        match self {
+            Self::Budget(until) | Self::Pause(until) => until,
+        }
+    }
 }
 
 impl RolloutBudget {
-    /// A budget of one change in each `interval`, and some at once.
-    pub fn new(interval: SignedDuration) -> Self {
+    /// A budget of one change in each `interval`, and some at once, with a `pause` after each change of anybody.
+    pub fn new(interval: SignedDuration, pause: SignedDuration) -> Self {
         Self {
             interval,
-            used_until: HashMap::new(),
+            pause,
+            ..Self::default()
         }
     }
 
@@ -48,6 +72,14 @@ impl RolloutBudget {
         (free_at > now).then_some(free_at)
     }
 
+    /// Until when nobody may change anything; nothing if somebody may.
+    fn pauses_until(&self, now: Timestamp) -> Option<Timestamp> {
+        // A clock that was put back must not make it longer.
+        let last_change = self.last_change?.min(now);
+        let end = last_change.checked_add(self.pause).ok()?;
+        (end > now).then_some(end)
+    }
+
     /// What may be registered now, and counts the changes from `previous`, of which removals are free.
     pub fn spend(
         &mut self,
@@ -56,6 +88,11 @@ impl RolloutBudget {
         now: Timestamp,
     ) -> Budgeted {
         self.used_until.retain(|_, used_until| *used_until > now);
+        let removes = |before: &RegistrationEntry| desired.find(&before.key).is_none();
+        // Where something is removed the gateway restarts anyway: what waits for the end of a pause may go with it.
+        let restarts_anyway = previous.entries.iter().any(removes);
+        let pause = self.pauses_until(now).filter(|_| !restarts_anyway);
+        let mut changing = BTreeSet::new();
         let mut budgeted = Budgeted {
             entries: DesiredEntries {
                 entries: Vec::with_capacity(desired.entries.len()),
@@ -63,27 +100,30 @@ impl RolloutBudget {
             },
             waiting: BTreeMap::new(),
         };
-        let mut changing = BTreeSet::new();
         for entry in desired.entries {
             let before = previous.find(&entry.key);
             if before == Some(&entry) {
                 budgeted.entries.entries.push(entry);
                 continue;
             }
-            let Some(until) = self.waits_until(&entry.key.namespace, now) else {
+            let budget = self.waits_until(&entry.key.namespace, now);
+            let Some(wait) = budget.map(Wait::Budget).or(pause.map(Wait::Pause)) else {
                 changing.insert(entry.key.namespace.clone());
                 budgeted.entries.entries.push(entry);
                 continue;
             };
-            budgeted.waiting.insert(entry.key.clone(), until);
+            budgeted.waiting.insert(entry.key.clone(), wait);
             let kept = before.map(|before| without_what_is_removed(before, &entry));
             budgeted.entries.entries.extend(kept);
+        }
+        if !changing.is_empty() {
+            self.last_change = Some(now);
         }
         for namespace in changing {
             let used_until = self.used_until.entry(namespace).or_insert(now);
             *used_until = used_until.checked_add(self.interval).unwrap_or(*used_until);
         }
-        let next = budgeted.waiting.values().copied().min();
+        let next = budgeted.waiting.values().map(|wait| wait.until()).min();
         let recheck_at = budgeted.entries.recheck_at;
         budgeted.entries.recheck_at = recheck_at.into_iter().chain(next).min();
         budgeted
@@ -144,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_namespace_that_changes_every_second_gets_a_few_changes_through() {
-        let mut budget = RolloutBudget::new(INTERVAL);
+        let mut budget = RolloutBudget::new(INTERVAL, SignedDuration::ZERO);
         let mut last = desired(vec![]);
         let mut changes = 0;
         for second in 0..3600 {
@@ -158,7 +198,7 @@ mod tests {
 
     #[test]
     fn others_do_not_wait() {
-        let mut budget = RolloutBudget::new(INTERVAL);
+        let mut budget = RolloutBudget::new(INTERVAL, SignedDuration::ZERO);
         let mut last = desired(vec![]);
         for second in 0..10 {
             let changed = entry("restless", "a", &second.to_string());
@@ -186,7 +226,7 @@ mod tests {
 
     #[test]
     fn what_is_removed_does_not_wait() {
-        let mut budget = RolloutBudget::new(INTERVAL);
+        let mut budget = RolloutBudget::new(INTERVAL, SignedDuration::ZERO);
         let wide = |description: &str| RegistrationEntry {
             access_groups: vec!["a".into(), "b".into()],
             ..entry("restless", "a", description)
@@ -211,6 +251,75 @@ mod tests {
         let later = budget.spend(&budgeted.entries, desired(vec![narrow.clone()]), at(700));
         assert_eq!(later.entries.entries, [narrow]);
         assert!(later.waiting.is_empty());
+    }
+
+    const PAUSE: SignedDuration = SignedDuration::from_mins(1);
+
+    #[test]
+    fn many_namespaces_together_are_bounded_and_wait_for_the_same_moment() {
+        let mut budget = RolloutBudget::new(INTERVAL, PAUSE);
+        let (mut last, mut changes) = (desired(vec![]), 0);
+        let mut seen = BTreeSet::new();
+        // Forty teams, each of which changes something every ten minutes, one after the other.
+        for second in 0..3600 {
+            let entries = (0..40).map(|team| {
+                let turn = (second + team * 15) / 600;
+                entry(&format!("team-{team:02}"), "a", &turn.to_string())
+            });
+            let wanted = desired(entries.collect());
+            let budgeted = budget.spend(&last, wanted.clone(), at(second));
+            changes += usize::from(budgeted.entries.entries != last.entries);
+            for key in budgeted.waiting.keys() {
+                seen.insert(key.namespace.clone());
+            }
+            let waits = budgeted.waiting.values().map(|wait| wait.until());
+            assert!(waits.max().is_none_or(|until| until <= at(second) + PAUSE));
+            last = budgeted.entries;
+        }
+        assert!(changes <= 60, "{changes} rollouts in an hour");
+        assert!(seen.len() >= 30, "most have to wait once: {seen:?}");
+    }
+
+    #[test]
+    fn what_waits_for_the_end_of_a_pause_goes_together_and_removals_go_at_once() {
+        let mut budget = RolloutBudget::new(INTERVAL, PAUSE);
+        let (a, b, c) = (
+            entry("a", "a", ""),
+            entry("b", "b", ""),
+            entry("c", "c", ""),
+        );
+        let first = budget
+            .spend(&desired(vec![]), desired(vec![a.clone()]), at(0))
+            .entries;
+        let all = desired(vec![a.clone(), b.clone(), c.clone()]);
+        let second = budget.spend(&first, all.clone(), at(1));
+        assert_eq!(second.entries.entries, std::slice::from_ref(&a));
+        assert!(
+            second
+                .waiting
+                .values()
+                .all(|wait| *wait == Wait::Pause(at(60)))
+        );
+        assert_eq!(second.entries.recheck_at, Some(at(60)));
+        // A removal restarts the gateway anyway.
+        let removed = budget.spend(&first, desired(vec![b.clone()]), at(2));
+        assert_eq!(removed.entries.entries, std::slice::from_ref(&b));
+        let removed = budget.spend(&removed.entries, desired(vec![]), at(3));
+        assert!(removed.entries.entries.is_empty() && removed.waiting.is_empty());
+        // Removals extend no pause.
+        let third = budget.spend(&removed.entries, all.clone(), at(62));
+        assert_eq!(third.entries.entries, all.entries);
+    }
+
+    #[test]
+    fn a_clock_that_was_put_back_makes_no_pause_longer() {
+        let mut budget = RolloutBudget::new(INTERVAL, PAUSE);
+        budget.spend(
+            &desired(vec![]),
+            desired(vec![entry("a", "a", "")]),
+            at(10_000),
+        );
+        assert_eq!(budget.pauses_until(at(5)), Some(at(65)));
     }
 
     #[test]

@@ -53,12 +53,28 @@ pub(crate) fn all(
     drafts.extend(service_monitor_created(server, outcome));
     drafts.extend(disruption_budget_created(server));
     drafts.push(available(outcome));
-    drafts.push(with_notes(ready, &outcome.notes));
+    let untold = untold_failure(&drafts, &ready, outcome);
+    drafts.push(with_notes(ready, outcome.notes.iter().chain(untold)));
     drafts
 }
 
+/// A failure that no condition is about: one of a kind that the specification does not ask for any more, or of a kind without
+/// a condition while the Deployment is not ready.
+fn untold_failure<'a>(
+    drafts: &[ConditionDraft],
+    ready: &ConditionDraft,
+    outcome: &'a ReconcileOutcome,
+) -> Option<&'a String> {
+    let message = &outcome.failure.as_ref()?.message;
+    let mut all = drafts.iter().chain([ready]);
+    (!all.any(|draft| draft.message.contains(message.as_str()))).then_some(message)
+}
+
 /// The notes have no condition of their own.
-fn with_notes(mut ready: ConditionDraft, notes: &[String]) -> ConditionDraft {
+fn with_notes<'a>(
+    mut ready: ConditionDraft,
+    notes: impl Iterator<Item = &'a String>,
+) -> ConditionDraft {
     for note in notes {
         ready.message = format!("{}; {note}", ready.message);
     }

@@ -153,6 +153,11 @@ pub struct RunArguments {
     #[arg(long, env = "REGISTRY_ROLLOUT_INTERVAL_SECONDS", default_value_t = 600)]
     pub registry_rollout_interval_seconds: u32,
 
+    /// Least seconds between two changes of registrations for which LiteLLM is restarted, whoever makes them: what comes
+    /// meanwhile waits and goes together. Removals never wait. 0: no bound.
+    #[arg(long, env = "REGISTRY_ROLLOUT_PAUSE_SECONDS", default_value_t = 60)]
+    pub registry_rollout_pause_seconds: u32,
+
     /// Seconds between two looks at LiteLLM when nothing changes.
     #[arg(long, env = "REGISTRY_RESYNC_SECONDS", default_value_t = 60)]
     pub registry_resync_seconds: u32,
@@ -192,6 +197,7 @@ impl RunArguments {
             rollout_interval: SignedDuration::from_secs(
                 self.registry_rollout_interval_seconds.into(),
             ),
+            rollout_pause: SignedDuration::from_secs(self.registry_rollout_pause_seconds.into()),
             resync: Duration::from_secs(self.registry_resync_seconds.max(1).into()),
             grace_periods: GracePeriods {
                 grace: SignedDuration::from_secs(self.registry_grace_seconds.into()),

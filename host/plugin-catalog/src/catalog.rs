@@ -1,10 +1,10 @@
 //! What others see of the catalog, and the tasks behind it.
 
 use kube::runtime::watcher;
-use kube::{Api, Client};
+use kube::{Api, Client, Resource};
 use mcp_operator_api::names::PLUGIN_KIND;
 use mcp_operator_policy::{PluginLoader, Snapshots};
-use mcp_operator_runtime::watch::{reflector, store};
+use mcp_operator_runtime::watch::{reflector, store, trim_metadata};
 use mcp_operator_runtime::{NamedWatches, TaskGroup, WatchEnded, WorkQueue};
 use tokio::sync::watch;
 
@@ -38,7 +38,7 @@ impl PluginCatalog {
             Api::all(client.clone()),
             watcher::Config::default(),
             writer,
-            |_| {},
+            |plugin| trim_metadata(plugin.meta_mut()),
         );
         let statuses = PendingStatuses::default();
         let not_written = WorkQueue::default();

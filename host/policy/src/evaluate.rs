@@ -9,6 +9,7 @@ use mcp_operator_core::field::FieldError;
 use mcp_operator_core::field_authors::FieldAuthors;
 use mcp_operator_core::patch;
 use mcp_operator_core::remote;
+use mcp_operator_core::private_values;
 use mcp_plugin_host::contract::Stage;
 use mcp_plugin_host::{Fault, Limits, PluginError};
 use serde_json::Value;
@@ -45,6 +46,7 @@ impl Snapshot {
     ) -> Vec<Outcome> {
         let mut outcomes = self.ask_validators(context, None).await;
         outcomes.extend(own_rules(admission::refusals(refused), context));
+        private_values::hide(&mut outcomes, context.object.as_ref());
         outcomes
     }
 
@@ -58,6 +60,7 @@ impl Snapshot {
         let object = context.object.as_ref();
         let findings = object.map(admission::unbuildable).unwrap_or_default();
         outcomes.extend(own_rules(findings, context));
+        private_values::hide(&mut outcomes, object);
         outcomes
     }
 
@@ -106,7 +109,8 @@ impl Snapshot {
                 authors.record(plugin, before, after);
             }
         };
-        let (mut objects, warnings) = self.complete(context, objects, deadline, record).await?;
+        let completed = self.complete(context, objects, deadline, record).await;
+        let (mut objects, warnings) = completed.map_err(|failures| hidden(failures, context))?;
         let object = objects.pop().unwrap_or_default();
         let written = context.object.as_ref().unwrap_or(&object);
         Ok(Defaulted {
@@ -128,6 +132,7 @@ impl Snapshot {
         self.complete(context, objects, None, |_, _, _| {})
             .await
             .map(|(objects, _)| objects)
+            .map_err(|failures| hidden(failures, context))
     }
 
     async fn complete(
@@ -270,6 +275,12 @@ impl ActivePlugin {
             message: format!("plugin {}: {}", self.name, convert::short(why)),
         }
     }
+}
+
+/// Failures without what nothing shows of the server.
+fn hidden(mut failures: Vec<PluginFailure>, context: &PolicyContext) -> Vec<PluginFailure> {
+    private_values::hide_in_failures(&mut failures, context.object.as_ref());
+    failures
 }
 
 /// A rule that nobody can ask.

@@ -8,6 +8,7 @@ use mcp_operator_core::field::FieldError;
 use mcp_operator_core::field_authors::FieldAuthors;
 use mcp_operator_core::manifest::{Built, Mutated, Objects};
 use mcp_operator_core::namespace::NamespaceFacts;
+use mcp_operator_core::private_values;
 use mcp_operator_core::validated_server::ValidatedServer;
 use serde_json::Value;
 
@@ -94,7 +95,11 @@ pub async fn default_and_validate(
         .await
         .map_err(PolicyError::Plugins)?;
     let defaulted_server: McpServer =
-        serde_json::from_value(defaulted.object.clone()).map_err(|error| not_a_server(&error))?;
+        serde_json::from_value(defaulted.object.clone()).map_err(|error| {
+            PolicyError::NotAServer {
+                reason: private_values::hide_in(&error.to_string(), &defaulted.object),
+            }
+        })?;
     context.object = Some(defaulted.object.clone());
     let defaults = noted.and(defaulted.authors).into_status();
     let parsed = ValidatedServer::parse(&defaulted_server);

@@ -73,7 +73,7 @@ async fn wait_until_judged(servers: &ServerStore, judged: &JudgedServers) {
     loop {
         changes.mark_unchanged();
         let all = servers.all();
-        let mut readable = all.iter().filter_map(|guarded| guarded.0.as_ref().ok());
+        let mut readable = all.iter().filter_map(|guarded| guarded.readable());
         let is_leaving = |server: &McpServer| server.metadata.deletion_timestamp.is_some();
         if readable.all(|server| is_leaving(server) || judged.get(server).is_some()) {
             return;
@@ -186,7 +186,10 @@ fn reconciler(
         handover: RegistrarHandover::new(records, stop.clone()),
         registrar_conditions: RegistrarConditions::new(context.client.clone(), context.events),
         client: context.client,
-        budget: RolloutBudget::new(context.settings.rollout_interval),
+        budget: RolloutBudget::new(
+            context.settings.rollout_interval,
+            context.settings.rollout_pause,
+        ),
         restarts_gateway: false,
         settings: context.settings,
         servers: context.servers,

@@ -103,7 +103,7 @@ async fn nothing_is_registered_before_the_controller_has_been_at_all_servers() {
         .iter()
         .find(|server| ServerKey::of(&***server).name == "b");
     judged.record_basis(
-        other.unwrap().0.as_ref().unwrap(),
+        other.unwrap().readable().unwrap(),
         RegistrationBasis::Unknown,
     );
     waiting.await;

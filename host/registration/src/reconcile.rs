@@ -12,13 +12,14 @@ use mcp_operator_core::desired_entries::{self, Candidate, DesiredEntries};
 use mcp_operator_core::remote::relocation::keep_remote_until_pods_serve;
 use mcp_operator_core::retry::{Classify, ErrorClass};
 use mcp_operator_core::rollout_budget::{Budgeted, RolloutBudget};
+use mcp_operator_core::server_key::ServerKey;
 use mcp_operator_runtime::{GuardedServer, JudgedServers, ServerStore};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::active_registrar::RegistrarHandover;
 use crate::beliefs::Beliefs;
-use crate::debounce::DesiredState;
+use crate::debounce::{DesiredState, NamespaceState};
 use crate::error::RegistrationError;
 use crate::registrar_conditions::RegistrarConditions;
 use crate::registrars::{RecordStore, Registrar, Registrars};
@@ -57,7 +58,7 @@ impl<W: Registrars, S: RecordStore> Reconciler<W, S> {
         self.beliefs.observe(&servers);
         // One look for the whole pass: a condition explains what was planned, whatever has changed since.
         let candidates = self.candidates(&servers);
-        let desired = self.desired_entries(&candidates);
+        let desired = self.desired_entries(&candidates, None);
         let Budgeted {
             entries: desired,
             waiting,
@@ -105,24 +106,41 @@ impl<W: Registrars, S: RecordStore> Reconciler<W, S> {
         }
     }
 
-    /// What should be registered now, and whether that is about to change. A namespace that has to wait anyway keeps nobody
-    /// else waiting.
+    /// What should be registered now of each namespace, and whether that is about to change. A namespace that has to wait
+    /// anyway keeps nobody else waiting, but what it removes is carried out.
     pub(crate) fn desired_state(&self) -> DesiredState {
         let guarded = self.servers.all();
         let now = Timestamp::now();
-        let may_change = |server: &&McpServer| {
-            let namespace = server.metadata.namespace.as_deref().unwrap_or_default();
-            !self.restarts_gateway || self.budget.waits_until(namespace, now).is_none()
-        };
-        let mut servers = readable(&guarded);
-        servers.retain(may_change);
-        let desired = self.desired_entries(&self.candidates(&servers));
-        let mut hasher = DefaultHasher::new();
-        desired.entries.hash(&mut hasher);
-        DesiredState {
-            fingerprint: hasher.finish(),
-            starting_until: desired.starting_until,
+        let mut servers: BTreeMap<&str, Vec<&McpServer>> = BTreeMap::new();
+        for entry in &self.last.entries {
+            servers.entry(&entry.key.namespace).or_default();
         }
+        for server in readable(&guarded) {
+            let namespace = server.metadata.namespace.as_deref().unwrap_or_default();
+            servers.entry(namespace).or_default().push(server);
+        }
+        let namespaces = servers.into_iter().map(|(namespace, servers)| {
+            let desired = self.desired_entries(&self.candidates(&servers), Some(namespace));
+            let last = self.last.of_namespace(namespace);
+            let waits = self.restarts_gateway && self.budget.waits_until(namespace, now).is_some();
+            let state = if waits {
+                NamespaceState {
+                    fingerprint: 0,
+                    starting_until: None,
+                    is_pending: last.iter().any(|entry| desired.find(&entry.key).is_none()),
+                }
+            } else {
+                let mut hasher = DefaultHasher::new();
+                desired.entries.hash(&mut hasher);
+                NamespaceState {
+                    fingerprint: hasher.finish(),
+                    starting_until: desired.starting_until,
+                    is_pending: last != desired.entries,
+                }
+            };
+            (namespace.to_owned(), state)
+        });
+        DesiredState(namespaces.collect())
     }
 
     fn candidates<'a>(&self, servers: &[&'a McpServer]) -> Vec<Candidate<'a>> {
@@ -131,7 +149,12 @@ impl<W: Registrars, S: RecordStore> Reconciler<W, S> {
         candidates.collect()
     }
 
-    fn desired_entries(&self, candidates: &[Candidate<'_>]) -> DesiredEntries {
+    /// Of all namespaces, or of one.
+    fn desired_entries(
+        &self,
+        candidates: &[Candidate<'_>],
+        namespace: Option<&str>,
+    ) -> DesiredEntries {
         let settings = &self.settings;
         let mut desired = desired_entries::desired(
             candidates,
@@ -139,8 +162,10 @@ impl<W: Registrars, S: RecordStore> Reconciler<W, S> {
             settings.grace_periods,
             Timestamp::now(),
         );
+        let is_asked_for = |key: &ServerKey| namespace.is_none_or(|it| it == key.namespace);
         keep_remote_until_pods_serve(&mut desired, &self.last, candidates);
-        for key in self.servers.unreadable() {
+        let unreadable = self.servers.unreadable().into_iter();
+        for key in unreadable.filter(is_asked_for) {
             if let Some(entry) = self.last.find(&key) {
                 desired.keep(entry.clone());
             }
@@ -226,7 +251,7 @@ fn without_registrar<R: Registrar>(
 }
 
 fn readable(guarded: &[Arc<GuardedServer>]) -> Vec<&McpServer> {
-    let servers = guarded.iter().filter_map(|guarded| guarded.0.as_ref().ok());
+    let servers = guarded.iter().filter_map(|guarded| guarded.readable());
     servers.collect()
 }
 

@@ -220,7 +220,7 @@ async fn a_namespace_that_never_rests_waits_and_others_do_not() {
         let group = format!("group-{round}");
         let mut weather = reconciler.last.entries[0].clone();
         weather.access_groups = vec![group.clone()];
-        let shown = reconciler.servers.all()[0].0.clone().unwrap();
+        let shown = reconciler.servers.all()[0].server.clone().unwrap();
         let basis = RegistrationBasis::Admitted(std::sync::Arc::new(weather));
         reconciler.judged.record_basis(&shown, basis);
         pass(&server, &mut reconciler).await;
@@ -228,7 +228,7 @@ async fn a_namespace_that_never_rests_waits_and_others_do_not() {
         assert_eq!(is_in, round < 3, "{round}");
     }
     // What is removed is removed at once.
-    let shown = reconciler.servers.all()[0].0.clone().unwrap();
+    let shown = reconciler.servers.all()[0].server.clone().unwrap();
     assert!(reconciler.last.entries[0].access_groups.is_empty());
     reconciler
         .judged
@@ -247,8 +247,8 @@ async fn a_namespace_that_never_rests_waits_and_others_do_not() {
         "{condition}"
     );
     // Neither does it extend the time for which the changes of others are collected.
-    let state = reconciler.desired_state();
+    let before = reconciler.desired_state();
     let basis = RegistrationBasis::OptedOut;
     reconciler.judged.record_basis(&shown, basis);
-    assert_eq!(reconciler.desired_state().fingerprint, state.fingerprint);
+    assert_eq!(reconciler.desired_state(), before);
 }

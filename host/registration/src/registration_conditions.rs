@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use jiff::Timestamp;
 use mcp_operator_api::names::conditions::LITELLM_REGISTERED;
 use mcp_operator_core::conditions::{ConditionDraft, ConditionStatus};
 use mcp_operator_core::desired_entries::{self, Candidate, DesiredEntries, GracePeriods};
 use mcp_operator_core::handover::shows_everything;
 use mcp_operator_core::plan_execution::FailureCause;
 use mcp_operator_core::registration_plan::{Registration, State, Step};
+use mcp_operator_core::rollout_budget::Wait;
 use mcp_operator_core::server_key::ServerKey;
 
 use crate::execute::ExecutionOutcome;
@@ -124,14 +124,26 @@ impl RegistrationConditions {
         )
     }
 
-    /// Servers whose changes wait until a time, since their namespace has made too many: the gateway knows them as they were
-    /// before, or not at all.
-    pub(crate) fn hold_back(&mut self, waiting: &BTreeMap<ServerKey, Timestamp>) {
-        for (server, until) in waiting {
-            let message = format!(
-                "Waits until {until}: LiteLLM is restarted for each change, and namespace {} has made several (--registry-rollout-interval-seconds)",
-                server.namespace
-            );
+    /// Servers whose changes wait: the gateway knows them as they were before, or not at all.
+    pub(crate) fn hold_back(&mut self, waiting: &BTreeMap<ServerKey, Wait>) {
+        for (server, wait) in waiting {
+            let until = wait.until();
+            let (reason, why) = match wait {
+                Wait::Budget(_) => (
+                    "TooManyChanges",
+                    format!(
+                        "namespace {} has made several (--registry-rollout-interval-seconds)",
+                        server.namespace
+                    ),
+                ),
+                Wait::Pause(_) => (
+                    "WaitsForRollout",
+                    "the last one was just now: what waits goes together (--registry-rollout-pause-seconds)"
+                        .to_owned(),
+                ),
+            };
+            let message =
+                format!("Waits until {until}: LiteLLM is restarted for each change, and {why}");
             let known = self.registrations.remove(&server.to_string());
             let (registered_name, state) = match known {
                 Some(known) if known.state != State::Refused => {
@@ -143,7 +155,7 @@ impl RegistrationConditions {
                 server: server.to_string(),
                 registered_name,
                 state,
-                reason: "TooManyChanges".to_owned(),
+                reason: reason.to_owned(),
                 message,
             };
             self.registrations.insert(server.to_string(), registration);

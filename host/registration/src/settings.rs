@@ -22,6 +22,9 @@ pub struct RegistrationSettings {
     /// How often a namespace may change what is registered where each change restarts the gateway: some changes at once,
     /// then one in so much time. Zero: as often as it likes.
     pub rollout_interval: SignedDuration,
+    /// Least time between two such changes of anybody; what comes meanwhile goes together. Removals do not wait. Zero: no
+    /// bound.
+    pub rollout_pause: SignedDuration,
     /// How often the gateway is looked at without any change: somebody may have changed it, or it may have lost its data.
     pub resync: Duration,
     /// How long something must last before a server is removed, or comes back, or is waited for no longer.
@@ -37,6 +40,7 @@ impl Default for RegistrationSettings {
             debounce: Duration::from_secs(2),
             longest_debounce: Duration::from_mins(3),
             rollout_interval: SignedDuration::from_mins(10),
+            rollout_pause: SignedDuration::from_mins(1),
             resync: Duration::from_mins(1),
             grace_periods: GracePeriods {
                 grace: SignedDuration::from_mins(5),

@@ -21,7 +21,7 @@ async fn write(server: &ApiServer, servers: &ServerStore, stop: &CancellationTok
     };
     let draft = ConditionDraft::new(LITELLM_REGISTERED, ConditionStatus::True, "Registered", "");
     let guarded = servers.all();
-    let readable = guarded.iter().filter_map(|it| it.0.as_ref().ok());
+    let readable = guarded.iter().filter_map(|it| it.readable());
     let said: Vec<_> = readable
         .map(|server| (server, draft.clone(), "tools_weather".to_owned()))
         .collect();

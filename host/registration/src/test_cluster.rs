@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use mcp_operator_api::names::conditions::AVAILABLE;
 use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_core::build;
@@ -45,7 +45,10 @@ pub(crate) async fn reconciler(
         judged: judged(server),
         beliefs: Beliefs::default(),
         last: DesiredEntries::default(),
-        budget: RolloutBudget::new(RegistrationSettings::default().rollout_interval),
+        budget: RolloutBudget::new(
+            RegistrationSettings::default().rollout_interval,
+            SignedDuration::ZERO,
+        ),
         restarts_gateway: false,
         registrars,
         client,

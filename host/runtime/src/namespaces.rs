@@ -17,6 +17,7 @@ use tokio::sync::watch::{self as channel, Receiver};
 use tokio::time::timeout;
 
 use crate::error::status_message;
+use crate::object_name::is_object_name;
 use crate::supervisor::TaskGroup;
 use crate::watch;
 
@@ -65,8 +66,9 @@ impl Namespaces {
                 match event {
                     Ok(event) => {
                         let listed = matches!(event, Event::InitDone);
+                        let event = trimmed(event);
                         let changed = changed(&seen, &event);
-                        writer.apply_watcher_event(&trimmed(event));
+                        writer.apply_watcher_event(&event);
                         // Nobody needs to listen.
                         changed.map(|name| tell_change.send(name));
                         if listed {
@@ -139,6 +141,9 @@ impl Namespaces {
         if seen.is_some() {
             return Ok(facts(name, seen.as_deref()));
         }
+        if !is_object_name(name) {
+            return Err(format!("{name:?} is no name of a namespace"));
+        }
         match timeout(LOOK_UP, self.api.get_opt(name)).await {
             Ok(Ok(found)) => Ok(facts(name, found.as_ref())),
             Ok(Err(error)) => Err(format!(
@@ -164,12 +169,12 @@ fn changed(seen: &Store<Metadata>, event: &Event<Metadata>) -> Option<String> {
     (!is_same).then(|| namespace.name_any())
 }
 
-/// Managed fields take most of the memory of a namespace, and nothing reads them.
+/// Managed fields and what kubectl notes take most of the memory of a namespace, and nothing reads them.
 fn trimmed(mut event: Event<Metadata>) -> Event<Metadata> {
     if let Event::Apply(namespace) | Event::InitApply(namespace) | Event::Delete(namespace) =
         &mut event
     {
-        namespace.metadata.managed_fields = None;
+        watch::trim_metadata(&mut namespace.metadata);
     }
     event
 }
@@ -202,6 +207,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::object_name::NOT_NAMES;
 
     /// An API server that has one namespace, which no watch has shown.
     fn unseen(code: u16) -> Namespaces {
@@ -256,5 +262,13 @@ mod tests {
         assert!(unseen(404).find("new").await.unwrap().labels.is_empty());
         let error = unseen(500).find("new").await.unwrap_err();
         assert!(error.starts_with("namespace new cannot be read"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_name_is_no_way_to_other_resources() {
+        for name in NOT_NAMES {
+            let error = unseen(200).find(name).await.unwrap_err();
+            assert!(error.ends_with("is no name of a namespace"), "{error}");
+        }
     }
 }

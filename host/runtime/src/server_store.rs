@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures::StreamExt;
-use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, Resource, ResourceExt};
@@ -16,15 +15,12 @@ use mcp_operator_core::conditions::find;
 use mcp_operator_core::server_key::ServerKey;
 use tokio::sync::{Notify, watch};
 
+use crate::error::ApiError;
+use crate::guarded_server::GuardedServer;
+use crate::large_servers::{LargeServers, NoRoom, WholeServer, room_for};
 use crate::status_overlay::StatusOverlay;
 use crate::supervisor::{TaskGroup, WatchEnded};
 use crate::watch as watches;
-
-/// What `kubectl apply` notes: the whole manifest once more.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
-
-/// An MCPServer as it comes from the API server: one that cannot be read must not hide the others.
-pub type GuardedServer = DeserializeGuard<McpServer>;
 
 /// All MCPServers that the watch has shown, and the statuses that were written since. Cheap to clone.
 #[derive(Clone)]
@@ -33,6 +29,7 @@ pub struct ServerStore {
     overlay: StatusOverlay,
     listed: watch::Receiver<bool>,
     changed: Arc<Notify>,
+    large: LargeServers,
 }
 
 /// A change of an MCPServer that is not merely the controller's own write of its status.
@@ -62,12 +59,14 @@ impl ServerStore {
             overlay: StatusOverlay::default(),
             listed: is_listed,
             changed: Arc::default(),
+            large: LargeServers::new(client.clone()),
         };
         let events = watches::events(
             SERVER_KIND,
             Api::all(client.clone()),
             watcher::Config::default(),
-            trim,
+            // It has been done as they were read.
+            |_| (),
         );
         let (overlay, changed) = (this.overlay.clone(), Arc::clone(&this.changed));
         let mut detector = ChangeDetector::new(store, this.overlay.clone());
@@ -103,7 +102,7 @@ impl ServerStore {
 
     /// All servers that can be read.
     pub fn all(&self) -> Vec<Arc<GuardedServer>> {
-        self.store.state_filter(|guarded| guarded.0.is_ok())
+        self.store.state_filter(|guarded| guarded.server.is_ok())
     }
 
     /// Whether the watch has shown a server with this uid, readable or not.
@@ -116,7 +115,7 @@ impl ServerStore {
     /// Those that cannot be read and are not being deleted.
     pub fn unreadable(&self) -> Vec<ServerKey> {
         let guarded = self.store.state_filter(|guarded| {
-            guarded.0.is_err() && guarded.meta().deletion_timestamp.is_none()
+            guarded.server.is_err() && guarded.meta().deletion_timestamp.is_none()
         });
         guarded
             .iter()
@@ -134,6 +133,23 @@ impl ServerStore {
         self.overlay.latest(server)
     }
 
+    /// Whether a server that the informer does not keep whole has room beside the others.
+    ///
+    /// # Errors
+    /// When those of its namespace take too much.
+    pub fn room_for(&self, server: &ServerKey) -> Result<(), NoRoom> {
+        room_for(&self.store.state(), server)
+    }
+
+    /// A server that the informer does not keep whole, as it is stored; nothing if it is gone. Few at a time: this waits for
+    /// the others.
+    ///
+    /// # Errors
+    /// When the API server does not give it.
+    pub async fn whole(&self, shown: &GuardedServer) -> Result<Option<WholeServer>, ApiError> {
+        self.large.get(shown).await
+    }
+
     /// Records what the API server answered to a write of a status.
     pub fn record_write(&self, answer: McpServer) {
         self.overlay.record_write(answer);
@@ -142,15 +158,6 @@ impl ServerStore {
     /// What the watch has shown, for kube's `Controller`.
     pub fn store(&self) -> &Store<GuardedServer> {
         &self.store
-    }
-}
-
-/// Removes what nothing reads and what takes most of the memory of an MCPServer.
-fn trim(server: &mut GuardedServer) {
-    let metadata = server.meta_mut();
-    metadata.managed_fields = None;
-    if let Some(annotations) = &mut metadata.annotations {
-        annotations.remove(LAST_APPLIED);
     }
 }
 
@@ -228,6 +235,7 @@ fn what_users_write(server: &GuardedServer) -> impl PartialEq + '_ {
         meta.generation,
         server.labels(),
         server.annotations(),
+        server.cut,
         meta.deletion_timestamp.is_some(),
     )
 }
@@ -239,7 +247,7 @@ fn registration(server: &GuardedServer) -> Option<(&str, &str, &str)> {
 }
 
 fn status(server: &GuardedServer) -> Option<&McpServerStatus> {
-    server.0.as_ref().ok()?.status.as_ref()
+    server.readable()?.status.as_ref()
 }
 
 #[cfg(test)]
@@ -302,7 +310,9 @@ mod tests {
             |generation, phase, version| with_version(server("a", generation, phase), version);
         assert_eq!(informer.take(Event::Apply(shown(1, "Pending", "1"))), spec);
         let written = shown(1, "Ready", "2");
-        informer.overlay.record_write(written.0.clone().unwrap());
+        informer
+            .overlay
+            .record_write(written.server.clone().unwrap());
         assert_eq!(informer.take(Event::Apply(written)), []);
         let tampered = informer.take(Event::Apply(shown(1, "Failed", "3")));
         assert_eq!(tampered, [ServerChange::Status(key("a"))]);
@@ -316,7 +326,7 @@ mod tests {
         informer.take(Event::Apply(server("a", 1, "Ready")));
         let mut registered = server("a", 1, "Ready");
         let condition = json!({ "type": LITELLM_REGISTERED, "status": "True", "reason": "Registered", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z" });
-        let status = registered.0.as_mut().unwrap().status.as_mut().unwrap();
+        let status = registered.server.as_mut().unwrap().status.as_mut().unwrap();
         status.conditions = vec![serde_json::from_value(condition).unwrap()];
         let event = || Event::Apply(registered.clone());
         let change = [ServerChange::Registration(key("a"))];

@@ -12,7 +12,7 @@ use kube::{Resource, ResourceExt};
 use mcp_operator_api::v1alpha1::{McpServer, McpServerStatus};
 use mcp_operator_core::server_key::ServerKey;
 
-use crate::server_store::GuardedServer;
+use crate::guarded_server::GuardedServer;
 
 /// The newest status of each server that was written and that the informer does not show yet. Cheap to clone.
 #[derive(Clone, Default)]

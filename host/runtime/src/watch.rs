@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::Status;
 use kube::runtime::reflector::{Lookup, Store, store::Writer};
 use kube::runtime::watcher::{self, Event};
@@ -26,6 +27,17 @@ const AFTER_REFUSAL: Duration = Duration::from_secs(10);
 /// memory as everything that is kept of 1,000 MCPServers, and the allocator does not give all of it back. Anybody can make
 /// objects with our labels, of 1 MiB each, and as trees they take several times as much.
 const PAGE: u32 = 20;
+
+/// What `kubectl apply` notes: the whole manifest once more.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// Removes what nothing reads, and what takes most of the memory of many objects.
+pub fn trim_metadata(metadata: &mut ObjectMeta) {
+    metadata.managed_fields = None;
+    if let Some(annotations) = &mut metadata.annotations {
+        annotations.remove(LAST_APPLIED);
+    }
+}
 
 /// A watch that passes on every event. Errors are logged and the watch is begun anew, so that the stream never fails and
 /// never ends. `modify` takes from each object what nothing reads.

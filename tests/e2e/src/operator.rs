@@ -106,6 +106,7 @@ impl Operator {
                 .args(["--health-bind", &format!("127.0.0.1:{health}")])
                 // Tests change their servers more often than a team may; those that are about that say so by an option.
                 .env("REGISTRY_ROLLOUT_INTERVAL_SECONDS", "0")
+                .env("REGISTRY_ROLLOUT_PAUSE_SECONDS", "0")
                 .args(options)
                 .env("KUBECONFIG", kubeconfig);
             more(command);

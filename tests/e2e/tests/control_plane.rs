@@ -40,6 +40,8 @@ mod team;
 mod tenancy;
 #[path = "control_plane/tenant_attacks.rs"]
 mod tenant_attacks;
+#[path = "control_plane/tenant_detours.rs"]
+mod tenant_detours;
 #[path = "control_plane/trouble.rs"]
 mod trouble;
 #[path = "control_plane/user_roles.rs"]

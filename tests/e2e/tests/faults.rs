@@ -3,12 +3,20 @@
 
 #[path = "faults/certificates.rs"]
 mod certificates;
+#[path = "faults/client_certificate.rs"]
+mod client_certificate;
 #[path = "faults/clock.rs"]
 mod clock;
+#[path = "faults/install_again.rs"]
+mod install_again;
+#[path = "faults/large_servers.rs"]
+mod large_servers;
 #[path = "faults/links.rs"]
 mod links;
 #[path = "faults/lost_rule.rs"]
 mod lost_rule;
+#[path = "faults/memory.rs"]
+mod memory;
 #[path = "faults/others.rs"]
 mod others;
 #[path = "faults/outages.rs"]

@@ -50,6 +50,37 @@ async fn a_connection_that_breaks_is_tried_again() {
     assert!(matches!(world.retry().await, Ok(Progress::Applied(_))));
 }
 
+/// Whoever refuses an object may repeat what is in it, and more people read a condition than a Deployment.
+#[tokio::test(start_paused = true)]
+async fn no_condition_shows_a_value_of_the_environment_or_the_configuration() {
+    let mut spec = little();
+    spec["env"] = json!([{ "name": "TOKEN", "value": "hunter2-hunter2" }]);
+    spec["config"] = json!({ "db": { "password": "s3cret-s3cret" } });
+    let world = World::new().await;
+    world.put_server(spec);
+    let message = "policy: TOKEN=hunter2-hunter2 with s3cret-s3cret is not allowed";
+    world.api.deny(applies(ManagedKind::Deployment), message);
+    world.reconcile().await.unwrap_err();
+    let (_, told) = world.ready();
+    assert!(
+        told.ends_with("policy: TOKEN=... with ... is not allowed"),
+        "{told}"
+    );
+    let server = world.api.get("MCPServer", NAMESPACE, NAME).unwrap();
+    let status = server["status"].to_string();
+    assert!(
+        !status.contains("hunter2") && !status.contains("s3cret"),
+        "{status}"
+    );
+    for event in world.api.objects_of("Event") {
+        let note = event["note"].as_str().unwrap();
+        assert!(
+            !note.contains("hunter2") && !note.contains("s3cret"),
+            "{note}"
+        );
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_refused_for_good_is_reported_at_once() {
     let refusal = Failure::new(422, "Invalid", "Service is invalid: spec.ports");

@@ -9,6 +9,7 @@ mod creation;
 mod drift;
 mod failures;
 mod hash_key;
+mod large_servers;
 mod older_templates;
 mod optional_apis;
 mod orphans;

@@ -153,6 +153,25 @@ async fn one_deletion_that_fails_keeps_no_other_from_it() {
     }
 }
 
+/// What a server does not ask for any more has no condition of its own.
+#[tokio::test(start_paused = true)]
+async fn a_deletion_that_may_not_be_is_told_whatever_the_kind_is() {
+    for kind in OPTIONAL {
+        let world = turned_off(kind).await;
+        let refusal = "User \"mcp-operator\" cannot delete resource";
+        world.api.deny(deletions(kind), refusal);
+        world.reconcile().await.unwrap_err();
+        let (reason, message) = world.ready();
+        assert!(
+            message.contains(&format!("delete {} ", kind.name())) && message.contains(refusal),
+            "{kind:?}: {reason}: {message}"
+        );
+        world.api.heal();
+        world.retry().await.unwrap();
+        assert!(!world.ready().1.contains("cannot delete"), "{kind:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn objects_are_deleted_although_others_cannot_be_applied() {
     let world = turned_off(ManagedKind::NetworkPolicy).await;

@@ -141,7 +141,7 @@ impl World {
 
     pub(super) async fn server(&self) -> McpServer {
         let guarded = self.guarded().await;
-        let server = guarded.0.as_ref().unwrap();
+        let server = guarded.readable().unwrap();
         self.context().servers.latest(server).into_owned()
     }
 

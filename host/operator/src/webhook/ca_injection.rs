@@ -104,6 +104,9 @@ where
     let Some(patch) = patch(&found, endpoint, ca_bundle) else {
         return true;
     };
+    if let Some(url) = url_of_another(&found, endpoint) {
+        warn!(%kind, name = NAME, url, "written by an operator beside the cluster, and asked in place of this one: delete both webhook configurations and apply the manifests of deploy/ again");
+    }
     let params = PatchParams {
         field_manager: Some(field_managers::WEBHOOK.into()),
         ..PatchParams::default()
@@ -152,6 +155,16 @@ fn patch(found: &Value, endpoint: &Endpoint, ca_bundle: &str) -> Option<json_pat
     };
     patch.0.insert(0, PatchOperation::Test(seen));
     Some(patch)
+}
+
+/// Where an operator beside the cluster was, if that is still in a configuration for one inside. Only who may change more
+/// than the authority can take it out.
+fn url_of_another<'a>(found: &'a Value, endpoint: &Endpoint) -> Option<&'a str> {
+    let webhooks = found["webhooks"].as_array()?;
+    let urls = webhooks
+        .iter()
+        .find_map(|webhook| webhook["clientConfig"]["url"].as_str());
+    urls.filter(|_| matches!(endpoint, Endpoint::Service { .. }))
 }
 
 /// The path of a URL that an earlier run wrote.

@@ -1,13 +1,12 @@
 //! What the rest of a cluster does: pods die, and there is much in it that is no business of the operator.
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use mcp_e2e::{Operator, eventually};
 use serde_json::{Value, json};
 
+use crate::memory::{MemoryGroup, incompressible, most_resident_kib, resident_kib};
 use crate::world::{RECOVERY, World};
 
 /// Ready that was true once stays so though the pods are dead (kubernetes-sigs/mcp-lifecycle-operator#212).
@@ -107,43 +106,12 @@ const LABELLED_BYTES: usize = 1_000_000;
 /// The limit of deploy/base/operator.yaml without what is meant for the child process that compiles.
 const MOST_KIB: u64 = 512 << 10;
 
-/// A group of processes with an end of memory; nothing where this machine lets nobody make one.
-struct MemoryGroup(PathBuf);
-
-impl MemoryGroup {
-    /// Puts a process into a group of its own, by either version of control groups.
-    fn around(process: u32) -> Result<Option<Self>> {
-        let name = format!("mcp-operator-test-{process}");
-        let groups = [
-            ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
-            ("/sys/fs/cgroup", "memory.max"),
-        ];
-        for (root, limit) in groups {
-            let group = Self(Path::new(root).join(&name));
-            if fs::create_dir(&group.0).is_ok() && group.0.join(limit).exists() {
-                fs::write(group.0.join(limit), (MOST_KIB << 10).to_string())?;
-                fs::write(group.0.join("cgroup.procs"), process.to_string())?;
-                return Ok(Some(group));
-            }
-        }
-        println!("no control group for memory here: only the process itself is measured");
-        Ok(None)
-    }
-}
-
-impl Drop for MemoryGroup {
-    fn drop(&mut self) {
-        // Where a failed test leaves it, an empty group takes nothing.
-        let _ = fs::remove_dir(&self.0);
-    }
-}
-
 /// Whoever may create ConfigMaps may give them the operator's label, and the name of an MCPServer as their owner.
 #[test]
 fn large_objects_of_others_with_the_operators_label_are_not_kept() -> Result<()> {
     let world = World::start("labelled")?;
     let operator = Operator::start(&world.own.environment, "labelled")?;
-    let group = MemoryGroup::around(operator.id())?;
+    let group = MemoryGroup::around(operator.id(), MOST_KIB)?;
     world.apply(1)?;
     world.converged(1)?;
     let before = resident_kib(operator.id())?;
@@ -164,7 +132,7 @@ fn large_objects_of_others_with_the_operators_label_are_not_kept() -> Result<()>
     // Nor by one that finds them there.
     drop((operator, group));
     let operator = Operator::start(&world.own.environment, "labelled-again")?;
-    let group = MemoryGroup::around(operator.id())?;
+    let group = MemoryGroup::around(operator.id(), MOST_KIB)?;
     world.apply(3)?;
     world.converged(3)?;
     let again = most_resident_kib(operator.id())?;
@@ -181,16 +149,7 @@ fn large_objects_of_others_with_the_operators_label_are_not_kept() -> Result<()>
 }
 
 fn labelled(index: usize) -> Value {
-    // Nothing that compresses.
-    let mut state = index as u64 + 1;
-    let text: String = std::iter::repeat_with(|| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        format!("{state:016x}")
-    })
-    .take(LABELLED_BYTES / 16)
-    .collect();
+    let text = incompressible(index, LABELLED_BYTES);
     json!({
         "apiVersion": "v1", "kind": "ConfigMap",
         "metadata": {
@@ -206,21 +165,4 @@ fn other(index: usize) -> Value {
         "apiVersion": "v1", "kind": "Secret", "metadata": { "name": format!("other-{index}"), "namespace": "litellm" },
         "stringData": { "data": "x".repeat(SECRET_BYTES) },
     })
-}
-
-fn resident_kib(process: u32) -> Result<u64> {
-    memory_kib(process, "VmRSS:")
-}
-
-fn most_resident_kib(process: u32) -> Result<u64> {
-    memory_kib(process, "VmHWM:")
-}
-
-fn memory_kib(process: u32, what: &str) -> Result<u64> {
-    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix(what))
-        .context(what.to_owned())?;
-    Ok(line.trim().trim_end_matches(" kB").parse()?)
 }

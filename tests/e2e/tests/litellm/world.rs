@@ -17,10 +17,11 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(5);
 const NOTICED: Duration = Duration::from_secs(15);
 /// The operator looks at LiteLLM every few seconds, not every minute: the story waits for that again and again. How the
 /// operator does as it is shipped is tested before, with one server.
-const ATTENTIVE: [&str; 3] = [
+const ATTENTIVE: [&str; 4] = [
     "REGISTRY_RESYNC_SECONDS=5",
     "REGISTRY_DEBOUNCE_MILLISECONDS=500",
     "REGISTRY_ROLLOUT_INTERVAL_SECONDS=0",
+    "REGISTRY_ROLLOUT_PAUSE_SECONDS=0",
 ];
 /// Longer than between two looks of the operator.
 const LOOKED_AGAIN: Duration = Duration::from_secs(7);

@@ -1,0 +1,73 @@
+//! What is missing in the namespace of a team.
+
+use anyhow::{Result, ensure};
+use mcp_e2e::{Operator, OwnCluster, eventually};
+use serde_json::{Value, json};
+
+use super::permission::{
+    Permission, apply, install_optional, names, permissions, rules, server, without,
+};
+use super::{OPERATOR, TENANT};
+use crate::world::RECOVERY;
+
+/// The operator has no rights on tenants' objects but those of RoleBindings, as with the component `tenant-namespaces`; in
+/// each namespace another verb is missing.
+#[test]
+fn what_is_missing_in_a_namespace_is_told_by_its_servers() -> Result<()> {
+    let own = OwnCluster::start("verbs-of-tenants", &[])?;
+    let kubectl = own.kubectl();
+    install_optional(kubectl)?;
+    kubectl.run(&["delete", "clusterrolebinding", TENANT])?;
+    let all = rules(kubectl, TENANT)?;
+    let each = permissions(&all);
+    ensure!(each.len() > 20, "{each:?}");
+    let mut objects = Vec::new();
+    for permission in &each {
+        let namespace = permission.namespace();
+        let metadata = json!({ "name": "all-but-one", "namespace": namespace });
+        let rbac = "rbac.authorization.k8s.io";
+        let version = format!("{rbac}/v1");
+        objects.extend([
+            json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": namespace } }),
+            json!({
+                "apiVersion": version, "kind": "Role", "metadata": metadata,
+                "rules": without(&all, |taken| taken == permission),
+            }),
+            json!({
+                "apiVersion": version, "kind": "RoleBinding", "metadata": metadata,
+                "roleRef": { "apiGroup": rbac, "kind": "Role", "name": "all-but-one" },
+                "subjects": [{ "kind": "ServiceAccount", "name": OPERATOR, "namespace": "mcp-operator-system" }],
+            }),
+        ]);
+    }
+    apply(kubectl, &objects)?;
+    let _operator = Operator::start(&own.environment, "verbs-of-tenants")?;
+    let servers = |everything| -> Vec<Value> {
+        let namespaces = each.iter().map(Permission::namespace);
+        namespaces
+            .map(|namespace| server(&namespace, "a", everything))
+            .collect()
+    };
+    apply(kubectl, &servers(true))?;
+    let (deletions, others): (Vec<_>, Vec<_>) = each
+        .iter()
+        .partition(|permission| permission.verb == "delete");
+    for permission in &others {
+        names(kubectl, &permission.namespace(), "a", &permission.refusal())?;
+    }
+    for permission in &deletions {
+        let namespace = permission.namespace();
+        eventually(&format!("all is there in {namespace}"), RECOVERY, || {
+            let list = ["get", &permission.resource, "--namespace", &namespace];
+            let ours = "--selector=app.kubernetes.io/managed-by=mcp-operator";
+            let found = kubectl.run(&[&list[..], &[ours, "--output=name"]].concat())?;
+            ensure!(!found.is_empty(), "nothing yet");
+            Ok(())
+        })?;
+    }
+    apply(kubectl, &servers(false))?;
+    for permission in &deletions {
+        names(kubectl, &permission.namespace(), "a", &permission.refusal())?;
+    }
+    Ok(())
+}
