@@ -8,6 +8,7 @@ use mcp_operator_core::build::{SecretObject, child_name, secret_objects, service
 use mcp_operator_core::manifest::ManagedKind;
 use mcp_operator_core::outcome::{Presence, ReconcileOutcome, Verdict};
 use mcp_operator_core::owner_reference::belongs_to;
+use mcp_operator_core::remote::relocation;
 use mcp_operator_core::rollout::Rollout;
 use mcp_operator_core::server_key::ServerKey;
 use serde_json::Value;
@@ -27,9 +28,9 @@ pub(crate) fn observe(
 ) -> Option<ReconcileOutcome> {
     let (verdict, failure) = match result {
         Ok(Progress::DeploymentCreated | Progress::OwnerDeleted) => return None,
-        Ok(Progress::Applied(_) | Progress::Unchanged | Progress::Contested) => {
-            (Verdict::Valid, None)
-        }
+        Ok(
+            Progress::Applied(_) | Progress::Unchanged | Progress::Relocating | Progress::Contested,
+        ) => (Verdict::Valid, None),
         Ok(Progress::Invalid(errors)) => (Verdict::Invalid(errors.clone()), None),
         Err(error @ ReconcileError::Undecided(_)) => (Verdict::Unknown(error.failure()), None),
         Err(error @ ReconcileError::Failed { .. }) => (Verdict::Valid, Some(error.failure())),
@@ -50,7 +51,7 @@ pub(crate) fn observe(
         );
         (secret, presence)
     });
-    let metrics = server.spec.observability.metrics.enabled;
+    let metrics = has_pods(server) && server.spec.observability.metrics.enabled;
     let own = |kind| {
         let found = context
             .objects
@@ -59,14 +60,23 @@ pub(crate) fn observe(
     };
     let is_known = context.objects.availability(ManagedKind::Service) == Availability::Listed;
     let external_secrets: Vec<_> = external_secrets.collect();
-    let mut notes = missing_permissions(context, server);
-    notes.extend(unnoticed(context, &key, &external_secrets));
+    let notes = match result {
+        Ok(Progress::Relocating) => vec![relocation::WAITING.into()],
+        _ if has_pods(server) => {
+            let mut notes = missing_permissions(context, server);
+            notes.extend(unnoticed(context, &key, &external_secrets));
+            notes
+        }
+        _ => Vec::new(),
+    };
     Some(ReconcileOutcome {
         verdict,
         failure,
         has_service: is_known.then(|| own(ManagedKind::Service).is_some()),
         autoscaler: own(ManagedKind::HorizontalPodAutoscaler).and_then(as_json),
+        // While a server moves away, its pods say nothing about it any more.
         rollout: deployment
+            .filter(|_| has_pods(server))
             .and_then(as_json)
             .map(|deployment| Rollout::of(&deployment)),
         deployments_unreadable: context.objects.availability(ManagedKind::Deployment)
@@ -86,6 +96,10 @@ pub(crate) fn observe(
             .and_then(|judged| judged.defaults),
         notes,
     })
+}
+
+fn has_pods(server: &McpServer) -> bool {
+    server.spec.remote.is_none()
 }
 
 /// What is not done because it may not be read: visible where people look, not only in the log.

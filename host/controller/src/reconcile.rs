@@ -4,10 +4,12 @@ use kube::Resource;
 use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_core::build;
 use mcp_operator_core::field::FieldError;
-use mcp_operator_core::manifest::{Applied, Objects};
+use mcp_operator_core::manifest::{Applied, ManagedKind, Objects};
+use mcp_operator_core::remote::relocation::gateway_needs_pods;
 use mcp_operator_core::rollout::Rollout;
 use mcp_operator_core::server_key::ServerKey;
 use mcp_operator_policy::{Judgement, default_and_validate, mutate_objects};
+use strum::IntoEnumIterator;
 
 use crate::apply::apply;
 use crate::context::Context;
@@ -28,6 +30,8 @@ pub(crate) enum Progress {
     Applied(Objects<Applied>),
     /// They are as an earlier reconcile left them, and nothing that decides about them has changed.
     Unchanged,
+    /// The server runs elsewhere now, and its pods stay until the gateway sends nobody to them any more.
+    Relocating,
     /// Another controller insists on something in an object, which is left alone for a while.
     Contested,
     /// The specification breaks rules. What was made from an earlier one stays.
@@ -107,6 +111,9 @@ async fn reconcile_objects(
     stamp_secret_hashes(context, server, &mut objects); //                               no client
     let has_kept = keep_fetching(context, server, &mut objects); //                      no client
     let applied = apply(context, server, &objects, attempt).await; //                    client
+    if gateway_needs_pods(server) && has_objects(context, server) {
+        return Ok(Progress::Relocating);
+    }
     let pruned = prune(context, server, &objects).await; //                              client
     taken_back?;
     let progress = applied?.progress(objects);
@@ -120,6 +127,11 @@ async fn reconcile_objects(
         context.noop_cache.remember(server, inputs_hash, objects);
     }
     Ok(progress)
+}
+
+fn has_objects(context: &Context, server: &McpServer) -> bool {
+    let key = ServerKey::of(server);
+    ManagedKind::iter().any(|kind| !context.objects.keys_of(kind, &key).is_empty())
 }
 
 impl Reconciled {

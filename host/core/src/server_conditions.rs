@@ -33,6 +33,12 @@ pub(crate) fn all(
     outcome: &ReconcileOutcome,
     registered: Option<&Condition>,
 ) -> Vec<ConditionDraft> {
+    // A remote server has no pods: whether it serves is what the gateway says.
+    if server.spec.remote.is_some() {
+        let valid = spec_valid(&outcome.verdict);
+        let ready = with_notes(ready(&[&valid], outcome, registered), &outcome.notes);
+        return vec![valid, ready];
+    }
     let mut drafts = vec![spec_valid(&outcome.verdict), deployment_ready(outcome)];
     drafts.extend(external_secret::external_secret_synced(
         &server.name_any(),

@@ -43,19 +43,21 @@ pub fn compute(
     let rollout = outcome.rollout.clone().unwrap_or_default();
     let status = McpServerStatus {
         phase: Some(phase(&conditions, registered.as_ref())),
-        ready: Some(format!(
-            "{}/{}",
-            rollout.ready,
-            wanted_replicas(server, outcome)
-        )),
-        endpoints: match (outcome.has_service, &outcome.verdict) {
+        // A remote server has no pods that could be counted or scaled.
+        ready: server.spec.remote.is_none().then(|| {
+            let wanted = wanted_replicas(server, outcome);
+            format!("{}/{wanted}", rollout.ready)
+        }),
+        endpoints: match (&server.spec.remote, outcome.has_service, &outcome.verdict) {
+            (Some(_), _, Verdict::Valid) | (None, Some(true), Verdict::Valid) => {
+                Some(endpoints(server, settings))
+            }
             // What is there would be called by another address than it has, or it is somebody else's.
-            (Some(false), _) => None,
-            (Some(true), Verdict::Valid) => Some(endpoints(server, settings)),
+            (None, Some(false), _) => None,
             _ => previous.endpoints.clone(),
         },
         replicas: Some(i32::try_from(rollout.total).unwrap_or(i32::MAX)),
-        selector: Some(selector(server)),
+        selector: server.spec.remote.is_none().then(|| selector(server)),
         defaults: outcome
             .defaults
             .clone()
@@ -100,6 +102,14 @@ pub fn phase(conditions: &[Condition], registered: Option<&Condition>) -> Phase 
         |kind: &str| conditions::find(conditions, kind).map(|condition| condition.status.as_str());
     let reason =
         conditions::find(conditions, DEPLOYMENT_READY).map(|condition| condition.reason.as_str());
+    // A remote server has no Deployment: where it stands is what the gateway says.
+    if status(SPEC_VALID) == Some("True") && status(DEPLOYMENT_READY).is_none() {
+        return match registered.map(|condition| condition.status.as_str()) {
+            None | Some("True") if conditions::is_true(conditions, READY) => Phase::Ready,
+            Some("Unknown") => Phase::Creating,
+            _ => Phase::Failed,
+        };
+    }
     let without_secrets = status(EXTERNAL_SECRET_SYNCED) == Some("False");
     match (status(SPEC_VALID), status(DEPLOYMENT_READY), reason) {
         (Some("True"), Some("True"), _) => {
@@ -128,6 +138,13 @@ fn wanted_replicas(server: &McpServer, outcome: &ReconcileOutcome) -> i64 {
 }
 
 fn endpoints(server: &McpServer, settings: &Settings) -> Endpoints {
+    if let Some(remote) = &server.spec.remote {
+        return Endpoints {
+            service: Some(remote.url.clone()),
+            mcp: Some(remote.url.clone()),
+            metrics: None,
+        };
+    }
     let key = ServerKey::of(server);
     let service = build::service_url(&key, settings, server.spec.port);
     let metrics = &server.spec.observability.metrics;

@@ -727,3 +727,45 @@ proptest! {
         prop_assert_eq!([READY, RECONCILING, STALLED].iter().filter(|kind| is(kind)).count(), 1);
     }
 }
+
+/// It has no pods: where it stands is what the gateway says.
+#[test]
+fn a_remote_server_is_what_the_gateway_says() {
+    let remote = || {
+        let mut server = server();
+        server.spec =
+            serde_json::from_value(json!({ "remote": { "url": "https://mcp.example.com/mcp" } }))
+                .unwrap();
+        server
+    };
+    let computed = |server: &McpServer| {
+        let outcome = ReconcileOutcome::new(Verdict::Valid);
+        compute(server, &outcome, &Settings::default(), at(0))
+    };
+    for (status, phase) in [
+        ("True", Phase::Ready),
+        ("Unknown", Phase::Creating),
+        ("False", Phase::Failed),
+    ] {
+        let server = registered(remote(), status);
+        let computed = computed(&server);
+        assert_eq!(computed.phase, Some(phase), "{status}");
+        let kinds: Vec<&str> = computed
+            .conditions
+            .iter()
+            .map(|condition| condition.type_.as_str())
+            .collect();
+        assert_eq!(kinds, [SPEC_VALID, READY]);
+        assert_eq!((computed.ready, computed.selector), (None, None));
+        assert_eq!(computed.replicas, Some(0));
+    }
+    let mut alone = remote();
+    alone.spec.litellm.auto_register = false;
+    assert_eq!(computed(&alone).phase, Some(Phase::Ready));
+    let endpoints = computed(&alone).endpoints.unwrap();
+    assert_eq!(
+        endpoints.mcp.as_deref(),
+        Some("https://mcp.example.com/mcp")
+    );
+    assert_eq!(endpoints.mcp, endpoints.service);
+}

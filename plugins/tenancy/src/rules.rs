@@ -2,6 +2,7 @@
 
 mod egress;
 mod identity;
+mod remote;
 mod secrets;
 mod size;
 mod text;
@@ -18,7 +19,7 @@ pub(crate) struct Rule {
 }
 
 /// In the order in which they are documented.
-pub(crate) const ALL: [Rule; 11] = [
+pub(crate) const ALL: [Rule; 12] = [
     Rule {
         code: secrets::KEY,
         summary: "keys in the secret store are those of the namespace (annotation mcp.litellm.ai/secret-keys)",
@@ -38,6 +39,11 @@ pub(crate) const ALL: [Rule; 11] = [
         code: identity::GROUP,
         summary: "access groups are those of the namespace (annotation mcp.litellm.ai/access-groups)",
         check: identity::groups,
+    },
+    Rule {
+        code: remote::HOST,
+        summary: "a server that runs elsewhere is at a host that the namespace may use (annotation mcp.litellm.ai/remote-hosts)",
+        check: remote::hosts,
     },
     Rule {
         code: egress::RANGE,

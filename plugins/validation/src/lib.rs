@@ -5,9 +5,12 @@
 //! | `image-registry` | the image comes from an approved registry: an account of Amazon ECR, or one of `allowedRegistries` |
 //! | `image-tag` | the image has a tag other than `latest`, or a digest |
 //! | `transport` | `sse` or `http` |
+//! | `transport-deprecated` | a warning about `sse`, which MCP has deprecated |
 //! | `resource-limits` | limits of CPU and memory |
 //! | `replicas` | at least one pod |
 //! | `secret-key` | every secret that is not optional names its key in the secret store |
+//!
+//! Of a server that runs elsewhere (`spec.remote`), what is about images and pods says nothing.
 
 mod rules;
 mod settings;

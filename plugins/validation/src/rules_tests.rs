@@ -90,9 +90,9 @@ fn all_errors_are_found_at_once() {
 
 #[test]
 fn transports() {
-    for transport in ["sse", "http"] {
+    for (transport, found) in [("sse", vec!["transport-deprecated"]), ("http", vec![])] {
         let spec = with(|spec| spec["transport"] = json!(transport));
-        assert!(findings(shipped(), spec).is_empty(), "{transport}");
+        assert_eq!(findings(shipped(), spec), found, "{transport}");
     }
 }
 
@@ -232,4 +232,34 @@ fn settings_are_validated() {
             "disabledRules[0]"
         ]
     );
+}
+
+#[test]
+fn a_deprecated_transport_is_told_and_refuses_nothing() {
+    let of = |transport: &str| {
+        let spec = with(|spec| spec["transport"] = json!(transport));
+        Validation::validate(
+            &testing::settings(shipped()),
+            &testing::server(spec),
+            &Request::default(),
+        )
+    };
+    assert_eq!(of("http"), []);
+    let [finding] = &of("sse")[..] else {
+        panic!("one warning");
+    };
+    assert_eq!(finding.severity, mcp_plugin_sdk::Severity::Warning);
+    assert_eq!(finding.field, "spec.transport");
+    assert!(
+        finding.message.contains("deprecated"),
+        "{}",
+        finding.message
+    );
+}
+
+/// It has neither an image nor pods.
+#[test]
+fn a_remote_server_passes() {
+    let spec = json!({ "remote": { "url": "https://mcp.example.com/mcp" } });
+    assert!(findings(shipped(), spec).is_empty());
 }

@@ -26,6 +26,8 @@ mod optional;
 mod plugins;
 #[path = "control_plane/policy.rs"]
 mod policy;
+#[path = "control_plane/ratchet.rs"]
+mod ratchet;
 #[path = "control_plane/registration.rs"]
 mod registration;
 #[path = "control_plane/rotation.rs"]

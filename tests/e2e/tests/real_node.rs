@@ -152,16 +152,22 @@ fn litellm_itself_loads_every_golden_file() -> Result<()> {
 fn as_loaded(written: &Value) -> Value {
     // Nothing is null, and not an empty text.
     let text = |field: &str| written[field].as_str().filter(|text| !text.is_empty());
-    let variable = text("authentication_token").map(|reference| {
-        let variable = reference.strip_prefix("os.environ/").unwrap();
-        format!("value of {variable}")
-    });
+    let variable = |field: &str| {
+        let variable = text(field)?.strip_prefix("os.environ/").unwrap();
+        Some(format!("value of {variable}"))
+    };
     json!({
         "server_id": written["server_id"], "url": written["url"], "transport": written["transport"],
-        "auth_type": written["auth_type"], "authentication_token": variable,
+        "auth_type": written["auth_type"], "authentication_token": variable("authentication_token"),
+        "client_id": variable("client_id"), "client_secret": variable("client_secret"),
+        "oauth2_flow": written["oauth2_flow"], "token_url": written["token_url"], "scopes": written["scopes"],
         "description": text("description"),
         "access_groups": written["access_groups"], "allowed_tools": written["allowed_tools"],
         "mcp_info": written["mcp_info"],
+        "rpm": written["rpm"], "max_concurrent_requests": written["max_concurrent_requests"],
+        "timeout": written["timeout"].as_f64(), "instructions": written["instructions"],
+        "allowed_params": written["allowed_params"],
+        "protocol_version": written["mcp_info"]["protocol_version"].as_str().unwrap_or("auto"),
     })
 }
 

@@ -21,9 +21,11 @@
 
 mod grants;
 mod litellm;
+mod litellm_calls;
 mod network_policy;
 mod observability;
 mod plugin;
+mod remote;
 mod scalar;
 mod scheduling;
 mod secrets;
@@ -34,6 +36,7 @@ mod workload;
 
 pub use grants::{ConfigMapGrant, PluginGrants, WorkloadGrant, WorkloadKind};
 pub use litellm::{LiteLlm, LiteLlmAuth, LiteLlmAuthType};
+pub use litellm_calls::{LiteLlmLimits, LiteLlmToolParameters, ProtocolVersion};
 pub use network_policy::{EgressRule, NetworkPolicy};
 pub use observability::{HealthProbes, Metrics, Observability, Probe, Tracing};
 pub use plugin::{
@@ -42,6 +45,7 @@ pub use plugin::{
 };
 #[cfg(feature = "crd")]
 pub use plugin::{McpPlugin, McpPluginStatus, PluginMatch, PluginRule};
+pub use remote::Remote;
 pub use scalar::{IntOrPercent, Quantity};
 pub use scheduling::{Affinity, Autoscaling, PodDisruptionBudget, Spread};
 pub use secrets::{Aws, Secret, SecretStore};

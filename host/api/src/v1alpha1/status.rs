@@ -27,7 +27,7 @@ pub struct McpServerStatus {
     #[schemars(schema_with = "crate::schema::conditions")]
     pub conditions: Vec<Condition>,
 
-    /// Addresses inside the cluster.
+    /// Where the server is reached: inside the cluster, or elsewhere for a remote one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoints: Option<Endpoints>,
 
@@ -82,10 +82,10 @@ pub enum Phase {
     Failed,
 }
 
-/// Addresses inside the cluster.
+/// Where a server is reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Endpoints {
-    /// The Service, without a path.
+    /// The Service, without a path. Of a remote server: its URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
     pub service: Option<String>,

@@ -14,6 +14,7 @@ mod optional_apis;
 mod orphans;
 mod owner_deletion;
 mod pruning;
+mod relocation;
 mod replicas;
 mod running;
 mod running_trouble;

@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use mcp_operator_api::names::annotations::IAM_ROLE;
-use mcp_operator_api::v1alpha1::Spread;
+use mcp_operator_api::v1alpha1::{Image, Spread};
 
 use super::metadata::{child_name, label_selector, object_meta, own_labels};
 use super::{Settings, affinity, config_map, container};
@@ -19,7 +19,7 @@ use crate::validated_server::ValidatedServer;
 
 pub(super) const CONFIG_VOLUME: &str = "config";
 
-pub(super) fn build(server: &ValidatedServer, settings: &Settings) -> Deployment {
+pub(super) fn build(server: &ValidatedServer, image: &Image, settings: &Settings) -> Deployment {
     let spec = DeploymentSpec {
         // Where there is a HorizontalPodAutoscaler, the field is its own.
         replicas: server
@@ -29,7 +29,7 @@ pub(super) fn build(server: &ValidatedServer, settings: &Settings) -> Deployment
             .then_some(server.spec.replicas),
         selector: label_selector(server),
         strategy: Some(strategy(server)),
-        template: template(server, settings),
+        template: template(server, image, settings),
         ..DeploymentSpec::default()
     };
     Deployment {
@@ -52,7 +52,7 @@ fn strategy(server: &ValidatedServer) -> DeploymentStrategy {
     }
 }
 
-fn template(server: &ValidatedServer, settings: &Settings) -> PodTemplateSpec {
+fn template(server: &ValidatedServer, image: &Image, settings: &Settings) -> PodTemplateSpec {
     // What pods have of their ServiceAccount they get when they are made: another role needs other pods.
     let aws = server.spec.aws.as_ref();
     let role = aws.and_then(|aws| Some((IAM_ROLE.to_owned(), aws.iam_role.clone()?)));
@@ -63,11 +63,11 @@ fn template(server: &ValidatedServer, settings: &Settings) -> PodTemplateSpec {
     };
     PodTemplateSpec {
         metadata: Some(metadata),
-        spec: Some(pod(server, settings)),
+        spec: Some(pod(server, image, settings)),
     }
 }
 
-fn pod(server: &ValidatedServer, settings: &Settings) -> PodSpec {
+fn pod(server: &ValidatedServer, image: &Image, settings: &Settings) -> PodSpec {
     let (spec, config) = (&server.spec, config_map::name(server));
     let pull_secrets = spec
         .image_pull_secrets
@@ -84,7 +84,7 @@ fn pod(server: &ValidatedServer, settings: &Settings) -> PodSpec {
         affinity: affinity::node_anti_affinity(server),
         topology_spread_constraints: affinity::zone_spread(server),
         termination_grace_period_seconds: Some(spec.termination_grace_period_seconds),
-        containers: vec![container::build(server, config.is_some(), settings)],
+        containers: vec![container::build(server, image, config.is_some(), settings)],
         volumes: config.map(|name| vec![config_volume(name)]),
         ..PodSpec::default()
     }

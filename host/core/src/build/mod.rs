@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::manifest::{BuildError, Built, ManagedKind, Manifest, Objects};
-use crate::validated_server::ValidatedServer;
+use crate::validated_server::{Backend, ValidatedServer};
 
 pub(crate) use config_map::file as config_file;
 pub use external_secret::{SecretObject, secret_objects};
@@ -96,7 +96,7 @@ impl Default for Settings {
     }
 }
 
-/// The objects that an MCPServer becomes, in the order in which they are applied.
+/// The objects that an MCPServer becomes, in the order in which they are applied: none where it runs elsewhere.
 ///
 /// # Errors
 /// When one of them cannot be written as JSON.
@@ -104,7 +104,10 @@ pub fn objects(
     server: &ValidatedServer,
     settings: &Settings,
 ) -> Result<Objects<Built>, BuildError> {
-    let deployment = deployment::build(server, settings);
+    let Backend::Workload(image) = &server.backend else {
+        return Ok(Objects::built(Vec::new()));
+    };
+    let deployment = deployment::build(server, image, settings);
     let mut all = Vec::new();
     add(
         &mut all,
