@@ -32,9 +32,16 @@ pub(crate) async fn prune(
     wanted: &Objects<Mutated>,
 ) -> Result<Pruned, ReconcileError> {
     let key = ServerKey::of(server);
-    let deployment = live_deployment(context, server);
+    // Where there are to be no pods at all, none of them restarts.
+    let keeps_pods = wanted
+        .iter()
+        .any(|manifest| manifest.kind == ManagedKind::Deployment);
+    let deployment = keeps_pods.then(|| live_deployment(context, server));
     let unwanted = ManagedKind::iter().flat_map(|kind| {
-        let (names, deployment) = (context.objects.keys_of(kind, &key).into_iter(), &deployment);
+        let (names, deployment) = (
+            context.objects.keys_of(kind, &key).into_iter(),
+            deployment.as_ref(),
+        );
         names
             .filter(move |name| !is_wanted(wanted, kind, name))
             .map(move |name| async move {
@@ -64,11 +71,12 @@ async fn prune_one(
     server: &McpServer,
     kind: ManagedKind,
     (namespace, name): &ObjectName,
-    deployment: &Value,
+    deployment: Option<&Value>,
 ) -> Result<Pruned, ApiError> {
     match context.objects.get(kind, namespace, name) {
         Some(object) if belongs_to(&object, server) => {
-            if kind.is_read_by_pods() && OlderTemplates::of(deployment).may_need(name) {
+            let is_needed = |pods| OlderTemplates::of(pods).may_need(name);
+            if kind.is_read_by_pods() && deployment.is_some_and(is_needed) {
                 return Ok(Pruned::SomeLater);
             }
             delete(&context.client, kind, &object, "no longer wanted").await?;
