@@ -303,7 +303,7 @@ fn own_rule(findings: Vec<Finding>) -> Option<Outcome> {
         failure_policy: FailurePolicy::Fail,
         // What runs, and is registered, is of an earlier specification.
         on_existing: OnExisting::Keep,
-        result: Ok(findings),
+        result: Ok(convert::bounded(findings)),
     })
 }
 
