@@ -7,7 +7,7 @@
 /// For each byte of the body: texts, in all the copies that there are at once.
 const BYTE: usize = 10;
 /// For each value: an item of a list of numbers is one and a comma.
-const VALUE: usize = 240;
+const VALUE: usize = 340;
 /// Besides, for each member of an object: a place in a tree, and a name.
 const MEMBER: usize = 1200;
 /// Besides, for each object with members: its first node has room for eleven members.

@@ -5,6 +5,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use mcp_operator_policy::{Snapshot, Snapshots};
@@ -163,7 +164,10 @@ fn no_shape_of_a_review_takes_more_memory_than_it_is_charged() {
     for (shape, part) in shapes() {
         for is_update in [false, true] {
             let body = body(&part, is_update);
+            let began = Instant::now();
             let taken = [true, false].map(|mutates| most_during(|| judge(&body, mutates)));
+            // A shape that takes a time which grows with the square of its size would take minutes.
+            assert!(began.elapsed() < Duration::from_secs(20), "{shape}");
             let most = taken.into_iter().max().unwrap();
             let charged = of(&body);
             println!(

@@ -38,9 +38,10 @@ const BODY_MEMORY: usize = 64 << 20;
 /// Memory that judging large requests may take, all together. A peer alone has half of it, and a request that needs more
 /// is refused.
 const HEAP: usize = 192 << 20;
-/// Memory from which on a request is a large one: to read and write it takes a core for a while. Of the others as many may
-/// be worked on as there are requests at once.
-const LARGE_HEAP: usize = 1 << 20;
+/// The same of all other requests, which wait for no large one.
+const SMALL_HEAP: usize = 128 << 20;
+/// Memory from which on a request is a large one: to read and write it takes a core for a while.
+const LARGE_HEAP: usize = 4 << 20;
 /// What it is counted in.
 const MEMORY_UNIT: usize = 1 << 10;
 /// What the API server waits if it says nothing.
@@ -67,6 +68,8 @@ struct Limited {
     active: Arc<PeerShares>,
     /// A [`MEMORY_UNIT`] each of what judging large requests takes.
     heap: Arc<PeerShares>,
+    /// The same of the others.
+    small_heap: Arc<PeerShares>,
     /// A permit for each large request that is worked on: there is always a core left for small ones.
     large: Semaphore,
 }
@@ -79,6 +82,7 @@ impl Limited {
             body_memory: PeerShares::new(BODY_MEMORY / MEMORY_UNIT),
             active: PeerShares::new(MAX_ACTIVE),
             heap: PeerShares::new(HEAP / MEMORY_UNIT),
+            small_heap: PeerShares::new(SMALL_HEAP / MEMORY_UNIT),
             large: Semaphore::new(cores().saturating_sub(1).max(1)),
         }
     }
@@ -145,13 +149,13 @@ async fn answer(
         return refuse(&body, TOO_MANY_VALUES);
     }
     let is_large = heap > LARGE_HEAP;
+    let shares = if is_large {
+        &limited.heap
+    } else {
+        &limited.small_heap
+    };
     let large = timeout_at(deadline, async {
-        let heap = heap.div_ceil(MEMORY_UNIT);
-        let heap = if is_large {
-            Some(limited.heap.take(peer, heap).await)
-        } else {
-            None
-        };
+        let heap = shares.take(peer, heap.div_ceil(MEMORY_UNIT)).await;
         (permit_if(is_large, &limited.large).await, heap)
     });
     let Ok(_large) = large.await else {

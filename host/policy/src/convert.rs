@@ -17,14 +17,18 @@ const MOST_FINDINGS: usize = 100;
 /// Rule of the finding that stands for those that are not shown.
 const MORE: &str = "more-findings";
 
-/// The findings of one answer: errors first if there are more than anybody reads.
+/// The findings of one answer.
 pub(super) fn findings(said: Vec<contract::Finding>) -> Vec<Finding> {
-    if said.len() <= MOST_FINDINGS {
-        return said.into_iter().map(finding).collect();
+    bounded(said.into_iter().map(finding).collect())
+}
+
+/// No more findings than anybody reads, errors first: an object may have a fault in each of ten thousand items.
+pub(super) fn bounded(findings: Vec<Finding>) -> Vec<Finding> {
+    if findings.len() <= MOST_FINDINGS {
+        return findings;
     }
-    let (errors, warnings): (Vec<_>, Vec<_>) = said
-        .into_iter()
-        .partition(|finding| finding.severity == Severity::Error);
+    let (warnings, errors): (Vec<_>, Vec<_>) =
+        findings.into_iter().partition(|finding| finding.warning);
     let errors_left_out = errors.len() > MOST_FINDINGS;
     let left_out = errors.len() + warnings.len() - MOST_FINDINGS;
     let shown = errors.into_iter().chain(warnings).take(MOST_FINDINGS);
@@ -38,7 +42,7 @@ pub(super) fn findings(said: Vec<contract::Finding>) -> Vec<Finding> {
         },
         warning: !errors_left_out,
     };
-    shown.map(finding).chain([more]).collect()
+    shown.chain([more]).collect()
 }
 
 /// A finding.

@@ -313,7 +313,7 @@ fn own_rules(mut findings: Vec<Finding>, context: &PolicyContext) -> Option<Outc
         mode: Mode::Enforce,
         failure_policy: FailurePolicy::Fail,
         on_existing,
-        result: Ok(findings),
+        result: Ok(convert::bounded(findings)),
     })
 }
 
