@@ -328,7 +328,7 @@ impl Registration {
 }
 
 /// Reason of `LiteLLMRegistered` for a server that is not in the list.
-const NOT_REGISTERED: &str = "NotRegistered";
+pub(crate) const NOT_REGISTERED: &str = "NotRegistered";
 /// Reason of `LiteLLMRegistered` for a server that is not in the list because it breaks a rule.
 const FORBIDDEN: &str = "Forbidden";
 /// Reason of `LiteLLMRegistered` for a server that is not in the list, while the gateway may still know it.
@@ -352,7 +352,10 @@ pub fn unlisted_condition(
         format!("rules in force forbid it: {errors}")
     } else if opted_out {
         // Nothing before the first reconcile: the status of a new server begins with what its controller says.
-        server.status.as_ref()?.observed_generation?;
+        server
+            .status
+            .as_ref()
+            .filter(|status| status.is_written())?;
         "spec.litellm.autoRegister is false".to_owned()
     } else if server.metadata.deletion_timestamp.is_some() {
         "it is being deleted".to_owned()

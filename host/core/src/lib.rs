@@ -9,8 +9,10 @@
 //! here is tested without a cluster.
 
 pub mod admission;
+pub mod autoscaler;
 pub mod build;
 pub mod conditions;
+pub mod content_digest;
 pub mod desired_entries;
 pub mod field;
 pub mod field_authors;
@@ -19,6 +21,7 @@ pub mod hash_key;
 mod label_entry;
 pub mod manifest;
 pub mod namespace;
+pub mod older_templates;
 pub mod outcome;
 pub mod owner_reference;
 pub mod patch;

@@ -4,15 +4,26 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::Resource;
 use mcp_operator_api::names::conditions::{
-    DEPLOYMENT_READY, EXTERNAL_SECRET_SYNCED, READY, SPEC_VALID,
+    AUTOSCALING_ACTIVE, DEPLOYMENT_READY, DISRUPTION_BUDGET_CREATED, EXTERNAL_SECRET_SYNCED, READY,
+    RECONCILING, SERVICE_MONITOR_CREATED, SPEC_VALID, STALLED,
 };
 use mcp_operator_api::v1alpha1::{Endpoints, McpServer, McpServerStatus, Phase};
 
 use crate::build::{self, Settings};
 use crate::conditions;
-use crate::outcome::ReconcileOutcome;
+use crate::outcome::{ReconcileOutcome, Verdict};
 use crate::server_conditions::{self, reasons};
 use crate::server_key::ServerKey;
+
+/// Conditions of the controller that are there only while there is something to say.
+const ONLY_WHILE_TRUE: [&str; 6] = [
+    AUTOSCALING_ACTIVE,
+    DISRUPTION_BUDGET_CREATED,
+    EXTERNAL_SECRET_SYNCED,
+    RECONCILING,
+    SERVICE_MONITOR_CREATED,
+    STALLED,
+];
 
 /// The status after this reconcile. It holds only what the controller owns: the condition of the registration has another
 /// writer.
@@ -37,7 +48,14 @@ pub fn compute(
             let wanted = wanted_replicas(server, outcome);
             format!("{}/{wanted}", rollout.ready)
         }),
-        endpoints: Some(endpoints(server, settings)),
+        endpoints: match (&server.spec.remote, outcome.has_service, &outcome.verdict) {
+            (Some(_), _, Verdict::Valid) | (None, Some(true), Verdict::Valid) => {
+                Some(endpoints(server, settings))
+            }
+            // What is there would be called by another address than it has, or it is somebody else's.
+            (None, Some(false), _) => None,
+            _ => previous.endpoints.clone(),
+        },
         replicas: Some(i32::try_from(rollout.total).unwrap_or(i32::MAX)),
         selector: server.spec.remote.is_none().then(|| selector(server)),
         defaults: outcome
@@ -67,7 +85,13 @@ pub fn differs(new: &McpServerStatus, old: &McpServerStatus) -> bool {
         litellm: None,
         ..status.clone()
     };
-    comparable(new) != comparable(old) || !conditions::unchanged(&new.conditions, &old.conditions)
+    let is_said_no_longer = |kind: &&str| {
+        let find = |status| conditions::find(status, kind);
+        find(&old.conditions).is_some() && find(&new.conditions).is_none()
+    };
+    comparable(new) != comparable(old)
+        || !conditions::unchanged(&new.conditions, &old.conditions)
+        || ONLY_WHILE_TRUE.iter().any(is_said_no_longer)
 }
 
 /// Where a server stands, in one word: follows from its conditions.

@@ -25,7 +25,9 @@ use tracing::info;
 use crate::cli::RunArguments;
 use crate::health;
 use crate::listener::listen;
-use crate::webhook::{Endpoint, ServingCert, inject_ca_bundle};
+use crate::webhook::{
+    CertificateFiles, CertificateRenewal, Endpoint, ServingCert, inject_ca_bundle,
+};
 
 /// For so long after a signal, requests are still taken: others have to hear first that this pod is not ready. Outside of
 /// a cluster nobody listens for that.
@@ -154,12 +156,11 @@ async fn start_webhook(
     tasks: &TaskGroup,
     stop: &Stop,
 ) -> Result<()> {
-    let endpoint = arguments.endpoint();
-    let cert = ServingCert::obtain(client, &endpoint).await?;
+    let serving = start_certificates(arguments, client, tasks).await?;
     let tls = match arguments.client_ca() {
-        None => watch::channel(cert.tls(None)?).1,
+        None => watch::channel(serving.tls(None)).1,
         Some(clients) => {
-            let (reload, tls) = clients.serve(cert.clone())?;
+            let (reload, tls) = clients.serve(serving)?;
             tasks.spawn("client CA", reload);
             tls
         }
@@ -169,11 +170,32 @@ async fn start_webhook(
         "webhook",
         serve(listener, tls, router(state), stop.shutdown.clone()),
     );
+    Ok(())
+}
+
+/// What the webhook serves with, and what keeps it valid and trusted.
+async fn start_certificates(
+    arguments: &RunArguments,
+    client: &Client,
+    tasks: &TaskGroup,
+) -> Result<ServingCert> {
+    if let Some(folder) = &arguments.webhook_cert_dir {
+        let files = CertificateFiles::open(folder.clone())?;
+        let serving = files.serving();
+        tasks.spawn("certificate files", files.run());
+        return Ok(serving);
+    }
+    let endpoint = arguments.endpoint();
+    let lifetime = arguments.webhook_certificate_lifetime();
+    let renewal = CertificateRenewal::obtain(client, &endpoint, lifetime).await?;
+    let serving = renewal.serving();
+    let (trust, trusted) = watch::channel(None);
     tasks.spawn(
         "CA injection",
-        inject_ca_bundle(client.clone(), endpoint, cert.ca),
+        inject_ca_bundle(client.clone(), endpoint, renewal.ca_bundle(), trust),
     );
-    Ok(())
+    tasks.spawn("certificate renewal", renewal.run(trusted));
+    Ok(serving)
 }
 
 fn start_controllers(

@@ -32,6 +32,8 @@ mod ratchet;
 mod registration;
 #[path = "control_plane/rotation.rs"]
 mod rotation;
+#[path = "control_plane/taking_back.rs"]
+mod taking_back;
 #[path = "control_plane/team.rs"]
 mod team;
 #[path = "control_plane/tenancy.rs"]

@@ -6,12 +6,11 @@ use k8s_openapi::api::apps::v1::{
     Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment,
 };
 use k8s_openapi::api::core::v1::{
-    ConfigMap, ConfigMapVolumeSource, KeyToPath, LocalObjectReference, PodSpec, PodTemplateSpec,
-    Volume,
+    ConfigMapVolumeSource, KeyToPath, LocalObjectReference, PodSpec, PodTemplateSpec, Volume,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use mcp_operator_api::names::annotations::{CONFIG_HASH, IAM_ROLE};
+use mcp_operator_api::names::annotations::IAM_ROLE;
 use mcp_operator_api::v1alpha1::{Image, Spread};
 
 use super::metadata::{child_name, label_selector, object_meta, own_labels};
@@ -20,12 +19,7 @@ use crate::validated_server::ValidatedServer;
 
 pub(super) const CONFIG_VOLUME: &str = "config";
 
-pub(super) fn build(
-    server: &ValidatedServer,
-    image: &Image,
-    config: Option<&ConfigMap>,
-    settings: &Settings,
-) -> Deployment {
+pub(super) fn build(server: &ValidatedServer, image: &Image, settings: &Settings) -> Deployment {
     let spec = DeploymentSpec {
         // Where there is a HorizontalPodAutoscaler, the field is its own.
         replicas: server
@@ -35,7 +29,7 @@ pub(super) fn build(
             .then_some(server.spec.replicas),
         selector: label_selector(server),
         strategy: Some(strategy(server)),
-        template: template(server, image, config, settings),
+        template: template(server, image, settings),
         ..DeploymentSpec::default()
     };
     Deployment {
@@ -58,30 +52,23 @@ fn strategy(server: &ValidatedServer) -> DeploymentStrategy {
     }
 }
 
-fn template(
-    server: &ValidatedServer,
-    image: &Image,
-    config: Option<&ConfigMap>,
-    settings: &Settings,
-) -> PodTemplateSpec {
-    let config_hash = config.map(|map| (CONFIG_HASH.to_owned(), config_map::hash(map)));
+fn template(server: &ValidatedServer, image: &Image, settings: &Settings) -> PodTemplateSpec {
     // What pods have of their ServiceAccount they get when they are made: another role needs other pods.
     let aws = server.spec.aws.as_ref();
     let role = aws.and_then(|aws| Some((IAM_ROLE.to_owned(), aws.iam_role.clone()?)));
-    let annotations: BTreeMap<_, _> = config_hash.into_iter().chain(role).collect();
     let metadata = ObjectMeta {
-        labels: Some(own_labels(server)),
-        annotations: (!annotations.is_empty()).then_some(annotations),
+        labels: Some(own_labels(&server.key.name)),
+        annotations: role.map(|role| BTreeMap::from([role])),
         ..ObjectMeta::default()
     };
     PodTemplateSpec {
         metadata: Some(metadata),
-        spec: Some(pod(server, image, config.is_some(), settings)),
+        spec: Some(pod(server, image, settings)),
     }
 }
 
-fn pod(server: &ValidatedServer, image: &Image, has_config: bool, settings: &Settings) -> PodSpec {
-    let spec = &server.spec;
+fn pod(server: &ValidatedServer, image: &Image, settings: &Settings) -> PodSpec {
+    let (spec, config) = (&server.spec, config_map::name(server));
     let pull_secrets = spec
         .image_pull_secrets
         .iter()
@@ -97,20 +84,20 @@ fn pod(server: &ValidatedServer, image: &Image, has_config: bool, settings: &Set
         affinity: affinity::node_anti_affinity(server),
         topology_spread_constraints: affinity::zone_spread(server),
         termination_grace_period_seconds: Some(spec.termination_grace_period_seconds),
-        containers: vec![container::build(server, image, has_config, settings)],
-        volumes: has_config.then(|| vec![config_volume(server)]),
+        containers: vec![container::build(server, image, config.is_some(), settings)],
+        volumes: config.map(|name| vec![config_volume(name)]),
         ..PodSpec::default()
     }
 }
 
-fn config_volume(server: &ValidatedServer) -> Volume {
+fn config_volume(config_map: String) -> Volume {
     let file = KeyToPath {
         key: config_map::FILE.into(),
         path: config_map::FILE.into(),
         mode: None,
     };
     let source = ConfigMapVolumeSource {
-        name: child_name(&server.key.name),
+        name: config_map,
         items: Some(vec![file]),
         ..ConfigMapVolumeSource::default()
     };

@@ -29,6 +29,7 @@ use crate::validated_server::{Backend, ValidatedServer};
 
 pub(crate) use config_map::file as config_file;
 pub use external_secret::{SecretObject, secret_objects};
+pub(crate) use metadata::own_labels;
 pub use metadata::{child_name, selector, service_url};
 pub use metadata_addresses::{errors as egress_errors, is_metadata_address};
 pub use pod_disruption_budget::withheld as disruption_budget_withheld;
@@ -106,15 +107,14 @@ pub fn objects(
     let Backend::Workload(image) = &server.backend else {
         return Ok(Objects::built(Vec::new()));
     };
-    let config = config_map::build(server);
-    let deployment = deployment::build(server, image, config.as_ref(), settings);
+    let deployment = deployment::build(server, image, settings);
     let mut all = Vec::new();
     add(
         &mut all,
         ManagedKind::ServiceAccount,
         [service_account::build(server)],
     )?;
-    add(&mut all, ManagedKind::ConfigMap, config)?;
+    add(&mut all, ManagedKind::ConfigMap, config_map::build(server))?;
     add(
         &mut all,
         ManagedKind::ExternalSecret,
