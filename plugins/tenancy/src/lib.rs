@@ -14,7 +14,7 @@
 //! | `replica-limit` | there are not too many pods | `max-replicas` |
 //! | `resource-limit` | a pod is not too large | `max-cpu`, `max-memory`, `max-ephemeral-storage` |
 //! | `extended-resource` | no other resources, such as GPUs | `extended-resources` |
-//! | `description-text` | LiteLLM's users see all of the description | |
+//! | `description-text` | LiteLLM's users see all of the description and the instructions | |
 //!
 //! Servers in a trusted namespace of the settings pass. A server whose namespace is not known, and one that an annotation
 //! or a value is about that cannot be read, are refused.

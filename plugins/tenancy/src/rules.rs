@@ -77,7 +77,7 @@ pub(crate) const ALL: [Rule; 12] = [
     },
     Rule {
         code: text::DESCRIPTION,
-        summary: "LiteLLM's users see all of the description",
+        summary: "LiteLLM's users see all of the description and the instructions",
         check: text::description,
     },
 ];

@@ -398,6 +398,10 @@ fn relatives_of_what_is_refused_are_refused() {
         ("resource-limit", limits("cpu", "1e30")),
         ("description-text", description("a\u{202e}b")),
         ("description-text", description("a\u{200b}")),
+        (
+            "description-text",
+            json!({ "litellm": { "instructions": "a\u{e0041}" } }),
+        ),
         ("description-text", description("a\u{e0041}")),
         ("description-text", description("a\u{1b}[31m")),
     ] {

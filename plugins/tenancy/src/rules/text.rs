@@ -11,22 +11,23 @@ pub(crate) const DESCRIPTION: &str = "description-text";
 
 /// Characters that nobody sees, or that make others be seen in another order: a model reads what a person does not.
 pub(crate) fn description(_: &Tenant<'_>, server: &McpServer) -> Vec<Finding> {
-    let text = server
-        .spec
-        .litellm
-        .description
-        .as_deref()
-        .unwrap_or_default();
-    let Some((index, hidden)) = text.chars().enumerate().find(|(_, c)| is_hidden(*c)) else {
-        return Vec::new();
+    let litellm = &server.spec.litellm;
+    let texts = [
+        ("description", &litellm.description),
+        ("instructions", &litellm.instructions),
+    ];
+    let finding = |(field, text): (&str, &Option<String>)| {
+        let mut signs = text.as_deref().unwrap_or_default().chars().enumerate();
+        let (index, hidden) = signs.find(|(_, c)| is_hidden(*c))?;
+        let message = format!(
+            "character {} is U+{:04X}, which is invisible or changes how others are shown: leave it out",
+            index + 1,
+            u32::from(hidden)
+        );
+        let field = spec().child("litellm").child(field);
+        Some(Finding::forbidden(DESCRIPTION, field, message))
     };
-    let field = spec().child("litellm").child("description");
-    let message = format!(
-        "character {} is U+{:04X}, which is invisible or changes how others are shown: leave it out",
-        index + 1,
-        u32::from(hidden)
-    );
-    vec![Finding::forbidden(DESCRIPTION, field, message)]
+    texts.into_iter().filter_map(finding).collect()
 }
 
 fn is_hidden(c: char) -> bool {
