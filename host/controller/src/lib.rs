@@ -24,6 +24,7 @@ mod hash_key;
 mod noop_cache;
 mod observe;
 mod orphans;
+mod probe_failures;
 mod prune;
 mod reconcile;
 mod requeue;

@@ -95,6 +95,10 @@ pub fn unbuildable(object: &Value) -> Vec<Finding> {
     errors.extend(build::egress_errors(
         cidrs.map(|rule| rule["cidr"].as_str()),
     ));
+    let selector = spec["nodeSelector"].as_object();
+    errors.extend(build::node_selector_errors(
+        selector.into_iter().flat_map(|selector| selector.keys()),
+    ));
     refusals(errors)
 }
 

@@ -6,6 +6,7 @@
 //! | `image-tag` | the image has a tag other than `latest`, or a digest |
 //! | `transport` | `sse` or `http` |
 //! | `resource-limits` | limits of CPU and memory |
+//! | `resource-requests` | requests that are no more than the limits; quantities that are positive |
 //! | `replicas` | at least one pod |
 //! | `secret-key` | every secret that is not optional names its key in the secret store |
 

@@ -1,5 +1,7 @@
 //! The rules, one function for each.
 
+mod quantities;
+
 use mcp_plugin_sdk::{Finding, McpServer, Path};
 
 use crate::settings::{Ecr, Settings};
@@ -11,7 +13,7 @@ pub(crate) struct Rule {
 }
 
 /// In the order in which they are documented.
-pub(crate) const ALL: [Rule; 6] = [
+pub(crate) const ALL: [Rule; 7] = [
     Rule {
         code: "image-registry",
         summary: "the image comes from an approved registry (an account of Amazon ECR or the allow-list)",
@@ -31,6 +33,11 @@ pub(crate) const ALL: [Rule; 6] = [
         code: "resource-limits",
         summary: "CPU and memory limits are defined",
         check: resource_limits,
+    },
+    Rule {
+        code: "resource-requests",
+        summary: "requests and limits are quantities that fit each other",
+        check: quantities::check,
     },
     Rule {
         code: "replicas",
