@@ -35,13 +35,24 @@ def known(server):
         "access_groups": server.access_groups,
         "allowed_tools": server.allowed_tools,
         "mcp_info": info,
+        "oauth2_flow": server.oauth2_flow,
+        "token_url": server.token_url,
+        "scopes": server.scopes,
+        "client_id": server.client_id,
+        "client_secret": server.client_secret,
+        "rpm": server.rpm,
+        "max_concurrent_requests": server.max_concurrent_requests,
+        "timeout": server.timeout,
+        "instructions": server.instructions,
+        "allowed_params": server.allowed_params,
+        "protocol_version": server.protocol_version,
     }
 
 
 def load(loop, file):
     manager.config_mcp_servers.clear()
     with open(file, encoding="utf-8") as text:
-        for name in re.findall(r'"os\.environ/(MCP_TOKEN_\w+)"', text.read()):
+        for name in re.findall(r'"os\.environ/(MCP_(?:TOKEN|CLIENT)_\w+)"', text.read()):
             os.environ[name] = f"value of {name}"
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", delete=False) as main:
         main.write(f"include: [{os.path.abspath(file)}]\n")

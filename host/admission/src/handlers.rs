@@ -5,9 +5,10 @@ use std::sync::Arc;
 use kube::api::DynamicObject;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse, Operation as RequestOperation};
 use mcp_operator_api::v1alpha1::{McpPluginSpec, McpServer, Mode};
-use mcp_operator_core::admission::{Decision, Denial, decide};
+use mcp_operator_core::admission::{Decision, Denial, Outcome, decide};
 use mcp_operator_core::field_authors::FieldAuthors;
 use mcp_operator_core::plugin_spec;
+use mcp_operator_core::ratchet::ratchet;
 use mcp_operator_core::validated_server::ValidatedServer;
 use mcp_operator_policy::{NOT_SYNCED, Operation, PolicyContext, Snapshot, Stage, User, rendered};
 use serde_json::Value;
@@ -15,6 +16,9 @@ use tokio::time::Instant;
 
 use crate::state::AdmissionState;
 use crate::{private_values, review, scale};
+
+/// Said of an update that passes although the object breaks rules.
+const STILL_INVALID: &str = "this MCPServer broke rules before this change and still does: the change is stored, and takes effect when the rest is corrected";
 
 /// Validates: every plugin that is for this server, all at once. A plugin without an answer by `deadline` has failed.
 pub async fn validate(
@@ -38,10 +42,39 @@ async fn judge(
 ) -> AdmissionResponse {
     ask_plugins(state, request, async |plugins, context| {
         let mut outcomes = plugins.validate_by(&context, deadline).await;
+        let is_ratcheted = ratchet_update(state, &plugins, context, &mut outcomes, deadline).await;
         private_values::hide(&mut outcomes);
-        review::respond(request, decide(&outcomes))
+        let mut decision = decide(&outcomes);
+        if is_ratcheted && decision.denial.is_none() {
+            decision.warnings.insert(0, STILL_INVALID.to_owned());
+        }
+        review::respond(request, decision)
     })
     .await
+}
+
+/// Makes warnings of what an update leaves as it was. Rules are asked about the object as it is stored only if they refuse
+/// the update.
+async fn ratchet_update(
+    state: &AdmissionState,
+    plugins: &Snapshot,
+    context: PolicyContext,
+    outcomes: &mut [Outcome],
+    deadline: Option<Instant>,
+) -> bool {
+    let (Some(new), Some(old)) = (&context.object, &context.old_object) else {
+        return false;
+    };
+    if !matches!(decide(outcomes).denial, Some(Denial::Invalid(_))) {
+        return false;
+    }
+    let stored = PolicyContext {
+        rendered: rendered_for(state, plugins, old),
+        object: Some(old.clone()),
+        ..context.clone()
+    };
+    let before = plugins.validate_by(&stored, deadline).await;
+    ratchet(outcomes, &before, old, new)
 }
 
 /// Completes: plugins one after the other, the difference as a patch, with a note of who set what.
@@ -169,13 +202,9 @@ async fn policy_context(
         .object
         .as_ref()
         .and_then(|object| serde_json::to_value(object).ok());
-    // What cannot be built is refused by a rule of its own.
     let rendered = object
         .as_ref()
-        .filter(|_| plugins.wants_rendered())
-        .and_then(server)
-        .and_then(|server| ValidatedServer::parse(&server).ok())
-        .and_then(|server| rendered(&server, &state.build).ok());
+        .and_then(|object| rendered_for(state, plugins, object));
     Ok(PolicyContext {
         operation: if request.operation == RequestOperation::Create {
             Operation::Create
@@ -197,6 +226,13 @@ async fn policy_context(
         dry_run: request.dry_run,
         rendered,
     })
+}
+
+/// What the object becomes, if a plugin wants to know. What cannot be built is refused by a rule of its own.
+fn rendered_for(state: &AdmissionState, plugins: &Snapshot, object: &Value) -> Option<Value> {
+    let server = plugins.wants_rendered().then(|| server(object)).flatten()?;
+    let server = ValidatedServer::parse(&server).ok()?;
+    rendered(&server, &state.build).ok()
 }
 
 /// The object, if it can be read.

@@ -48,8 +48,6 @@ pub mod annotations {
     pub const SERVER_UID: &str = "mcp.litellm.ai/server-uid";
     /// On a copy of a component: its digest, as in the status of the MCPPlugin.
     pub const COMPONENT_DIGEST: &str = "mcp.litellm.ai/component-digest";
-    /// On a pod template: hash of the ConfigMap that its containers read.
-    pub const CONFIG_HASH: &str = "mcp.litellm.ai/config-hash";
     /// On a pod template: the role in AWS that its pods have. It is read from the ServiceAccount when a pod is made.
     pub const IAM_ROLE: &str = "mcp.litellm.ai/iam-role";
     /// On a pod template: hash of the Secrets that its pods were last replaced for.
@@ -77,6 +75,13 @@ pub mod conditions {
     pub const SERVICE_MONITOR_CREATED: &str = "ServiceMonitorCreated";
     /// There is a PodDisruptionBudget. Only said where one is wanted and withheld.
     pub const DISRUPTION_BUDGET_CREATED: &str = "PodDisruptionBudgetCreated";
+    /// The autoscaler finds out how many pods there should be. Only said where it does not.
+    pub const AUTOSCALING_ACTIVE: &str = "AutoscalingActive";
+    /// It is on its way to be ready. Only said while that is so: what kstatus, and with it Flux, Argo CD and Helm, goes by.
+    pub const RECONCILING: &str = "Reconciling";
+    /// It will not be ready before somebody does something. Only said while that is so, and then instead of
+    /// [`RECONCILING`].
+    pub const STALLED: &str = "Stalled";
     /// The gateway serves this server's tools.
     pub const LITELLM_REGISTERED: &str = "LiteLLMRegistered";
     /// On an MCPPlugin with a registrar: whether it registers MCPServers now.

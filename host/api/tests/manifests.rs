@@ -20,16 +20,16 @@ fn server(spec: Value) -> McpServer {
 fn an_image_is_all_that_must_be_said() {
     let spec = server(json!({ "image": { "repository": "ghcr.io/acme/mcp" } })).spec;
     assert_eq!(spec.server_type, ServerType::InternalApi);
-    assert_eq!(spec.transport, Transport::Sse);
+    assert_eq!(spec.transport, Transport::Http);
     assert_eq!(
         (spec.port, spec.replicas, spec.endpoint_path()),
-        (8080, 2, "/sse")
+        (8080, 2, "/mcp")
     );
     assert_eq!(spec.affinity.pod_anti_affinity, Spread::Preferred);
+    assert!(spec.pod_disruption_budget.enabled && spec.litellm.auto_register);
     assert!(
-        spec.pod_disruption_budget.enabled
-            && spec.observability.metrics.enabled
-            && spec.litellm.auto_register
+        !spec.observability.metrics.enabled,
+        "most servers have none"
     );
 }
 

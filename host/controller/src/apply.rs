@@ -1,10 +1,13 @@
 //! Applies objects: only what differs, and only what is ours.
 
+use std::borrow::Cow;
+
 use futures::future::{join, join_all};
 use kube::api::DynamicObject;
 use kube::runtime::events::EventType;
 use mcp_operator_api::names::field_managers;
 use mcp_operator_api::v1alpha1::McpServer;
+use mcp_operator_core::content_digest::{self, summarize_live};
 use mcp_operator_core::manifest::{ManagedKind, Manifest, Mutated, Objects};
 use mcp_operator_core::owner_reference::belongs_to;
 use mcp_operator_core::ssa_diff::{Difference, differences};
@@ -183,7 +186,7 @@ async fn update(
 ) -> Result<Applied, Error> {
     let history = context.objects.history(manifest.kind);
     let live = as_json(manifest, found)?;
-    let differences = differences(&manifest.object, &live, field_managers::SERVER);
+    let differences = differences(&comparable(manifest), &live, field_managers::SERVER);
     if differences.is_empty() {
         history.record_clean(manifest);
         return Ok(Applied::Unchanged);
@@ -219,15 +222,18 @@ async fn record_write(
     context: &Context,
     server: &McpServer,
     manifest: &Manifest,
-    written: DynamicObject,
+    mut written: DynamicObject,
     is_drift: bool,
 ) -> Result<(), Error> {
+    if manifest.kind == ManagedKind::ConfigMap {
+        summarize_live(&mut written);
+    }
     let (kind, namespace, name) = (manifest.kind.name(), manifest.namespace(), manifest.name());
     info!(kind, namespace, name, is_drift, "applied");
     let history = context.objects.history(manifest.kind);
     let answer = as_json(manifest, &written)?;
     context.objects.record_write(manifest.kind, written);
-    let left = differences(&manifest.object, &answer, field_managers::SERVER);
+    let left = differences(&comparable(manifest), &answer, field_managers::SERVER);
     let paths = paths(&left);
     if history.record_write(manifest, left) {
         let note = format!(
@@ -280,6 +286,16 @@ async fn last_other_manager(context: &Context, manifest: &Manifest) -> String {
     let last = others.max_by_key(|entry| entry.time.as_ref().map(|time| time.0));
     last.and_then(|entry| entry.manager)
         .unwrap_or_else(|| "somebody".into())
+}
+
+/// A manifest as it is compared with what the cache keeps of its object.
+fn comparable(manifest: &Manifest) -> Cow<'_, Value> {
+    if manifest.kind != ManagedKind::ConfigMap {
+        return Cow::Borrowed(&manifest.object);
+    }
+    let mut object = manifest.object.clone();
+    content_digest::summarize(&mut object);
+    Cow::Owned(object)
 }
 
 fn as_json(manifest: &Manifest, object: &DynamicObject) -> Result<Value, Error> {

@@ -5,8 +5,8 @@ use kube::api::DynamicObject;
 use kube::core::PartialObjectMeta;
 use kube::{Api, Client, ResourceExt};
 use mcp_operator_api::names::SERVER_KIND;
-use mcp_operator_api::v1alpha1::McpServer;
-use mcp_operator_core::manifest::Manifest;
+use mcp_operator_api::v1alpha1::{McpServer, McpServerStatus};
+use mcp_operator_core::manifest::{ManagedKind, Manifest};
 use mcp_operator_core::owner_reference::{Owner, belongs_to};
 use mcp_operator_core::server_key::ServerKey;
 use mcp_operator_runtime::{ApiError, request};
@@ -42,12 +42,12 @@ pub(crate) async fn create(
 /// was, which the informer does not show yet.
 fn was_reconciled(server: &McpServer) -> bool {
     let status = server.status.as_ref();
-    status.is_some_and(|status| status.observed_generation.is_some())
+    status.is_some_and(McpServerStatus::is_written)
 }
 
 /// Asks the API server itself, as Kubernetes' own controllers do before they adopt: what is made for an owner that is
 /// gone is deleted by the garbage collector, and would be made again until the watch shows it.
-async fn still_exists(context: &Context, server: &McpServer) -> Result<bool, Error> {
+pub(crate) async fn still_exists(context: &Context, server: &McpServer) -> Result<bool, Error> {
     let found = find_server(&context.client, &ServerKey::of(server)).await?;
     Ok(found.is_some_and(|found| {
         found.uid == server.metadata.uid && found.deletion_timestamp.is_none()
@@ -108,15 +108,26 @@ async fn adopt(
     Ok(server_side_apply(&context.client, manifest, &manifest.object).await?)
 }
 
-/// The metadata of an object as the API server knows it.
+/// The metadata of the object of a manifest as the API server knows it.
 pub(crate) async fn find(
     context: &Context,
     manifest: &Manifest,
 ) -> Result<Option<PartialObjectMeta<DynamicObject>>, ApiError> {
-    let api = api(&context.client, manifest.kind, manifest.namespace());
+    let (namespace, name) = (manifest.namespace(), manifest.name());
+    find_object(context, manifest.kind, namespace, name).await
+}
+
+/// The metadata of an object as the API server knows it.
+pub(crate) async fn find_object(
+    context: &Context,
+    kind: ManagedKind,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<PartialObjectMeta<DynamicObject>>, ApiError> {
+    let api = api(&context.client, kind, namespace);
     request(
-        || format!("get {} {}", manifest.kind.name(), path(manifest)),
-        api.get_metadata_opt(manifest.name()),
+        || format!("get {} {namespace}/{name}", kind.name()),
+        api.get_metadata_opt(name),
     )
     .await
 }

@@ -120,6 +120,7 @@ impl ReconcileError {
                 Self::Undecided(_) => None,
                 Self::Failed { kind, .. } => *kind,
             },
+            needs_somebody: matches!(self.class(), ErrorClass::Terminal | ErrorClass::External),
         }
     }
 }

@@ -23,6 +23,7 @@ mod fight_detector;
 mod hash_key;
 mod noop_cache;
 mod observe;
+mod older_templates;
 mod orphans;
 mod probe_failures;
 mod prune;
@@ -32,6 +33,7 @@ mod rotation;
 mod schedule;
 mod server_side_apply;
 mod status_writer;
+mod take_back;
 
 #[cfg(test)]
 mod tests;

@@ -2,10 +2,13 @@
 
 use kube::ResourceExt;
 use kube::api::DynamicObject;
+use mcp_operator_api::names::labels;
 use mcp_operator_api::v1alpha1::McpServer;
-use mcp_operator_core::build::{child_name, secret_objects, service_monitor_place};
+use mcp_operator_core::build::{SecretObject, child_name, secret_objects, service_monitor_place};
 use mcp_operator_core::manifest::ManagedKind;
 use mcp_operator_core::outcome::{Presence, ReconcileOutcome, Verdict};
+use mcp_operator_core::owner_reference::belongs_to;
+use mcp_operator_core::remote::relocation;
 use mcp_operator_core::rollout::Rollout;
 use mcp_operator_core::server_key::ServerKey;
 use serde_json::Value;
@@ -25,9 +28,9 @@ pub(crate) fn observe(
 ) -> Option<ReconcileOutcome> {
     let (verdict, failure) = match result {
         Ok(Progress::DeploymentCreated | Progress::OwnerDeleted) => return None,
-        Ok(Progress::Applied(_) | Progress::Unchanged | Progress::Contested) => {
-            (Verdict::Valid, None)
-        }
+        Ok(
+            Progress::Applied(_) | Progress::Unchanged | Progress::Relocating | Progress::Contested,
+        ) => (Verdict::Valid, None),
         Ok(Progress::Invalid(errors)) => (Verdict::Invalid(errors.clone()), None),
         Err(error @ ReconcileError::Undecided(_)) => (Verdict::Unknown(error.failure()), None),
         Err(error @ ReconcileError::Failed { .. }) => (Verdict::Valid, Some(error.failure())),
@@ -48,11 +51,32 @@ pub(crate) fn observe(
         );
         (secret, presence)
     });
-    let metrics = server.spec.observability.metrics.enabled;
+    let metrics = has_pods(server) && server.spec.observability.metrics.enabled;
+    let own = |kind| {
+        let found = context
+            .objects
+            .get(kind, &key.namespace, &child_name(&key.name));
+        found.filter(|found| belongs_to(found, server))
+    };
+    let is_known = context.objects.availability(ManagedKind::Service) == Availability::Listed;
+    let external_secrets: Vec<_> = external_secrets.collect();
+    let notes = match result {
+        Ok(Progress::Relocating) => vec![relocation::WAITING.into()],
+        _ if has_pods(server) => {
+            let mut notes = missing_permissions(context, server);
+            notes.extend(unnoticed(context, &key, &external_secrets));
+            notes
+        }
+        _ => Vec::new(),
+    };
     Some(ReconcileOutcome {
         verdict,
         failure,
+        has_service: is_known.then(|| own(ManagedKind::Service).is_some()),
+        autoscaler: own(ManagedKind::HorizontalPodAutoscaler).and_then(as_json),
+        // While a server moves away, its pods say nothing about it any more.
         rollout: deployment
+            .filter(|_| has_pods(server))
             .and_then(as_json)
             .map(|deployment| Rollout::of(&deployment)),
         deployments_unreadable: context.objects.availability(ManagedKind::Deployment)
@@ -62,7 +86,7 @@ pub(crate) fn observe(
             .of(&key)
             .and_then(|issues| issues.into_values().min()),
         probe_failure: None,
-        external_secrets: external_secrets.collect(),
+        external_secrets,
         service_monitor: metrics.then(|| {
             let (namespace, name) = service_monitor_place(&key, &context.settings.build);
             presence(context, ManagedKind::ServiceMonitor, &namespace, &name)
@@ -71,8 +95,12 @@ pub(crate) fn observe(
             .judged
             .get(server)
             .and_then(|judged| judged.defaults),
-        notes: missing_permissions(context, server),
+        notes,
     })
+}
+
+fn has_pods(server: &McpServer) -> bool {
+    server.spec.remote.is_none()
 }
 
 /// What is not done because it may not be read: visible where people look, not only in the log.
@@ -94,6 +122,42 @@ fn missing_permissions(context: &Context, server: &McpServer) -> Vec<String> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// External Secrets copies the labels of an ExternalSecret to the Secret unless it is told otherwise; by them the operator sees
+/// that the data is new.
+fn unnoticed(
+    context: &Context,
+    server: &ServerKey,
+    external_secrets: &[(SecretObject, Presence)],
+) -> Vec<String> {
+    let Some(seen) = context.secret_hashes.of(server) else {
+        return Vec::new();
+    };
+    let synced = external_secrets
+        .iter()
+        .filter(|(_, presence)| match presence {
+            Presence::Present(object) => is_synced(object),
+            Presence::NotServed | Presence::Missing => false,
+        });
+    synced
+        .filter(|(secret, _)| !seen.contains_key(&secret.name))
+        .map(|(secret, _)| {
+            format!(
+                "pods are not replaced when Secret {} changes, because it has no label {}: {}",
+                secret.name,
+                labels::SERVER,
+                server.name
+            )
+        })
+        .collect()
+}
+
+fn is_synced(external_secret: &Value) -> bool {
+    let conditions = external_secret["status"]["conditions"].as_array();
+    let is_ready =
+        |condition: &Value| condition["type"] == "Ready" && condition["status"] == "True";
+    conditions.into_iter().flatten().any(is_ready)
 }
 
 fn presence(context: &Context, kind: ManagedKind, namespace: &str, name: &str) -> Presence {

@@ -3,33 +3,54 @@
 use futures::future::join_all;
 use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_core::manifest::{ManagedKind, Mutated, Objects};
+use mcp_operator_core::older_templates::OlderTemplates;
 use mcp_operator_core::owner_reference::belongs_to;
 use mcp_operator_core::server_key::ServerKey;
 use mcp_operator_runtime::ApiError;
+use serde_json::Value;
 use strum::IntoEnumIterator;
 
 use crate::cache::ObjectName;
 use crate::context::Context;
 use crate::delete::delete;
 use crate::error::ReconcileError;
+use crate::older_templates::live_deployment;
+
+/// What became of the objects that are no longer wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pruned {
+    /// They are gone.
+    All,
+    /// Some stay until the rollout is complete: pods of older templates may need them.
+    SomeLater,
+}
 
 /// Deletes what this server owns and does not want any more. One that cannot be deleted keeps no other from it.
 pub(crate) async fn prune(
     context: &Context,
     server: &McpServer,
     wanted: &Objects<Mutated>,
-) -> Result<(), ReconcileError> {
+) -> Result<Pruned, ReconcileError> {
     let key = ServerKey::of(server);
+    let deployment = live_deployment(context, server);
     let unwanted = ManagedKind::iter().flat_map(|kind| {
-        let names = context.objects.keys_of(kind, &key).into_iter();
+        let (names, deployment) = (context.objects.keys_of(kind, &key).into_iter(), &deployment);
         names
             .filter(move |name| !is_wanted(wanted, kind, name))
             .map(move |name| async move {
-                let pruned = prune_one(context, server, kind, &name).await;
+                let pruned = prune_one(context, server, kind, &name, deployment).await;
                 pruned.map_err(|error| ReconcileError::about(kind, error))
             })
     });
-    join_all(unwanted).await.into_iter().collect()
+    let pruned: Vec<Pruned> = join_all(unwanted)
+        .await
+        .into_iter()
+        .collect::<Result<_, _>>()?;
+    Ok(if pruned.contains(&Pruned::SomeLater) {
+        Pruned::SomeLater
+    } else {
+        Pruned::All
+    })
 }
 
 fn is_wanted(wanted: &Objects<Mutated>, kind: ManagedKind, (namespace, name): &ObjectName) -> bool {
@@ -43,11 +64,16 @@ async fn prune_one(
     server: &McpServer,
     kind: ManagedKind,
     (namespace, name): &ObjectName,
-) -> Result<(), ApiError> {
+    deployment: &Value,
+) -> Result<Pruned, ApiError> {
     match context.objects.get(kind, namespace, name) {
         Some(object) if belongs_to(&object, server) => {
-            delete(&context.client, kind, &object, "no longer wanted").await
+            if kind.is_read_by_pods() && OlderTemplates::of(deployment).may_need(name) {
+                return Ok(Pruned::SomeLater);
+            }
+            delete(&context.client, kind, &object, "no longer wanted").await?;
         }
-        _ => Ok(()),
+        _ => {}
     }
+    Ok(Pruned::All)
 }

@@ -4,20 +4,24 @@ use kube::Resource;
 use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_core::build;
 use mcp_operator_core::field::FieldError;
-use mcp_operator_core::manifest::{Applied, Objects};
+use mcp_operator_core::manifest::{Applied, ManagedKind, Objects};
+use mcp_operator_core::remote::relocation::gateway_needs_pods;
 use mcp_operator_core::rollout::Rollout;
 use mcp_operator_core::server_key::ServerKey;
 use mcp_operator_policy::{Judgement, default_and_validate, mutate_objects};
+use strum::IntoEnumIterator;
 
 use crate::apply::apply;
 use crate::context::Context;
 use crate::error::ReconcileError;
 use crate::observe::observe;
+use crate::older_templates::keep_fetching;
 use crate::orphans::delete_orphans;
-use crate::prune::prune;
+use crate::prune::{Pruned, prune};
 use crate::requeue::Attempt;
 use crate::rotation::stamp_secret_hashes;
 use crate::status_writer::write_status;
+use crate::take_back::{TakenBack, take_back};
 
 /// What a reconcile that nothing stopped has found or made.
 #[derive(Debug)]
@@ -26,6 +30,8 @@ pub(crate) enum Progress {
     Applied(Objects<Applied>),
     /// They are as an earlier reconcile left them, and nothing that decides about them has changed.
     Unchanged,
+    /// The server runs elsewhere now, and its pods stay until the gateway sends nobody to them any more.
+    Relocating,
     /// Another controller insists on something in an object, which is left alone for a while.
     Contested,
     /// The specification breaks rules. What was made from an earlier one stays.
@@ -99,18 +105,34 @@ async fn reconcile_objects(
     };
     let built = build::objects(&admitted.server, &context.settings.build)?; //           no client
     let mut objects = mutate_objects(&admitted, &inputs, &plugins, built).await?; //     plugins
+    let taken_back = take_back(context, server).await; //                                client, seldom
+    if matches!(taken_back, Ok(TakenBack::OwnerDeleted)) {
+        return Ok(Progress::OwnerDeleted);
+    }
     stamp_secret_hashes(context, server, &mut objects); //                               no client
+    let has_kept = keep_fetching(context, server, &mut objects); //                      no client
     let applied = apply(context, server, &objects, attempt).await; //                    client
+    if gateway_needs_pods(server) && has_objects(context, server) {
+        return Ok(Progress::Relocating);
+    }
     let pruned = prune(context, server, &objects).await; //                              client
+    taken_back?;
     let progress = applied?.progress(objects);
-    pruned?;
+    // What older pods may need goes with the rollout, whose steps change no inputs.
+    let is_final = pruned? == Pruned::All && !has_kept;
     // An object that changed meanwhile was compared before or after that: it is compared again.
     if let Progress::Applied(objects) = &progress
+        && is_final
         && context.inputs_hash(server, &plugins) == inputs_hash
     {
         context.noop_cache.remember(server, inputs_hash, objects);
     }
     Ok(progress)
+}
+
+fn has_objects(context: &Context, server: &McpServer) -> bool {
+    let key = ServerKey::of(server);
+    ManagedKind::iter().any(|kind| !context.objects.keys_of(kind, &key).is_empty())
 }
 
 impl Reconciled {

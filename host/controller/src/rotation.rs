@@ -3,7 +3,7 @@
 use kube::Resource;
 use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_core::manifest::{ManagedKind, Mutated, Objects};
-use mcp_operator_core::rotation;
+use mcp_operator_core::rotation::{self, HashedFor};
 use mcp_operator_core::server_key::ServerKey;
 
 use crate::context::Context;
@@ -14,7 +14,10 @@ pub(crate) fn stamp_secret_hashes(
     server: &McpServer,
     objects: &mut Objects<Mutated>,
 ) {
-    let (Some(uid), Some(deployment)) = (&server.meta().uid, objects.deployment_mut()) else {
+    let (Some(uid), Some(deployment)) = (
+        &server.meta().uid,
+        objects.of_kind_mut(ManagedKind::Deployment).next(),
+    ) else {
         return;
     };
     if !rotation::reads_secrets(&deployment.object) {
@@ -30,6 +33,9 @@ pub(crate) fn stamp_secret_hashes(
         live.as_ref(),
         known.as_ref(),
         &context.settings.hash_key,
-        uid,
+        &HashedFor {
+            server: &key.to_string(),
+            uid,
+        },
     );
 }

@@ -40,7 +40,9 @@ pub(crate) async fn run(
         Ok(reconciled) => {
             context.backoff.reset(&key);
             Requeue::look_again(match &reconciled.progress {
-                Progress::DeploymentCreated | Progress::OwnerDeleted => ROLLOUT_POLL,
+                Progress::DeploymentCreated | Progress::OwnerDeleted | Progress::Relocating => {
+                    ROLLOUT_POLL
+                }
                 progress => {
                     let contested = matches!(progress, Progress::Contested);
                     requeue::after_success(contested, reconciled.rollout.as_ref(), jitter())

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mcp_operator_api::v1alpha1::{FailurePolicy, Mode, OnExisting};
+use mcp_operator_api::v1alpha1::{FailurePolicy, McpServerSpec, Mode, OnExisting};
 use serde_json::Value;
 
 use crate::build;
 use crate::field::FieldError;
+use crate::remote;
 
 /// The answer of one plugin about one object.
 #[derive(Clone, Debug)]
@@ -99,6 +100,9 @@ pub fn unbuildable(object: &Value) -> Vec<Finding> {
     errors.extend(build::node_selector_errors(
         selector.into_iter().flat_map(|selector| selector.keys()),
     ));
+    // What cannot be read is the schema's business.
+    let typed = serde_json::from_value::<McpServerSpec>(spec.clone());
+    errors.extend(typed.iter().flat_map(remote::errors));
     refusals(errors)
 }
 

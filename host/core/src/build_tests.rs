@@ -61,7 +61,7 @@ fn a_server_with_everything() {
         "aws": { "iamRole": "arn:aws:iam::123456789012:role/mcp-github" },
         "podDisruptionBudget": { "maxUnavailable": "50%" },
         "observability": {
-            "metrics": { "port": 9090 },
+            "metrics": { "enabled": true, "port": 9090 },
             "tracing": { "enabled": true, "jaegerEndpoint": "http://jaeger.monitoring.svc.cluster.local:4317", "samplingRate": 0.5 },
             "healthProbes": { "readiness": { "path": "/up" } },
         },
@@ -84,7 +84,6 @@ fn a_server_that_says_what_its_pods_are() {
         "securityContext": { "runAsUser": 1000, "runAsGroup": 1000, "fsGroup": 1000 },
         "emptyDirs": [{ "mountPath": "/home/node", "sizeLimit": "256Mi" }, { "mountPath": "/var/cache" }],
         "serviceAccountName": "reader", "automountServiceAccountToken": true,
-        "config": { "a": 1 },
         "observability": { "healthProbes": {
             "startup": { "failureThreshold": 90 },
             "liveness": { "type": "None" },
@@ -227,8 +226,8 @@ fn an_autoscaler_without_targets_goes_by_cpu() {
                 .clone();
         let measured = |metric: &Value| {
             (
-                metric["resource"]["name"].clone(),
-                metric["resource"]["target"]["averageUtilization"].clone(),
+                metric["containerResource"]["name"].clone(),
+                metric["containerResource"]["target"]["averageUtilization"].clone(),
             )
         };
         metrics
@@ -263,9 +262,7 @@ fn a_network_policy_is_made_only_where_it_is_enabled() {
         ),
         None
     );
-    let objects = built(
-        json!({ "networkPolicy": { "enabled": true }, "observability": { "metrics": { "enabled": false } } }),
-    );
+    let objects = built(json!({ "networkPolicy": { "enabled": true } }));
     let spec = &find(&objects, ManagedKind::NetworkPolicy).unwrap()["spec"];
     assert_eq!(
         spec["ingress"].as_array().unwrap().len(),
@@ -451,12 +448,21 @@ fn every_object_keeps_its_owner_until_it_is_gone() {
 
 #[test]
 fn changed_configuration_replaces_the_pods() {
-    let annotation = |spec: Value| {
-        find(&built(spec), ManagedKind::Deployment).unwrap()["spec"]["template"]["metadata"]["annotations"].clone()
+    let template = |config: Value| {
+        let objects = built(json!({ "config": config }));
+        let map = find(&objects, ManagedKind::ConfigMap).unwrap();
+        let (name, immutable) = (&map["metadata"]["name"], &map["immutable"]);
+        let template = &find(&objects, ManagedKind::Deployment).unwrap()["spec"]["template"];
+        assert_eq!(template["spec"]["volumes"][0]["configMap"]["name"], *name);
+        assert!(name.as_str().unwrap().starts_with("mcp-github-"), "{name}");
+        assert_eq!(*immutable, true);
+        template.clone()
     };
-    let first = annotation(json!({ "config": { "a": 1 } }));
-    assert_eq!(first, annotation(json!({ "config": { "a": 1 } })));
-    assert_ne!(first, annotation(json!({ "config": { "a": 2 } })));
+    let first = template(json!({ "a": 1 }));
+    assert_eq!(first, template(json!({ "a": 1 })));
+    assert_ne!(first, template(json!({ "a": 2 })));
+    // Only in the file.
+    assert_ne!(template(json!({ "a": [1] })), template(json!({ "a": [2] })));
 }
 
 /// ToolHive wrote the same object thousands of times a minute because lists followed the order of a

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use mcp_operator_api::names::conditions::{RECONCILING, STALLED};
 
 /// How many bytes a message may have, by the schema of conditions.
 const MAX_MESSAGE_BYTES: usize = 32_768;
@@ -52,6 +53,19 @@ impl ConditionDraft {
             reason: reason.into(),
             message: message.into(),
         }
+    }
+
+    /// What kstatus goes by while something is not ready: that it is on its way, or that it will not come to be so by itself.
+    pub fn progress(ready: &Self, is_stalled: bool) -> Option<Self> {
+        let kind = if is_stalled { STALLED } else { RECONCILING };
+        (ready.status != ConditionStatus::True).then(|| {
+            Self::new(
+                kind,
+                ConditionStatus::True,
+                ready.reason.clone(),
+                ready.message.clone(),
+            )
+        })
     }
 
     /// What an existing condition says.

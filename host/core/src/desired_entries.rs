@@ -1,17 +1,19 @@
 //! Which servers the gateway should know.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 use mcp_operator_api::names::conditions::{AVAILABLE, LITELLM_REGISTERED};
-use mcp_operator_api::v1alpha1::{LiteLlmAuth, McpServer, Phase};
+use mcp_operator_api::v1alpha1::{LiteLlm, McpServer, Phase};
 
 use crate::build::{self, Settings};
 use crate::conditions::{self, ConditionDraft, ConditionStatus};
 use crate::registration_basis::RegistrationBasis;
 use crate::server_key::ServerKey;
+use serde::Serialize;
 
 /// A server that the gateway should know.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -24,15 +26,17 @@ pub struct RegistrationEntry {
     pub labels: Vec<(String, String)>,
     /// Full URL of the MCP endpoint.
     pub url: String,
+    /// Whether it runs elsewhere.
+    pub is_remote: bool,
     /// `http` or `sse`.
     pub transport: &'static str,
     /// Shown to the users of the gateway.
     pub description: String,
     pub access_groups: Vec<String>,
-    /// Tools that the gateway offers. Empty: all.
-    pub allowed_tools: Vec<String>,
-    /// How the gateway authenticates to the server.
-    pub auth: Option<LiteLlmAuth>,
+    /// Tools that the gateway offers. None: all.
+    pub allowed_tools: Option<Vec<String>>,
+    /// What the contract of registrars has no field for: JSON by its name there.
+    pub extra: BTreeMap<&'static str, String>,
 }
 
 impl RegistrationEntry {
@@ -58,18 +62,47 @@ impl RegistrationEntry {
                 .iter()
                 .map(|(key, value)| (key.clone(), value.clone()))
                 .collect(),
-            url: build::service_url(&key, settings, server.spec.port) + server.spec.endpoint_path(),
+            url: url(server, &key, settings),
+            is_remote: server.spec.remote.is_some(),
             transport: server.spec.transport.as_str(),
             description: litellm
                 .description
                 .clone()
                 .unwrap_or_else(|| format!("Auto-registered from MCPServer/{}", key.name)),
             access_groups: sorted(&litellm.allowed_user_groups),
-            allowed_tools: sorted(&litellm.allowed_tools),
-            auth: litellm.auth,
+            allowed_tools: litellm.allowed_tools.as_deref().map(sorted),
+            extra: extra(litellm),
             key,
         }
     }
+}
+
+fn url(server: &McpServer, key: &ServerKey, settings: &Settings) -> String {
+    match &server.spec.remote {
+        Some(remote) => remote.url.clone(),
+        None => build::service_url(key, settings, server.spec.port) + server.spec.endpoint_path(),
+    }
+}
+
+/// Only what is set: a plugin can be older than a field, and is not told of those that nobody uses.
+fn extra(litellm: &LiteLlm) -> BTreeMap<&'static str, String> {
+    let parameters = Some(&litellm.allowed_parameters).filter(|list| !list.is_empty());
+    let all = [
+        ("allowed-parameters", json(parameters)),
+        ("auth", json(litellm.auth.as_ref())),
+        ("instructions", json(litellm.instructions.as_ref())),
+        ("limits", json(litellm.limits.as_ref())),
+        ("protocol-version", json(litellm.protocol_version.as_ref())),
+    ];
+    let set = all
+        .into_iter()
+        .filter_map(|(name, json)| Some((name, json?)));
+    set.collect()
+}
+
+/// Records of words and numbers can always be written.
+fn json(value: Option<&impl Serialize>) -> Option<String> {
+    serde_json::to_string(value?).ok()
 }
 
 /// A server that may have to be registered.
@@ -106,6 +139,12 @@ impl DesiredEntries {
         self.entries.get(self.position(server).ok()?)
     }
 
+    /// The same, to change it. It stays the entry of the same server.
+    pub(crate) fn find_mut(&mut self, server: &ServerKey) -> Option<&mut RegistrationEntry> {
+        let position = self.position(server).ok()?;
+        self.entries.get_mut(position)
+    }
+
     /// The position of a server in the list, or the one where it would have to be inserted.
     fn position(&self, server: &ServerKey) -> Result<usize, usize> {
         self.entries.binary_search_by(|entry| entry.key.cmp(server))
@@ -131,7 +170,7 @@ pub struct GracePeriods {
 
 /// Makes the list from all MCPServers.
 ///
-/// A server is listed when a pod of it serves. Then it stays listed until it is deleted, opted out, forbidden by a rule, or
+/// A remote server is listed at once: whether it serves is for the gateway to say. Another one is listed when a pod of it serves. Then it stays listed until it is deleted, opted out, forbidden by a rule, or
 /// without a single serving pod for longer than its grace period: every change of the list may restart the gateway, so a
 /// rollout, even one that is stuck, or a restarted pod must not change it.
 pub fn desired(
@@ -189,6 +228,9 @@ fn listing(candidate: &Candidate<'_>, periods: GracePeriods) -> Listing {
         return Listing::Unlisted;
     }
     let server = &candidate.server;
+    if server.spec.remote.is_some() {
+        return Listing::Listed;
+    }
     let available = conditions::find(conditions_of(server), AVAILABLE);
     let after = |time: SignedDuration| {
         let since = available.map_or(Timestamp::MAX, |available| available.last_transition_time.0);
@@ -230,7 +272,8 @@ fn startup_end(
     let phase = server.status.as_ref().and_then(|status| status.phase);
     let available = conditions::find(conditions_of(server), AVAILABLE);
     let is_new = Registration::of(server) == Registration::New && status_of(available) != "True";
-    if !may_start(candidate) || !is_new || phase == Some(Phase::Failed) {
+    let is_remote = server.spec.remote.is_some();
+    if is_remote || !may_start(candidate) || !is_new || phase == Some(Phase::Failed) {
         return None;
     }
     let (since, time) = match available {
@@ -285,7 +328,7 @@ impl Registration {
 }
 
 /// Reason of `LiteLLMRegistered` for a server that is not in the list.
-const NOT_REGISTERED: &str = "NotRegistered";
+pub(crate) const NOT_REGISTERED: &str = "NotRegistered";
 /// Reason of `LiteLLMRegistered` for a server that is not in the list because it breaks a rule.
 const FORBIDDEN: &str = "Forbidden";
 /// Reason of `LiteLLMRegistered` for a server that is not in the list, while the gateway may still know it.
@@ -309,7 +352,10 @@ pub fn unlisted_condition(
         format!("rules in force forbid it: {errors}")
     } else if opted_out {
         // Nothing before the first reconcile: the status of a new server begins with what its controller says.
-        server.status.as_ref()?.observed_generation?;
+        server
+            .status
+            .as_ref()
+            .filter(|status| status.is_written())?;
         "spec.litellm.autoRegister is false".to_owned()
     } else if server.metadata.deletion_timestamp.is_some() {
         "it is being deleted".to_owned()

@@ -73,7 +73,7 @@ fn servers_are_sorted_and_complete() {
         ("a", "http://mcp-a.tools.svc.cluster.local:8080/mcp")
     );
     assert_eq!(first.access_groups, ["a", "b"]);
-    assert_eq!(json!(first.auth), json!({ "type": "apiKey" }));
+    assert_eq!(first.extra["auth"], r#"{"type":"apiKey"}"#);
     assert_eq!(first.created, "2026-01-01T00:00:00Z");
     assert_eq!(desired.entries.len(), 2);
 }

@@ -28,15 +28,15 @@ impl HashKey {
             return None;
         }
         let mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
-        // Nothing else that is hashed begins with a zero byte: a uid comes first.
+        // Nothing else that is hashed begins with a zero byte: a name comes first.
         let id = digest(&mac, &[b"\0id"], 4);
         Some(Self { id, mac })
     }
 
-    /// `<key id>.<hash>`: whoever has the same key gets the same, and whoever has another one sees that it is another.
-    pub(crate) fn hash(&self, uid: &str, secret: &str, fingerprint: &Fingerprint) -> String {
+    /// `<key id>.<hash>` of a Secret as `of` reads it: whoever has the same key gets the same, and whoever has another one sees that it is another.
+    pub(crate) fn hash(&self, of: &str, secret: &str, fingerprint: &Fingerprint) -> String {
         let parts = [
-            uid.as_bytes(),
+            of.as_bytes(),
             b"\0",
             secret.as_bytes(),
             b"\0",

@@ -9,8 +9,10 @@
 //! here is tested without a cluster.
 
 pub mod admission;
+pub mod autoscaler;
 pub mod build;
 pub mod conditions;
+pub mod content_digest;
 pub mod desired_entries;
 pub mod field;
 pub mod field_authors;
@@ -19,6 +21,7 @@ pub mod hash_key;
 mod label_entry;
 pub mod manifest;
 pub mod namespace;
+pub mod older_templates;
 pub mod outcome;
 pub mod owner_reference;
 pub mod patch;
@@ -26,11 +29,13 @@ pub mod plan_execution;
 pub mod plugin_spec;
 pub mod pods;
 pub mod probe_failures;
+pub mod ratchet;
 pub mod registrar_grants;
 pub mod registration_basis;
 pub mod registration_plan;
 pub mod registry_room;
 mod remedies;
+pub mod remote;
 pub mod retry;
 pub mod rollout;
 pub mod rollout_budget;

@@ -67,10 +67,18 @@ impl ManagedKind {
         matches!(self, Self::ExternalSecret | Self::ServiceMonitor)
     }
 
-    /// Whether an MCPServer can have several: a ServiceMonitor too, while it moves to another namespace. Of every other
-    /// kind it has one at most, in its own namespace and of a name that follows from its own.
+    /// Whether an MCPServer can have several: ConfigMaps of older templates, a ServiceMonitor while it moves to another
+    /// namespace. Of every other kind it has one at most, in its own namespace and of a name that follows from its own.
     pub fn can_be_several(self) -> bool {
-        matches!(self, Self::ExternalSecret | Self::ServiceMonitor)
+        matches!(
+            self,
+            Self::ConfigMap | Self::ExternalSecret | Self::ServiceMonitor
+        )
+    }
+
+    /// Whether pods read it, or what is made of it, whenever one of their containers starts.
+    pub fn is_read_by_pods(self) -> bool {
+        matches!(self, Self::ConfigMap | Self::ExternalSecret)
     }
 
     /// Whether no pod may start without it: it could not, or nothing would isolate it.
@@ -228,11 +236,10 @@ impl Objects<Built> {
 }
 
 impl Objects<Mutated> {
-    /// The Deployment, for what decides only now whether its pods are replaced.
-    pub fn deployment_mut(&mut self) -> Option<&mut Manifest> {
-        self.manifests
-            .iter_mut()
-            .find(|manifest| manifest.kind == ManagedKind::Deployment)
+    /// Those of a kind, for what only the cluster can tell of them.
+    pub fn of_kind_mut(&mut self, kind: ManagedKind) -> impl Iterator<Item = &mut Manifest> {
+        let all = self.manifests.iter_mut();
+        all.filter(move |manifest| manifest.kind == kind)
     }
 
     /// Notes that the API server has accepted all of them. Called by the apply step only.

@@ -16,6 +16,10 @@ pub struct ReconcileOutcome {
     pub verdict: Verdict,
     /// What stopped the reconcile after the verdict, if anything.
     pub failure: Option<Failure>,
+    /// Whether the Service is there and the server's. None: nobody can say.
+    pub has_service: Option<bool>,
+    /// The HorizontalPodAutoscaler, if there is one.
+    pub autoscaler: Option<Value>,
     /// The observed state of the Deployment, if there is one.
     pub rollout: Option<Rollout>,
     /// Deployments cannot be read, so that there may be one although none is seen.
@@ -40,6 +44,8 @@ impl ReconcileOutcome {
         Self {
             verdict,
             failure: None,
+            has_service: None,
+            autoscaler: None,
             rollout: None,
             deployments_unreadable: false,
             pod_issue: None,
@@ -82,4 +88,6 @@ pub struct Failure {
     pub message: String,
     /// Kind of the object that it is about. None: all of them.
     pub kind: Option<ManagedKind>,
+    /// It does not go away by itself: somebody has to do something.
+    pub needs_somebody: bool,
 }

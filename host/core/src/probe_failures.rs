@@ -80,11 +80,17 @@ impl ProbeFailure {
     }
 
     /// What happened to which pod, with the field of `probes` that ends it. `known` is what the status of a pod says, which
-    /// comes first: that a container which a probe has killed ended with an exit code explains nothing.
+    /// comes first. That a container was killed explains nothing, so the probe that had it killed is told too; nobody listens
+    /// where a container ended by itself.
     pub(crate) fn message(&self, probes: &HealthProbes, known: Option<&PodIssue>) -> String {
         let told = format!("its {} probe {}", self.probe.as_str(), self.told(probes));
+        let was_killed = |issue: &PodIssue| {
+            let says = |code| issue.message.contains(code);
+            says("exit code 137 ") || says("exit code 143 ")
+        };
         match known {
-            Some(issue) => format!("{}; {told}", issue.message),
+            Some(issue) if was_killed(issue) => format!("{}; {told}", issue.message),
+            Some(issue) => issue.message.clone(),
             None => format!("pod {}: {told}", self.pod),
         }
     }
@@ -250,6 +256,12 @@ mod tests {
         let message = failure.message(&HealthProbes::default(), Some(&killed));
         assert!(message.starts_with(&killed.message), "{message}");
         assert!(message.contains("status 404"), "{message}");
+        let ended = PodIssue {
+            message: "pod mcp-a-1: container server ended with exit code 1 (Error)".into(),
+            ..killed
+        };
+        let message = failure.message(&HealthProbes::default(), Some(&ended));
+        assert_eq!(message, ended.message, "no probe did that");
     }
 
     /// Until a server listens, nothing is wrong with it.

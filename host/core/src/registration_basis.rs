@@ -54,8 +54,8 @@ impl RegistrationBasis {
     }
 }
 
-/// The server without the groups and tools that are forbidden. `None` if something else is, or nothing would be left: an
-/// empty list of tools allows all of them.
+/// The server without the groups and tools that are forbidden. `None` if something else is, or no tool would be left: of a
+/// server without tools, prompts and resources would stay in the gateway, which no list is about.
 fn restricted(server: &McpServer, errors: &[FieldError]) -> Option<McpServer> {
     let mut server = server.clone();
     let litellm = &mut server.spec.litellm;
@@ -69,9 +69,13 @@ fn restricted(server: &McpServer, errors: &[FieldError]) -> Option<McpServer> {
         }
     }
     remove_all(&mut litellm.allowed_user_groups, groups);
-    let had_tools = !litellm.allowed_tools.is_empty();
-    remove_all(&mut litellm.allowed_tools, tools);
-    (!had_tools || !litellm.allowed_tools.is_empty()).then_some(server)
+    if let Some(allowed) = litellm.allowed_tools.as_mut().filter(|_| !tools.is_empty()) {
+        remove_all(allowed, tools);
+        if allowed.is_empty() {
+            return None;
+        }
+    }
+    Some(server)
 }
 
 /// `spec.list[3]`: the list, and the number.
@@ -143,7 +147,7 @@ mod tests {
             panic!("it stays without the group");
         };
         assert_eq!(entry.access_groups, ["tools"]);
-        assert_eq!(entry.allowed_tools, ["read"]);
+        assert_eq!(entry.allowed_tools, Some(vec!["read".to_owned()]));
     }
 
     #[test]
@@ -153,7 +157,7 @@ mod tests {
             "spec.litellm.description",
             "spec.litellm.allowedUserGroups",
             "spec.litellm.allowedUserGroups[x]",
-            // Without the one tool that it has, all would be allowed.
+            // The one tool that it has.
             "spec.litellm.allowedTools[0]",
         ] {
             let basis = denied(&[GROUP, field], OnExisting::Restrict);

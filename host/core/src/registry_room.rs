@@ -59,14 +59,16 @@ pub fn fit(entries: &[RegistrationEntry], memory_bytes: usize) -> Fitting<'_> {
 /// Bytes that an entry needs, about.
 fn size(entry: &RegistrationEntry) -> usize {
     let labels = entry.labels.iter().flat_map(|(name, value)| [name, value]);
-    let lists = entry.access_groups.iter().chain(&entry.allowed_tools);
-    let strings = labels.chain(lists).chain([&entry.url, &entry.description]);
+    let tools = entry.allowed_tools.iter().flatten();
+    let lists = entry.access_groups.iter().chain(tools);
+    let texts = [&entry.url, &entry.description];
+    let strings = labels.chain(lists).chain(texts).chain(entry.extra.values());
     ENTRY_BYTES + strings.map(|text| STRING_BYTES + text.len()).sum::<usize>()
 }
 
 fn too_large(entry: &RegistrationEntry, size: usize) -> Registration {
     let message = format!(
-        "spec.litellm, spec.path and metadata.labels take {size} bytes, and {MAX_ENTRY_BYTES} are allowed: shorten the description, groups or tools, or remove labels"
+        "spec.litellm, the URL and metadata.labels take {size} bytes, and {MAX_ENTRY_BYTES} are allowed: shorten the description, groups or tools, or remove labels"
     );
     refused(entry, "EntryTooLarge", message)
 }
@@ -103,11 +105,12 @@ mod tests {
             created: created.into(),
             labels: vec![("team".into(), "platform".into())],
             url: format!("http://mcp-{name}.{namespace}.svc.cluster.local:8080/mcp"),
+            is_remote: false,
             transport: "http",
             description: "Issues and pull requests".into(),
             access_groups: Vec::new(),
-            allowed_tools: vec!["x".repeat(128); tools],
-            auth: None,
+            allowed_tools: Some(vec!["x".repeat(128); tools]),
+            extra: [("auth", r#"{"type":"bearerToken"}"#.to_owned())].into(),
         }
     }
 

@@ -90,6 +90,42 @@ impl Rollout {
     }
 }
 
+/// Whether no rollout is going on, although some pods may not serve: all pods are of the present template, some serve, and the
+/// Deployment controller waits for no more. So it is where an autoscaler wants more pods than there is room for.
+pub fn is_over(deployment: &Value) -> bool {
+    let (rollout, status) = (Rollout::of(deployment), &deployment["status"]);
+    let waits_no_more = condition(status, "Progressing").is_some_and(|progressing| {
+        ["NewReplicaSetAvailable", "ProgressDeadlineExceeded"]
+            .iter()
+            .any(|reason| progressing["reason"] == *reason)
+    });
+    let is_settled = rollout.updated == rollout.total && rollout.available > 0;
+    rollout.complete() || (rollout.observed && is_settled && waits_no_more)
+}
+
+/// Why the rollout of a Deployment does not come to its end, since when, and what to do about it; nothing as long as it may
+/// still do so by itself.
+pub fn obstacle(deployment: &Value) -> Option<String> {
+    let (rollout, status) = (Rollout::of(deployment), &deployment["status"]);
+    if rollout.complete() {
+        return None;
+    }
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let metadata = &deployment["metadata"];
+    let (name, namespace) = (text(&metadata["name"]), text(&metadata["namespace"]));
+    if deployment["spec"]["paused"] == true {
+        return Some(format!(
+            "it is paused: kubectl rollout resume deployment/{name} --namespace {namespace}"
+        ));
+    }
+    let stuck = stuck_condition(status)?;
+    Some(format!(
+        "since {}: {}; see kubectl describe pods --namespace {namespace}, and mend what keeps them from serving or ask for fewer",
+        text(&stuck["lastTransitionTime"]),
+        text(&stuck["message"])
+    ))
+}
+
 /// The part of a Deployment's status that [`Rollout::of`] reads. The rest changes often and is not worth a reconcile.
 pub fn relevant_status(status: &Value) -> Value {
     let mut relevant: Map<String, Value> = REPLICA_COUNTS
@@ -116,12 +152,16 @@ fn stuck(status: &Value) -> Option<Stuck> {
 
 fn stuck_condition(status: &Value) -> Option<&Value> {
     let condition = |kind: &str, value: &str| {
-        status["conditions"]
-            .as_array()?
-            .iter()
-            .find(|condition| condition["type"] == kind && condition["status"] == value)
+        condition(status, kind).filter(|condition| condition["status"] == value)
     };
     condition("ReplicaFailure", "True").or_else(|| condition("Progressing", "False"))
+}
+
+fn condition<'a>(status: &'a Value, kind: &str) -> Option<&'a Value> {
+    let conditions = status["conditions"].as_array()?;
+    conditions
+        .iter()
+        .find(|condition| condition["type"] == kind)
 }
 
 #[cfg(test)]
@@ -164,6 +204,49 @@ mod tests {
             (stuck.reason.as_str(), stuck.message.as_str()),
             ("FailedCreate", "exceeded quota: pods")
         );
+    }
+
+    #[test]
+    fn a_rollout_is_over_when_nothing_more_is_waited_for() {
+        let progressing = |updated, total, available, reason: &str| {
+            let mut deployment = deployment(updated, total, available);
+            deployment["spec"]["replicas"] = json!(3);
+            deployment["status"]["conditions"] =
+                json!([{ "type": "Progressing", "reason": reason }]);
+            is_over(&deployment)
+        };
+        for reason in ["NewReplicaSetAvailable", "ProgressDeadlineExceeded"] {
+            assert!(progressing(3, 3, 2, reason), "one has no room");
+            assert!(progressing(2, 2, 2, reason), "one may not be made");
+            assert!(!progressing(3, 3, 0, reason), "none serves");
+            assert!(!progressing(2, 3, 2, reason), "one is of an older template");
+        }
+        assert!(!progressing(3, 3, 2, "ReplicaSetUpdated"), "it is going on");
+        assert!(is_over(&deployment(2, 2, 2)));
+    }
+
+    #[test]
+    fn an_obstacle_says_since_when_why_and_what_to_do() {
+        let mut waiting = deployment(1, 2, 1);
+        assert_eq!(obstacle(&waiting), None);
+        waiting["metadata"]["name"] = json!("proxy");
+        waiting["metadata"]["namespace"] = json!("litellm");
+        waiting["status"]["conditions"] = json!([{
+            "type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded",
+            "message": "timed out", "lastTransitionTime": "2026-01-01T00:00:00Z",
+        }]);
+        let said = obstacle(&waiting).unwrap();
+        assert!(
+            said.starts_with("since 2026-01-01T00:00:00Z: timed out; see kubectl"),
+            "{said}"
+        );
+        waiting["spec"]["paused"] = json!(true);
+        let said = obstacle(&waiting).unwrap();
+        assert!(
+            said.contains("kubectl rollout resume deployment/proxy --namespace litellm"),
+            "{said}"
+        );
+        assert_eq!(obstacle(&deployment(2, 2, 2)), None);
     }
 
     #[test]

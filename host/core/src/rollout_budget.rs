@@ -91,8 +91,8 @@ impl RolloutBudget {
 }
 
 /// An entry as it was before, without the groups and tools that it should no longer have: to take something away does not
-/// wait, either. An empty list of tools means all of them.
-fn without_what_is_removed(
+/// wait, either. Without a list, there are all tools.
+pub(crate) fn without_what_is_removed(
     before: &RegistrationEntry,
     desired: &RegistrationEntry,
 ) -> RegistrationEntry {
@@ -100,12 +100,10 @@ fn without_what_is_removed(
     let desired_groups = &desired.access_groups;
     kept.access_groups
         .retain(|group| desired_groups.contains(group));
-    let desired_tools = &desired.allowed_tools;
-    if !desired_tools.is_empty() {
-        kept.allowed_tools
-            .retain(|tool| desired_tools.contains(tool));
-        if kept.allowed_tools.is_empty() {
-            kept.allowed_tools.clone_from(desired_tools);
+    if let Some(desired_tools) = &desired.allowed_tools {
+        match &mut kept.allowed_tools {
+            Some(tools) => tools.retain(|tool| desired_tools.contains(tool)),
+            None => kept.allowed_tools = Some(desired_tools.clone()),
         }
     }
     kept
@@ -128,11 +126,12 @@ mod tests {
             created: String::new(),
             labels: Vec::new(),
             url: "http://a/mcp".into(),
+            is_remote: false,
             transport: "http",
             description: description.into(),
             access_groups: Vec::new(),
-            allowed_tools: Vec::new(),
-            auth: None,
+            allowed_tools: None,
+            extra: BTreeMap::new(),
         }
     }
 
@@ -199,7 +198,7 @@ mod tests {
         }
         let narrow = RegistrationEntry {
             access_groups: vec!["b".into(), "c".into()],
-            allowed_tools: vec!["search".into()],
+            allowed_tools: Some(vec!["search".into()]),
             ..wide("another")
         };
         let budgeted = budget.spend(&last, desired(vec![narrow.clone()]), at(6));
@@ -207,7 +206,7 @@ mod tests {
             panic!("one is gone: {budgeted:?}");
         };
         assert_eq!(left.access_groups, ["b"]);
-        assert_eq!(left.allowed_tools, ["search"]);
+        assert_eq!(left.allowed_tools, narrow.allowed_tools);
         assert_eq!(left.description, "2");
         let later = budget.spend(&budgeted.entries, desired(vec![narrow.clone()]), at(700));
         assert_eq!(later.entries.entries, [narrow]);

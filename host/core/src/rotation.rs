@@ -23,29 +23,58 @@ pub type Fingerprint = [u8; 32];
 /// Secrets by their names, with a hash of each.
 type Seen = BTreeMap<String, String>;
 
+/// Whose the hashes are.
+#[derive(Clone, Copy, Debug)]
+pub struct HashedFor<'a> {
+    /// `namespace/name` of the server: a server that is restored from a backup has another uid, and the same pods.
+    pub server: &'a str,
+    /// Its uid, by which hashes were made before they were made by the name.
+    pub uid: &'a str,
+}
+
+impl HashedFor<'_> {
+    /// What was seen, with hashes of today in the place of those by the uid, where the data is still the same.
+    fn renewed(
+        &self,
+        mut seen: Seen,
+        known: Option<&BTreeMap<String, Fingerprint>>,
+        key: &HashKey,
+    ) -> Seen {
+        for (name, hash) in &mut seen {
+            let fingerprint = known.and_then(|known| known.get(name));
+            if let Some(fingerprint) = fingerprint
+                && *hash == key.hash(self.uid, name, fingerprint)
+            {
+                *hash = key.hash(self.server, name, fingerprint);
+            }
+        }
+        seen
+    }
+}
+
 /// Writes the hashes into a Deployment, which makes it replace its pods if they must be.
 ///
 /// `live` is the Deployment in the cluster, `known` has the Secrets with the server's label, and is absent if they cannot be
 /// read. Everybody who may read the Deployment can read the hashes, so they have a key that only the operator has: nobody
-/// else can find out whether a guess is right. `uid` is that of the server: two servers with one password do not show it.
+/// else can find out whether a guess is right. `of` says whose they are: two servers with one password do not show it.
 pub fn stamp(
     deployment: &mut Value,
     live: Option<&DynamicObject>,
     known: Option<&BTreeMap<String, Fingerprint>>,
     key: &HashKey,
-    uid: &str,
+    of: &HashedFor<'_>,
 ) {
     let referenced = references(deployment);
     if referenced.is_empty() {
         return;
     }
-    let before = live.and_then(seen);
+    let before = live.and_then(seen).map(|seen| of.renewed(seen, known, key));
     let last = |name: &str| before.as_ref()?.get(name).cloned();
     let now: Seen = referenced
         .keys()
         .filter_map(|name| {
             let fingerprint = known.and_then(|known| known.get(*name));
-            let hash = fingerprint.map(|fingerprint| key.hash(uid, name, fingerprint));
+            let hash = fingerprint.map(|fingerprint| key.hash(of.server, name, fingerprint));
             Some(((*name).to_owned(), hash.or_else(|| last(name))?))
         })
         .collect();

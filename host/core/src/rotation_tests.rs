@@ -11,6 +11,11 @@ fn deployment() -> Value {
     })
 }
 
+const OF: HashedFor<'static> = HashedFor {
+    server: "tools/a",
+    uid: "uid",
+};
+
 fn known(pairs: &[(&str, u8)]) -> BTreeMap<String, Fingerprint> {
     pairs
         .iter()
@@ -32,7 +37,7 @@ fn after_with(key: &HashKey, live: Option<&Value>, secrets: Option<&[(&str, u8)]
         live.map(|live| serde_json::from_value(live.clone()).unwrap());
     let mut wanted = deployment();
     let secrets = secrets.map(known);
-    stamp(&mut wanted, live.as_ref(), secrets.as_ref(), key, "uid");
+    stamp(&mut wanted, live.as_ref(), secrets.as_ref(), key, &OF);
     wanted
 }
 
@@ -189,7 +194,46 @@ fn a_deployment_without_secrets_stays_as_it_is() {
         None,
         Some(&known(&[("token", 1)])),
         &key(1),
-        "uid",
+        &OF,
     );
     assert_eq!(plain, before);
+}
+
+/// A server that is restored from a backup has another uid, and the pods of its Deployment read the same data.
+#[test]
+fn another_uid_replaces_no_pods() {
+    let before = after(None, Some(&[("token", 1), ("extra", 2)]));
+    let of = HashedFor { uid: "new", ..OF };
+    let next = |secrets: &[(&str, u8)]| {
+        let live: DynamicObject = serde_json::from_value(before.clone()).unwrap();
+        let mut wanted = deployment();
+        stamp(
+            &mut wanted,
+            Some(&live),
+            Some(&known(secrets)),
+            &key(1),
+            &of,
+        );
+        wanted
+    };
+    assert_eq!(next(&[("token", 1), ("extra", 2)]), before);
+    assert!(replaces(&before, &next(&[("token", 1), ("extra", 3)])));
+}
+
+/// Hashes of an earlier version were made by the uid.
+#[test]
+fn hashes_that_were_made_by_the_uid_are_made_anew_and_replace_no_pods() {
+    let by_uid = HashedFor {
+        server: "uid",
+        uid: "uid",
+    };
+    let secrets = known(&[("token", 1), ("extra", 2)]);
+    let mut before = deployment();
+    stamp(&mut before, None, Some(&secrets), &key(1), &by_uid);
+    let now = after(Some(&before), Some(&[("token", 1), ("extra", 2)]));
+    assert!(!replaces(&before, &now));
+    assert_ne!(before["metadata"], now["metadata"]);
+    let changed = after(Some(&before), Some(&[("token", 1), ("extra", 3)]));
+    assert!(replaces(&before, &changed));
+    assert_eq!(after(Some(&now), Some(&[("token", 1), ("extra", 2)])), now);
 }

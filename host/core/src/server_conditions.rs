@@ -1,16 +1,18 @@
 //! The conditions that the controller writes into the status of an MCPServer.
 
 mod external_secret;
+mod progress;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 use mcp_operator_api::names::conditions::{
-    AVAILABLE, DEPLOYMENT_READY, DISRUPTION_BUDGET_CREATED, EXTERNAL_SECRET_SYNCED,
-    LITELLM_REGISTERED, READY, SERVICE_MONITOR_CREATED, SPEC_VALID,
+    AUTOSCALING_ACTIVE, AVAILABLE, DEPLOYMENT_READY, DISRUPTION_BUDGET_CREATED,
+    EXTERNAL_SECRET_SYNCED, LITELLM_REGISTERED, READY, SERVICE_MONITOR_CREATED, SPEC_VALID,
 };
 use mcp_operator_api::v1alpha1::McpServer;
 
+use crate::autoscaler;
 use crate::build;
 use crate::conditions::{self, ConditionDraft, ConditionStatus};
 use crate::manifest::ManagedKind;
@@ -33,6 +35,12 @@ pub(crate) fn all(
     outcome: &ReconcileOutcome,
     registered: Option<&Condition>,
 ) -> Vec<ConditionDraft> {
+    // A remote server has no pods: whether it serves is what the gateway says.
+    if server.spec.remote.is_some() {
+        let valid = spec_valid(&outcome.verdict);
+        let ready = with_notes(ready(&[&valid], outcome, registered), &outcome.notes);
+        return vec![valid, ready];
+    }
     let mut drafts = vec![
         spec_valid(&outcome.verdict),
         deployment_ready(server, outcome),
@@ -43,6 +51,10 @@ pub(crate) fn all(
     ));
     let requirements = requirements(&drafts);
     let ready = ready(&requirements, outcome, registered);
+    let is_stalled = progress::is_stalled(&requirements, outcome, registered);
+    let progress = ConditionDraft::progress(&ready, is_stalled);
+    drafts.extend(progress);
+    drafts.extend(autoscaling_active(outcome));
     drafts.extend(service_monitor_created(server, outcome));
     drafts.extend(disruption_budget_created(server));
     drafts.push(available(outcome));
@@ -223,10 +235,26 @@ fn service_monitor_created(
 fn scraped(server: &McpServer, namespace: Option<&str>) -> String {
     match namespace.filter(|namespace| Some(*namespace) != server.namespace().as_deref()) {
         Some(elsewhere) => {
-            format!("Prometheus scrapes the pods, by a ServiceMonitor in the namespace {elsewhere}")
+            format!(
+                "A ServiceMonitor in the namespace {elsewhere} asks Prometheus to scrape the pods"
+            )
         }
-        None => "Prometheus scrapes the pods".into(),
+        None => "A ServiceMonitor asks Prometheus to scrape the pods".into(),
     }
+}
+
+/// An autoscaler that does nothing looks like one that has nothing to do.
+fn autoscaling_active(outcome: &ReconcileOutcome) -> Option<ConditionDraft> {
+    let status = &outcome.autoscaler.as_ref()?["status"];
+    let mut conditions = status["conditions"].as_array()?.iter();
+    let failing = conditions.find(|condition| autoscaler::is_failing(condition))?;
+    let text = |name: &str| failing[name].as_str().unwrap_or_default();
+    Some(ConditionDraft::new(
+        AUTOSCALING_ACTIVE,
+        ConditionStatus::False,
+        text("reason"),
+        format!("The number of pods stays as it is: {}", text("message")),
+    ))
 }
 
 fn disruption_budget_created(server: &McpServer) -> Option<ConditionDraft> {

@@ -1,6 +1,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use mcp_operator_api::names::conditions::{
-    AVAILABLE, DISRUPTION_BUDGET_CREATED, LITELLM_REGISTERED, SERVICE_MONITOR_CREATED,
+    AUTOSCALING_ACTIVE, AVAILABLE, DISRUPTION_BUDGET_CREATED, LITELLM_REGISTERED, RECONCILING,
+    SERVICE_MONITOR_CREATED, STALLED,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -42,6 +43,7 @@ fn rollout(available: i64, updated: i64, total: i64) -> Rollout {
 fn outcome(rollout: Option<Rollout>) -> ReconcileOutcome {
     ReconcileOutcome {
         rollout,
+        has_service: Some(true),
         ..ReconcileOutcome::new(Verdict::Valid)
     }
 }
@@ -181,7 +183,9 @@ fn a_stuck_rollout_is_explained_as_the_api_does() {
 
 #[test]
 fn addresses_are_those_that_litellm_uses() {
-    let endpoints = compute(&server(), &outcome(None), &Settings::default(), at(1))
+    let mut server = server();
+    server.spec.observability.metrics.enabled = true;
+    let endpoints = compute(&server, &outcome(None), &Settings::default(), at(1))
         .endpoints
         .unwrap();
     assert_eq!(
@@ -192,6 +196,179 @@ fn addresses_are_those_that_litellm_uses() {
         endpoints.metrics.as_deref(),
         Some("http://mcp-github.tools.svc.cluster.local:8080/metrics")
     );
+}
+
+/// Who waits for an address must not be sent to somebody else's Service, or to none (kubernetes-sigs/mcp-lifecycle-operator#302).
+#[test]
+fn there_are_addresses_while_there_is_a_service_that_has_them() {
+    let after = |server: &McpServer, verdict: Verdict, has_service: Option<bool>| {
+        let outcome = ReconcileOutcome {
+            has_service,
+            ..ReconcileOutcome::new(verdict)
+        };
+        compute(server, &outcome, &Settings::default(), at(1))
+    };
+    let address =
+        |status: &McpServerStatus| status.endpoints.as_ref().and_then(|all| all.mcp.clone());
+    let valid = || Verdict::Valid;
+    for none in [Some(false), None] {
+        assert_eq!(address(&after(&server(), valid(), none)), None);
+    }
+    assert_eq!(
+        address(&after(&server(), Verdict::Invalid(vec![]), Some(true))),
+        None
+    );
+    let mut known = server();
+    known.status = Some(after(&known, valid(), Some(true)));
+    let before = address(known.status.as_ref().unwrap());
+    assert!(before.is_some());
+    // The Service stays as the last valid specification made it.
+    known.spec.port = 9999;
+    for (verdict, has_service, expected) in [
+        (Verdict::Invalid(vec![]), Some(true), &before),
+        (valid(), None, &before),
+        (Verdict::Invalid(vec![]), Some(false), &None),
+        (valid(), Some(false), &None),
+    ] {
+        assert_eq!(address(&after(&known, verdict, has_service)), *expected);
+    }
+    let moved = address(&after(&known, valid(), Some(true))).unwrap();
+    assert!(moved.contains(":9999/"), "{moved}");
+}
+
+/// What kstatus goes by.
+#[test]
+fn what_is_not_ready_is_on_its_way_or_waits_for_somebody() {
+    let failure = |kind, needs_somebody| {
+        Some(Failure {
+            reason: "R".into(),
+            message: "m".into(),
+            kind: Some(kind),
+            needs_somebody,
+        })
+    };
+    let stuck = Rollout {
+        stuck: Some(crate::rollout::Stuck {
+            reason: "ProgressDeadlineExceeded".into(),
+            message: "timed out".into(),
+        }),
+        ..rollout(0, 1, 1)
+    };
+    let with_failure = |failure| ReconcileOutcome {
+        failure,
+        ..outcome(Some(rollout(2, 2, 2)))
+    };
+    let pulling = ReconcileOutcome {
+        pod_issue: Some(PodIssue {
+            reason: "ImagePullBackOff".into(),
+            message: "not found".into(),
+        }),
+        ..outcome(Some(rollout(0, 1, 1)))
+    };
+    let unknown = Verdict::Unknown(failure(ManagedKind::Service, false).unwrap());
+    let complete = || outcome(Some(rollout(2, 2, 2)));
+    let cases = [
+        ("complete", complete(), "True", None),
+        ("not created", outcome(None), "True", Some(RECONCILING)),
+        (
+            "rolling out",
+            outcome(Some(rollout(1, 1, 2))),
+            "True",
+            Some(RECONCILING),
+        ),
+        ("an image that may come", pulling, "True", Some(RECONCILING)),
+        (
+            "the deadline has passed",
+            outcome(Some(stuck)),
+            "True",
+            Some(STALLED),
+        ),
+        (
+            "invalid",
+            ReconcileOutcome::new(Verdict::Invalid(vec![])),
+            "True",
+            Some(STALLED),
+        ),
+        (
+            "a plugin fails",
+            ReconcileOutcome::new(unknown),
+            "True",
+            Some(RECONCILING),
+        ),
+        (
+            "in the way",
+            with_failure(failure(ManagedKind::Deployment, true)),
+            "True",
+            Some(STALLED),
+        ),
+        (
+            "a conflict",
+            with_failure(failure(ManagedKind::Deployment, false)),
+            "True",
+            Some(RECONCILING),
+        ),
+        (
+            "a foreign Service",
+            with_failure(failure(ManagedKind::Service, true)),
+            "True",
+            Some(STALLED),
+        ),
+        (
+            "an optional kind",
+            with_failure(failure(ManagedKind::ServiceMonitor, true)),
+            "True",
+            None,
+        ),
+        ("being registered", complete(), "Unknown", Some(RECONCILING)),
+        ("refused by LiteLLM", complete(), "False", Some(STALLED)),
+    ];
+    for (what, outcome, registration, expected) in cases {
+        let server = registered(server(), registration);
+        let status = compute(&server, &outcome, &Settings::default(), at(1));
+        let found: Vec<&str> = [RECONCILING, STALLED]
+            .into_iter()
+            .filter(|kind| conditions::is_true(&status.conditions, kind))
+            .collect();
+        assert_eq!(found, Vec::from_iter(expected), "{what}");
+    }
+}
+
+#[test]
+fn what_is_no_longer_said_is_a_difference() {
+    let inactive = json!({ "status": { "conditions": [
+        { "type": "ScalingActive", "status": "False", "reason": "FailedGetContainerResourceMetric", "message": "no metrics" },
+    ] } });
+    let failing = ReconcileOutcome {
+        autoscaler: Some(inactive),
+        ..outcome(Some(rollout(2, 2, 2)))
+    };
+    let mut server = registered(server(), "True");
+    let first = compute(&server, &failing, &Settings::default(), at(1));
+    let (status, reason, message) = condition_of(&first, AUTOSCALING_ACTIVE);
+    assert_eq!(
+        (status.as_str(), reason.as_str()),
+        ("False", "FailedGetContainerResourceMetric")
+    );
+    assert!(message.ends_with("no metrics"), "{message}");
+    assert!(conditions::is_true(&first.conditions, READY));
+    server
+        .status
+        .as_mut()
+        .unwrap()
+        .conditions
+        .extend(first.conditions);
+    let next = compute(
+        &server,
+        &outcome(Some(rollout(2, 2, 2))),
+        &Settings::default(),
+        at(2),
+    );
+    assert!(conditions::find(&next.conditions, AUTOSCALING_ACTIVE).is_none());
+    let old = McpServerStatus {
+        conditions: server.status.as_ref().unwrap().conditions.clone(),
+        ..next.clone()
+    };
+    assert!(differs(&next, &old));
 }
 
 fn secret(name: &str, optional: bool) -> SecretObject {
@@ -352,10 +529,13 @@ fn a_service_monitor_elsewhere_is_reported_with_its_namespace() {
         let status = compute(&server(), &outcome, &Settings::default(), at(1));
         condition_of(&status, SERVICE_MONITOR_CREATED).2
     };
-    assert_eq!(message("tools"), "Prometheus scrapes the pods");
+    assert_eq!(
+        message("tools"),
+        "A ServiceMonitor asks Prometheus to scrape the pods"
+    );
     assert_eq!(
         message("monitoring"),
-        "Prometheus scrapes the pods, by a ServiceMonitor in the namespace monitoring"
+        "A ServiceMonitor in the namespace monitoring asks Prometheus to scrape the pods"
     );
 }
 
@@ -366,6 +546,7 @@ fn a_failure_shows_in_the_condition_of_its_kind() {
             reason: "Forbidden".into(),
             message: "may not".into(),
             kind: Some(kind),
+            needs_somebody: true,
         }),
         service_monitor: Some(Presence::Missing),
         ..outcome(Some(rollout(2, 2, 2)))
@@ -419,6 +600,7 @@ fn available_says_only_whether_a_pod_serves() {
         reason: "Forbidden".into(),
         message: "may not".into(),
         kind: Some(ManagedKind::Deployment),
+        needs_somebody: true,
     };
     let failing = |available| ReconcileOutcome {
         pod_issue: Some(pod_issue.clone()),
@@ -479,11 +661,15 @@ fn any_outcome() -> impl Strategy<Value = ReconcileOutcome> {
     let kinds = prop::option::of(prop::sample::select(
         ManagedKind::iter().collect::<Vec<_>>(),
     ));
-    let failure = prop::option::of(kinds.prop_map(|kind| Failure {
-        reason: "Forbidden".into(),
-        message: "no".into(),
-        kind,
-    }));
+    let failure =
+        prop::option::of(
+            (kinds, any::<bool>()).prop_map(|(kind, needs_somebody)| Failure {
+                reason: "Forbidden".into(),
+                message: "no".into(),
+                kind,
+                needs_somebody,
+            }),
+        );
     let presence = prop_oneof![
         Just(Presence::NotServed),
         Just(Presence::Missing),
@@ -502,6 +688,7 @@ fn any_outcome() -> impl Strategy<Value = ReconcileOutcome> {
             reason: "Trapped".into(),
             message: "plugin".into(),
             kind: None,
+            needs_somebody: false,
         })),
     ];
     let seen = (rollouts, pod_issue, prop::option::of(presence));
@@ -540,6 +727,51 @@ proptest! {
     #[test]
     fn ready_means_ready(outcome in any_outcome(), registration in prop_oneof![Just("True"), Just("False"), Just("Unknown")]) {
         let status = compute(&registered(server(), registration), &outcome, &Settings::default(), at(1));
-        prop_assert_eq!(status.phase == Some(Phase::Ready), conditions::is_true(&status.conditions, READY));
+        let is = |kind| conditions::is_true(&status.conditions, kind);
+        prop_assert_eq!(status.phase == Some(Phase::Ready), is(READY));
+        // Who waits sees one of the three.
+        prop_assert_eq!([READY, RECONCILING, STALLED].iter().filter(|kind| is(kind)).count(), 1);
     }
+}
+
+/// It has no pods: where it stands is what the gateway says.
+#[test]
+fn a_remote_server_is_what_the_gateway_says() {
+    let remote = || {
+        let mut server = server();
+        server.spec =
+            serde_json::from_value(json!({ "remote": { "url": "https://mcp.example.com/mcp" } }))
+                .unwrap();
+        server
+    };
+    let computed = |server: &McpServer| {
+        let outcome = ReconcileOutcome::new(Verdict::Valid);
+        compute(server, &outcome, &Settings::default(), at(0))
+    };
+    for (status, phase) in [
+        ("True", Phase::Ready),
+        ("Unknown", Phase::Creating),
+        ("False", Phase::Failed),
+    ] {
+        let server = registered(remote(), status);
+        let computed = computed(&server);
+        assert_eq!(computed.phase, Some(phase), "{status}");
+        let kinds: Vec<&str> = computed
+            .conditions
+            .iter()
+            .map(|condition| condition.type_.as_str())
+            .collect();
+        assert_eq!(kinds, [SPEC_VALID, READY]);
+        assert_eq!((computed.ready, computed.selector), (None, None));
+        assert_eq!(computed.replicas, Some(0));
+    }
+    let mut alone = remote();
+    alone.spec.litellm.auto_register = false;
+    assert_eq!(computed(&alone).phase, Some(Phase::Ready));
+    let endpoints = computed(&alone).endpoints.unwrap();
+    assert_eq!(
+        endpoints.mcp.as_deref(),
+        Some("https://mcp.example.com/mcp")
+    );
+    assert_eq!(endpoints.mcp, endpoints.service);
 }

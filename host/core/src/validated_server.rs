@@ -4,11 +4,21 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Resource, ResourceExt};
-use mcp_operator_api::v1alpha1::{McpServer, McpServerSpec};
+use mcp_operator_api::v1alpha1::{Image, McpServer, McpServerSpec, Remote};
 
 use crate::build;
 use crate::field::{ErrorType, FieldError};
+use crate::remote;
 use crate::server_key::ServerKey;
+
+/// Where a server runs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Backend {
+    /// In pods of this cluster, from this image.
+    Workload(Image),
+    /// Elsewhere.
+    Remote(Remote),
+}
 
 /// An MCPServer that objects can be built from: what could be missing or wrong was checked by [`ValidatedServer::parse`],
 /// so that no builder can fail.
@@ -24,6 +34,8 @@ pub struct ValidatedServer {
     pub owner_reference: Option<OwnerReference>,
     /// The specification, with all defaults.
     pub spec: McpServerSpec,
+    /// Where it runs: what no builder has to find out from the specification.
+    pub backend: Backend,
     /// `spec.config` as a YAML document. Absent where there is no configuration.
     pub(crate) config_file: Option<String>,
 }
@@ -58,6 +70,17 @@ impl ValidatedServer {
             errors.extend(found);
             None
         });
+        errors.extend(remote::errors(&server.spec));
+        let backend = match (&server.spec.image, &server.spec.remote) {
+            (_, Some(remote)) => Backend::Remote(remote.clone()),
+            (Some(image), None) => Backend::Workload(image.clone()),
+            (None, None) => {
+                let message =
+                    "an image is required, or spec.remote for a server that runs elsewhere";
+                errors.extend(required("spec.image", message));
+                return Err(errors);
+            }
+        };
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -73,6 +96,7 @@ impl ValidatedServer {
             uid: server.uid(),
             labels: server.labels().clone(),
             owner_reference,
+            backend,
             config_file,
             spec: server.spec.clone(),
         })
@@ -113,6 +137,35 @@ mod tests {
         assert_eq!(
             parse(&json!({ "name": "github" })).unwrap_err(),
             "metadata.namespace: Required value: an MCPServer is in a namespace"
+        );
+    }
+
+    #[test]
+    fn a_server_is_here_or_elsewhere() {
+        let parse = |spec: Value| {
+            let server: McpServer = serde_json::from_value(json!({
+                "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPServer",
+                "metadata": { "name": "a", "namespace": "tools" }, "spec": spec,
+            }))
+            .unwrap();
+            let parsed = ValidatedServer::parse(&server);
+            parsed
+                .map(|parsed| parsed.backend)
+                .map_err(|errors| errors[0].to_string())
+        };
+        let url = "https://mcp.example.com/mcp".to_owned();
+        let remote = json!({ "url": url });
+        assert_eq!(
+            parse(json!({ "remote": remote })),
+            Ok(Backend::Remote(Remote { url }))
+        );
+        assert_eq!(
+            parse(json!({ "remote": remote, "image": { "repository": "acme/mcp" } })).unwrap_err(),
+            "spec.image: Forbidden: excludes spec.remote: keep the one that says where the server runs"
+        );
+        assert_eq!(
+            parse(json!({})).unwrap_err(),
+            "spec.image: Required value: an image is required, or spec.remote for a server that runs elsewhere"
         );
     }
 

@@ -32,7 +32,9 @@ fn the_defaults_of_the_schema_are_those_of_the_types() {
         .unwrap()
         .decode(&object)
         .unwrap();
-    let filled: McpServer = serde_json::from_value(decoded.clone()).unwrap();
+    let mut filled: McpServer = serde_json::from_value(decoded.clone()).unwrap();
+    let status = filled.status.take().unwrap();
+    assert!(!status.is_written(), "nobody has looked at it");
     assert_eq!(filled, typed);
     assert_eq!(
         serde_json::to_value(&typed).unwrap()["spec"],
@@ -92,6 +94,21 @@ fn rules_of_the_schema_are_evaluated() {
         assert_eq!(messages("a", spec), [expected]);
     }
     assert_eq!(messages("a", json!({ "path": "/mcp" })), [""; 0]);
+    let refreshed = |interval: &str| {
+        let spec = json!({ "secretStore": { "refreshInterval": interval } });
+        messages("a", spec)
+    };
+    for interval in ["0", "1h", "1h30m", "0.5h", "90s"] {
+        assert_eq!(refreshed(interval), [""; 0], "{interval}");
+    }
+    // External Secrets would refuse what it reads as no duration, long after admission.
+    for interval in ["1d", "1", "daily", "1h ", ""] {
+        let found = refreshed(interval);
+        assert!(
+            found[0].starts_with("spec.secretStore.refreshInterval: "),
+            "{found:?}"
+        );
+    }
     let long = messages(&"a".repeat(51), json!({}));
     assert_eq!(
         long,

@@ -37,11 +37,18 @@ pub async fn render(sources: Sources) -> Result<Outcome> {
         };
         match rendered(&inputs, object).await {
             Ok(Rendered::Objects(objects)) => {
-                for manifest in &objects {
+                let texts = objects
+                    .iter()
+                    .map(|manifest| yaml::to_string(&manifest.object));
+                let mut texts = texts.collect::<Result<Vec<_>, _>>()?;
+                if texts.is_empty() {
+                    texts.push(elsewhere(document.title().as_str()));
+                }
+                for text in texts {
                     if !std::mem::take(&mut is_first) {
                         writeln!(stdout(), "---")?;
                     }
-                    write!(stdout(), "{}", yaml::to_string(&manifest.object)?)?;
+                    write!(stdout(), "{text}")?;
                 }
             }
             Ok(Rendered::Invalid(errors)) => {
@@ -80,6 +87,10 @@ async fn rendered(inputs: &Inputs, object: Value) -> Result<Rendered, PolicyErro
     let built = build::objects(&admitted.server, &state.build)?;
     let mutated = mutate_objects(&admitted, &reconcile, &plugins, built).await?;
     Ok(Rendered::Objects(mutated))
+}
+
+fn elsewhere(title: &str) -> String {
+    format!("# {title} runs elsewhere: nothing is made of it.\n")
 }
 
 /// Rules can say something else to the controller than in admission.

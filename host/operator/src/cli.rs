@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, value_parser};
 use jiff::SignedDuration;
 use mcp_operator_controller::ControllerSettings;
 use mcp_operator_core::desired_entries::GracePeriods;
@@ -51,6 +51,9 @@ pub enum Command {
     CompileComponent,
 }
 
+/// Seconds: 90 days.
+const DEFAULT_CERTIFICATE_LIFETIME: u32 = 90 * 24 * 60 * 60;
+
 /// Options of `run`.
 #[derive(Clone, Debug, Args)]
 pub struct RunArguments {
@@ -58,8 +61,8 @@ pub struct RunArguments {
     #[command(flatten)]
     pub plugins: PluginArguments,
 
-    /// Address on which the admission webhook listens.
-    #[arg(long, env = "WEBHOOK_BIND", default_value = "0.0.0.0:9443")]
+    /// Address on which the admission webhook listens; `[::]` is every address of IPv4 and IPv6.
+    #[arg(long, env = "WEBHOOK_BIND", default_value = "[::]:9443")]
     pub webhook_bind: SocketAddr,
 
     /// Address at which the API server reaches the webhook, for an operator that runs outside of the cluster.
@@ -69,6 +72,26 @@ pub struct RunArguments {
     /// Service through which the API server reaches the webhook.
     #[arg(long, env = "WEBHOOK_SERVICE", default_value = "mcp-operator-webhook")]
     pub webhook_service: String,
+
+    /// Folder with the webhook's certificate, `tls.crt` and `tls.key` in PEM, which somebody else renews and has the webhook
+    /// configurations trust, as cert-manager does. Files are read again when they change. [default: the operator makes its
+    /// certificates itself, and has them trusted]
+    #[arg(
+        long,
+        env = "WEBHOOK_CERT_DIR",
+        value_name = "FOLDER",
+        conflicts_with = "webhook_certificate_lifetime_seconds"
+    )]
+    pub webhook_cert_dir: Option<PathBuf>,
+
+    /// Seconds that a certificate of the webhook is valid, if the operator makes it; it is renewed after two thirds of that.
+    /// [default: 7776000, 90 days]
+    #[arg(
+        long,
+        env = "WEBHOOK_CERTIFICATE_LIFETIME_SECONDS",
+        value_parser = value_parser!(u32).range(20..=31_622_400)
+    )]
+    pub webhook_certificate_lifetime_seconds: Option<u32>,
 
     /// File with certificate authorities, in PEM: the webhook serves only clients with a certificate of one of them. It is
     /// read again when it changes. [default: anybody who reaches it is served]
@@ -92,7 +115,7 @@ pub struct RunArguments {
     pub namespace: String,
 
     /// Address for `/healthz` and `/readyz`.
-    #[arg(long, env = "HEALTH_BIND", default_value = "0.0.0.0:8081")]
+    #[arg(long, env = "HEALTH_BIND", default_value = "[::]:8081")]
     pub health_bind: SocketAddr,
 
     /// Name of this installation: the mark of ownership on what is registered with LiteLLM.
@@ -176,6 +199,12 @@ impl RunArguments {
                 startup: SignedDuration::from_secs(self.registry_arrival_seconds.into()),
             },
         }
+    }
+
+    /// How long a certificate that the operator makes is valid.
+    pub(crate) fn webhook_certificate_lifetime(&self) -> SignedDuration {
+        let seconds = self.webhook_certificate_lifetime_seconds;
+        SignedDuration::from_secs(seconds.unwrap_or(DEFAULT_CERTIFICATE_LIFETIME).into())
     }
 
     /// Whom the webhook serves, if not everybody.

@@ -8,6 +8,7 @@
 pub mod cli;
 pub mod crd;
 mod health;
+mod listener;
 pub mod run;
 pub mod telemetry;
 mod webhook;

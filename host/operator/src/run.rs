@@ -16,7 +16,6 @@ use mcp_operator_runtime::{
     ClusterConfigMaps, Events, Namespaces, StoredServers, Supervisor, TaskGroup,
 };
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -25,7 +24,10 @@ use tracing::info;
 
 use crate::cli::RunArguments;
 use crate::health;
-use crate::webhook::{Endpoint, ServingCert, inject_ca_bundle};
+use crate::listener::listen;
+use crate::webhook::{
+    CertificateFiles, CertificateRenewal, Endpoint, ServingCert, inject_ca_bundle,
+};
 
 /// For so long after a signal, requests are still taken: others have to hear first that this pod is not ready. Outside of
 /// a cluster nobody listens for that.
@@ -86,7 +88,7 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
         builtin: arguments.plugins.builtin_plugins.clone(),
         operator_namespace: Some(arguments.namespace.clone()),
     };
-    let ready = start_health_endpoint(arguments.health_bind, tasks, stop).await?;
+    let ready = start_health_endpoint(arguments.health_bind, tasks, stop)?;
     let catalog = PluginCatalog::watch(&client, tasks, loader.clone(), &arguments.namespace);
     let namespaces = Namespaces::watch(&client, tasks);
     let state = AdmissionState {
@@ -133,12 +135,12 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
 }
 
 /// What it returns says whether the operator is ready.
-async fn start_health_endpoint(
+fn start_health_endpoint(
     bind: SocketAddr,
     tasks: &TaskGroup,
     stop: &Stop,
 ) -> Result<watch::Sender<bool>> {
-    let listener = listen(bind).await?;
+    let listener = listen(bind)?;
     let (ready, is_ready) = watch::channel(false);
     tasks.spawn(
         "health endpoint",
@@ -154,26 +156,46 @@ async fn start_webhook(
     tasks: &TaskGroup,
     stop: &Stop,
 ) -> Result<()> {
-    let endpoint = arguments.endpoint();
-    let cert = ServingCert::obtain(client, &endpoint).await?;
+    let serving = start_certificates(arguments, client, tasks).await?;
     let tls = match arguments.client_ca() {
-        None => watch::channel(cert.tls(None)?).1,
+        None => watch::channel(serving.tls(None)).1,
         Some(clients) => {
-            let (reload, tls) = clients.serve(cert.clone())?;
+            let (reload, tls) = clients.serve(serving)?;
             tasks.spawn("client CA", reload);
             tls
         }
     };
-    let listener = listen(arguments.webhook_bind).await?;
+    let listener = listen(arguments.webhook_bind)?;
     tasks.spawn_draining(
         "webhook",
         serve(listener, tls, router(state), stop.shutdown.clone()),
     );
+    Ok(())
+}
+
+/// What the webhook serves with, and what keeps it valid and trusted.
+async fn start_certificates(
+    arguments: &RunArguments,
+    client: &Client,
+    tasks: &TaskGroup,
+) -> Result<ServingCert> {
+    if let Some(folder) = &arguments.webhook_cert_dir {
+        let files = CertificateFiles::open(folder.clone())?;
+        let serving = files.serving();
+        tasks.spawn("certificate files", files.run());
+        return Ok(serving);
+    }
+    let endpoint = arguments.endpoint();
+    let lifetime = arguments.webhook_certificate_lifetime();
+    let renewal = CertificateRenewal::obtain(client, &endpoint, lifetime).await?;
+    let serving = renewal.serving();
+    let (trust, trusted) = watch::channel(None);
     tasks.spawn(
         "CA injection",
-        inject_ca_bundle(client.clone(), endpoint, cert.ca),
+        inject_ca_bundle(client.clone(), endpoint, renewal.ca_bundle(), trust),
     );
-    Ok(())
+    tasks.spawn("certificate renewal", renewal.run(trusted));
+    Ok(serving)
 }
 
 fn start_controllers(
@@ -187,12 +209,6 @@ fn start_controllers(
         "registration",
         mcp_operator_registration::run(registration, stop.shutdown.clone()),
     );
-}
-
-async fn listen(bind: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(bind)
-        .await
-        .with_context(|| format!("cannot listen on {bind}"))
 }
 
 /// The first signal announces the stop; a second of the same kind is not waited for.

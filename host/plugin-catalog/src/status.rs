@@ -35,7 +35,14 @@ pub(crate) fn compute(plugin: &McpPlugin, loaded: Loaded<'_>, now: Timestamp) ->
         .status
         .as_ref()
         .map_or(&[][..], |status| &status.conditions);
-    let ready = ready(plugin, loaded).condition(previous, plugin.metadata.generation, now);
+    let ready = ready(plugin, loaded);
+    // What failed for good is tried again when somebody changes it.
+    let is_stalled = loaded.rejection.is_some_and(|rejection| !rejection.retry);
+    let progress = ConditionDraft::progress(&ready, is_stalled);
+    let drafts = [ready].into_iter().chain(progress);
+    let conditions = drafts
+        .map(|draft| draft.condition(previous, plugin.metadata.generation, now))
+        .collect();
     let active = loaded.active;
     // What it was is known better than what it is: whether objects may be written without it depends on that.
     let was = plugin
@@ -45,7 +52,7 @@ pub(crate) fn compute(plugin: &McpPlugin, loaded: Loaded<'_>, now: Timestamp) ->
     let digest = active.map(ActivePlugin::digest);
     let description = active.map(ActivePlugin::description);
     McpPluginStatus {
-        conditions: vec![ready],
+        conditions,
         observed_generation: plugin.metadata.generation,
         short_digest: digest
             .as_ref()

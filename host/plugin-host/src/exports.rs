@@ -13,6 +13,8 @@ const PACKAGE: &str = "mcp-operator:plugin/";
 /// The version of the contract that this host speaks.
 const VERSION: &str = "0.1.0";
 
+/// Prefix of the one part of WASI that tools add unasked and that a plugin does not get.
+const WASI_HTTP: &str = "wasi:http/";
 /// Prefix of the imports of a standard library.
 const WASI: &str = "wasi:";
 
@@ -110,12 +112,21 @@ pub(crate) fn refuse_imports(component: &Component) -> Result<(), Fault> {
         .component_type()
         .imports(component.engine())
         .map(|(name, _)| name)
-        .find(|name| !name.starts_with(WASI) && !name.starts_with(&types))
-        .map_or(Ok(()), |name| {
-            Err(Fault::WrongWorld(format!(
-                "it imports {name}; a plugin is a pure function and may import nothing but WASI"
-            )))
+        .find(|name| {
+            let is_allowed = name.starts_with(WASI) || name.starts_with(&types);
+            !is_allowed || name.starts_with(WASI_HTTP)
         })
+        .map_or(Ok(()), |name| Err(Fault::WrongWorld(unwanted(name))))
+}
+
+/// What to do about an import that no plugin may have.
+fn unwanted(import: &str) -> String {
+    if import.starts_with(WASI_HTTP) {
+        return format!(
+            "it imports {import}, and a plugin has no network: `jco componentize` adds that unless it is told `--disable http --disable fetch-event`"
+        );
+    }
+    format!("it imports {import}; a plugin is a pure function and may import nothing but WASI")
 }
 
 fn missing(component: &Component, wanted: &str) -> Fault {

@@ -8,6 +8,7 @@ use mcp_operator_core::admission::{self, Finding, Outcome, PluginFailure};
 use mcp_operator_core::field::FieldError;
 use mcp_operator_core::field_authors::FieldAuthors;
 use mcp_operator_core::patch;
+use mcp_operator_core::remote;
 use mcp_plugin_host::contract::Stage;
 use mcp_plugin_host::{Fault, Limits, PluginError};
 use serde_json::Value;
@@ -43,7 +44,7 @@ impl Snapshot {
         refused: Vec<FieldError>,
     ) -> Vec<Outcome> {
         let mut outcomes = self.ask_validators(context, None).await;
-        outcomes.extend(own_rule(admission::refusals(refused)));
+        outcomes.extend(own_rules(admission::refusals(refused), context));
         outcomes
     }
 
@@ -55,9 +56,8 @@ impl Snapshot {
     ) -> Vec<Outcome> {
         let mut outcomes = self.ask_validators(context, deadline).await;
         let object = context.object.as_ref();
-        outcomes.extend(own_rule(
-            object.map(admission::unbuildable).unwrap_or_default(),
-        ));
+        let findings = object.map(admission::unbuildable).unwrap_or_default();
+        outcomes.extend(own_rules(findings, context));
         outcomes
     }
 
@@ -284,14 +284,24 @@ fn missing_rules(plugin: &UnavailablePlugin, context: &PolicyContext) -> Option<
     })
 }
 
-/// The operator's own rule: what no object could be built from, whatever plugins say.
-fn own_rule(findings: Vec<Finding>) -> Option<Outcome> {
+/// The operator's own rules: what an object cannot be built from, and where the gateway may be sent to by the word of the
+/// namespace.
+fn own_rules(mut findings: Vec<Finding>, context: &PolicyContext) -> Option<Outcome> {
+    let object = context.object.as_ref();
+    let urls = object.map(|object| remote::url::errors(object, context.namespace.as_ref()));
+    let urls = admission::refusals(urls.unwrap_or_default());
+    // What runs, and is registered, is of an earlier specification; but where the gateway may no longer go, it does not.
+    let on_existing = if urls.is_empty() {
+        OnExisting::Keep
+    } else {
+        OnExisting::Deregister
+    };
+    findings.extend(urls);
     (!findings.is_empty()).then(|| Outcome {
         plugin: OPERATOR.into(),
         mode: Mode::Enforce,
         failure_policy: FailurePolicy::Fail,
-        // What runs, and is registered, is of an earlier specification.
-        on_existing: OnExisting::Keep,
+        on_existing,
         result: Ok(findings),
     })
 }

@@ -46,12 +46,7 @@ impl ActivePlugin {
                 "the registrar has no room for all servers"
             );
         }
-        let auths: Vec<Option<String>> = given.iter().map(|entry| auth(entry)).collect();
-        let borrowed: Vec<Borrowed<'_>> = given
-            .into_iter()
-            .zip(&auths)
-            .map(|(entry, auth)| Borrowed::of(entry, auth.as_deref()))
-            .collect();
+        let borrowed: Vec<Borrowed<'_>> = given.into_iter().map(Borrowed::of).collect();
         let servers: Vec<wit::Server<'_>> = borrowed.iter().map(Borrowed::server).collect();
         let headers: Vec<Vec<(&str, &str)>> = observations.iter().map(headers).collect();
         let observations: Vec<wit::Observation<'_>> = observations
@@ -90,11 +85,16 @@ struct Borrowed<'a> {
     labels: Vec<(&'a str, &'a str)>,
     access_groups: Vec<&'a str>,
     allowed_tools: Vec<&'a str>,
-    extra: Option<NamedJson<'a>>,
+    extra: Vec<NamedJson<'a>>,
 }
 
+/// The list of tools that allows none. In the contract an empty list means all of them, and no tool has an empty name: a
+/// registrar that knows nothing of this allows none either.
+const NO_TOOL: &[&str] = &[""];
+
 impl<'a> Borrowed<'a> {
-    fn of(entry: &'a RegistrationEntry, auth: Option<&'a str>) -> Self {
+    fn of(entry: &'a RegistrationEntry) -> Self {
+        let extra = entry.extra.iter();
         Self {
             entry,
             labels: entry
@@ -103,11 +103,10 @@ impl<'a> Borrowed<'a> {
                 .map(|(name, value)| (name.as_str(), value.as_str()))
                 .collect(),
             access_groups: entry.access_groups.iter().map(String::as_str).collect(),
-            allowed_tools: entry.allowed_tools.iter().map(String::as_str).collect(),
-            extra: auth.map(|value| NamedJson {
-                name: "auth",
-                value,
-            }),
+            allowed_tools: allowed_tools(entry),
+            extra: extra
+                .map(|(name, value)| NamedJson { name, value })
+                .collect(),
         }
     }
 
@@ -123,15 +122,17 @@ impl<'a> Borrowed<'a> {
             description: &self.entry.description,
             access_groups: &self.access_groups,
             allowed_tools: &self.allowed_tools,
-            extra: self.extra.as_slice(),
+            extra: &self.extra,
         }
     }
 }
 
-/// `spec.litellm.auth`, for which the contract has no field of its own.
-fn auth(entry: &RegistrationEntry) -> Option<String> {
-    // A record of a word can always be written.
-    serde_json::to_string(&entry.auth?).ok()
+fn allowed_tools(entry: &RegistrationEntry) -> Vec<&str> {
+    match entry.allowed_tools.as_deref() {
+        None => Vec::new(),
+        Some([]) => NO_TOOL.to_vec(),
+        Some(tools) => tools.iter().map(String::as_str).collect(),
+    }
 }
 
 fn headers(observation: &core::Observation) -> Vec<(&str, &str)> {

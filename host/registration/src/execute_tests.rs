@@ -123,6 +123,56 @@ async fn no_second_rollout_begins_while_one_is_going_on() {
     assert_eq!(server.writes(), []);
 }
 
+/// One pod that has no place, for ever (authzed/spicedb-operator#108, gke-labs/kube-agents#977).
+#[tokio::test]
+async fn spicedb_108_a_pod_without_a_place_does_not_hold_up_a_rollout() {
+    let server = with_proxy(2);
+    server.edit("Deployment", "litellm", "proxy", |proxy| {
+        proxy["spec"]["replicas"] = json!(3);
+    });
+    let change = |reason: &str| {
+        server.edit("Deployment", "litellm", "proxy", |proxy| {
+            deployment_status(proxy, 3, 3, 2);
+            proxy["status"]["conditions"] = json!([{
+                "type": "Progressing", "status": "True", "reason": reason, "message": "m",
+            }]);
+        });
+        server.clear_log();
+    };
+    change("ReplicaSetUpdated");
+    let waiting = error(&server, roll("new")).await;
+    assert_eq!(waiting.category(), "RolloutWaiting");
+    change("NewReplicaSetAvailable");
+    let outcome = execute(&server, &[roll("new")]).await;
+    assert_eq!(outcome.done.len(), 1);
+    assert_eq!(rolled_to(&server), "new");
+}
+
+/// Since when, why, and what to do.
+#[tokio::test]
+async fn a_rollout_that_does_not_end_is_told() {
+    let server = with_proxy(1);
+    server.edit("Deployment", "litellm", "proxy", |proxy| {
+        proxy["status"]["conditions"] = json!([{
+            "type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded",
+            "message": "ReplicaSet has timed out progressing.", "lastTransitionTime": "2026-01-01T00:00:00Z",
+        }]);
+    });
+    let said = error(&server, roll("new")).await.to_string();
+    assert!(
+        said.contains("since 2026-01-01T00:00:00Z: ReplicaSet has timed out progressing."),
+        "{said}"
+    );
+    server.edit("Deployment", "litellm", "proxy", |proxy| {
+        proxy["spec"]["paused"] = json!(true);
+    });
+    let said = error(&server, roll("new")).await.to_string();
+    assert!(
+        said.contains("kubectl rollout resume deployment/proxy"),
+        "{said}"
+    );
+}
+
 #[tokio::test]
 async fn a_rollout_that_was_begun_is_not_begun_again() {
     let server = with_proxy(1);

@@ -9,7 +9,7 @@ use mcp_operator_connections::{Purpose, Session};
 use mcp_operator_core::registration_plan::{
     ConfigKey, Observation, Observed, Read, Source, Workload, WorkloadState,
 };
-use mcp_operator_core::rollout::Rollout;
+use mcp_operator_core::rollout::{self, Rollout};
 use mcp_operator_runtime::request;
 
 use crate::error::RegistrationError;
@@ -79,10 +79,12 @@ pub(crate) fn workload_state(
         }
     })?;
     let rollout = Rollout::of(&object);
+    let obstacle = rollout::obstacle(&object).map(|obstacle| format!(", {obstacle}"));
     let annotations = &object["spec"]["template"]["metadata"]["annotations"];
     Ok(WorkloadState {
         rolled_to: annotations[ROLLED_TO].as_str().map(str::to_owned),
-        complete: rollout.complete(),
-        message: rollout.message(),
+        // One pod without a place must not keep everybody from being registered.
+        complete: rollout::is_over(&object),
+        message: rollout.message() + &obstacle.unwrap_or_default(),
     })
 }

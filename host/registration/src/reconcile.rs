@@ -9,6 +9,7 @@ use kube::Client;
 use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_core::conditions::ConditionDraft;
 use mcp_operator_core::desired_entries::{self, Candidate, DesiredEntries};
+use mcp_operator_core::remote::relocation::keep_remote_until_pods_serve;
 use mcp_operator_core::retry::{Classify, ErrorClass};
 use mcp_operator_core::rollout_budget::{Budgeted, RolloutBudget};
 use mcp_operator_runtime::{GuardedServer, JudgedServers, ServerStore};
@@ -138,6 +139,7 @@ impl<W: Registrars, S: RecordStore> Reconciler<W, S> {
             settings.grace_periods,
             Timestamp::now(),
         );
+        keep_remote_until_pods_serve(&mut desired, &self.last, candidates);
         for key in self.servers.unreadable() {
             if let Some(entry) = self.last.find(&key) {
                 desired.keep(entry.clone());

@@ -28,11 +28,12 @@ pub(crate) fn entry(name: &str) -> RegistrationEntry {
         created: String::new(),
         labels: Vec::new(),
         url: format!("http://{name}.tools/mcp"),
+        is_remote: false,
         transport: "http",
         description: String::new(),
         access_groups: Vec::new(),
-        allowed_tools: Vec::new(),
-        auth: None,
+        allowed_tools: None,
+        extra: std::collections::BTreeMap::new(),
     }
 }
 

@@ -10,11 +10,9 @@ pub(crate) fn complete(settings: &Settings, object: &mut Value, server: &McpServ
     if object["kind"] == "MCPServer" {
         return;
     }
-    let version = server
-        .spec
-        .image
-        .tag
-        .as_deref()
+    let image = server.spec.image.as_ref();
+    let version = image
+        .and_then(|image| image.tag.as_deref())
         .filter(|tag| is_label_value(tag));
     let standard = [
         ("app.kubernetes.io/component", Some("mcp-server")),

@@ -9,12 +9,13 @@ use serde_json::{Value, json};
 use crate::settings::Settings;
 
 /// Sets each resource that is missing: a server with only a memory limit keeps that and gets a CPU limit. What the user says
-/// wins: a default request is no more than the user's limit, and a default limit no less than the user's request.
+/// wins: a default request is no more than the user's limit, and a default limit no less than the user's request. A remote one
+/// has no pod that could have any.
 pub(crate) fn complete(settings: &Settings, server: &mut Value) {
     let Some(defaults) = settings
         .default_resources
         .as_ref()
-        .filter(|_| server["kind"] == "MCPServer")
+        .filter(|_| server["kind"] == "MCPServer" && server["spec"]["remote"].is_null())
     else {
         return;
     };

@@ -251,3 +251,14 @@ proptest! {
         prop_assert_eq!(&complete(json!({}), once.clone(), Stage::Reconcile), &once);
     }
 }
+
+/// It has no pod that could have any, and would be refused for what it did not ask for.
+#[test]
+fn a_remote_server_gets_no_resources() {
+    let remote = json!({
+        "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPServer", "metadata": { "name": "a" },
+        "spec": { "remote": { "url": "https://mcp.example.com/mcp" } },
+    });
+    let settings = json!({ "defaultResources": { "limits": { "cpu": "1", "memory": "1Gi" } } });
+    assert_eq!(complete(settings, remote.clone(), Stage::Admission), remote);
+}

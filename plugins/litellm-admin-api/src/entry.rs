@@ -1,6 +1,6 @@
 //! A server's entry in LiteLLM as it should be.
 
-use litellm_identity::{OwnershipMark, write_server_id, write_source_url};
+use litellm_identity::{CallOptions, McpInfo, OwnershipMark, write_server_id, write_source_url};
 use mcp_plugin_sdk::Server;
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
@@ -72,11 +72,20 @@ impl<'a> IdentityWriter<'a> {
         for text in texts {
             self.field(text);
         }
-        for list in [&server.access_groups, &server.allowed_tools] {
+        let tools = server.tool_allowlist();
+        for list in [&server.access_groups, tools.unwrap_or_default()] {
             self.length(list.len());
             for text in list {
                 self.field(text);
             }
+        }
+        // What came later is only in the hashes of those that have it.
+        if tools.is_some() {
+            self.field("tool_allowlist_enforced");
+        }
+        for extra in &server.extra {
+            self.field(&extra.name);
+            self.field(&extra.value);
         }
         hex::encode(xxh3_64(&self.fields).to_be_bytes())
     }
@@ -106,12 +115,17 @@ struct Body<'a> {
     allowed_tools: &'a [String],
     mcp_info: Info<'a>,
     source_url: &'a str,
+    // What is null takes away what was there before.
+    rpm: Option<i32>,
+    max_concurrent_requests: Option<i32>,
+    timeout: Option<i32>,
+    instructions: Option<&'a str>,
 }
 
 #[derive(Serialize)]
 struct Info<'a> {
     #[serde(flatten)]
-    mark: OwnershipMark<'a>,
+    info: McpInfo<'a>,
     spec_hash: &'a str,
 }
 
@@ -123,6 +137,7 @@ pub(crate) fn body(instance: &str, server: &Server, name: &str) -> String {
         spec_hash,
         source_url,
     } = writer.identity(server, name);
+    let options = CallOptions::of(server);
     let body = Body {
         server_id: id,
         server_name: name,
@@ -131,12 +146,16 @@ pub(crate) fn body(instance: &str, server: &Server, name: &str) -> String {
         transport: &server.transport,
         description: &server.description,
         mcp_access_groups: &server.access_groups,
-        allowed_tools: &server.allowed_tools,
+        allowed_tools: server.tool_allowlist().unwrap_or_default(),
         mcp_info: Info {
-            mark: OwnershipMark::new(instance, server),
+            info: McpInfo::new(instance, server, &options),
             spec_hash,
         },
         source_url,
+        rpm: options.limits.requests_per_minute,
+        max_concurrent_requests: options.limits.max_concurrent_requests,
+        timeout: options.limits.timeout_seconds,
+        instructions: options.instructions.as_deref(),
     };
     // Serialising strings, and lists and structs of them, cannot fail.
     serde_json::to_string(&body).unwrap_or_default()
@@ -145,14 +164,18 @@ pub(crate) fn body(instance: &str, server: &Server, name: &str) -> String {
 /// Bytes of the strings of an entry, without JSON syntax.
 pub(crate) fn size(server: &Server) -> usize {
     let lists = server.access_groups.iter().chain(&server.allowed_tools);
-    server.url.len() + server.description.len() + lists.map(String::len).sum::<usize>()
+    let extra = server.extra.iter().map(|extra| &extra.value);
+    let texts = lists.chain(extra).map(String::len).sum::<usize>();
+    server.url.len() + server.description.len() + texts
 }
 
 /// Bytes of an entry in LiteLLM's list, about: what was sent, and some sixty members besides.
 pub(crate) fn listed_size(server: &Server) -> usize {
     let lists = server.access_groups.iter().chain(&server.allowed_tools);
     let lists = lists.map(|text| json_size(text) + 1).sum::<usize>();
-    LISTED_MEMBERS + json_size(&server.url) + json_size(&server.description) + lists
+    let extra = server.extra.iter().map(|extra| json_size(&extra.value));
+    let extra = extra.sum::<usize>();
+    LISTED_MEMBERS + json_size(&server.url) + json_size(&server.description) + lists + extra
 }
 
 /// Bytes of the members of an entry that do not follow from the server.

@@ -1,6 +1,6 @@
 //! The plan: the diff as requests.
 
-use litellm_identity::{ListedServer, NamedServer, Refusal, assign_names, server_id};
+use litellm_identity::{CallOptions, ListedServer, NamedServer, Refusal, assign_names, server_id};
 use mcp_plugin_sdk::{Action, HttpRequest, Plan, Registry, Server, Step};
 
 use crate::api;
@@ -58,8 +58,12 @@ fn deletions_without_list(
     deletions.take(settings.requests_per_pass).collect()
 }
 
-/// LiteLLM sends values of its database as they are: the name of an environment variable would be used as the credential.
+/// LiteLLM's API has no list of parameters, and without one all would be allowed. LiteLLM sends values of its database as they are: the name of an environment variable would be used as the credential.
 fn not_by_the_api(server: &Server) -> Option<Refusal> {
+    if !CallOptions::of(server).allowed_parameters.is_empty() {
+        let message = "spec.litellm.allowedParameters: LiteLLM knows this by its configuration file only: use the plugin litellm-configmap, or remove the field";
+        return Some(Refusal::new("AllowedParametersNotSupported", message));
+    }
     let is_wanted = server.auth().is_ok_and(|auth| auth.is_some());
     is_wanted.then(|| {
         let message = "spec.litellm.auth: LiteLLM takes credentials from its environment only by its configuration file: use the plugin litellm-configmap, or remove the field";

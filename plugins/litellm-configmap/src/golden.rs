@@ -75,6 +75,15 @@ fn allowed_tools() {
     );
 }
 
+/// LiteLLM takes an empty list for all tools, unless it is told otherwise.
+#[test]
+fn no_tools() {
+    check(
+        "no-tools",
+        &[server(|server| server.allowed_tools = vec![String::new()])],
+    );
+}
+
 /// One server of each type. The name of the variable follows from that of the server, and is in no field.
 #[test]
 fn auth() {
@@ -83,6 +92,47 @@ fn auth() {
         ..registrable("tools", &format!("git-{}", kind.to_lowercase()))
     });
     check("auth", &servers);
+}
+
+/// Everything that LiteLLM knows about calls.
+#[test]
+fn calls() {
+    let limits = r#"{"requestsPerMinute":60,"maxConcurrentRequests":4,"timeoutSeconds":90}"#;
+    let parameters = r#"[{"tool":"search","parameters":["query","limit"]},{"tool":"list: all","parameters":[]}]"#;
+    let extras = vec![
+        extra("limits", limits),
+        extra("allowed-parameters", parameters),
+        extra("protocol-version", r#""2026-07-28""#),
+        extra(
+            "instructions",
+            r#""Ask \"search\" first:\n - then os.environ/HOME""#,
+        ),
+    ];
+    check("calls", &[server(|server| server.extra = extras)]);
+}
+
+/// LiteLLM gets its token itself, with what is in its own environment.
+#[test]
+fn client_credentials() {
+    let auth = r#"{"type":"oauth2ClientCredentials","tokenUrl":"https://login.example.com/oauth2/token","scopes":["read"]}"#;
+    check(
+        "client-credentials",
+        &[server(|server| {
+            server.url = "https://mcp.example.com/mcp".into();
+            server.extra = vec![extra("auth", auth)];
+        })],
+    );
+}
+
+#[test]
+fn remote() {
+    check(
+        "remote",
+        &[server(|server| {
+            server.url = "https://mcp.example.com/v1/mcp?tools=a,b".into();
+            server.extra = vec![extra("auth", r#"{"type":"bearerToken"}"#)];
+        })],
+    );
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! Renders the file that LiteLLM includes.
 
-use litellm_identity::{NamedServer, OwnershipMark, Refusal, seniority, server_id};
+use std::collections::BTreeMap;
+
+use litellm_identity::{CallOptions, McpInfo, NamedServer, Refusal, seniority, server_id};
 use mcp_operator_fair_share::{Item, fitting};
 use mcp_plugin_sdk::Server;
+use mcp_plugin_sdk::v1alpha1::LiteLlmLimits;
 use serde::Serialize;
 
 use crate::auth;
@@ -119,16 +122,49 @@ fn write_server(file: &mut Vec<u8>, instance: &str, server: &Server, name: &str)
     // A server whose `auth` cannot be parsed was refused, and has no name.
     if let Ok(Some(wanted)) = server.auth() {
         line(file, "auth_type", auth::litellm_type(wanted.kind));
-        line(file, "authentication_token", &auth::reference(name));
+        for (key, prefix) in auth::variables(wanted.kind) {
+            line(file, key, &auth::reference(prefix, name));
+        }
+        if let Some(token_url) = &wanted.token_url {
+            line(file, "oauth2_flow", "client_credentials");
+            line(file, "token_url", token_url);
+            line(file, "scopes", &wanted.scopes);
+        }
     }
     line(file, "description", &server.description);
     if !server.access_groups.is_empty() {
         line(file, "access_groups", &server.access_groups);
     }
-    if !server.allowed_tools.is_empty() {
-        line(file, "allowed_tools", &server.allowed_tools);
+    if let Some(tools) = server.tool_allowlist() {
+        line(file, "allowed_tools", tools);
     }
-    line(file, "mcp_info", &OwnershipMark::new(instance, server));
+    let options = CallOptions::of(server);
+    let LiteLlmLimits {
+        requests_per_minute,
+        max_concurrent_requests,
+        timeout_seconds,
+    } = options.limits;
+    let numbers = [
+        ("rpm", requests_per_minute),
+        ("max_concurrent_requests", max_concurrent_requests),
+        ("timeout", timeout_seconds),
+    ];
+    for (key, number) in numbers {
+        if let Some(number) = number {
+            line(file, key, &number);
+        }
+    }
+    if let Some(instructions) = &options.instructions {
+        line(file, "instructions", instructions);
+    }
+    if !options.allowed_parameters.is_empty() {
+        let by_tool = options.allowed_parameters.iter();
+        let by_tool: BTreeMap<&str, &[String]> = by_tool
+            .map(|allowed| (&*allowed.tool, &*allowed.parameters))
+            .collect();
+        line(file, "allowed_params", &by_tool);
+    }
+    line(file, "mcp_info", &McpInfo::new(instance, server, &options));
 }
 
 fn line(file: &mut Vec<u8>, key: &str, value: &(impl Serialize + ?Sized)) {

@@ -4,13 +4,15 @@
 
 mod health;
 mod name;
+mod options;
 mod ownership;
 mod refusal;
 mod server_list;
 
 pub use health::{HEALTH_PATH, HealthReport, Reachability};
 pub use name::{NamedServer, assign_names, seniority};
-pub use ownership::{OwnershipMark, server_id, write_server_id, write_source_url};
+pub use options::CallOptions;
+pub use ownership::{McpInfo, OwnershipMark, server_id, write_server_id, write_source_url};
 pub use refusal::Refusal;
 pub use server_list::{InvalidServerList, ListedServer, SERVERS_PATH, parse_server_list};
 

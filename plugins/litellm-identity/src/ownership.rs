@@ -1,7 +1,10 @@
 //! How the operator recognises its own entries in LiteLLM.
 
 use mcp_plugin_sdk::Server;
+use mcp_plugin_sdk::v1alpha1::ProtocolVersion;
 use serde::Serialize;
+
+use crate::CallOptions;
 
 /// Id of a server in LiteLLM: `<instance>.<namespace>.<name>`. A namespace has no dot, so no two servers share one.
 ///
@@ -70,6 +73,31 @@ pub struct OwnershipMark<'a> {
     /// The team that owns the server: its label `team`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<&'a str>,
+}
+
+/// LiteLLM's `mcp_info` of an entry: the mark, and what LiteLLM itself reads there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct McpInfo<'a> {
+    #[serde(flatten)]
+    pub mark: OwnershipMark<'a>,
+    /// Whether an empty `allowed_tools` means none. Without it LiteLLM takes it for all, and so an entry whose list somebody
+    /// emptied.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub tool_allowlist_enforced: bool,
+    /// The revision of MCP that LiteLLM speaks to the server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protocol_version: Option<&'static str>,
+}
+
+impl<'a> McpInfo<'a> {
+    /// The information about a server.
+    pub fn new(instance: &'a str, server: &'a Server, options: &CallOptions) -> Self {
+        Self {
+            mark: OwnershipMark::new(instance, server),
+            tool_allowlist_enforced: server.tool_allowlist().is_some(),
+            protocol_version: options.protocol_version.map(ProtocolVersion::as_str),
+        }
+    }
 }
 
 impl<'a> OwnershipMark<'a> {

@@ -1,6 +1,9 @@
 //! Why a server cannot be registered until a user changes it.
 
+use mcp_plugin_sdk::v1alpha1::{LiteLlmAuth, LiteLlmAuthType, ProtocolVersion};
 use mcp_plugin_sdk::{Registration, RegistrationState, Server};
+
+use crate::CallOptions;
 
 /// LiteLLM replaces a string in its configuration that begins like this by the value of one of its environment variables.
 const ENVIRONMENT_PREFIX: &str = "os.environ/";
@@ -46,11 +49,30 @@ impl Refusal {
             let message = format!("{:?} is no http:// or https:// URL", server.url);
             return Some(Self::new("InvalidUrl", message));
         }
-        if let Err(error) = server.auth() {
-            let message = format!("spec.litellm.auth is not understood: {error}");
+        let auth = match server.auth() {
+            Ok(auth) => auth,
+            Err(error) => {
+                let message = format!("spec.litellm.auth is not understood: {error}");
+                return Some(Self::new("AuthNotSupported", message));
+            }
+        };
+        let needs_url = |auth: &LiteLlmAuth| {
+            auth.kind == LiteLlmAuthType::Oauth2ClientCredentials && auth.token_url.is_none()
+        };
+        if auth.as_ref().is_some_and(needs_url) {
+            let message = "spec.litellm.auth.tokenUrl is required for oauth2ClientCredentials";
             return Some(Self::new("AuthNotSupported", message));
         }
-        let field = environment_reference(server)?;
+        let options = match CallOptions::parse(server) {
+            Ok(options) => options,
+            Err(refusal) => return Some(refusal),
+        };
+        let is_modern = options.protocol_version == Some(ProtocolVersion::V20260728);
+        if is_modern && server.transport == "sse" {
+            let message = "spec.litellm.protocolVersion: 2026-07-28 is not spoken over the transport sse, and LiteLLM would not start with it";
+            return Some(Self::new("ProtocolNotSupported", message));
+        }
+        let field = environment_reference(server, &options, auth.as_ref())?;
         let message = format!(
             "{field} must not begin with {ENVIRONMENT_PREFIX}: LiteLLM would show the value of that environment variable"
         );
@@ -81,7 +103,11 @@ impl Refusal {
 }
 
 /// The first field that refers to LiteLLM's environment.
-fn environment_reference(server: &Server) -> Option<&'static str> {
+fn environment_reference(
+    server: &Server,
+    options: &CallOptions,
+    auth: Option<&LiteLlmAuth>,
+) -> Option<&'static str> {
     let is_reference = |text: &String| text.starts_with(ENVIRONMENT_PREFIX);
     let fields = [
         (
@@ -95,6 +121,23 @@ fn environment_reference(server: &Server) -> Option<&'static str> {
         (
             "spec.litellm.allowedTools",
             server.allowed_tools.iter().any(is_reference),
+        ),
+        (
+            "spec.litellm.instructions",
+            options.instructions.iter().any(is_reference),
+        ),
+        ("spec.remote.url", is_reference(&server.url)),
+        (
+            "spec.litellm.auth",
+            auth.is_some_and(|auth| {
+                auth.token_url.iter().any(is_reference) || auth.scopes.iter().any(is_reference)
+            }),
+        ),
+        (
+            "spec.litellm.allowedParameters",
+            options.allowed_parameters.iter().any(|allowed| {
+                is_reference(&allowed.tool) || allowed.parameters.iter().any(is_reference)
+            }),
         ),
     ];
     fields

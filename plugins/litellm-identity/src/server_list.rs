@@ -9,6 +9,7 @@ use mcp_plugin_sdk::Server;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use crate::CallOptions;
 use crate::ownership::{key_of, read_source};
 
 /// Path of the list.
@@ -41,6 +42,14 @@ pub struct ListedServer<'a> {
     mcp_info: Option<&'a RawValue>,
     #[serde(borrow, default)]
     source_url: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    instructions: Option<Text<'a>>,
+    #[serde(default)]
+    rpm: Option<f64>,
+    #[serde(default)]
+    max_concurrent_requests: Option<f64>,
+    #[serde(default)]
+    timeout: Option<f64>,
 }
 
 /// A string that is borrowed where nothing in it is escaped. serde does that for a `Cow` and not for an `Option<Cow>`.
@@ -98,6 +107,15 @@ struct ListedOwner<'a> {
     managed_by: Cow<'a, str>,
     #[serde(borrow)]
     spec_hash: Cow<'a, str>,
+}
+
+/// The member of `mcp_info` that says what an empty list of tools means.
+const ALLOWLIST_ENFORCED: &str = "tool_allowlist_enforced";
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+struct ListedAllowlist {
+    tool_allowlist_enforced: bool,
 }
 
 impl ListedServer<'_> {
@@ -159,7 +177,38 @@ impl ListedServer<'_> {
         self.url.is_none()
             || description == server.description
                 && same(self.mcp_access_groups, &server.access_groups)
-                && same(self.allowed_tools, &server.allowed_tools)
+                && same(
+                    self.allowed_tools,
+                    server.tool_allowlist().unwrap_or_default(),
+                )
+                && self.is_allowlist_enforced(server.tool_allowlist().is_some())
+                && self.has_options(&CallOptions::of(server))
+    }
+
+    /// Whether it has what the server says about calls. What a server says nothing about is left to LiteLLM's administrator.
+    fn has_options(&self, options: &CallOptions) -> bool {
+        let same = |listed: Option<f64>, wanted: Option<i32>| {
+            wanted.is_none_or(|wanted| listed == Some(f64::from(wanted)))
+        };
+        let limits = &options.limits;
+        let instructions = self.instructions.as_ref().map(|text| &*text.0);
+        same(self.rpm, limits.requests_per_minute)
+            && same(self.max_concurrent_requests, limits.max_concurrent_requests)
+            && same(self.timeout, limits.timeout_seconds)
+            && (options.instructions.is_none() || instructions == options.instructions.as_deref())
+    }
+
+    /// Whether LiteLLM takes an empty list of tools for none, as `wanted`. Not shown to every key.
+    fn is_allowlist_enforced(&self, wanted: bool) -> bool {
+        let Some(info) = self.mcp_info else {
+            return true;
+        };
+        let info = info.get();
+        // It is there for few servers, and the rest is long.
+        let is_there = info.contains(ALLOWLIST_ENFORCED);
+        let enforced = is_there.then(|| serde_json::from_str::<ListedAllowlist>(info).ok());
+        let found = enforced.flatten();
+        found.is_some_and(|found| found.tool_allowlist_enforced) == wanted
     }
 
     /// Whether its id is one that the installation `instance` gives, in the database or in the configuration file.

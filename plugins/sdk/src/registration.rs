@@ -1,6 +1,8 @@
 //! The types of registration strategies, as `wit/` documents them in the interface `registrar`.
 
-use mcp_operator_api::v1alpha1::LiteLlmAuth;
+use mcp_operator_api::v1alpha1::{
+    LiteLlmAuth, LiteLlmLimits, LiteLlmToolParameters, ProtocolVersion,
+};
 use serde::de::DeserializeOwned;
 
 pub use crate::bindings::metadata::types::NamedJson;
@@ -27,12 +29,53 @@ impl Server {
             .transpose()
     }
 
+    /// `MCPServer.spec.litellm.allowedTools`: the only tools that may be offered, which may be none; `None` if all may.
+    pub fn tool_allowlist(&self) -> Option<&[String]> {
+        match self.allowed_tools.as_slice() {
+            [] => None,
+            [none] if none.is_empty() => Some(&[]),
+            tools => Some(tools),
+        }
+    }
+
     /// `MCPServer.spec.litellm.auth`; `None` if it is not set.
     ///
     /// # Errors
     /// When it has a value that this version does not know, for example of a later version of the operator.
     pub fn auth(&self) -> serde_json::Result<Option<LiteLlmAuth>> {
         self.extra("auth")
+    }
+
+    /// `MCPServer.spec.litellm.limits`.
+    ///
+    /// # Errors
+    /// As [`Server::auth`].
+    pub fn limits(&self) -> serde_json::Result<Option<LiteLlmLimits>> {
+        self.extra("limits")
+    }
+
+    /// `MCPServer.spec.litellm.allowedParameters`.
+    ///
+    /// # Errors
+    /// As [`Server::auth`].
+    pub fn allowed_parameters(&self) -> serde_json::Result<Option<Vec<LiteLlmToolParameters>>> {
+        self.extra("allowed-parameters")
+    }
+
+    /// `MCPServer.spec.litellm.protocolVersion`.
+    ///
+    /// # Errors
+    /// As [`Server::auth`].
+    pub fn protocol_version(&self) -> serde_json::Result<Option<ProtocolVersion>> {
+        self.extra("protocol-version")
+    }
+
+    /// `MCPServer.spec.litellm.instructions`.
+    ///
+    /// # Errors
+    /// As [`Server::auth`].
+    pub fn instructions(&self) -> serde_json::Result<Option<String>> {
+        self.extra("instructions")
     }
 }
 

@@ -7,6 +7,7 @@
 //! | `secret-store` | a ClusterSecretStore is one that the namespace may use | `secret-stores` |
 //! | `iam-role` | the IAM role is one that the namespace may assume | `iam-roles` |
 //! | `access-group` | access groups of LiteLLM are those of the namespace | `access-groups` |
+//! | `remote-host` | a server that runs elsewhere is at a host that the namespace may use | `remote-hosts` |
 //! | `egress` | ranges of addresses are narrow, or allowed | `egress` |
 //! | `trace-egress` | a NetworkPolicy opens no other namespace for traces | `tracing-namespaces` |
 //! | `network-policy` | there is a NetworkPolicy, if the settings want one (`requireNetworkPolicy`) | |

@@ -3,6 +3,7 @@
 mod egress;
 mod identity;
 mod pod;
+mod remote;
 mod secrets;
 mod size;
 mod text;
@@ -19,7 +20,7 @@ pub(crate) struct Rule {
 }
 
 /// In the order in which they are documented.
-pub(crate) const ALL: [Rule; 15] = [
+pub(crate) const ALL: [Rule; 16] = [
     Rule {
         code: secrets::KEY,
         summary: "keys in the secret store are those of the namespace (annotation mcp.litellm.ai/secret-keys)",
@@ -39,6 +40,11 @@ pub(crate) const ALL: [Rule; 15] = [
         code: identity::GROUP,
         summary: "access groups are those of the namespace (annotation mcp.litellm.ai/access-groups)",
         check: identity::groups,
+    },
+    Rule {
+        code: remote::HOST,
+        summary: "a server that runs elsewhere is at a host that the namespace may use (annotation mcp.litellm.ai/remote-hosts)",
+        check: remote::hosts,
     },
     Rule {
         code: egress::RANGE,

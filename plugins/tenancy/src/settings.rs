@@ -25,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) iam_roles: Vec<String>,
     /// Patterns of access groups.
     pub(crate) access_groups: Vec<String>,
+    /// Patterns of hosts, with the port where a URL names one, of servers that run elsewhere.
+    pub(crate) remote_hosts: Vec<String>,
     /// Ranges of addresses. Without it: each one that is narrow enough.
     pub(crate) egress: Option<Vec<String>>,
     /// Whether every server must ask for a NetworkPolicy. Without one, each pod of the cluster may call the server past LiteLLM.
@@ -58,6 +60,7 @@ impl Default for Settings {
             cluster_secret_stores: vec!["aws-secrets-manager".into()],
             iam_roles: Vec::new(),
             access_groups: vec!["<namespace>".into()],
+            remote_hosts: Vec::new(),
             egress: None,
             require_network_policy: false,
             tracing_namespaces: Vec::new(),
@@ -83,6 +86,7 @@ impl Settings {
             ("clusterSecretStores", &self.cluster_secret_stores),
             ("iamRoles", &self.iam_roles),
             ("accessGroups", &self.access_groups),
+            ("remoteHosts", &self.remote_hosts),
             ("tracingNamespaces", &self.tracing_namespaces),
             ("extendedResources", &self.extended_resources),
             ("priorityClasses", &self.priority_classes),

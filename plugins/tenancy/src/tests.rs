@@ -45,6 +45,10 @@ fn groups(groups: &[&str]) -> Value {
     json!({ "litellm": { "allowedUserGroups": groups } })
 }
 
+fn remote(url: &str) -> Value {
+    json!({ "remote": { "url": url } })
+}
+
 fn egress(cidrs: &[&str]) -> Value {
     let rules: Vec<Value> = cidrs.iter().map(|cidr| json!({ "cidr": cidr })).collect();
     json!({ "networkPolicy": { "enabled": true, "egress": rules } })
@@ -116,6 +120,30 @@ fn cases() -> Vec<Case> {
             "access-groups",
             "team-a,finance",
             "finance,,team-a",
+        ),
+        case(
+            "remote-host",
+            "spec.remote.url",
+            remote("https://mcp.example.com/mcp"),
+            "remote-hosts",
+            "mcp.acme.example, *.example.com",
+            "*.example.com,,",
+        ),
+        case(
+            "remote-host",
+            "spec.remote.url",
+            remote("https://mcp.example.com:8443/mcp"),
+            "remote-hosts",
+            "mcp.example.com:*",
+            ",mcp.example.com:8443",
+        ),
+        case(
+            "remote-host",
+            "spec.litellm.auth.tokenUrl",
+            json!({ "litellm": { "auth": { "type": "oauth2ClientCredentials", "tokenUrl": "https://login.example.com/token" } } }),
+            "remote-hosts",
+            "login.example.com",
+            "login.example.com,",
         ),
         case(
             "egress",

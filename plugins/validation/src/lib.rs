@@ -5,10 +5,13 @@
 //! | `image-registry` | the image comes from an approved registry: an account of Amazon ECR, or one of `allowedRegistries` |
 //! | `image-tag` | the image has a tag other than `latest`, or a digest |
 //! | `transport` | `sse` or `http` |
+//! | `transport-deprecated` | a warning about `sse`, which MCP has deprecated |
 //! | `resource-limits` | limits of CPU and memory |
 //! | `resource-requests` | requests that are no more than the limits; quantities that are positive |
 //! | `replicas` | at least one pod |
 //! | `secret-key` | every secret that is not optional names its key in the secret store |
+//!
+//! Of a server that runs elsewhere (`spec.remote`), what is about images and pods says nothing.
 
 mod rules;
 mod settings;

@@ -2,6 +2,7 @@
 
 mod quantities;
 
+use mcp_plugin_sdk::v1alpha1::Transport;
 use mcp_plugin_sdk::{Finding, McpServer, Path};
 
 use crate::settings::{Ecr, Settings};
@@ -13,7 +14,7 @@ pub(crate) struct Rule {
 }
 
 /// In the order in which they are documented.
-pub(crate) const ALL: [Rule; 7] = [
+pub(crate) const ALL: [Rule; 8] = [
     Rule {
         code: "image-registry",
         summary: "the image comes from an approved registry (an account of Amazon ECR or the allow-list)",
@@ -28,6 +29,11 @@ pub(crate) const ALL: [Rule; 7] = [
         code: "transport",
         summary: "the transport is sse or http",
         check: transport,
+    },
+    Rule {
+        code: "transport-deprecated",
+        summary: "a warning where the transport is sse, which MCP has deprecated",
+        check: transport_deprecated,
     },
     Rule {
         code: "resource-limits",
@@ -52,7 +58,10 @@ pub(crate) const ALL: [Rule; 7] = [
 ];
 
 fn image_registry(settings: &Settings, server: &McpServer) -> Vec<Finding> {
-    let repository = &server.spec.image.repository;
+    let Some(image) = &server.spec.image else {
+        return Vec::new();
+    };
+    let repository = &image.repository;
     let ecr = Registry::of(repository).filter(|_| settings.ecr.enabled);
     if ecr.is_some_and(|registry| registry.is_approved(&settings.ecr))
         || settings
@@ -71,7 +80,7 @@ fn image_registry(settings: &Settings, server: &McpServer) -> Vec<Finding> {
     };
     vec![Finding::invalid(
         "image-registry",
-        image().child("repository"),
+        image_field().child("repository"),
         repository,
         message,
     )]
@@ -116,7 +125,9 @@ fn is_within(repository: &str, allowed: &str) -> bool {
 }
 
 fn image_tag(_: &Settings, server: &McpServer) -> Vec<Finding> {
-    let image = &server.spec.image;
+    let Some(image) = &server.spec.image else {
+        return Vec::new();
+    };
     let tag = image.tag.as_deref().unwrap_or_default();
     // A digest identifies the image, whatever the tag.
     if image.digest.is_some() || !(tag.is_empty() || tag == "latest") {
@@ -125,7 +136,7 @@ fn image_tag(_: &Settings, server: &McpServer) -> Vec<Finding> {
     let message = "image tag must be specified and cannot be 'latest'";
     vec![Finding::invalid(
         "image-tag",
-        self::image().child("tag"),
+        image_field().child("tag"),
         tag,
         message,
     )]
@@ -146,7 +157,21 @@ fn transport(_: &Settings, server: &McpServer) -> Vec<Finding> {
     )]
 }
 
+/// Large vendors have switched it off. What runs with it goes on doing so: nothing is refused.
+fn transport_deprecated(_: &Settings, server: &McpServer) -> Vec<Finding> {
+    let is_deprecated = server.spec.transport == Transport::Sse;
+    let field = Path::new("spec").child("transport");
+    let message = "MCP has deprecated HTTP with server-sent events, and large vendors have switched it off: let the server speak streamable HTTP, and set transport to http";
+    is_deprecated
+        .then(|| Finding::invalid("transport-deprecated", field, "sse", message).warning())
+        .into_iter()
+        .collect()
+}
+
 fn resource_limits(_: &Settings, server: &McpServer) -> Vec<Finding> {
+    if server.spec.remote.is_some() {
+        return Vec::new();
+    }
     let limits = &server.spec.resources.limits;
     let missing = ["cpu", "memory"].iter().any(|name| {
         limits
@@ -199,7 +224,7 @@ fn secret_key(_: &Settings, server: &McpServer) -> Vec<Finding> {
     missing.map(|(index, _)| finding(index)).collect()
 }
 
-fn image() -> Path {
+fn image_field() -> Path {
     Path::new("spec").child("image")
 }
 

@@ -90,9 +90,9 @@ fn all_errors_are_found_at_once() {
 
 #[test]
 fn transports() {
-    for transport in ["sse", "http"] {
+    for (transport, found) in [("sse", vec!["transport-deprecated"]), ("http", vec![])] {
         let spec = with(|spec| spec["transport"] = json!(transport));
-        assert!(findings(shipped(), spec).is_empty(), "{transport}");
+        assert_eq!(findings(shipped(), spec), found, "{transport}");
     }
 }
 
@@ -296,4 +296,34 @@ fn quantities_fit_each_other() {
     let folder =
         with(|spec| spec["emptyDirs"] = json!([{ "mountPath": "/a", "sizeLimit": "-1Gi" }]));
     assert_eq!(findings(shipped(), folder), ["resource-requests"]);
+}
+
+#[test]
+fn a_deprecated_transport_is_told_and_refuses_nothing() {
+    let of = |transport: &str| {
+        let spec = with(|spec| spec["transport"] = json!(transport));
+        Validation::validate(
+            &testing::settings(shipped()),
+            &testing::server(spec),
+            &Request::default(),
+        )
+    };
+    assert_eq!(of("http"), []);
+    let [finding] = &of("sse")[..] else {
+        panic!("one warning");
+    };
+    assert_eq!(finding.severity, mcp_plugin_sdk::Severity::Warning);
+    assert_eq!(finding.field, "spec.transport");
+    assert!(
+        finding.message.contains("deprecated"),
+        "{}",
+        finding.message
+    );
+}
+
+/// It has neither an image nor pods.
+#[test]
+fn a_remote_server_passes() {
+    let spec = json!({ "remote": { "url": "https://mcp.example.com/mcp" } });
+    assert!(findings(shipped(), spec).is_empty());
 }

@@ -37,7 +37,7 @@ impl LiteLlm {
     /// # Errors
     /// When there is no Python, or pip fails, with the end of its log.
     pub fn install(cache: &Cache) -> Result<Self> {
-        let requirements = folder().join("requirements.txt");
+        let requirements = requirements();
         let environment = place(cache)?;
         if Self::is_installed(cache)? {
             return Ok(Self { environment });
@@ -197,9 +197,19 @@ impl LiteLlm {
     }
 }
 
+/// What is installed: the version that is pinned, or with `MCP_OPERATOR_LITELLM=newest` the newest that was tried.
+fn requirements() -> PathBuf {
+    let newest = std::env::var_os("MCP_OPERATOR_LITELLM").is_some_and(|wanted| wanted == "newest");
+    folder().join(if newest {
+        "requirements-newest.txt"
+    } else {
+        "requirements.txt"
+    })
+}
+
 /// The folder of the Python environment with what is required now.
 fn place(cache: &Cache) -> Result<PathBuf> {
-    let requirements = read(&folder().join("requirements.txt"))?;
+    let requirements = read(&requirements())?;
     let key = content_key([requirements.as_slice()]);
     Ok(cache.folder("python")?.join(key))
 }

@@ -1,6 +1,6 @@
 //! Kubernetes itself, built from the Go modules that `tests/control-plane` and `tests/node` pin.
 //!
-//! No Go code of this project: the two `go.mod` files name the programs as tools, and `go.sum` makes the build the
+//! The two `go.mod` files have no code of this project: they name the programs as tools, and `go.sum` makes the build the
 //! same everywhere. There are two because containerd and coredns would move the control plane's versions.
 
 use std::fs;

@@ -28,10 +28,14 @@ mod plugins;
 mod pods;
 #[path = "control_plane/policy.rs"]
 mod policy;
+#[path = "control_plane/ratchet.rs"]
+mod ratchet;
 #[path = "control_plane/registration.rs"]
 mod registration;
 #[path = "control_plane/rotation.rs"]
 mod rotation;
+#[path = "control_plane/taking_back.rs"]
+mod taking_back;
 #[path = "control_plane/team.rs"]
 mod team;
 #[path = "control_plane/tenancy.rs"]

@@ -1,6 +1,8 @@
 //! What the operator survives, on control planes that the tests break.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+#[path = "faults/certificates.rs"]
+mod certificates;
 #[path = "faults/clock.rs"]
 mod clock;
 #[path = "faults/links.rs"]
@@ -17,5 +19,7 @@ mod permissions;
 mod quiet;
 #[path = "faults/verbs.rs"]
 mod verbs;
+#[path = "faults/waiting.rs"]
+mod waiting;
 #[path = "faults/world.rs"]
 mod world;

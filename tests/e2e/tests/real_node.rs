@@ -152,16 +152,22 @@ fn litellm_itself_loads_every_golden_file() -> Result<()> {
 fn as_loaded(written: &Value) -> Value {
     // Nothing is null, and not an empty text.
     let text = |field: &str| written[field].as_str().filter(|text| !text.is_empty());
-    let variable = text("authentication_token").map(|reference| {
-        let variable = reference.strip_prefix("os.environ/").unwrap();
-        format!("value of {variable}")
-    });
+    let variable = |field: &str| {
+        let variable = text(field)?.strip_prefix("os.environ/").unwrap();
+        Some(format!("value of {variable}"))
+    };
     json!({
         "server_id": written["server_id"], "url": written["url"], "transport": written["transport"],
-        "auth_type": written["auth_type"], "authentication_token": variable,
+        "auth_type": written["auth_type"], "authentication_token": variable("authentication_token"),
+        "client_id": variable("client_id"), "client_secret": variable("client_secret"),
+        "oauth2_flow": written["oauth2_flow"], "token_url": written["token_url"], "scopes": written["scopes"],
         "description": text("description"),
         "access_groups": written["access_groups"], "allowed_tools": written["allowed_tools"],
         "mcp_info": written["mcp_info"],
+        "rpm": written["rpm"], "max_concurrent_requests": written["max_concurrent_requests"],
+        "timeout": written["timeout"].as_f64(), "instructions": written["instructions"],
+        "allowed_params": written["allowed_params"],
+        "protocol_version": written["mcp_info"]["protocol_version"].as_str().unwrap_or("auto"),
     })
 }
 
@@ -217,4 +223,91 @@ fn a_pod_that_cannot_run_is_told() -> Result<()> {
         })?;
     }
     kubectl.run(&["delete", "namespace", "broken"]).map(drop)
+}
+
+/// A pod of an older template restarts with exactly what it was made with, for as long as the rollout of its successor does
+/// not come to its end (kubernetes/kubernetes#22368).
+#[test]
+fn kubernetes_22368_an_older_pod_restarts_with_its_own_configuration() -> Result<()> {
+    let environment = Environment::open()?;
+    let kubectl = &environment.kubectl;
+    kubectl.run(&["create", "namespace", "older"])?;
+    let namespace = "--namespace=older";
+    let server = |tag: &str, config: Value| {
+        json!({
+            "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPServer",
+            "metadata": { "name": "a", "namespace": "older" },
+            "spec": {
+                "image": { "repository": "docker.io/local/mcp-weather", "tag": tag }, "replicas": 1,
+                "config": config, "litellm": { "autoRegister": false },
+                "resources": { "limits": { "cpu": "100m", "memory": "64Mi" } },
+                "observability": { "healthProbes": {
+                    "readiness": { "path": "/ready", "initialDelaySeconds": 0, "periodSeconds": 1 },
+                } },
+            },
+        })
+    };
+    let ready = || {
+        let wait = ["wait", "mcpserver/a", namespace, "--timeout=180s"];
+        kubectl.run(&[&wait[..], &["--for=condition=DeploymentReady"]].concat())
+    };
+    // Names of the pods that serve.
+    let serving = || -> Result<Vec<String>> {
+        let pods = kubectl.json(&["get", "pods", namespace])?;
+        let is_ready = |pod: &&Value| {
+            let containers = pod["status"]["containerStatuses"].as_array();
+            pod["metadata"]["deletionTimestamp"].is_null()
+                && containers.is_some_and(|all| all.iter().all(|one| one["ready"] == true))
+        };
+        let pods = pods["items"].as_array().unwrap().iter().filter(is_ready);
+        Ok(pods
+            .map(|pod| pod["metadata"]["name"].as_str().unwrap().to_owned())
+            .collect())
+    };
+    kubectl.apply(&server("1.0.0", json!({ "greeting": "hello", "mode": "safe" })).to_string())?;
+    ready()?;
+    let old = serving()?;
+    ensure!(old.len() == 1, "{old:?}");
+
+    let stuck = server("9.9.9", json!({ "greeting": "hi" }));
+    kubectl.apply(&stuck.to_string())?;
+    eventually("the new pod is stuck", Duration::from_mins(3), || {
+        let server = kubectl.json(&["get", "mcpserver", "a", namespace])?;
+        ensure!(server.to_string().contains("ImagePullBackOff"), "{server}");
+        Ok(())
+    })?;
+    // As when its node is drained.
+    kubectl.run(&["delete", "pod", &old[0], namespace])?;
+    let mut next = Vec::new();
+    eventually("an older pod serves again", Duration::from_mins(2), || {
+        next = serving()?;
+        ensure!(next.len() == 1 && next != old, "{next:?}");
+        Ok(())
+    })?;
+    let pod = kubectl.json(&["get", "pod", &next[0], namespace])?;
+    let variables = pod["spec"]["containers"][0]["env"].as_array().unwrap();
+    let mode = variables.iter().find(|variable| variable["name"] == "MODE");
+    let map = mode.unwrap()["valueFrom"]["configMapKeyRef"]["name"]
+        .as_str()
+        .unwrap();
+    let map = kubectl.json(&["get", "configmap", map, namespace])?;
+    assert_eq!(
+        (&map["data"]["MODE"], &map["data"]["GREETING"]),
+        (&json!("safe"), &json!("hello"))
+    );
+
+    // When it is mended, only what the new pods have is left.
+    kubectl.apply(&server("1.0.0", json!({ "greeting": "hi" })).to_string())?;
+    eventually("one configuration is left", Duration::from_mins(3), || {
+        let selector = "--selector=mcp.litellm.ai/server=a";
+        let maps = kubectl.json(&["get", "configmaps", selector, namespace])?;
+        let maps = maps["items"].as_array().unwrap();
+        ensure!(
+            maps.len() == 1 && maps[0]["data"]["GREETING"] == "hi",
+            "{maps:?}"
+        );
+        Ok(())
+    })?;
+    ready()?;
+    kubectl.run(&["delete", "namespace", "older"]).map(drop)
 }

@@ -14,6 +14,8 @@ mod gateway;
 mod grants;
 #[path = "registration/litellm.rs"]
 mod litellm;
+#[path = "registration/remote.rs"]
+mod remote;
 #[path = "registration/sharing.rs"]
 mod sharing;
 #[path = "registration/succession.rs"]

@@ -35,8 +35,13 @@ impl Write<'_> {
         } else if self.resource.has_status {
             set(object, "status", live.get("status").cloned());
         }
-        if let Some(entries) = live["metadata"].get("managedFields") {
-            object["metadata"]["managedFields"] = entries.clone();
+        // A list that is empty, or missing, comes from a client that knows nothing of it.
+        let is_said = object["metadata"]["managedFields"]
+            .as_array()
+            .is_some_and(|entries| !entries.is_empty());
+        if self.is_of_status() || !is_said {
+            let entries = live["metadata"].get("managedFields").cloned();
+            set(&mut object["metadata"], "managedFields", entries);
         }
         self.name(object);
     }

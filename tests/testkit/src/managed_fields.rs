@@ -79,7 +79,9 @@ pub(crate) struct Managers(pub(crate) Vec<Entry>);
 impl Managers {
     fn of(object: &Value) -> Self {
         let entries = object["metadata"]["managedFields"].as_array();
-        Self(entries.into_iter().flatten().map(Entry::read).collect())
+        let entries = entries.into_iter().flatten().map(Entry::read);
+        // `[{}]` says that nobody holds anything.
+        Self(entries.filter(|entry| !entry.manager.is_empty()).collect())
     }
 
     fn fields(&self, writer: &Writer<'_>, operation: &str) -> FieldSet {
@@ -171,7 +173,8 @@ pub(crate) fn update(
     mut new: Value,
     writer: &Writer<'_>,
 ) -> Value {
-    let mut managers = live.map_or(Managers(Vec::new()), Managers::of);
+    // Who writes may say who holds what: mostly as it was.
+    let mut managers = live.map_or(Managers(Vec::new()), |_| Managers::of(&new));
     let old = live.cloned().unwrap_or_else(|| skeleton(&new));
     let comparison = Comparison::of(resource, &owned(&old), &owned(&new));
     managers.lose(writer, "Update", &comparison);

@@ -21,11 +21,13 @@
 
 mod grants;
 mod litellm;
+mod litellm_calls;
 mod network_policy;
 mod observability;
 mod plugin;
 mod pod;
 mod probes;
+mod remote;
 mod scalar;
 mod scheduling;
 mod secrets;
@@ -37,6 +39,7 @@ mod workload;
 
 pub use grants::{ConfigMapGrant, PluginGrants, WorkloadGrant, WorkloadKind};
 pub use litellm::{LiteLlm, LiteLlmAuth, LiteLlmAuthType};
+pub use litellm_calls::{LiteLlmLimits, LiteLlmToolParameters, ProtocolVersion};
 pub use network_policy::{EgressRule, NetworkPolicy};
 pub use observability::{Metrics, Observability, Tracing};
 pub use plugin::{
@@ -50,6 +53,7 @@ pub use pod::{
     TolerationOperator,
 };
 pub use probes::{HealthProbes, Probe, ProbeAction, ProbeHeader, ProbeType};
+pub use remote::Remote;
 pub use scalar::{IntOrPercent, Quantity};
 pub use scheduling::{Affinity, Autoscaling, PodDisruptionBudget, Spread};
 pub use secrets::{Aws, Secret, SecretStore};

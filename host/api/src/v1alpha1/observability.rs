@@ -27,8 +27,9 @@ pub struct Observability {
 #[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Metrics {
-    /// Whether Prometheus scrapes the server. Default: true.
-    #[serde(default = "yes")]
+    /// Whether Prometheus is asked to scrape the server, by a ServiceMonitor. Default: false, since most MCP servers have no
+    /// metrics.
+    #[serde(default)]
     pub enabled: bool,
 
     /// Port with the metrics. Default: `spec.port`.
@@ -50,10 +51,6 @@ pub struct Metrics {
     pub interval: String,
 }
 
-fn yes() -> bool {
-    true
-}
-
 fn metrics_path() -> String {
     "/metrics".into()
 }
@@ -65,7 +62,7 @@ fn metrics_interval() -> String {
 impl Default for Metrics {
     fn default() -> Self {
         Self {
-            enabled: true,
+            enabled: false,
             port: None,
             path: metrics_path(),
             interval: metrics_interval(),

@@ -317,6 +317,7 @@ pub struct ConnectionSecretKey {
 #[cfg(feature = "crd")]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("default" = { "observedGeneration": -1 }))]
 pub struct McpPluginStatus {
     /// `Ready`: the plugin is in force as the specification says. If an update is bad, it is False
     /// and the message says why, while the last good component stays in force: `digest` names it.
@@ -324,7 +325,7 @@ pub struct McpPluginStatus {
     #[schemars(schema_with = "crate::schema::conditions")]
     pub conditions: Vec<Condition>,
 
-    /// `metadata.generation` that this status is about.
+    /// `metadata.generation` that this status is about; -1 until the operator has looked at it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 

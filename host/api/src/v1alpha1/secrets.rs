@@ -58,9 +58,15 @@ pub struct SecretStore {
     )]
     pub kind: Option<String>,
 
-    /// How often the store is asked, for example `1h`. Default: the operator's setting.
+    /// How often the store is asked, for example `1h` (there is no unit for days). Default: the operator's setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "crd", schemars(length(max = 32)))]
+    #[cfg_attr(
+        feature = "crd",
+        schemars(
+            length(max = 32),
+            regex(pattern = r"^(0|([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+)$")
+        )
+    )]
     pub refresh_interval: Option<String>,
 }
 

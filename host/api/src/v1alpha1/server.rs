@@ -7,11 +7,11 @@ use serde_json::{Map, Value};
 
 use super::{
     Affinity, Autoscaling, Aws, EmptyDir, EnvVar, Image, LiteLlm, LocalReference, NetworkPolicy,
-    NodeSelector, Observability, PodDisruptionBudget, Resources, Secret, SecretStore,
+    NodeSelector, Observability, PodDisruptionBudget, Remote, Resources, Secret, SecretStore,
     SecurityContext, Sessions, Strategy, Toleration,
 };
 
-/// What a team wants of its MCP server. Only `image` must be given.
+/// What a team wants of its MCP server. Only `image` must be given, or `remote` in its place.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "crd", derive(CustomResource, KubeSchema))]
 #[cfg_attr(
@@ -53,14 +53,17 @@ use super::{
 )]
 #[cfg_attr(
     feature = "crd",
-    x_kube(
-        validation = kube::core::Rule::new("!has(self.path) || self.path.startsWith('/')")
-            .message("must begin with '/'")
-            .field_path(".path"),
+    x_kube(validation = kube::core::Rule::new("!has(self.path) || self.path.startsWith('/')")
+        .message("must begin with '/'")
+        .field_path(".path"),
+        validation = kube::core::Rule::new("!(self.transport == 'sse' && has(self.litellm.protocolVersion) && self.litellm.protocolVersion == '2026-07-28')")
+        .message("2026-07-28 is not spoken over the transport sse: choose http, or leave this out")
+        .field_path(".litellm.protocolVersion"),
+        validation = kube::core::Rule::new("has(self.image) != has(self.remote)")
+        .message("exactly one of image and remote must be given: image is for a server that runs in this cluster, remote for one that runs elsewhere"),
         validation = kube::core::Rule::new("!has(self.serviceAccountName) || !has(self.aws) || !has(self.aws.iamRole)")
-            .message("excludes aws.iamRole, which is an annotation of the service account that the operator makes: give yours the annotation")
-            .field_path(".serviceAccountName"),
-    )
+        .message("excludes aws.iamRole, which is an annotation of the service account that the operator makes: give yours the annotation")
+        .field_path(".serviceAccountName"))
 )]
 #[serde(rename_all = "camelCase")]
 pub struct McpServerSpec {
@@ -70,13 +73,19 @@ pub struct McpServerSpec {
     #[serde(rename = "type", default)]
     pub server_type: ServerType,
 
-    /// How clients speak to the server: `sse` (server-sent events) or `http` (streamable HTTP).
-    /// Default: `sse`.
+    /// How clients speak to the server: `http` (streamable HTTP) or `sse` (HTTP with server-sent events, which MCP has
+    /// deprecated). Default: `http`.
     #[serde(default)]
     pub transport: Transport,
 
     /// Container image of the server.
-    pub image: Image,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<Image>,
+
+    /// A server that runs elsewhere, such as one of a vendor: it is registered with LiteLLM, by the same rules, and nothing
+    /// is made in the cluster. It takes the place of `image`, and excludes everything that is about pods.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote: Option<Remote>,
 
     /// Port that the server listens on, in the container and on the Service. Default: 8080.
     #[serde(default = "default_port")]
@@ -290,10 +299,10 @@ pub enum ServerType {
 #[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Transport {
-    /// Server-sent events.
-    #[default]
+    /// HTTP with server-sent events.
     Sse,
     /// Streamable HTTP.
+    #[default]
     Http,
 }
 

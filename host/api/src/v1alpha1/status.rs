@@ -5,8 +5,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What the operator says about an MCPServer.
+///
+/// The default says that nobody has looked at it yet: tools that wait for a server would take one without a status for ready.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("default" = { "observedGeneration": -1 }))]
 pub struct McpServerStatus {
     /// Where the server stands, in one word. Follows from the conditions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -18,12 +21,13 @@ pub struct McpServerStatus {
     pub ready: Option<String>,
 
     /// The details: `SpecValid`, `DeploymentReady`, `ExternalSecretSynced`,
-    /// `ServiceMonitorCreated`, `LiteLLMRegistered` and the summary `Ready`.
+    /// `ServiceMonitorCreated`, `LiteLLMRegistered` and the summary `Ready`;
+    /// while it is not ready, `Reconciling` or `Stalled`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "crate::schema::conditions")]
     pub conditions: Vec<Condition>,
 
-    /// Addresses inside the cluster.
+    /// Where the server is reached: inside the cluster, or elsewhere for a remote one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoints: Option<Endpoints>,
 
@@ -46,13 +50,21 @@ pub struct McpServerStatus {
     #[schemars(schema_with = "crate::schema::defaults")]
     pub defaults: Vec<DefaultedField>,
 
-    /// `metadata.generation` that this status is about.
+    /// `metadata.generation` that this status is about; -1 until the operator has looked at it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
     /// When something in this status last changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_updated: Option<Time>,
+}
+
+impl McpServerStatus {
+    /// Whether the controller has written it.
+    pub fn is_written(&self) -> bool {
+        self.observed_generation
+            .is_some_and(|generation| generation >= 0)
+    }
 }
 
 /// Where a server stands, in one word.
@@ -70,10 +82,10 @@ pub enum Phase {
     Failed,
 }
 
-/// Addresses inside the cluster.
+/// Where a server is reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Endpoints {
-    /// The Service, without a path.
+    /// The Service, without a path. Of a remote server: its URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
     pub service: Option<String>,

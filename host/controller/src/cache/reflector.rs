@@ -6,11 +6,11 @@ use futures::StreamExt;
 use kube::api::DynamicObject;
 use kube::core::Status;
 use kube::runtime::watcher::{self, Event};
-use kube::{Api, Client};
+use kube::{Api, Client, ResourceExt};
 use mcp_operator_api::names::labels;
 use mcp_operator_core::build::child_name;
 use mcp_operator_core::manifest::ManagedKind;
-use mcp_operator_core::owner_reference::Owner;
+use mcp_operator_core::owner_reference::{Owner, named_by_label};
 use mcp_operator_core::server_key::ServerKey;
 use mcp_operator_runtime::watch::watch_with_refusals;
 use mcp_operator_runtime::{Priority, ServerStore, WorkQueue};
@@ -209,10 +209,13 @@ impl Reflector {
     }
 }
 
-/// The server that an object belongs to.
+/// The server that an object belongs to, or may be taken back by.
 pub(super) fn owner(object: &DynamicObject) -> Option<ServerKey> {
-    let owner = Owner::of(object)?;
-    Some(ServerKey::new(owner.namespace, owner.name))
+    if let Some(owner) = Owner::of(object) {
+        return Some(ServerKey::new(owner.namespace, owner.name));
+    }
+    let name = named_by_label(object)?;
+    Some(ServerKey::new(object.namespace()?, name))
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::DynamicObject;
 use mcp_operator_api::names::{annotations, field_managers, labels};
+use mcp_operator_core::autoscaler;
+use mcp_operator_core::content_digest::summarize_live;
 use mcp_operator_core::manifest::ManagedKind;
 use mcp_operator_core::rollout;
 use serde_json::{Map, Value, json};
@@ -23,6 +25,15 @@ pub(super) fn trim(kind: ManagedKind) -> fn(&mut DynamicObject) {
             }
             status(object, rollout::relevant_status);
         },
+        ManagedKind::ConfigMap => |object| {
+            keep_our_managed_fields(object);
+            keep_our_annotations(object);
+            summarize_live(object);
+        },
+        ManagedKind::HorizontalPodAutoscaler => |object| {
+            keep_our_managed_fields(object);
+            status(object, autoscaler::relevant_status);
+        },
         ManagedKind::ExternalSecret => |object| {
             keep_our_managed_fields(object);
             status(object, sync_state);
@@ -35,6 +46,15 @@ pub(super) fn trim(kind: ManagedKind) -> fn(&mut DynamicObject) {
         },
     }
 }
+
+/// Labels by which an object names its server.
+const MARKS: [&str; 5] = [
+    labels::INSTANCE,
+    labels::MANAGED_BY,
+    labels::NAME,
+    labels::SERVER,
+    labels::SERVER_NAMESPACE,
+];
 
 /// Leaves of an object only what tells its name and its owner. Anybody can create objects with our label, as many and as
 /// large as a namespace may have.
@@ -57,7 +77,7 @@ pub(super) fn keep_owner(object: &mut DynamicObject) {
         uid: metadata.uid,
         resource_version: metadata.resource_version,
         deletion_timestamp: metadata.deletion_timestamp,
-        labels: only(metadata.labels, &[labels::SERVER, labels::SERVER_NAMESPACE]),
+        labels: only(metadata.labels, &MARKS),
         annotations: only(metadata.annotations, &[annotations::SERVER_UID]),
         owner_references: controllers,
         ..ObjectMeta::default()
@@ -69,6 +89,20 @@ fn keep_our_managed_fields(object: &mut DynamicObject) {
     if let Some(managed) = &mut object.metadata.managed_fields {
         managed.retain(|entry| {
             entry.manager.as_deref() == Some(field_managers::SERVER) && entry.subresource.is_none()
+        });
+    }
+}
+
+/// Anybody can write into an object as much as it holds.
+fn keep_our_annotations(object: &mut DynamicObject) {
+    let entries = object.metadata.managed_fields.iter().flatten();
+    let ours: Vec<&Value> = entries
+        .filter_map(|entry| Some(&entry.fields_v1.as_ref()?.0["f:metadata"]["f:annotations"]))
+        .collect();
+    if let Some(annotations) = &mut object.metadata.annotations {
+        annotations.retain(|name, _| {
+            let field = format!("f:{name}");
+            ours.iter().any(|fields| fields.get(&field).is_some())
         });
     }
 }

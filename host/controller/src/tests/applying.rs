@@ -95,10 +95,13 @@ async fn a_changed_specification_writes_only_what_differs() {
     let world = World::with_server(everything()).await;
     world.edit_spec(|spec| spec["config"]["city"] = json!("Thun"));
     assert!(matches!(world.reconcile().await, Ok(Progress::Applied(_))));
-    // The Deployment has the hash of the configuration; the status follows the generation.
+    // The Deployment names the new ConfigMap; the status follows the generation.
     assert_eq!(world.written(), ["ConfigMap", "Deployment", "status"]);
-    let map = world.api.get("ConfigMap", NAMESPACE, CHILD).unwrap();
-    assert_eq!(map["data"]["CITY"], "Thun");
+    let maps = world.api.objects_of("ConfigMap");
+    assert!(maps.iter().any(|map| map["data"]["CITY"] == "Thun"));
+    world.roll_out();
+    world.reconcile().await.unwrap();
+    assert_eq!(world.written(), ["delete configmap", "status"]);
 
     world.edit_spec(|spec| spec["podDisruptionBudget"] = json!({ "maxUnavailable": 1 }));
     world.reconcile().await.unwrap();
@@ -219,4 +222,27 @@ async fn while_secrets_may_not_be_read_no_pod_is_replaced() {
     world.reconcile().await.unwrap();
     assert_eq!(world.written()[0], "Deployment");
     assert_ne!(secret_stamp(&world.api), first);
+}
+
+/// Who fights over a list that others add to makes tokens pile up (stacklok/toolhive#3622).
+#[tokio::test(start_paused = true)]
+async fn toolhive_3622_secrets_of_a_service_account_stay_and_cause_no_writes() {
+    let world = World::with_server(everything()).await;
+    world
+        .api
+        .edit("ServiceAccount", NAMESPACE, CHILD, |account| {
+            account["secrets"] = json!([{ "name": "mcp-weather-token-x" }]);
+            account["imagePullSecrets"] = json!([{ "name": "mcp-weather-dockercfg-x" }]);
+        });
+    for _ in 0..2 {
+        world.compare_again();
+        world.reconcile().await.unwrap();
+    }
+    assert_eq!(world.written(), [""; 0]);
+    let account = world.api.get("ServiceAccount", NAMESPACE, CHILD).unwrap();
+    assert_eq!(account["secrets"][0]["name"], "mcp-weather-token-x");
+    assert_eq!(
+        account["imagePullSecrets"][0]["name"],
+        "mcp-weather-dockercfg-x"
+    );
 }

@@ -144,8 +144,7 @@ async fn of_several_failures_what_pods_need_is_reported_first_and_optional_kinds
             world.api.deny(applies(kind), "you may not");
         }
         let error = world.reconcile().await.unwrap_err();
-        let expected = format!("apply {reported} tools/mcp-weather: you may not");
-        assert_eq!(error.to_string(), expected);
+        let message = error.to_string();
         let ReconcileError::Failed {
             kind: Some(kind), ..
         } = error
@@ -153,6 +152,8 @@ async fn of_several_failures_what_pods_need_is_reported_first_and_optional_kinds
             panic!("{error:?}")
         };
         assert_eq!(kind.name(), reported);
+        let expected = format!("apply {reported} tools/{}: you may not", place(kind).1);
+        assert_eq!(message, expected);
     }
 }
 

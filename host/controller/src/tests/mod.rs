@@ -9,16 +9,19 @@ mod creation;
 mod drift;
 mod failures;
 mod hash_key;
+mod older_templates;
 mod optional_apis;
 mod orphans;
 mod owner_deletion;
 mod pruning;
+mod relocation;
 mod replicas;
 mod running;
 mod running_trouble;
 mod single_namespaces;
 mod status;
 mod status_causes;
+mod taking_back;
 mod unavailable;
 mod world;
 
@@ -87,6 +90,7 @@ fn everything() -> Value {
         "secrets": [{ "name": "token", "awsSecretKey": "mcp/token" }],
         "autoscaling": { "minReplicas": 2, "maxReplicas": 5 },
         "networkPolicy": { "enabled": true },
+        "observability": { "metrics": { "enabled": true } },
         "litellm": { "autoRegister": false },
     })
 }
@@ -95,17 +99,16 @@ fn everything() -> Value {
 fn little() -> Value {
     json!({
         "podDisruptionBudget": { "enabled": false },
-        "observability": { "metrics": { "enabled": false } },
         "litellm": { "autoRegister": false },
     })
 }
 
 /// Namespace and name of the one object of a kind that [`everything`] asks for.
 fn place(kind: ManagedKind) -> (&'static str, &'static str) {
-    let name = if kind == ManagedKind::ExternalSecret {
-        "mcp-weather-secrets"
-    } else {
-        CHILD
+    let name = match kind {
+        ManagedKind::ConfigMap => "mcp-weather-1375e0d9",
+        ManagedKind::ExternalSecret => "mcp-weather-secrets",
+        _ => CHILD,
     };
     (NAMESPACE, name)
 }

@@ -275,7 +275,12 @@ async fn a_kind_that_may_be_read_at_last_gets_its_objects() {
     running.wait_for_reason(NAME, "Forbidden").await;
     running.api.heal();
     sleep(Duration::from_secs(15)).await;
-    assert!(running.api.get("ConfigMap", NAMESPACE, CHILD).is_some());
+    assert!(
+        running
+            .api
+            .get("ConfigMap", NAMESPACE, place(ManagedKind::ConfigMap).1)
+            .is_some()
+    );
     assert!(running.api.get("Deployment", NAMESPACE, CHILD).is_some());
 }
 

@@ -279,3 +279,40 @@ async fn a_probe_that_fails_is_told_with_the_field_that_ends_it() {
         "True"
     );
 }
+
+/// External Secrets may be told to copy no labels (external-secrets/external-secrets#2790, #4749): then nobody sees that a
+/// secret is new.
+#[tokio::test(start_paused = true)]
+async fn a_secret_whose_changes_are_not_noticed_is_told() {
+    let world = World::with_server(everything()).await;
+    let synced = json!([{ "type": "Ready", "status": "True", "reason": "SecretSynced", "message": "synced" }]);
+    let secret = |label: &str| {
+        let mut secret = mcp_testkit::objects::secret(
+            NAMESPACE,
+            "mcp-weather-secrets",
+            json!({ "token": "AAAA" }),
+        );
+        secret["metadata"]["labels"] = json!({ label: NAME });
+        secret
+    };
+    world.api.put(secret("theirs"));
+    world.api.edit(
+        "ExternalSecret",
+        NAMESPACE,
+        "mcp-weather-secrets",
+        |object| {
+            object["status"]["conditions"] = synced;
+        },
+    );
+    world.reconcile().await.unwrap();
+    let (reason, message) = world.ready();
+    assert_eq!(reason, "Ready");
+    assert!(
+        message.contains("Secret mcp-weather-secrets changes, because it has no label mcp.litellm.ai/server: weather"),
+        "{message}"
+    );
+    world.api.put(secret("mcp.litellm.ai/server"));
+    world.reconcile().await.unwrap();
+    let (_, message) = world.ready();
+    assert!(!message.contains("label"), "{message}");
+}

@@ -1,12 +1,16 @@
 //! ConfigMap: `spec.config`, as a file and as environment variables.
+//!
+//! Each content has a ConfigMap of its own, which never changes: pods of an older template may have to restart while a rollout
+//! goes on, or is stuck, and find what they were made with. [`crate::older_templates`] says when it goes.
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
-use super::metadata::object_meta;
+use super::metadata::{child_name, object_meta};
+use crate::content_digest::digest;
 use crate::field::{ErrorType, FieldError};
 use crate::validated_server::ValidatedServer;
 use crate::yaml;
@@ -18,6 +22,9 @@ const RESERVED_ENV_NAMES: [&str; 11] = [
 ];
 /// Prefix of the variables that the dynamic linker reads.
 const RESERVED_ENV_PREFIX: &str = "LD_";
+
+/// Digits of the content's digest in a ConfigMap's name: as many as the longest name of a server leaves of 63 characters.
+const DIGITS_IN_NAME: usize = 8;
 
 /// Key of the whole configuration, and name of the file in the container.
 pub(super) const FILE: &str = "config.yaml";
@@ -39,10 +46,27 @@ const MAX_VARIABLE_BYTES: usize = 96 << 10;
 pub(super) fn build(server: &ValidatedServer) -> Option<ConfigMap> {
     let file = server.config_file.as_ref()?;
     Some(ConfigMap {
-        metadata: object_meta(server),
+        metadata: ObjectMeta {
+            name: name(server),
+            ..object_meta(server)
+        },
         data: Some(data(&server.spec.config, file)),
+        immutable: Some(true),
         ..ConfigMap::default()
     })
+}
+
+/// Name of the ConfigMap with the present configuration, if there is any: `mcp-<server>-<hash>`. A template that names it
+/// replaces the pods whenever the configuration changes.
+pub(super) fn name(server: &ValidatedServer) -> Option<String> {
+    let file = server.config_file.as_ref()?;
+    let data: Value = data(&server.spec.config, file)
+        .into_iter()
+        .map(|(key, value)| (key, Value::from(value)))
+        .collect();
+    let digest = digest(&data);
+    let server = child_name(&server.key.name);
+    Some(format!("{server}-{}", &digest[..DIGITS_IN_NAME]))
 }
 
 /// The configuration file, if there is any configuration.
@@ -161,15 +185,6 @@ pub(super) fn variable_name(name: &str) -> String {
         variable.insert(0, '_');
     }
     variable
-}
-
-/// Hash of the data: a change of it replaces the pods.
-pub(super) fn hash(map: &ConfigMap) -> String {
-    let data = map.data.iter().flatten();
-    let json: Value = data
-        .map(|(key, value)| (key.as_str(), value.as_str()))
-        .collect();
-    hex::encode(&Sha256::digest(json.to_string())[..8])
 }
 
 #[cfg(test)]

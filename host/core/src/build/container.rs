@@ -17,13 +17,18 @@ pub(super) const METRICS_PORT: &str = "metrics";
 /// Folder that the configuration file is mounted into.
 const CONFIG_FOLDER: &str = "/etc/mcp";
 
-pub(super) fn build(server: &ValidatedServer, has_config: bool, settings: &Settings) -> Container {
+pub(super) fn build(
+    server: &ValidatedServer,
+    image: &api::Image,
+    has_config: bool,
+    settings: &Settings,
+) -> Container {
     let spec = &server.spec;
     let mounts = has_config.then(config_mount).into_iter();
     let mut container = Container {
         name: NAME.into(),
-        image: Some(spec.image.reference()),
-        image_pull_policy: Some(pull_policy(spec.image.pull_policy).into()),
+        image: Some(image.reference()),
+        image_pull_policy: Some(pull_policy(image.pull_policy).into()),
         command: non_empty(&spec.command),
         args: non_empty(&spec.args),
         env: Some(environment::build(server, settings)).filter(|variables| !variables.is_empty()),

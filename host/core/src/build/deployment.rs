@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
 use k8s_openapi::api::core::v1::{
-    ConfigMap, ConfigMapVolumeSource, KeyToPath, LocalObjectReference, PodSpec, PodTemplateSpec,
-    Volume,
+    ConfigMapVolumeSource, KeyToPath, LocalObjectReference, PodSpec, PodTemplateSpec, Volume,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use mcp_operator_api::names::annotations::{CONFIG_HASH, IAM_ROLE};
+use mcp_operator_api::names::annotations::IAM_ROLE;
+use mcp_operator_api::v1alpha1::Image;
 
 use super::metadata::{child_name, label_selector, object_meta, own_labels};
 use super::{Settings, affinity, config_map, container, scheduling, scratch};
@@ -16,11 +16,7 @@ use crate::validated_server::ValidatedServer;
 
 pub(super) const CONFIG_VOLUME: &str = "config";
 
-pub(super) fn build(
-    server: &ValidatedServer,
-    config: Option<&ConfigMap>,
-    settings: &Settings,
-) -> Deployment {
+pub(super) fn build(server: &ValidatedServer, image: &Image, settings: &Settings) -> Deployment {
     let spec = DeploymentSpec {
         // Where there is a HorizontalPodAutoscaler, the field is its own.
         replicas: server
@@ -30,7 +26,7 @@ pub(super) fn build(
             .then_some(server.spec.replicas),
         selector: label_selector(server),
         strategy: Some(scheduling::strategy(&server.spec)),
-        template: template(server, config, settings),
+        template: template(server, image, settings),
         ..DeploymentSpec::default()
     };
     Deployment {
@@ -40,34 +36,28 @@ pub(super) fn build(
     }
 }
 
-fn template(
-    server: &ValidatedServer,
-    config: Option<&ConfigMap>,
-    settings: &Settings,
-) -> PodTemplateSpec {
-    let config_hash = config.map(|map| (CONFIG_HASH.to_owned(), config_map::hash(map)));
+fn template(server: &ValidatedServer, image: &Image, settings: &Settings) -> PodTemplateSpec {
     // What pods have of their ServiceAccount they get when they are made: another role needs other pods.
     let aws = server.spec.aws.as_ref();
     let role = aws.and_then(|aws| Some((IAM_ROLE.to_owned(), aws.iam_role.clone()?)));
     let evict = scratch::safe_to_evict(&server.spec.empty_dirs);
-    let annotations: BTreeMap<_, _> = config_hash
+    let annotations: BTreeMap<_, _> = role
         .into_iter()
-        .chain(role)
         .chain([(scratch::SAFE_TO_EVICT.to_owned(), evict)])
         .collect();
     let metadata = ObjectMeta {
-        labels: Some(own_labels(server)),
+        labels: Some(own_labels(&server.key.name)),
         annotations: Some(annotations),
         ..ObjectMeta::default()
     };
     PodTemplateSpec {
         metadata: Some(metadata),
-        spec: Some(pod(server, config.is_some(), settings)),
+        spec: Some(pod(server, image, settings)),
     }
 }
 
-fn pod(server: &ValidatedServer, has_config: bool, settings: &Settings) -> PodSpec {
-    let spec = &server.spec;
+fn pod(server: &ValidatedServer, image: &Image, settings: &Settings) -> PodSpec {
+    let (spec, config) = (&server.spec, config_map::name(server));
     let pull_secrets = spec
         .image_pull_secrets
         .iter()
@@ -94,10 +84,10 @@ fn pod(server: &ValidatedServer, has_config: bool, settings: &Settings) -> PodSp
         affinity: affinity::node_anti_affinity(server),
         topology_spread_constraints: affinity::zone_spread(server),
         termination_grace_period_seconds: Some(spec.termination_grace_period_seconds),
-        containers: vec![container::build(server, has_config, settings)],
+        containers: vec![container::build(server, image, config.is_some(), settings)],
         volumes: container::some(
-            has_config
-                .then(|| config_volume(server))
+            config
+                .map(config_volume)
                 .into_iter()
                 .chain(scratch::volumes(&spec.empty_dirs)),
         ),
@@ -105,14 +95,14 @@ fn pod(server: &ValidatedServer, has_config: bool, settings: &Settings) -> PodSp
     }
 }
 
-fn config_volume(server: &ValidatedServer) -> Volume {
+fn config_volume(config_map: String) -> Volume {
     let file = KeyToPath {
         key: config_map::FILE.into(),
         path: config_map::FILE.into(),
         mode: None,
     };
     let source = ConfigMapVolumeSource {
-        name: child_name(&server.key.name),
+        name: config_map,
         items: Some(vec![file]),
         ..ConfigMapVolumeSource::default()
     };

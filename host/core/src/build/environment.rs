@@ -7,11 +7,11 @@ use k8s_openapi::api::core::v1::{ConfigMapKeySelector, EnvVar, EnvVarSource, Sec
 use mcp_operator_api::authority::Authority;
 use mcp_operator_api::v1alpha1::{self as api, Secret};
 
-use super::Settings;
 use super::config_map::{scalars, variable_name};
 use super::external_secret::secret_object_name;
 use super::metadata::child_name;
 use super::variable_order::by_reference;
+use super::{Settings, config_map};
 use crate::validated_server::ValidatedServer;
 
 const OTLP_GRPC_PORT: u16 = 4317;
@@ -36,7 +36,7 @@ pub(super) fn build(server: &ValidatedServer, settings: &Settings) -> Vec<EnvVar
 }
 
 fn config(server: &ValidatedServer) -> impl Iterator<Item = EnvVar> {
-    let map = child_name(&server.key.name);
+    let map = config_map::name(server).unwrap_or_default();
     scalars(&server.spec.config).map(move |(name, _)| {
         let selector = ConfigMapKeySelector {
             name: map.clone(),

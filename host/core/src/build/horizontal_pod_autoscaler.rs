@@ -1,11 +1,12 @@
 //! HorizontalPodAutoscaler: the number of pods, by load.
 
 use k8s_openapi::api::autoscaling::v2::{
-    CrossVersionObjectReference, HorizontalPodAutoscaler, HorizontalPodAutoscalerSpec, MetricSpec,
-    MetricTarget, ResourceMetricSource,
+    ContainerResourceMetricSource, CrossVersionObjectReference, HorizontalPodAutoscaler,
+    HorizontalPodAutoscalerSpec, MetricSpec, MetricTarget,
 };
 use mcp_operator_api::v1alpha1::Autoscaling;
 
+use super::container;
 use super::metadata::{child_name, object_meta};
 use crate::validated_server::ValidatedServer;
 
@@ -32,6 +33,8 @@ pub(super) fn build(server: &ValidatedServer) -> Option<HorizontalPodAutoscaler>
     })
 }
 
+/// Of the server's own container: of the pod as a whole there is no measure where another container, such as the sidecar
+/// of a mesh, has no requests.
 fn metrics(scaling: &Autoscaling) -> Vec<MetricSpec> {
     let memory = scaling.target_memory_utilization_percentage;
     let cpu = scaling
@@ -43,13 +46,14 @@ fn metrics(scaling: &Autoscaling) -> Vec<MetricSpec> {
             average_utilization: Some(percentage?),
             ..MetricTarget::default()
         };
-        let resource = ResourceMetricSource {
+        let resource = ContainerResourceMetricSource {
+            container: container::NAME.into(),
             name: name.into(),
             target,
         };
         Some(MetricSpec {
-            type_: "Resource".into(),
-            resource: Some(resource),
+            type_: "ContainerResource".into(),
+            container_resource: Some(resource),
             ..MetricSpec::default()
         })
     };

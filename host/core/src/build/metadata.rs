@@ -39,12 +39,14 @@ pub(super) fn label_selector(server: &ValidatedServer) -> LabelSelector {
     }
 }
 
-/// Labels of all objects and pods.
-pub(super) fn own_labels(server: &ValidatedServer) -> BTreeMap<String, String> {
-    let mut own = selector(&server.key);
-    own.insert(labels::MANAGED_BY.into(), labels::MANAGED_BY_VALUE.into());
-    own.insert(labels::SERVER.into(), server.key.name.clone());
-    own
+/// Labels of all objects and pods of an MCPServer, by its name.
+pub(crate) fn own_labels(server: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([
+        (labels::NAME.into(), child_name(server)),
+        (labels::INSTANCE.into(), server.to_owned()),
+        (labels::MANAGED_BY.into(), labels::MANAGED_BY_VALUE.into()),
+        (labels::SERVER.into(), server.to_owned()),
+    ])
 }
 
 /// Metadata of an object of this server.
@@ -52,7 +54,7 @@ pub(super) fn object_meta(server: &ValidatedServer) -> ObjectMeta {
     ObjectMeta {
         name: Some(child_name(&server.key.name)),
         namespace: Some(server.key.namespace.clone()),
-        labels: Some(own_labels(server)),
+        labels: Some(own_labels(&server.key.name)),
         owner_references: server.owner_reference.clone().map(|owner| vec![owner]),
         ..ObjectMeta::default()
     }
@@ -61,7 +63,7 @@ pub(super) fn object_meta(server: &ValidatedServer) -> ObjectMeta {
 /// Metadata of an object of this server in another namespace. There an owner reference would name an MCPServer of that
 /// namespace, and the garbage collector would delete the object; a label and an annotation name the server instead.
 pub(super) fn object_meta_elsewhere(server: &ValidatedServer, elsewhere: &str) -> ObjectMeta {
-    let mut labels = own_labels(server);
+    let mut labels = own_labels(&server.key.name);
     labels.insert(
         labels::SERVER_NAMESPACE.into(),
         server.key.namespace.clone(),

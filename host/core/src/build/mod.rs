@@ -28,10 +28,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::manifest::{BuildError, Built, ManagedKind, Manifest, Objects};
-use crate::validated_server::ValidatedServer;
+use crate::validated_server::{Backend, ValidatedServer};
 
 pub(crate) use config_map::file as config_file;
 pub use external_secret::{SecretObject, secret_objects};
+pub(crate) use metadata::own_labels;
 pub use metadata::{child_name, selector, service_url};
 pub use metadata_addresses::{errors as egress_errors, is_metadata_address};
 pub use pod_disruption_budget::withheld as disruption_budget_withheld;
@@ -99,7 +100,7 @@ impl Default for Settings {
     }
 }
 
-/// The objects that an MCPServer becomes, in the order in which they are applied.
+/// The objects that an MCPServer becomes, in the order in which they are applied: none where it runs elsewhere.
 ///
 /// # Errors
 /// When one of them cannot be written as JSON.
@@ -107,15 +108,17 @@ pub fn objects(
     server: &ValidatedServer,
     settings: &Settings,
 ) -> Result<Objects<Built>, BuildError> {
-    let config = config_map::build(server);
-    let deployment = deployment::build(server, config.as_ref(), settings);
+    let Backend::Workload(image) = &server.backend else {
+        return Ok(Objects::built(Vec::new()));
+    };
+    let deployment = deployment::build(server, image, settings);
     let mut all = Vec::new();
     add(
         &mut all,
         ManagedKind::ServiceAccount,
         [service_account::build(server)],
     )?;
-    add(&mut all, ManagedKind::ConfigMap, config)?;
+    add(&mut all, ManagedKind::ConfigMap, config_map::build(server))?;
     add(
         &mut all,
         ManagedKind::ExternalSecret,

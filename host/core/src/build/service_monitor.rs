@@ -1,4 +1,4 @@
-//! ServiceMonitor: Prometheus scrapes the pods.
+//! ServiceMonitor: asks Prometheus to scrape the pods.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use serde::Serialize;
@@ -108,7 +108,10 @@ mod tests {
                 "name": name, "namespace": namespace, "uid": "8f2b",
                 "labels": { "team": "platform", "mcp.litellm.ai/server-namespace": "forged" },
             },
-            "spec": { "image": { "repository": "ghcr.io/acme/mcp-github", "tag": "1.0.0" } },
+            "spec": {
+                "image": { "repository": "ghcr.io/acme/mcp-github", "tag": "1.0.0" },
+                "observability": { "metrics": { "enabled": true } },
+            },
         }))
         .unwrap();
         ValidatedServer::parse(&server).unwrap()

@@ -18,26 +18,65 @@ use mcp_operator_runtime::request;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::serving_cert::Endpoint;
+use super::endpoint::Endpoint;
 
 /// Name of both configurations.
 const NAME: &str = "mcp-operator";
 /// Somebody may apply the manifests again, which empties what was filled in.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// Fills in the certificate authority, and outside of a cluster the address; again and again, so that it stays.
-pub(crate) async fn inject_ca_bundle(client: Client, endpoint: Endpoint, ca: String) {
-    let ca_bundle = STANDARD.encode(ca);
+/// What both configurations were seen to trust.
+#[derive(Clone, Debug)]
+pub(crate) struct Trusted {
+    /// Certificates of authorities, in PEM.
+    pub(super) ca_bundle: String,
+    /// Since when they are known to have exactly this.
+    pub(super) since: Instant,
+}
+
+/// Fills in the certificate authorities, and outside of a cluster the address; again and again, so that they stay. Tells
+/// `trusted` what is there.
+pub(crate) async fn inject_ca_bundle(
+    client: Client,
+    endpoint: Endpoint,
+    mut ca_bundle: watch::Receiver<String>,
+    trusted: watch::Sender<Option<Trusted>>,
+) {
     loop {
-        update::<MutatingWebhookConfiguration>(&client, &endpoint, &ca_bundle).await;
-        update::<ValidatingWebhookConfiguration>(&client, &endpoint, &ca_bundle).await;
-        tokio::time::sleep(INTERVAL).await;
+        let wanted = ca_bundle.borrow_and_update().clone();
+        let encoded = STANDARD.encode(&wanted);
+        let mutating = update::<MutatingWebhookConfiguration>(&client, &endpoint, &encoded).await;
+        let validating =
+            update::<ValidatingWebhookConfiguration>(&client, &endpoint, &encoded).await;
+        trusted.send_modify(|trusted| note(trusted, wanted, mutating && validating));
+        tokio::select! {
+            () = tokio::time::sleep(INTERVAL) => {}
+            changed = ca_bundle.changed() => if changed.is_err() {
+                // Nobody renews the certificate any more: the process ends.
+                std::future::pending::<()>().await;
+            },
+        }
     }
 }
 
-async fn update<K>(client: &Client, endpoint: &Endpoint, ca_bundle: &str)
+fn note(trusted: &mut Option<Trusted>, ca_bundle: String, is_there: bool) {
+    let is_known = trusted
+        .as_ref()
+        .is_some_and(|known| known.ca_bundle == ca_bundle);
+    if !is_there {
+        *trusted = None;
+    } else if !is_known {
+        let since = Instant::now();
+        *trusted = Some(Trusted { ca_bundle, since });
+    }
+}
+
+/// Says whether the configuration trusts the webhook now, or is not there to trust anybody.
+async fn update<K>(client: &Client, endpoint: &Endpoint, ca_bundle: &str) -> bool
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Serialize,
     K: Resource<Scope = kube::core::ClusterResourceScope>,
@@ -48,22 +87,22 @@ where
         Ok(Some(found)) => found,
         Ok(None) => {
             warn!(%kind, name = NAME, "not found: without it nothing is validated; apply the manifests of deploy/");
-            return;
+            return true;
         }
         Err(error) => {
             warn!(%kind, name = NAME, %error, "cannot be read");
-            return;
+            return false;
         }
     };
     let found = match serde_json::to_value(found) {
         Ok(found) => found,
         Err(error) => {
             warn!(%kind, name = NAME, %error, "cannot be read");
-            return;
+            return false;
         }
     };
     let Some(patch) = patch(&found, endpoint, ca_bundle) else {
-        return;
+        return true;
     };
     let params = PatchParams {
         field_manager: Some(field_managers::WEBHOOK.into()),
@@ -75,8 +114,14 @@ where
         api.patch(NAME, &params, &patch),
     );
     match patched.await {
-        Ok(_) => info!(%kind, name = NAME, "trusts this webhook"),
-        Err(error) => warn!(%kind, name = NAME, %error, "cannot be updated"),
+        Ok(_) => {
+            info!(%kind, name = NAME, "trusts this webhook");
+            true
+        }
+        Err(error) => {
+            warn!(%kind, name = NAME, %error, "cannot be updated");
+            false
+        }
     }
 }
 
@@ -146,6 +191,23 @@ mod tests {
             None,
             "and again changes nothing"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn trust_counts_from_when_it_was_first_seen_and_without_a_gap() {
+        let mut trusted = None;
+        let mut see = |ca: &str, is_there| {
+            note(&mut trusted, ca.to_owned(), is_there);
+            trusted.clone().map(|it| (it.ca_bundle, it.since))
+        };
+        let (start, second) = (Instant::now(), Duration::from_secs(1));
+        assert_eq!(see("a", true), Some(("a".to_owned(), start)));
+        tokio::time::advance(second).await;
+        assert_eq!(see("a", true), Some(("a".to_owned(), start)));
+        assert_eq!(see("b", true), Some(("b".to_owned(), start + second)));
+        assert_eq!(see("b", false), None);
+        tokio::time::advance(second).await;
+        assert_eq!(see("b", true), Some(("b".to_owned(), start + 2 * second)));
     }
 
     #[test]

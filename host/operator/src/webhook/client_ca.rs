@@ -59,20 +59,16 @@ impl ClientCa {
     )> {
         let clients = self.read()?.context("the file is empty");
         let clients = clients.with_context(|| self.problem())?;
-        let (tls, served) = watch::channel(cert.tls(Some(clients))?);
+        let (tls, served) = watch::channel(cert.tls(Some(clients)));
         let reload = async move {
             loop {
                 sleep(INTERVAL).await;
-                let changed = self.read().and_then(|clients| {
-                    let Some(clients) = clients else {
-                        return Ok(false);
-                    };
-                    tls.send_replace(cert.tls(Some(clients))?);
-                    Ok(true)
-                });
-                match changed {
-                    Ok(false) => {}
-                    Ok(true) => info!(file = %self.file.display(), "new client CA"),
+                match self.read() {
+                    Ok(None) => {}
+                    Ok(clients) => {
+                        tls.send_replace(cert.tls(clients));
+                        info!(file = %self.file.display(), "new client CA");
+                    }
                     Err(error) => {
                         warn!(
                             error = format!("{error:#}"),

@@ -1,7 +1,9 @@
+use jiff::{SignedDuration, Timestamp};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ClientConfig, ClientConnection, ServerConnection};
 
+use super::super::certificate::issue;
 use super::*;
 
 /// An authority, in PEM, and what signs for it.
@@ -13,6 +15,21 @@ fn authority() -> (String, Issuer<'static, KeyPair>) {
     let key = KeyPair::generate().unwrap();
     let pem = ca.self_signed(&key).unwrap().pem();
     (pem, Issuer::new(ca, key))
+}
+
+/// A certificate for localhost, and its authority in PEM.
+struct Served {
+    ca: String,
+    serving: ServingCert,
+}
+
+impl Served {
+    fn new() -> Self {
+        let lifetime = SignedDuration::from_hours(1);
+        let (ca, pair) = issue(&["localhost".into()], lifetime, Timestamp::now()).unwrap();
+        let serving = ServingCert::new(&pair).unwrap();
+        Self { ca, serving }
+    }
 }
 
 type Identity = (CertificateDer<'static>, PrivateKeyDer<'static>);
@@ -28,7 +45,7 @@ fn identity(issuer: &Issuer<'static, KeyPair>, common: &str, dns: &[&str]) -> Id
 }
 
 /// A handshake in memory: whether the server takes the client.
-fn is_served(cert: &ServingCert, tls: Arc<ServerConfig>, identity: Option<&Identity>) -> bool {
+fn is_served(cert: &Served, tls: Arc<ServerConfig>, identity: Option<&Identity>) -> bool {
     let mut roots = RootCertStore::empty();
     let ca = CertificateDer::from_pem_slice(cert.ca.as_bytes()).unwrap();
     roots.add(ca).unwrap();
@@ -70,17 +87,17 @@ fn is_served(cert: &ServingCert, tls: Arc<ServerConfig>, identity: Option<&Ident
 #[test]
 fn without_an_authority_everybody_is_served() {
     authority();
-    let cert = ServingCert::for_name("localhost");
-    assert!(is_served(&cert, cert.tls(None).unwrap(), None));
+    let cert = Served::new();
+    assert!(is_served(&cert, cert.serving.tls(None), None));
 }
 
 #[test]
 fn only_clients_of_the_authority_are_served() {
     let (pem, issuer) = authority();
-    let cert = ServingCert::for_name("localhost");
+    let cert = Served::new();
     let tls = || {
         let clients = verifier(pem.as_bytes(), &[]).unwrap();
-        cert.tls(Some(clients)).unwrap()
+        cert.serving.tls(Some(clients))
     };
     let stranger = identity(&authority().1, "kube-apiserver", &[]);
     assert!(!is_served(&cert, tls(), None), "none without a certificate");
@@ -92,7 +109,7 @@ fn only_clients_of_the_authority_are_served() {
 #[test]
 fn of_the_authority_only_the_names_that_are_allowed_are_served() {
     let (pem, issuer) = authority();
-    let cert = ServingCert::for_name("localhost");
+    let cert = Served::new();
     let names = ["kube-apiserver".to_owned(), "api.example".to_owned()];
     for (common, dns, served) in [
         ("kube-apiserver", &[][..], true),
@@ -103,7 +120,7 @@ fn of_the_authority_only_the_names_that_are_allowed_are_served() {
     ] {
         let clients = verifier(pem.as_bytes(), &names).unwrap();
         let client = identity(&issuer, common, dns);
-        let tls = cert.tls(Some(clients)).unwrap();
+        let tls = cert.serving.tls(Some(clients));
         assert_eq!(
             is_served(&cert, tls, Some(&client)),
             served,
@@ -116,9 +133,9 @@ fn of_the_authority_only_the_names_that_are_allowed_are_served() {
 async fn a_file_that_changes_is_read_again_and_a_broken_one_is_not_used() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ca.crt");
-    let cert = ServingCert::for_name("localhost");
+    let cert = Served::new();
     let (first, second) = (authority(), authority());
-    let serve = || ClientCa::new(file.clone(), Vec::new()).serve(cert.clone());
+    let serve = || ClientCa::new(file.clone(), Vec::new()).serve(cert.serving.clone());
     for broken in [None, Some(""), Some("garbage")] {
         if let Some(text) = broken {
             std::fs::write(&file, text).unwrap();

@@ -1,142 +1,118 @@
-//! Where the API server reaches the webhook, and the certificate that proves that it is the webhook.
+//! What the listener proves itself with. It can be exchanged while connections are open: each handshake takes what is current.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use anyhow::{Context, Result};
-use jiff::Timestamp;
-use k8s_openapi::ByteString;
-use k8s_openapi::api::core::v1::Secret;
-use kube::Client;
-use mcp_operator_runtime::obtain_shared_secret;
 use rustls::ServerConfig;
+use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::danger::ClientCertVerifier;
-use serde_json::json;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 
-use super::certificate::{Bundle, issue};
+use super::certificate::KeyPairPem;
 
-/// Name of the Secret that all replicas share.
-const SECRET: &str = "mcp-operator-webhook";
-const CA: &str = "ca.crt";
-const CERTIFICATE: &str = "tls.crt";
-const KEY: &str = "tls.key";
-
-/// Where the API server reaches the webhook.
-#[derive(Clone, Debug)]
-pub(crate) enum Endpoint {
-    /// Through a Service of the cluster.
-    Service {
-        /// Its namespace: the operator's own.
-        namespace: String,
-        /// Its name.
-        name: String,
-    },
-    /// At an address outside of it: for an operator that does not run in the cluster.
-    Address(SocketAddr),
-}
-
-impl Endpoint {
-    fn names(&self) -> Vec<String> {
-        match self {
-            Self::Service { namespace, name } => ["", ".cluster.local"]
-                .map(|domain| format!("{name}.{namespace}.svc{domain}"))
-                .to_vec(),
-            Self::Address(address) => vec![address.ip().to_string()],
-        }
-    }
-}
-
-/// What the webhook serves with.
+/// The certificate that is served at present. Cheap to clone; all clones are one.
 #[derive(Clone)]
-pub(crate) struct ServingCert {
-    /// What the API server must trust, in PEM.
-    pub(crate) ca: String,
-    bundle: Bundle,
-}
+pub(crate) struct ServingCert(Arc<Current>);
+
+struct Current(RwLock<Arc<CertifiedKey>>);
 
 impl ServingCert {
-    /// Takes the certificate that other replicas serve with, or makes one. One for an address is this process' own.
+    /// # Errors
+    /// When this is no certificate, no key, or one that is not the other's.
+    pub(super) fn new(pair: &KeyPairPem) -> Result<Self> {
+        let key = certified_key(pair)?;
+        Ok(Self(Arc::new(Current(RwLock::new(key)))))
+    }
+
+    /// Serves this from now on; connections that are open stay.
     ///
     /// # Errors
-    /// When the Secret cannot be read or written, or what is in it is no certificate.
-    pub(crate) async fn obtain(client: &Client, endpoint: &Endpoint) -> Result<Self> {
-        let bundle = match endpoint {
-            Endpoint::Service { namespace, .. } => shared(client, namespace, endpoint).await?,
-            Endpoint::Address(_) => issue(&endpoint.names(), Timestamp::now())?,
-        };
-        Ok(Self {
-            ca: bundle.ca.clone(),
-            bundle,
-        })
+    /// As [`ServingCert::new`]; then nothing changes.
+    pub(super) fn replace(&self, pair: &KeyPairPem) -> Result<()> {
+        let key = certified_key(pair)?;
+        *self.0.0.write().unwrap_or_else(PoisonError::into_inner) = key;
+        Ok(())
     }
 
     /// For the TLS listener: with `clients`, only for those that it knows.
-    ///
-    /// # Errors
-    /// When the certificate cannot be used.
-    pub(crate) fn tls(
-        &self,
-        clients: Option<Arc<dyn ClientCertVerifier>>,
-    ) -> Result<Arc<ServerConfig>> {
-        let tls = tls(&self.bundle, clients).context("the webhook's certificate cannot be used")?;
-        Ok(Arc::new(tls))
+    pub(crate) fn tls(&self, clients: Option<Arc<dyn ClientCertVerifier>>) -> Arc<ServerConfig> {
+        let builder = ServerConfig::builder();
+        let builder = match clients {
+            Some(clients) => builder.with_client_cert_verifier(clients),
+            None => builder.with_no_client_auth(),
+        };
+        let mut config = builder.with_cert_resolver(self.0.clone());
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Arc::new(config)
     }
 }
 
-async fn shared(client: &Client, namespace: &str, endpoint: &Endpoint) -> Result<Bundle> {
-    let make = || secret(&issue(&endpoint.names(), Timestamp::now())?);
-    let shared = obtain_shared_secret(client, namespace, SECRET, make).await?;
-    read(&shared).with_context(|| {
-        format!("Secret {namespace}/{SECRET} has no certificate: delete it to get a new one")
-    })
+impl ResolvesServerCert for Current {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(
+            self.0
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
+        )
+    }
 }
 
-fn secret(bundle: &Bundle) -> Result<Secret> {
-    let secret = json!({
-        "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
-        "metadata": { "name": SECRET },
-        "stringData": { CA: bundle.ca, CERTIFICATE: bundle.certificate, KEY: bundle.key },
-    });
-    serde_json::from_value(secret).context("cannot make a Secret")
+/// Without the key.
+impl fmt::Debug for Current {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Current")
+    }
 }
 
-fn read(secret: &Secret) -> Option<Bundle> {
-    let data = secret.data.as_ref()?;
-    let text = |key: &str| {
-        data.get(key)
-            .and_then(|ByteString(bytes)| String::from_utf8(bytes.clone()).ok())
-    };
-    Some(Bundle {
-        ca: text(CA)?,
-        certificate: text(CERTIFICATE)?,
-        key: text(KEY)?,
-    })
-}
-
-fn tls(bundle: &Bundle, clients: Option<Arc<dyn ClientCertVerifier>>) -> Result<ServerConfig> {
-    let chain = CertificateDer::pem_slice_iter(bundle.certificate.as_bytes())
-        .collect::<Result<Vec<_>, _>>()?;
-    let key = PrivateKeyDer::from_pem_slice(bundle.key.as_bytes())?;
-    let builder = ServerConfig::builder();
-    let builder = match clients {
-        Some(clients) => builder.with_client_cert_verifier(clients),
-        None => builder.with_no_client_auth(),
-    };
-    let mut config = builder.with_single_cert(chain, key)?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
+fn certified_key(pair: &KeyPairPem) -> Result<Arc<CertifiedKey>> {
+    let chain = CertificateDer::pem_slice_iter(pair.certificate.as_bytes());
+    let chain = chain
+        .collect::<Result<Vec<_>, _>>()
+        .context("no certificate in PEM")?;
+    let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).context("no key in PEM")?;
+    let key = CertifiedKey::from_der(chain, key, &ring::default_provider())
+        .context("the certificate and the key do not fit")?;
+    Ok(Arc::new(key))
 }
 
 #[cfg(test)]
-impl ServingCert {
-    /// One for this name.
-    pub(super) fn for_name(name: &str) -> Self {
-        let bundle = issue(&[name.to_owned()], Timestamp::now()).unwrap();
-        Self {
-            ca: bundle.ca.clone(),
-            bundle,
-        }
+mod tests {
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::super::certificate::issue;
+    use super::*;
+
+    fn pair() -> KeyPairPem {
+        let names = ["localhost".to_owned()];
+        issue(&names, SignedDuration::from_hours(1), Timestamp::now())
+            .unwrap()
+            .1
+    }
+
+    #[test]
+    fn what_cannot_be_served_replaces_nothing() {
+        let (first, second) = (pair(), pair());
+        let cert = ServingCert::new(&first).unwrap();
+        let served = || cert.0.0.read().unwrap().cert[0].clone();
+        let before = served();
+        let mixed = KeyPairPem {
+            key: second.key.clone(),
+            ..first
+        };
+        let error = cert.replace(&mixed).unwrap_err().to_string();
+        assert_eq!(error, "the certificate and the key do not fit");
+        let empty = KeyPairPem {
+            certificate: String::new(),
+            ..second.clone()
+        };
+        cert.replace(&empty).unwrap_err();
+        assert_eq!(served(), before);
+        cert.replace(&second).unwrap();
+        assert_ne!(served(), before);
     }
 }

@@ -296,3 +296,90 @@ fn plugins_are_for_the_namespaces_that_they_select() {
     let by_name = selecting("{kubernetes.io/metadata.name: default}");
     assert_eq!(check_by(&by_name, &server).code, Some(1));
 }
+
+/// It has no pods that rules could be about, and goes where the platform lets the namespace.
+#[test]
+fn a_remote_server_is_judged_by_the_word_of_its_namespace() {
+    let server = "apiVersion: mcp.litellm.ai/v1alpha1
+kind: MCPServer
+metadata: {name: vendor, namespace: tools}
+spec:
+  remote: {url: https://mcp.example.com/mcp}
+";
+    let refused = check(server);
+    assert_eq!(refused.code, Some(1));
+    assert!(
+        refused.err.contains("spec.remote.url: Invalid value: \"https://mcp.example.com/mcp\": the namespace tools may use none"),
+        "{}",
+        refused.err
+    );
+    let namespace = |annotations: &str| {
+        format!(
+            "apiVersion: v1\nkind: Namespace\nmetadata: {{name: tools, annotations: {{{annotations}}}}}\n---\n"
+        )
+    };
+    let allowed = namespace("mcp.litellm.ai/remote-hosts: '*'");
+    let admitted = printed("mcpserver.mcp.litellm.ai/vendor admitted\n", "", 0);
+    assert_eq!(check(&format!("{allowed}{server}")), admitted);
+    let internal = server.replace("mcp.example.com", "10.0.0.1");
+    let refused = check(&format!("{allowed}{internal}"));
+    assert!(
+        refused
+            .err
+            .contains("an address of the cluster or of a private network"),
+        "{}",
+        refused.err
+    );
+    let both = namespace(
+        "mcp.litellm.ai/remote-hosts: '*', mcp.litellm.ai/internal-remote-hosts: 10.0.0.0/24",
+    );
+    assert_eq!(check(&format!("{both}{internal}")), admitted);
+    for (field, said) in [
+        (
+            "replicas: 3",
+            "spec.replicas: Forbidden: a remote server has no pods in this cluster",
+        ),
+        (
+            "path: /mcp",
+            "spec.path: Forbidden: a remote server has none of its own",
+        ),
+        (
+            "image: {repository: acme/mcp, tag: '1'}",
+            "exactly one of image and remote must be given",
+        ),
+    ] {
+        let refused = check(&format!("{allowed}{server}  {field}\n"));
+        assert_eq!(refused.code, Some(1), "{field}");
+        assert!(refused.err.contains(said), "{field}: {}", refused.err);
+    }
+    let rendered = run_with(&["render", "-f", "-"], &format!("{allowed}{server}"));
+    assert_eq!(rendered.code, Some(0), "{}", rendered.err);
+    assert!(
+        rendered.out.starts_with("# MCPServer") && rendered.out.contains("runs elsewhere"),
+        "{}",
+        rendered.out
+    );
+}
+
+#[test]
+fn a_deprecated_transport_is_warned_of() {
+    let printed = check(&SERVER.replace("spec:", "spec:\n  transport: sse"));
+    assert_eq!(printed.code, Some(0));
+    let warning = format!("{}{}", printed.out, printed.err);
+    assert!(
+        warning.contains("spec.transport") && warning.contains("deprecated"),
+        "{warning}"
+    );
+}
+
+#[test]
+fn a_revision_without_events_is_not_spoken_with_them() {
+    let spec = "spec:\n  transport: sse\n  litellm: {protocolVersion: 2026-07-28}";
+    let printed = check(&SERVER.replace("spec:", spec));
+    assert_eq!(printed.code, Some(1));
+    assert!(
+        printed.err.contains("spec.litellm.protocolVersion"),
+        "{}",
+        printed.err
+    );
+}

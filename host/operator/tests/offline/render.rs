@@ -146,8 +146,11 @@ fn secrets_come_from_the_servers_own_store_or_from_that_of_the_operator() {
 #[test]
 fn a_service_monitor_goes_where_the_operator_would_put_it() {
     let flag = "--service-monitor-namespace=observability";
-    let printed = run(&render(&["-f", "servers/minimal.yaml", flag]));
-    for line in ["name: mcp.tools.minimal\n", "namespace: observability\n"] {
+    let printed = run(&render(&["-f", "servers/network-policy.yaml", flag]));
+    for line in [
+        "name: mcp.tools.network-policy\n",
+        "namespace: observability\n",
+    ] {
         let found = printed.out.matches(line).count();
         assert_eq!(found, 1, "{line}: {}", printed.out);
     }

@@ -58,7 +58,7 @@ proptest! {
                 prop_assert_eq!(&entry["transport"], server.transport.as_str());
                 prop_assert_eq!(&entry["description"], server.description.as_str());
                 prop_assert_eq!(&entry["mcp_access_groups"], &json!(server.access_groups));
-                prop_assert_eq!(&entry["allowed_tools"], &json!(server.allowed_tools));
+                prop_assert_eq!(&entry["allowed_tools"], &json!(server.tool_allowlist().unwrap_or_default()));
                 prop_assert_eq!(entry["mcp_info"]["owner"].as_str(), server.labels.first().map(|(_, team)| team.as_str()));
                 count += 1;
             }

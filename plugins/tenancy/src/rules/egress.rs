@@ -25,7 +25,11 @@ const MOST_WIDEST: u128 = 4;
 
 pub(crate) fn required(tenant: &Tenant<'_>, server: &McpServer) -> Vec<Finding> {
     let policy = server.spec.network_policy.as_ref();
-    if !tenant.settings.require_network_policy || policy.is_some_and(|policy| policy.enabled) {
+    let is_remote = server.spec.remote.is_some();
+    if is_remote
+        || !tenant.settings.require_network_policy
+        || policy.is_some_and(|policy| policy.enabled)
+    {
         return Vec::new();
     }
     let field = spec().child("networkPolicy").child("enabled");

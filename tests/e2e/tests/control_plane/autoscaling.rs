@@ -63,6 +63,58 @@ fn lifecycle_operator_372_an_autoscaler_takes_the_number_of_pods_over() -> Resul
     })
 }
 
+/// Without metrics an autoscaler does nothing, and looks like one that has nothing to do (linkerd/linkerd2#1480,
+/// istio/istio#13977). This cluster has no metrics-server.
+#[test]
+fn linkerd_1480_an_autoscaler_that_does_not_work_is_told_in_its_own_words() -> Result<()> {
+    let world = World::new("autoscaling-blind");
+    let spec = json!({ "replicas": 2, "autoscaling": { "minReplicas": 2, "maxReplicas": 5 } });
+    world.apply(&world.server("a", spec))?;
+    world.deployed("a")?;
+    let autoscaler = world.get("horizontalpodautoscaler", "mcp-a")?;
+    let metric = &autoscaler["spec"]["metrics"][0];
+    assert_eq!(
+        metric["containerResource"]["container"], "server",
+        "{metric}"
+    );
+    let told = world.condition("a", "AutoscalingActive", "False", "")?;
+    eventually("the words are those of the autoscaler", SOON, || {
+        let told = world.condition("a", "AutoscalingActive", "False", "")?;
+        let autoscaler = world.get("horizontalpodautoscaler", "mcp-a")?;
+        let conditions = autoscaler["status"]["conditions"].as_array();
+        let active = conditions
+            .into_iter()
+            .flatten()
+            .find(|condition| condition["type"] == "ScalingActive");
+        let message = active.and_then(|active| active["message"].as_str());
+        ensure!(
+            told["message"]
+                .as_str()
+                .zip(message)
+                .is_some_and(|(told, message)| told.ends_with(message)),
+            "{told} {autoscaler}"
+        );
+        Ok(())
+    })?;
+    ensure!(
+        told["message"].to_string().contains("stays as it is"),
+        "{told}"
+    );
+    world.condition("a", "Ready", "True", "")?;
+    let writes = world.writes_when_asked_again("a")?;
+    ensure!(writes.is_empty(), "{writes:?}");
+    // It goes with the autoscaler.
+    world.apply(&world.server("a", json!({ "replicas": 2 })))?;
+    eventually("nothing is said any more", SOON, || {
+        let server = world.get("mcpserver", "a")?;
+        ensure!(
+            !server["status"].to_string().contains("AutoscalingActive"),
+            "{server}"
+        );
+        Ok(())
+    })
+}
+
 /// One that comes before its Deployment complains and looks again only later; one that comes without would scale what
 /// somebody else calls so.
 #[test]

@@ -364,3 +364,48 @@ fn of_webhook_configurations_only_the_ca_bundle_changes() -> Result<()> {
     }
     Ok(())
 }
+
+/// What has lost its owner gets it again, and in that moment nothing else changes.
+#[test]
+fn what_has_all_marks_and_no_owner_may_be_taken_back_as_it_is() -> Result<()> {
+    let thief = Thief::new("confined-taking-back");
+    let labels = json!({
+        "app.kubernetes.io/managed-by": "mcp-operator", "app.kubernetes.io/name": "mcp-a",
+        "app.kubernetes.io/instance": "a", "mcp.litellm.ai/server": "a",
+    });
+    let owner = thief.metadata("mcp-a", "MCPServer")["ownerReferences"].clone();
+    let put = |name: &str, change: &dyn Fn(&mut Value)| -> Result<()> {
+        let mut map = thief.config_map(name, "");
+        map["metadata"]["labels"] = labels.clone();
+        change(&mut map);
+        thief.world.apply(&map).map(drop)
+    };
+    let take = json!({ "metadata": { "ownerReferences": owner } });
+    put("mcp-a-1", &|_| ())?;
+    thief.patch("configmap", "mcp-a-1", &take)?;
+    let mine = "is neither named mcp-* with an MCPServer as its controller";
+    for (what, member, value) in [
+        ("with other data", "/data/a", json!("c")),
+        ("with another label", "/metadata/labels/team", json!("c")),
+        (
+            "with another owner",
+            "/metadata/ownerReferences/0/name",
+            json!("b"),
+        ),
+    ] {
+        let mut patch = take.clone();
+        patch["data"] = json!({ "a": "b" });
+        patch["metadata"]["labels"] = json!({});
+        let patch = with(&patch, member, value);
+        refused(what, thief.patch("configmap", "mcp-a-1", &patch), mine)?;
+    }
+    put("mcp-a-2", &|map| map["metadata"]["labels"] = json!({}))?;
+    put("mcp-a-3", &|map| {
+        map["metadata"]["labels"]["mcp.litellm.ai/server"] = json!("b");
+    })?;
+    put("a-4", &|_| ())?;
+    for name in ["mcp-a-2", "mcp-a-3", "a-4"] {
+        refused(name, thief.patch("configmap", name, &take), mine)?;
+    }
+    Ok(())
+}

@@ -21,7 +21,8 @@ fn one_manifest_becomes_everything_and_again_changes_nothing() -> Result<()> {
     world.deployed("a")?;
     let server = world.get("mcpserver", "a")?;
     for kind in KINDS {
-        let owner = &world.get(kind, "mcp-a")?["metadata"]["ownerReferences"][0];
+        let name = world.object_name(kind, "a")?;
+        let owner = &world.get(kind, &name)?["metadata"]["ownerReferences"][0];
         assert_eq!(
             (&owner["uid"], &owner["controller"]),
             (&server["metadata"]["uid"], &json!(true)),
@@ -52,17 +53,18 @@ fn kmcp_a_deleted_object_of_any_kind_comes_back() -> Result<()> {
         .into_iter()
         .chain(["networkpolicy", "horizontalpodautoscaler"])
     {
-        let before = world.get(kind, "mcp-a")?["metadata"]["uid"].clone();
+        let name = world.object_name(kind, "a")?;
+        let before = world.get(kind, &name)?["metadata"]["uid"].clone();
         world.kubectl.run(&[
             "delete",
             kind,
-            "mcp-a",
+            &name,
             "--namespace",
             &world.namespace,
             "--wait=false",
         ])?;
         eventually(&format!("the {kind} is back"), SOON, || {
-            ensure!(world.get(kind, "mcp-a")?["metadata"]["uid"] != before);
+            ensure!(world.get(kind, &name)?["metadata"]["uid"] != before);
             Ok(())
         })?;
     }

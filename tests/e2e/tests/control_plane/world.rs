@@ -87,6 +87,21 @@ impl World {
             .json(&["get", kind, name, "--namespace", &self.namespace])
     }
 
+    /// Name of the one object of a kind that a server has: that of a ConfigMap follows from its content.
+    pub(crate) fn object_name(&self, kind: &str, server: &str) -> Result<String> {
+        if kind != "configmap" {
+            return Ok(format!("mcp-{server}"));
+        }
+        self.kubectl.run(&[
+            "get",
+            "configmaps",
+            "--namespace",
+            &self.namespace,
+            &format!("--selector=mcp.litellm.ai/server={server}"),
+            "--output=jsonpath={.items[*].metadata.name}",
+        ])
+    }
+
     pub(crate) fn is_gone(&self, kind: &str, name: &str) -> Result<()> {
         let found = self.kubectl.run(&[
             "get",

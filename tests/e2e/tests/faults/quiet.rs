@@ -57,7 +57,6 @@ fn nothing_is_written_for_a_server_with_everything() -> Result<()> {
     )?;
     for kind in [
         "serviceaccount",
-        "configmap",
         "service",
         "poddisruptionbudget",
         "networkpolicy",
@@ -67,6 +66,10 @@ fn nothing_is_written_for_a_server_with_everything() -> Result<()> {
     ] {
         eventually(kind, RECOVERY, || world.get(kind, "mcp-s-0"))?;
     }
+    eventually("its configuration", RECOVERY, || {
+        ensure!(world.count("configmaps")? == 1);
+        Ok(())
+    })?;
     for name in ["mcp-s-0-secrets", "mcp-s-0-secrets-extra"] {
         eventually(name, RECOVERY, || world.get("externalsecret", name))?;
     }

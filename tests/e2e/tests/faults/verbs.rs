@@ -477,10 +477,11 @@ fn in_the_way(namespace: &str, resource: &str) -> Result<Value> {
         ),
         other => anyhow::bail!("nothing is known that could be in the way of {other}"),
     };
-    let name = if kind == "ExternalSecret" {
-        "mcp-a-secrets-token"
-    } else {
-        "mcp-a"
+    let name = match kind {
+        "ExternalSecret" => "mcp-a-secrets-token",
+        // Named by its content.
+        "ConfigMap" => "mcp-a-d08aeed7",
+        _ => "mcp-a",
     };
     let metadata = json!({ "name": name, "namespace": namespace });
     let mut object = json!({ "apiVersion": version, "kind": kind, "metadata": metadata });

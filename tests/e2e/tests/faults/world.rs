@@ -140,7 +140,7 @@ impl World {
 }
 
 /// Servers, with these parts of the specification.
-fn list(which: std::ops::Range<usize>, spec: &Value) -> String {
+pub(crate) fn list(which: std::ops::Range<usize>, spec: &Value) -> String {
     let server = |index| {
         let mut server = server(index);
         for (name, part) in spec.as_object().into_iter().flatten() {

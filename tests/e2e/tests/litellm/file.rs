@@ -18,17 +18,66 @@ pub(crate) fn three_servers(world: &World) -> Result<()> {
         "litellm": { "description": "It adds", "auth": { "type": "bearerToken" } },
     });
     world.apply_server_with("secured", fields)?;
-    let names = ["a", "b", "secured"];
+    let fields = json!({ "litellm": { "description": "It adds", "allowedTools": [] } });
+    world.apply_server_with("none", fields)?;
+    let fields = json!({ "litellm": {
+        "description": "It adds", "instructions": "Ask whoami first",
+        "allowedParameters": [{ "tool": "add", "parameters": ["a"] }], "limits": limits(),
+    }});
+    world.apply_server_with("limited", fields)?;
+    let names = ["a", "b", "secured", "none", "limited"];
     for name in names {
         world.server_is(name, "True", "Registered")?;
     }
     world.lists(&names, true)?;
-    for name in names {
+    for name in ["a", "b", "secured"] {
         world.call(name)?;
     }
     let reference = r#"authentication_token: "os.environ/MCP_TOKEN_TENANTS_SECURED""#;
     ensure!(world.file()?.contains(reference), "{}", world.file()?);
+    none_is_none(world)?;
+    let said = world.refused("limited", "add", &json!({ "a": 1, "b": 2 }))?;
+    ensure!(said.contains("['b'] are not allowed"), "{said}");
+    is_limited(world)
+}
+
+/// Few enough to be reached by a test.
+fn limits() -> serde_json::Value {
+    json!({ "requestsPerMinute": 4, "maxConcurrentRequests": 2, "timeoutSeconds": 30 })
+}
+
+/// An empty list of tools, to LiteLLM alone, would be all.
+fn none_is_none(world: &World) -> Result<()> {
+    let tools = world.litellm.tools(world.kubectl())?;
+    ensure!(
+        tools.iter().any(|tool| tool == "tenants_a-add")
+            && !tools.iter().any(|tool| tool.starts_with("tenants_none-")),
+        "{tools:?}"
+    );
+    let said = world.refused("none", "add", &json!({ "a": 1, "b": 2 }))?;
+    ensure!(said.contains("not allowed"), "{said}");
     Ok(())
+}
+
+/// LiteLLM knows the limits, and refuses what is too much.
+fn is_limited(world: &World) -> Result<()> {
+    eventually("LiteLLM knows the limits", PATIENCE, || {
+        let entries = world.entries()?;
+        let knows = |entry: &serde_json::Value| {
+            entry["server_id"] == "mcp-operator.tenants.limited"
+                && entry["rpm"] == 4
+                && entry["max_concurrent_requests"] == 2
+                && entry["timeout"].as_f64() == Some(30.0)
+                && entry["instructions"] == "Ask whoami first"
+        };
+        ensure!(entries.iter().any(knows), "{entries:?}");
+        Ok(())
+    })?;
+    eventually("there is a limit", PATIENCE, || {
+        let said = world.refused("limited", "whoami", &json!({}))?;
+        ensure!(said.contains("Rate limit exceeded"), "{said}");
+        Ok(())
+    })
 }
 
 pub(crate) fn changed_and_restarted(world: &World) -> Result<()> {
@@ -63,7 +112,7 @@ pub(crate) fn changed_and_restarted(world: &World) -> Result<()> {
         .kubectl()
         .run(&["delete", "pod", pods[0], pods[1], "--wait=true"])?;
     rolled_out(world.kubectl())?;
-    world.lists(&["a", "b", "secured"], true)?;
+    world.lists(&["a", "b", "secured", "none", "limited"], true)?;
     world.call("a")?;
     world.server_is("a", "True", "Registered")?;
     ensure!(
@@ -81,5 +130,35 @@ pub(crate) fn not_by_the_admin_api(world: &World) -> Result<()> {
         message.contains("use the plugin litellm-configmap"),
         "{message}"
     );
-    world.delete_server("secured")
+    world.delete_server("secured")?;
+
+    world.step("limits and empty lists hold by the admin API too");
+    none_is_none(world)?;
+    let message = world.server_is("limited", "False", "AllowedParametersNotSupported")?;
+    ensure!(
+        message.contains("use the plugin litellm-configmap"),
+        "{message}"
+    );
+    let litellm = |limits: serde_json::Value, instructions: serde_json::Value| json!({ "litellm": { "description": "It adds", "instructions": instructions, "limits": limits } });
+    world.apply_server_with("limited", litellm(limits(), json!("Ask whoami first")))?;
+    world.server_is("limited", "True", "Registered")?;
+    is_limited(world)?;
+    // What is taken out of the manifest is gone in LiteLLM.
+    world.apply_server_with("limited", litellm(json!(null), json!(null)))?;
+    eventually("nothing is limited", PATIENCE, || {
+        let entries = world.entries()?;
+        let is_free = entries.iter().any(|entry| {
+            entry["server_id"] == "mcp-operator.tenants.limited"
+                && ["rpm", "max_concurrent_requests", "timeout", "instructions"]
+                    .iter()
+                    .all(|field| entry[*field].is_null())
+        });
+        ensure!(is_free, "{entries:?}");
+        Ok(())
+    })?;
+    world.call("limited")?;
+    for name in ["limited", "none"] {
+        world.delete_server(name)?;
+    }
+    world.lists(&["a", "b"], false)
 }

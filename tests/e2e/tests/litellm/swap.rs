@@ -34,7 +34,7 @@ pub(crate) fn to_the_admin_api(world: &World) -> Result<()> {
         for name in ["a", "b"] {
             world.server_is(name, "True", "Registered")?;
         }
-        world.lists(&["a", "b"], false)
+        world.lists(&["a", "b", "none"], false)
     })?;
     ensure!(world.file()? == "{}\n", "{}", world.file()?);
     world.registrar_is("litellm-configmap", "False", "Standby")?;

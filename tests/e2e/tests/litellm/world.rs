@@ -200,6 +200,15 @@ impl World {
         })
     }
 
+    /// What LiteLLM says to a call that it refuses.
+    pub(crate) fn refused(&self, name: &str, tool: &str, arguments: &Value) -> Result<String> {
+        let tool = format!("{NAMESPACE}_{name}-{tool}");
+        match self.litellm.call(self.kubectl(), &tool, arguments) {
+            Ok(answer) => Err(anyhow!("{tool} answers {answer}")),
+            Err(refused) => Ok(format!("{refused:#}")),
+        }
+    }
+
     /// Calls a tool again and again while something happens. It must never be away for longer than LiteLLM's last rollout
     /// took, since no swap needs more than one.
     pub(crate) fn while_calling(

@@ -108,7 +108,7 @@ async fn everything_that_a_server_becomes_is_as_it_was_applied() {
             "secrets": [{ "name": "github-token", "awsSecretKey": "mcp/github/token" }],
             "aws": { "iamRole": "arn:aws:iam::123456789012:role/mcp-github" },
             "autoscaling": { "minReplicas": 2, "maxReplicas": 4 },
-            "observability": { "metrics": { "port": 9090 } },
+            "observability": { "metrics": { "enabled": true, "port": 9090 } },
             "networkPolicy": { "enabled": true, "egress": [{ "cidr": "10.0.0.0/8", "ports": [443] }] },
         }),
     );

@@ -1,0 +1,109 @@
+use k8s_openapi::api::core::v1::Secret;
+use mcp_testkit::{ApiServer, Match, Verb};
+
+use super::*;
+
+const NAME: &str = "mcp-operator-webhook";
+const LIFETIME: SignedDuration = SignedDuration::from_hours(24 * 90);
+
+fn endpoint() -> Endpoint {
+    Endpoint::Service {
+        namespace: "ns".into(),
+        name: "webhook".into(),
+    }
+}
+
+async fn replica(api: &ApiServer) -> CertificateRenewal {
+    CertificateRenewal::obtain(&api.client(), &endpoint(), LIFETIME)
+        .await
+        .unwrap()
+}
+
+fn certificates(replica: &CertificateRenewal) -> &Certificates {
+    replica.stored.certificates.as_ref().unwrap()
+}
+
+/// As if the API server had trusted this since yesterday.
+fn trusted(replica: &CertificateRenewal) -> Trusted {
+    Trusted {
+        ca_bundle: replica.ca_bundle.borrow().clone(),
+        since: Instant::now() - scaled(PROPAGATION, LIFETIME),
+    }
+}
+
+#[tokio::test]
+async fn replicas_share_what_the_first_of_them_made() {
+    let api = ApiServer::new();
+    let (mut first, mut second) = (replica(&api).await, replica(&api).await);
+    assert_eq!(certificates(&first), certificates(&second));
+    api.clear_log();
+    for replica in [&mut first, &mut second] {
+        replica.pass(Some(&trusted(replica))).await.unwrap();
+    }
+    assert!(api.writes().is_empty(), "and again changes nothing");
+    assert!(api.delete("Secret", "ns", NAME));
+    second.pass(None).await.unwrap();
+    let back: Secret = api.get_as("ns", NAME).unwrap();
+    first.pass(None).await.unwrap();
+    assert_eq!(certificates(&first), certificates(&second), "{back:?}");
+}
+
+#[tokio::test]
+async fn a_renewal_is_made_by_one_and_followed_by_the_other() {
+    let api = ApiServer::new();
+    let policy = Policy {
+        names: endpoint().names(),
+        lifetime: LIFETIME,
+    };
+    let two_months_ago = Timestamp::now() - SignedDuration::from_hours(24 * 61);
+    let store = CertificateStore::Shared {
+        client: api.client(),
+        namespace: "ns".into(),
+    };
+    let old = Certificates::new(&policy, two_months_ago).unwrap();
+    store.obtain(&old).await.unwrap();
+    let (mut first, mut second) = (replica(&api).await, replica(&api).await);
+    let published = certificates(&first).clone();
+    assert!(published.next.is_some());
+    assert_eq!(published.serving, old.serving);
+    second.pass(None).await.unwrap();
+    assert_eq!(certificates(&second), &published);
+    assert_eq!(*second.ca_bundle.borrow(), published.trusted());
+
+    // The trust in what was before is none in what is next.
+    let mut stale = trusted(&second);
+    stale.ca_bundle = published.authorities[0].clone();
+    second.pass(Some(&stale)).await.unwrap();
+    let mut recent = trusted(&second);
+    recent.since = Instant::now();
+    second.pass(Some(&recent)).await.unwrap();
+    assert_eq!(certificates(&second), &published);
+
+    second.pass(Some(&trusted(&second))).await.unwrap();
+    assert_eq!(
+        Some(&certificates(&second).serving),
+        published.next.as_ref()
+    );
+    first.pass(Some(&trusted(&first))).await.unwrap();
+    assert_eq!(certificates(&first), certificates(&second));
+    let updates = api.requests_of(&Match::verb(Verb::Replace).kind("Secret"));
+    assert_eq!(updates.len(), 2, "{updates:?}");
+}
+
+#[tokio::test]
+async fn what_is_no_certificate_is_replaced_and_what_is_cert_managers_is_not() {
+    let api = ApiServer::new();
+    api.put(mcp_testkit::objects::secret(
+        "ns",
+        NAME,
+        serde_json::json!({ "tls.crt": "bm8=" }),
+    ));
+    assert!(replica(&api).await.stored.certificates.is_some());
+    api.edit("Secret", "ns", NAME, |secret| {
+        secret["metadata"]["annotations"] =
+            serde_json::json!({ "cert-manager.io/certificate-name": "a" });
+    });
+    let refused = CertificateRenewal::obtain(&api.client(), &endpoint(), LIFETIME).await;
+    let error = refused.err().unwrap().to_string();
+    assert!(error.contains("--webhook-cert-dir"), "{error}");
+}
