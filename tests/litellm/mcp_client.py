@@ -2,6 +2,7 @@
 
 mcp_client.py URL KEY list
 mcp_client.py URL KEY call NAME ARGUMENTS
+mcp_client.py URL KEY repeat TIMES NAME ARGUMENTS
 """
 
 import asyncio
@@ -16,12 +17,18 @@ async def session(read, write, words):
         await client.initialize()
         if words[0] == "list":
             return [tool.name for tool in (await client.list_tools()).tools]
-        answer = await client.call_tool(words[1], json.loads(words[2]))
-        failed = getattr(answer, "is_error", getattr(answer, "isError", None))
-        text = [getattr(part, "text", str(part)) for part in answer.content]
-        if failed:
-            raise RuntimeError(" ".join(text))
-        return text
+        if words[0] == "repeat":
+            return [" ".join(await call(client, *words[2:])) for _ in range(int(words[1]))]
+        return await call(client, *words[1:])
+
+
+async def call(client, name, arguments):
+    answer = await client.call_tool(name, json.loads(arguments))
+    failed = getattr(answer, "is_error", getattr(answer, "isError", None))
+    text = [getattr(part, "text", str(part)) for part in answer.content]
+    if failed:
+        raise RuntimeError(" ".join(text))
+    return text
 
 
 async def run(url, key, words):

@@ -47,6 +47,19 @@ pub(crate) fn int_or_percent(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+/// Labels of nodes. What a key may be no schema can say: the operator's own rule does.
+pub(crate) fn node_selector(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "maxProperties": 16,
+        "additionalProperties": {
+            "type": "string",
+            "maxLength": 63,
+            "pattern": "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$",
+        },
+    })
+}
+
 /// Conditions: a list that is a map by type, so that two writers can each keep their own. With the lengths that Kubernetes
 /// itself gives them, which its Rust types do not know.
 pub(crate) fn conditions(generator: &mut SchemaGenerator) -> Schema {

@@ -12,6 +12,7 @@ use mcp_operator_runtime::{Events, JudgedServers, Namespaces, ServerStore};
 use crate::cache::{ObjectCache, PodIssues, SecretHashes};
 use crate::fight_detector::FightDetector;
 use crate::noop_cache::NoopCache;
+use crate::probe_failures::ProbeFailures;
 use crate::requeue::Backoff;
 use std::sync::Arc;
 
@@ -40,6 +41,7 @@ pub(crate) struct Context {
     /// Our objects.
     pub(crate) objects: ObjectCache,
     pub(crate) pod_issues: PodIssues,
+    pub(crate) probe_failures: Arc<ProbeFailures>,
     pub(crate) secret_hashes: SecretHashes,
     pub(crate) fights: FightDetector,
     pub(crate) noop_cache: Arc<NoopCache>,
@@ -94,6 +96,7 @@ impl Context {
     pub(crate) fn forget(&self, server: &ServerKey) {
         self.noop_cache.forget(server);
         self.backoff.reset(server);
+        self.probe_failures.forget(server);
         self.judged.forget(server);
     }
 }

@@ -24,6 +24,7 @@ use crate::context::{Context, ControllerSettings};
 use crate::dispatch::Dispatcher;
 use crate::fight_detector::FightDetector;
 use crate::noop_cache::NoopCache;
+use crate::probe_failures::ProbeFailures;
 use crate::requeue::{Backoff, RetryLimiter};
 use crate::{orphans, schedule};
 
@@ -50,13 +51,15 @@ impl Controller {
         let queue = WorkQueue::default();
         let (noop_cache, backoff) = (Arc::<NoopCache>::default(), Arc::<Backoff>::default());
         let judged = JudgedServers::default();
+        let probe_failures = Arc::new(ProbeFailures::new(client.clone()));
         let on_change = {
             let (queue, noop_cache, backoff) = (queue.clone(), noop_cache.clone(), backoff.clone());
-            let judged = judged.clone();
+            let (judged, probe_failures) = (judged.clone(), probe_failures.clone());
             move |change| {
                 if let ServerChange::Deleted(server) = &change {
                     noop_cache.forget(server);
                     judged.forget(server);
+                    probe_failures.forget(server);
                 }
                 on_server_change(change, &queue, &backoff);
             }
@@ -66,6 +69,7 @@ impl Controller {
             objects: ObjectCache::watch(&client, tasks, &queue, &servers),
             servers,
             pod_issues: PodIssues::watch(&client, tasks, &queue),
+            probe_failures,
             secret_hashes: SecretHashes::watch(&client, tasks, &queue),
             fights: FightDetector::default(),
             noop_cache,

@@ -25,6 +25,7 @@ mod noop_cache;
 mod observe;
 mod older_templates;
 mod orphans;
+mod probe_failures;
 mod prune;
 mod reconcile;
 mod requeue;

@@ -88,6 +88,7 @@ pub(crate) fn observe(
             .pod_issues
             .of(&key)
             .and_then(|issues| issues.into_values().min()),
+        probe_failure: None,
         external_secrets,
         service_monitor: metrics.then(|| {
             let (namespace, name) = service_monitor_place(&key, &context.settings.build);

@@ -60,9 +60,10 @@ pub(crate) async fn reconcile(
     let objects = reconcile_objects(server, context, attempt).await; //                  plugins and client
     let result = objects.and_then(|progress| orphans.map(|()| progress));
     let observed = observe(server, context, &result); //                                 no client
-    let Some(outcome) = observed else {
+    let Some(mut outcome) = observed else {
         return result.map(Reconciled::without_status);
     };
+    context.probe_failures.explain(&key, &mut outcome).await; //                         client, seldom
     // A first failure that a second try often mends is not worth two writes of each status.
     let is_reported = result
         .as_ref()

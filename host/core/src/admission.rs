@@ -96,6 +96,10 @@ pub fn unbuildable(object: &Value) -> Vec<Finding> {
     errors.extend(build::egress_errors(
         cidrs.map(|rule| rule["cidr"].as_str()),
     ));
+    let selector = spec["nodeSelector"].as_object();
+    errors.extend(build::node_selector_errors(
+        selector.into_iter().flat_map(|selector| selector.keys()),
+    ));
     // What cannot be read is the schema's business.
     let typed = serde_json::from_value::<McpServerSpec>(spec.clone());
     errors.extend(typed.iter().flat_map(remote::errors));

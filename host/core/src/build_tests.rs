@@ -71,6 +71,108 @@ fn a_server_with_everything() {
 }
 
 #[test]
+fn a_server_that_says_what_its_pods_are() {
+    let objects = built(json!({
+        "sessions": "None",
+        "nodeSelector": { "kubernetes.io/arch": "arm64" },
+        "tolerations": [
+            { "key": "pool", "value": "mcp", "effect": "NoSchedule" },
+            { "key": "spot", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 60 },
+        ],
+        "runtimeClassName": "gvisor", "priorityClassName": "tools",
+        "strategy": { "maxSurge": 0 },
+        "securityContext": { "runAsUser": 1000, "runAsGroup": 1000, "fsGroup": 1000 },
+        "emptyDirs": [{ "mountPath": "/home/node", "sizeLimit": "256Mi" }, { "mountPath": "/var/cache" }],
+        "serviceAccountName": "reader", "automountServiceAccountToken": true,
+        "observability": { "healthProbes": {
+            "startup": { "failureThreshold": 90 },
+            "liveness": { "type": "None" },
+            "readiness": { "path": "/mcp/health", "port": 9000, "headers": [{ "name": "Host", "value": "localhost" }] },
+        } },
+    }));
+    let all = [ManagedKind::Service, ManagedKind::Deployment]
+        .map(|kind| find(&objects, kind).unwrap()["spec"].clone());
+    insta::assert_yaml_snapshot!(all);
+    let account = find(&objects, ManagedKind::ServiceAccount).unwrap();
+    assert_eq!(
+        account["metadata"]["name"], "mcp-github",
+        "pods of the template before may still need it"
+    );
+}
+
+#[test]
+fn another_order_of_the_folders_replaces_no_pods() {
+    let template = |paths: [&str; 2]| {
+        let objects = built(json!({ "emptyDirs": paths.map(|path| json!({ "mountPath": path })) }));
+        find(&objects, ManagedKind::Deployment).unwrap()["spec"]["template"].clone()
+    };
+    assert_eq!(template(["/a", "/b"]), template(["/b", "/a"]));
+    assert_ne!(template(["/a", "/b"]), template(["/b", "/c"]));
+}
+
+#[test]
+fn a_rollout_never_has_too_few_pods_unless_it_may_have_no_more() {
+    let rolling = |spec: Value| {
+        let objects = built(spec);
+        let strategy = &find(&objects, ManagedKind::Deployment).unwrap()["spec"]["strategy"];
+        (
+            strategy["rollingUpdate"]["maxSurge"].clone(),
+            strategy["rollingUpdate"]["maxUnavailable"].clone(),
+        )
+    };
+    for (spec, wanted) in [
+        (json!({}), (json!(1), json!(0))),
+        (
+            json!({ "affinity": { "podAntiAffinity": "required" } }),
+            (json!(1), json!(1)),
+        ),
+        (
+            json!({ "strategy": { "maxSurge": 0 } }),
+            (json!(0), json!(1)),
+        ),
+        (
+            json!({ "strategy": { "maxSurge": "0%" } }),
+            (json!("0%"), json!(1)),
+        ),
+        (
+            json!({ "strategy": { "maxSurge": "50%" } }),
+            (json!("50%"), json!(0)),
+        ),
+        (
+            json!({ "strategy": { "maxUnavailable": "25%" } }),
+            (json!(1), json!("25%")),
+        ),
+        (
+            json!({ "strategy": { "type": "Recreate" } }),
+            (Value::Null, Value::Null),
+        ),
+    ] {
+        assert_eq!(rolling(spec.clone()), wanted, "{spec}");
+    }
+}
+
+#[test]
+fn a_node_selector_names_labels() {
+    let longest = "a".repeat(63);
+    for (key, good) in [
+        ("pool", true),
+        ("kubernetes.io/arch", true),
+        ("node.kubernetes.io/instance-type", true),
+        (longest.as_str(), true),
+        ("", false),
+        ("/arch", false),
+        ("a/b/c", false),
+        ("Kubernetes.io/arch", false),
+        ("-pool", false),
+        ("pool of mine", false),
+        (&format!("{longest}a"), false),
+    ] {
+        let errors = node_selector_errors([&key.to_owned()]);
+        assert_eq!(errors.is_empty(), good, "{key}: {errors:?}");
+    }
+}
+
+#[test]
 fn without_configuration_there_is_no_config_map() {
     let objects = built(json!({}));
     assert_eq!(find(&objects, ManagedKind::ConfigMap), None);

@@ -7,6 +7,7 @@ use crate::build::SecretObject;
 use crate::field::FieldError;
 use crate::manifest::ManagedKind;
 use crate::pods::PodIssue;
+use crate::probe_failures::ProbeFailure;
 use crate::rollout::Rollout;
 
 /// The outcome of one reconcile.
@@ -25,6 +26,8 @@ pub struct ReconcileOutcome {
     pub deployments_unreadable: bool,
     /// What keeps a pod from serving, as the Kubernetes API says it.
     pub pod_issue: Option<PodIssue>,
+    /// A probe that fails although its container runs.
+    pub probe_failure: Option<ProbeFailure>,
     /// The Secrets that External Secrets was asked for.
     pub external_secrets: Vec<(SecretObject, Presence)>,
     /// The ServiceMonitor, where the specification asks for one.
@@ -46,6 +49,7 @@ impl ReconcileOutcome {
             rollout: None,
             deployments_unreadable: false,
             pod_issue: None,
+            probe_failure: None,
             external_secrets: Vec::new(),
             service_monitor: None,
             defaults: None,

@@ -5,6 +5,9 @@ mod read;
 pub use read::Pod;
 use read::{Container, Terminated};
 
+use crate::remedies::has_remedy;
+use crate::text::one_line;
+
 /// What keeps a pod from serving.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PodIssue {
@@ -16,6 +19,9 @@ pub struct PodIssue {
 
 /// Reasons of a container that is being started.
 const STARTING_REASONS: [&str; 2] = ["ContainerCreating", "PodInitializing"];
+
+/// What is shown of a container's last words, in bytes.
+const LONGEST_LAST_WORDS: usize = 300;
 
 const CRASH_LOOP: &str = "CrashLoopBackOff";
 
@@ -116,10 +122,19 @@ fn termination_message(name: &str, terminated: &Terminated) -> String {
         "container {name} ended with exit code {} ({})",
         terminated.exit_code, terminated.reason
     );
-    match terminated.message.trim() {
+    match last_words(&terminated.message) {
         "" => message,
-        text => format!("{message}: {text}"),
+        text => format!("{message}: {}", one_line(text, LONGEST_LAST_WORDS)),
     }
+}
+
+/// The line that explains most of what a container left behind, which may be the end of its log: the last one, unless another
+/// one has words that have a remedy.
+fn last_words(message: &str) -> &str {
+    let lines = || message.lines().map(str::trim);
+    let known = lines().find(|line| has_remedy(line));
+    let last = || lines().rfind(|line| !line.is_empty());
+    known.or_else(last).unwrap_or_default()
 }
 
 #[cfg(test)]

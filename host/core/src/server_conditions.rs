@@ -17,6 +17,8 @@ use crate::build;
 use crate::conditions::{self, ConditionDraft, ConditionStatus};
 use crate::manifest::ManagedKind;
 use crate::outcome::{Failure, Presence, ReconcileOutcome, Verdict};
+use crate::probe_failures;
+use crate::remedies::with_remedy;
 
 /// Reasons of `DeploymentReady` that the phase of an MCPServer depends on.
 pub(crate) mod reasons {
@@ -39,7 +41,10 @@ pub(crate) fn all(
         let ready = with_notes(ready(&[&valid], outcome, registered), &outcome.notes);
         return vec![valid, ready];
     }
-    let mut drafts = vec![spec_valid(&outcome.verdict), deployment_ready(outcome)];
+    let mut drafts = vec![
+        spec_valid(&outcome.verdict),
+        deployment_ready(server, outcome),
+    ];
     drafts.extend(external_secret::external_secret_synced(
         &server.name_any(),
         outcome,
@@ -122,7 +127,7 @@ fn spec_valid(verdict: &Verdict) -> ConditionDraft {
     }
 }
 
-fn deployment_ready(outcome: &ReconcileOutcome) -> ConditionDraft {
+fn deployment_ready(server: &McpServer, outcome: &ReconcileOutcome) -> ConditionDraft {
     let no = |reason: &str, message: &str| {
         ConditionDraft::new(DEPLOYMENT_READY, ConditionStatus::False, reason, message)
     };
@@ -142,15 +147,32 @@ fn deployment_ready(outcome: &ReconcileOutcome) -> ConditionDraft {
             rollout.message(),
         );
     }
-    let because = |what: &str| format!("{}: {what}", rollout.message());
-    match (&rollout.stuck, &outcome.pod_issue) {
-        // That the deadline has passed explains less than the issue of a pod.
-        (Some(stuck), pod_issue) if pod_issue.is_none() || stuck.reason == "FailedCreate" => {
-            no(&stuck.reason, &because(&stuck.message))
-        }
-        (_, Some(pod_issue)) => no(&pod_issue.reason, &because(&pod_issue.message)),
-        (_, None) if rollout.available > 0 => no(reasons::PROGRESSING, &rollout.message()),
-        (_, None) => no(reasons::UNAVAILABLE, &rollout.message()),
+    let because = |what: &str| with_remedy(&format!("{}: {what}", rollout.message()));
+    let going_on = if rollout.available > 0 {
+        reasons::PROGRESSING
+    } else {
+        reasons::UNAVAILABLE
+    };
+    let stuck = rollout.stuck.as_ref();
+    // That the deadline has passed explains less than the issue of a pod.
+    if let Some(stuck) = stuck.filter(|stuck| stuck.reason == "FailedCreate") {
+        return no(&stuck.reason, &because(&stuck.message));
+    }
+    let issue = outcome.pod_issue.as_ref();
+    if let Some(failure) = &outcome.probe_failure {
+        let probes = &server.spec.observability.health_probes;
+        let reason = match (issue, stuck) {
+            (Some(issue), _) => &issue.reason,
+            (None, Some(stuck)) => &stuck.reason,
+            (None, None) if failure.may_be_starting() => going_on,
+            (None, None) => probe_failures::REASON,
+        };
+        return no(reason, &because(&failure.message(probes, issue)));
+    }
+    match (issue, stuck) {
+        (Some(issue), _) => no(&issue.reason, &because(&issue.message)),
+        (None, Some(stuck)) => no(&stuck.reason, &because(&stuck.message)),
+        (None, None) => no(going_on, &rollout.message()),
     }
 }
 

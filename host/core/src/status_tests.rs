@@ -171,7 +171,13 @@ fn a_stuck_rollout_is_explained_as_the_api_does() {
     );
     let condition = conditions::find(&status.conditions, DEPLOYMENT_READY).unwrap();
     assert_eq!(condition.reason, "FailedCreate");
-    assert!(condition.message.ends_with("exceeded quota"));
+    assert!(
+        condition
+            .message
+            .contains(": exceeded quota; where the quota has no room"),
+        "{}",
+        condition.message
+    );
     assert_eq!(status.phase, Some(Phase::Failed));
 }
 

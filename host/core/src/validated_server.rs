@@ -63,6 +63,9 @@ impl ValidatedServer {
         let policy = server.spec.network_policy.iter();
         let egress = policy.flat_map(|policy| &policy.egress);
         let mut errors = build::egress_errors(egress.map(|rule| Some(rule.cidr.as_str())));
+        errors.extend(build::node_selector_errors(
+            server.spec.node_selector.keys(),
+        ));
         let config_file = build::config_file(&server.spec.config).unwrap_or_else(|found| {
             errors.extend(found);
             None

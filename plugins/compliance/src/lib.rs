@@ -1,5 +1,6 @@
 //! Defaults that make what the operator generates pass Pod Security `restricted` and the policies that platform teams
-//! commonly enforce with OPA Gatekeeper: limits, probes, required labels, no privileges.
+//! commonly enforce with OPA Gatekeeper: limits, required labels, no privileges. Probes are the operator's, by what the
+//! MCPServer says of them.
 //!
 //! At admission, `default-resources` completes the MCPServer if the setting `defaultResources` is given. At reconcile, all
 //! others complete the generated objects. Values that are set are never overruled.
@@ -21,20 +22,16 @@ impl Plugin for Compliance {
         Description::new(
             "compliance",
             env!("CARGO_PKG_VERSION"),
-            "Secure defaults: Pod Security restricted, probes, labels",
+            "Secure defaults: Pod Security restricted, resources, labels",
         )
         .rule(
             "default-resources",
-            "an MCPServer without requests or limits gets those of the settings",
+            "an MCPServer without requests or limits gets those of the settings, as far as they fit what it says itself",
         )
         .rule("pod-security", "pods satisfy Pod Security restricted")
         .rule(
             "read-only-root",
             "the root file system is read-only, with a folder /tmp to write in",
-        )
-        .rule(
-            "probes",
-            "every container has a liveness and a readiness probe",
         )
         .rule(
             "service-account-token",
@@ -69,7 +66,6 @@ impl Defaulter for Compliance {
         });
         rule("pod-security", &pod::restrict);
         rule("read-only-root", &pod::read_only_root);
-        rule("probes", &pod::probes);
         rule("service-account-token", &pod::no_token);
         rule("standard-labels", &|object| {
             labels::complete(settings, object, &request.server);

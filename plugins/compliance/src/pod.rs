@@ -1,4 +1,4 @@
-//! Security contexts, probes and tokens of a Deployment's pods.
+//! Security contexts and tokens of a Deployment's pods.
 
 use mcp_plugin_sdk::set_default;
 use serde_json::{Value, json};
@@ -63,21 +63,7 @@ pub(crate) fn read_only_root(object: &mut Value) {
     }
 }
 
-/// Probes for a container that has none, on its first port.
-pub(crate) fn probes(object: &mut Value) {
-    let Some(pod) = pod(object) else { return };
-    for container in containers(pod) {
-        let port = container["ports"][0]["name"].clone();
-        if port.is_null() {
-            continue;
-        }
-        let probe = |path: &str, seconds: u32| json!({ "httpGet": { "path": path, "port": port }, "initialDelaySeconds": seconds, "periodSeconds": seconds });
-        set_default(container, &["livenessProbe"], probe("/health", 10));
-        set_default(container, &["readinessProbe"], probe("/ready", 5));
-    }
-}
-
-/// An MCP server does not need the Kubernetes API. IAM roles for service accounts bring a token of their own.
+/// An MCP server needs the Kubernetes API only if it says so. IAM roles for service accounts bring a token of their own.
 pub(crate) fn no_token(object: &mut Value) {
     if let Some(pod) = pod(object) {
         set_default(pod, &["automountServiceAccountToken"], json!(false));

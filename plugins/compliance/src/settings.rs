@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use mcp_operator_api::quantity::nano;
 use mcp_plugin_sdk::v1alpha1::Resources;
 use mcp_plugin_sdk::{Finding, Path};
 use serde::Deserialize;
 
-const CODES: [&str; 6] = [
+const CODES: [&str; 5] = [
     "default-resources",
     "pod-security",
     "read-only-root",
-    "probes",
     "service-account-token",
     "standard-labels",
 ];
@@ -38,10 +38,23 @@ impl Settings {
             .iter()
             .enumerate()
             .filter(|(_, code)| !CODES.contains(&code.as_str()));
-        unknown
-            .map(|(index, code)| {
-                Finding::not_supported("settings", Path::new("disabled").index(index), code, &CODES)
+        let unknown = unknown.map(|(index, code)| {
+            Finding::not_supported("settings", Path::new("disabled").index(index), code, &CODES)
+        });
+        unknown.chain(self.misfits()).collect()
+    }
+
+    /// Default requests above the default limits: no server could run with both.
+    fn misfits(&self) -> impl Iterator<Item = Finding> {
+        let defaults = self.default_resources.iter();
+        defaults.flat_map(|defaults| {
+            defaults.requests.iter().filter_map(|(name, request)| {
+                let limit = defaults.limits.get(name)?;
+                let is_above = nano(&request.0)? > nano(&limit.0)?;
+                let field = Path::new("defaultResources").child("requests").key(name);
+                let message = format!("must be no more than the default limit, which is {limit}");
+                is_above.then(|| Finding::invalid("settings", field, request, message))
             })
-            .collect()
+        })
     }
 }

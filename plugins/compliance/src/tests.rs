@@ -38,8 +38,6 @@ fn a_deployment_becomes_restricted() {
                     "readOnlyRootFilesystem": true, "seccompProfile": { "type": "RuntimeDefault" },
                 },
                 "volumeMounts": [{ "name": "config", "mountPath": "/etc/mcp" }, { "name": "tmp", "mountPath": "/tmp" }],
-                "livenessProbe": { "httpGet": { "path": "/health", "port": "http" }, "initialDelaySeconds": 10, "periodSeconds": 10 },
-                "readinessProbe": { "httpGet": { "path": "/ready", "port": "http" }, "initialDelaySeconds": 5, "periodSeconds": 5 },
             }],
         })
     );
@@ -110,16 +108,60 @@ fn resources_are_filled_in_where_the_setting_is_given() {
     );
 }
 
+/// What the user says fits nothing but itself: the other side follows.
+#[test]
+fn defaults_are_made_to_fit_what_the_user_says() {
+    let defaults = json!({ "defaultResources": {
+        "requests": { "cpu": "100m", "memory": "128Mi" }, "limits": { "cpu": "500m", "memory": "512Mi" },
+    } });
+    for (said, made) in [
+        (
+            json!({ "limits": { "cpu": "50m", "memory": "64Mi" } }),
+            json!({ "requests": { "cpu": "50m", "memory": "64Mi" }, "limits": { "cpu": "50m", "memory": "64Mi" } }),
+        ),
+        (
+            json!({ "requests": { "cpu": 2, "memory": "1Gi" } }),
+            json!({ "requests": { "cpu": 2, "memory": "1Gi" }, "limits": { "cpu": 2, "memory": "1Gi" } }),
+        ),
+        (
+            json!({ "limits": { "cpu": 0.05 }, "requests": { "memory": "600Mi" } }),
+            json!({ "requests": { "cpu": 0.05, "memory": "600Mi" }, "limits": { "cpu": 0.05, "memory": "600Mi" } }),
+        ),
+    ] {
+        let server = json!({ "kind": "MCPServer", "spec": { "resources": said } });
+        let completed = complete(defaults.clone(), server, Stage::Admission);
+        assert_eq!(completed["spec"]["resources"], made, "{said}");
+    }
+}
+
+/// A server without probes is one that said so: whether it needs any is not a matter of compliance.
+#[test]
+fn no_probe_is_added() {
+    let mut without = deployment();
+    without["spec"]["template"]["spec"]["containers"][0]["readinessProbe"] =
+        json!({ "tcpSocket": { "port": "http" } });
+    let completed = complete(json!({}), without, Stage::Reconcile);
+    let container = &completed["spec"]["template"]["spec"]["containers"][0];
+    assert!(container["livenessProbe"].is_null(), "{container}");
+    assert!(container["startupProbe"].is_null(), "{container}");
+}
+
 #[test]
 fn each_default_can_be_switched_off() {
     let completed = complete(
-        json!({ "disabled": ["pod-security", "read-only-root", "probes", "service-account-token", "standard-labels"] }),
+        json!({ "disabled": ["pod-security", "read-only-root", "service-account-token", "standard-labels"] }),
         deployment(),
         Stage::Reconcile,
     );
     assert_eq!(completed, deployment());
     let settings = testing::settings::<Settings>(json!({ "disabled": ["probe"] }));
     assert_eq!(settings.check()[0].field, "disabled[0]");
+    let settings = testing::settings::<Settings>(json!({ "defaultResources": {
+        "requests": { "cpu": "1", "memory": "64Mi" }, "limits": { "cpu": "500m", "memory": "64Mi" },
+    } }));
+    let found = settings.check();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].field, "defaultResources.requests[cpu]");
 }
 
 /// A value at a place, or nothing.

@@ -14,6 +14,10 @@
 //! | `replica-limit` | there are not too many pods | `max-replicas` |
 //! | `resource-limit` | a pod is not too large | `max-cpu`, `max-memory`, `max-ephemeral-storage` |
 //! | `extended-resource` | no other resources, such as GPUs | `extended-resources` |
+//! | `service-account` | a ServiceAccount of one's own, or a token of any, is one that the namespace may use | `service-accounts` |
+//! | `priority-class` | the PriorityClass is one that the namespace may use | `priority-classes` |
+//! | `runtime-class` | the RuntimeClass is one that the namespace may use | `runtime-classes` |
+//! | `toleration` | keys of tolerated taints are ones that the namespace may name; `*` is every taint | `tolerations` |
 //! | `description-text` | LiteLLM's users see all of the description and the instructions | |
 //!
 //! Servers in a trusted namespace of the settings pass. A server whose namespace is not known, and one that an annotation

@@ -2,6 +2,7 @@
 
 mod egress;
 mod identity;
+mod pod;
 mod remote;
 mod secrets;
 mod size;
@@ -19,7 +20,7 @@ pub(crate) struct Rule {
 }
 
 /// In the order in which they are documented.
-pub(crate) const ALL: [Rule; 12] = [
+pub(crate) const ALL: [Rule; 16] = [
     Rule {
         code: secrets::KEY,
         summary: "keys in the secret store are those of the namespace (annotation mcp.litellm.ai/secret-keys)",
@@ -74,6 +75,26 @@ pub(crate) const ALL: [Rule; 12] = [
         code: size::EXTENDED,
         summary: "no other resources than CPU, memory and ephemeral storage (annotation mcp.litellm.ai/extended-resources)",
         check: size::extended_resources,
+    },
+    Rule {
+        code: pod::ACCOUNT,
+        summary: "a service account of one's own, and a token, are ones that the namespace may use (annotation mcp.litellm.ai/service-accounts)",
+        check: pod::account,
+    },
+    Rule {
+        code: pod::PRIORITY,
+        summary: "the PriorityClass is one that the namespace may use (annotation mcp.litellm.ai/priority-classes)",
+        check: pod::priority,
+    },
+    Rule {
+        code: pod::RUNTIME,
+        summary: "the RuntimeClass is one that the namespace may use (annotation mcp.litellm.ai/runtime-classes)",
+        check: pod::runtime,
+    },
+    Rule {
+        code: pod::TOLERATION,
+        summary: "taints are tolerated whose keys the namespace may name (annotation mcp.litellm.ai/tolerations)",
+        check: pod::tolerations,
     },
     Rule {
         code: text::DESCRIPTION,

@@ -40,6 +40,12 @@ pub(crate) struct Settings {
     pub(crate) max_ephemeral_storage: Quantity,
     /// Patterns of names of other resources.
     pub(crate) extended_resources: Vec<String>,
+    /// Patterns of names of PriorityClasses.
+    pub(crate) priority_classes: Vec<String>,
+    /// Patterns of names of RuntimeClasses.
+    pub(crate) runtime_classes: Vec<String>,
+    /// Patterns of keys of taints that may be tolerated.
+    pub(crate) tolerations: Vec<String>,
     /// Codes of rules that are switched off.
     pub(crate) disabled_rules: Vec<String>,
 }
@@ -63,6 +69,9 @@ impl Default for Settings {
             max_memory: Quantity("16Gi".into()),
             max_ephemeral_storage: Quantity("64Gi".into()),
             extended_resources: Vec::new(),
+            priority_classes: Vec::new(),
+            runtime_classes: Vec::new(),
+            tolerations: Vec::new(),
             disabled_rules: Vec::new(),
         }
     }
@@ -80,6 +89,9 @@ impl Settings {
             ("remoteHosts", &self.remote_hosts),
             ("tracingNamespaces", &self.tracing_namespaces),
             ("extendedResources", &self.extended_resources),
+            ("priorityClasses", &self.priority_classes),
+            ("runtimeClasses", &self.runtime_classes),
+            ("tolerations", &self.tolerations),
         ];
         let texts = lists.into_iter().flat_map(|(name, list)| {
             complaints(name, list, |text| {

@@ -217,6 +217,62 @@ fn cases() -> Vec<Case> {
             "nvidia.com/*",
             ",nvidia.com/*",
         ),
+        case(
+            "resource-limit",
+            "spec.emptyDirs",
+            json!({ "emptyDirs": [{ "mountPath": "/a", "sizeLimit": "33Gi" }, { "mountPath": "/b", "sizeLimit": "32Gi" }] }),
+            "max-ephemeral-storage",
+            "65Gi",
+            "some",
+        ),
+        case(
+            "service-account",
+            "spec.serviceAccountName",
+            json!({ "serviceAccountName": "cluster-reader" }),
+            "service-accounts",
+            "cluster-reader",
+            "cluster-reader,",
+        ),
+        case(
+            "service-account",
+            "spec.automountServiceAccountToken",
+            json!({ "automountServiceAccountToken": true }),
+            "service-accounts",
+            "mcp-*",
+            "mcp-*,,",
+        ),
+        case(
+            "priority-class",
+            "spec.priorityClassName",
+            json!({ "priorityClassName": "system-cluster-critical" }),
+            "priority-classes",
+            "system-*",
+            "system-*,",
+        ),
+        case(
+            "runtime-class",
+            "spec.runtimeClassName",
+            json!({ "runtimeClassName": "privileged-kata" }),
+            "runtime-classes",
+            "privileged-kata, gvisor",
+            ",gvisor",
+        ),
+        case(
+            "toleration",
+            "spec.tolerations[0].key",
+            json!({ "tolerations": [{ "key": "node-role.kubernetes.io/control-plane", "operator": "Exists" }] }),
+            "tolerations",
+            "node-role.kubernetes.io/*",
+            "node-role.kubernetes.io/*,,",
+        ),
+        case(
+            "toleration",
+            "spec.tolerations[0].key",
+            json!({ "tolerations": [{ "operator": "Exists" }] }),
+            "tolerations",
+            "*",
+            "*,",
+        ),
     ]
 }
 
@@ -347,6 +403,9 @@ fn without_annotations_a_team_has_what_is_its_own() {
         json!({ "observability": { "tracing": { "enabled": true, "jaegerEndpoint": "http://otel.monitoring:4318" } } }),
         json!({ "replicas": 20, "autoscaling": { "maxReplicas": 20 } }),
         limits("cpu", "8000m"),
+        json!({ "emptyDirs": [{ "mountPath": "/home/a" }, { "mountPath": "/var/cache", "sizeLimit": "60Gi" }] }),
+        json!({ "securityContext": { "runAsUser": 1000 }, "nodeSelector": { "pool": "mcp" }, "sessions": "None" }),
+        json!({ "strategy": { "type": "Recreate" }, "automountServiceAccountToken": false }),
         description("Zürich's weather, \u{2600}\u{fe0f}:\n\tby city"),
     ] {
         assert_eq!(judge("", "", &spec), [], "{spec}");
@@ -394,6 +453,18 @@ fn relatives_of_what_is_refused_are_refused() {
         (
             "resource-limit",
             json!({ "resources": { "requests": { "memory": "1e13" } } }),
+        ),
+        (
+            "service-account",
+            json!({ "serviceAccountName": "mcp-test", "automountServiceAccountToken": true }),
+        ),
+        (
+            "toleration",
+            json!({ "tolerations": [{ "key": "pool", "value": "mcp" }] }),
+        ),
+        (
+            "resource-limit",
+            json!({ "emptyDirs": [{ "mountPath": "/a", "sizeLimit": "1e30" }] }),
         ),
         ("resource-limit", limits("cpu", "1e30")),
         ("description-text", description("a\u{202e}b")),
@@ -462,8 +533,30 @@ fn no_value_becomes_a_part_of_a_shells_command() {
     }
 }
 
+/// What tolerates every taint is more than what a pattern of keys names.
+#[test]
+fn a_toleration_without_a_key_is_for_every_taint() {
+    let every = json!({ "tolerations": [{ "operator": "Exists" }] });
+    for keys in ["pool", "node-role.kubernetes.io/*", "a*"] {
+        assert_eq!(judge("tolerations", keys, &every).len(), 1, "{keys}");
+    }
+    let account = |annotation| {
+        judge(
+            "service-accounts",
+            annotation,
+            &json!({ "automountServiceAccountToken": true }),
+        )
+    };
+    assert_eq!(account("mcp-other").len(), 1);
+    assert_eq!(account("mcp-test"), []);
+}
+
 #[test]
 fn the_platform_decides_for_all_namespaces() {
+    let pods = json!({ "priorityClasses": ["low"], "runtimeClasses": ["gvisor"], "tolerations": ["pool"] });
+    let asked = json!({ "priorityClassName": "low", "runtimeClassName": "gvisor", "tolerations": [{ "key": "pool", "operator": "Exists" }] });
+    let team = json!({ "name": "team-a", "labels": {}, "annotations": {} });
+    assert_eq!(judge_by(pods, team, asked), []);
     let namespace = json!({ "name": "team-a", "labels": {}, "annotations": {} });
     let judge = |settings: Value, spec: Value| {
         let found = judge_by(settings, namespace.clone(), spec);

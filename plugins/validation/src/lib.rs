@@ -7,6 +7,7 @@
 //! | `transport` | `sse` or `http` |
 //! | `transport-deprecated` | a warning about `sse`, which MCP has deprecated |
 //! | `resource-limits` | limits of CPU and memory |
+//! | `resource-requests` | requests that are no more than the limits; quantities that are positive |
 //! | `replicas` | at least one pod |
 //! | `secret-key` | every secret that is not optional names its key in the secret store |
 //!

@@ -1,5 +1,7 @@
 //! The rules, one function for each.
 
+mod quantities;
+
 use mcp_plugin_sdk::v1alpha1::Transport;
 use mcp_plugin_sdk::{Finding, McpServer, Path};
 
@@ -12,7 +14,7 @@ pub(crate) struct Rule {
 }
 
 /// In the order in which they are documented.
-pub(crate) const ALL: [Rule; 7] = [
+pub(crate) const ALL: [Rule; 8] = [
     Rule {
         code: "image-registry",
         summary: "the image comes from an approved registry (an account of Amazon ECR or the allow-list)",
@@ -37,6 +39,11 @@ pub(crate) const ALL: [Rule; 7] = [
         code: "resource-limits",
         summary: "CPU and memory limits are defined",
         check: resource_limits,
+    },
+    Rule {
+        code: "resource-requests",
+        summary: "requests and limits are quantities that fit each other",
+        check: quantities::check,
     },
     Rule {
         code: "replicas",

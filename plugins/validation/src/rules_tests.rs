@@ -234,6 +234,70 @@ fn settings_are_validated() {
     );
 }
 
+/// As the API server would say it of the Deployment, and in the words of the MCPServer.
+#[test]
+fn quantities_fit_each_other() {
+    let found = |resources: Value| {
+        let spec = with(|spec| spec["resources"] = resources);
+        let server = testing::server(spec);
+        let found =
+            Validation::validate(&testing::settings(shipped()), &server, &Request::default());
+        found.iter().map(as_kubectl).collect::<Vec<_>>()
+    };
+    let limits = json!({ "cpu": "500m", "memory": "128Mi" });
+    for fitting in [
+        json!({ "cpu": "500m", "memory": "131072Ki" }),
+        json!({ "cpu": 0.5 }),
+        json!({ "ephemeral-storage": "1Gi" }),
+        json!({ "cpu": 0 }),
+    ] {
+        let none: [&str; 0] = [];
+        assert_eq!(
+            found(json!({ "requests": fitting, "limits": limits })),
+            none
+        );
+    }
+    for (requests, limit, error) in [
+        (
+            json!({ "cpu": "1" }),
+            json!({}),
+            r#"spec.resources.requests.cpu: Invalid value: "1": must be no more than spec.resources.limits.cpu, which is 500m"#,
+        ),
+        (
+            json!({ "memory": "129Mi" }),
+            json!({}),
+            r#"spec.resources.requests.memory: Invalid value: "129Mi": must be no more than spec.resources.limits.memory, which is 128Mi"#,
+        ),
+        (
+            json!({ "nvidia.com/gpu": 1 }),
+            json!({}),
+            r#"spec.resources.requests[nvidia.com/gpu]: Invalid value: "1": needs the same in spec.resources.limits: of nvidia.com/gpu, a pod gets what it requests"#,
+        ),
+        (
+            json!({ "nvidia.com/gpu": 1 }),
+            json!({ "nvidia.com/gpu": 2 }),
+            r#"spec.resources.requests[nvidia.com/gpu]: Invalid value: "1": must be spec.resources.limits.nvidia.com/gpu, which is 2: of this resource, a pod gets what it requests"#,
+        ),
+        (
+            json!({ "cpu": "-1" }),
+            json!({}),
+            r#"spec.resources.requests.cpu: Invalid value: "-1": must be a positive quantity such as 500m (CPU) or 512Mi (memory)"#,
+        ),
+    ] {
+        let mut all = limits.clone();
+        all.as_object_mut()
+            .unwrap()
+            .extend(limit.as_object().unwrap().clone());
+        assert_eq!(
+            found(json!({ "requests": requests, "limits": all })),
+            [error]
+        );
+    }
+    let folder =
+        with(|spec| spec["emptyDirs"] = json!([{ "mountPath": "/a", "sizeLimit": "-1Gi" }]));
+    assert_eq!(findings(shipped(), folder), ["resource-requests"]);
+}
+
 #[test]
 fn a_deprecated_transport_is_told_and_refuses_nothing() {
     let of = |transport: &str| {

@@ -23,6 +23,7 @@ pub struct Image {
     name: String,
     files: BTreeMap<String, (Vec<u8>, u32)>,
     entrypoint: Vec<String>,
+    variables: Vec<String>,
     user: String,
 }
 
@@ -33,6 +34,7 @@ impl Image {
             name: name.to_owned(),
             files: BTreeMap::new(),
             entrypoint: Vec::new(),
+            variables: vec!["PATH=/bin:/usr/bin".into()],
             user: String::new(),
         }
     }
@@ -67,6 +69,64 @@ impl Image {
         self.file(inside, program)
     }
 
+    /// Adds a file with this text.
+    #[must_use]
+    pub fn text(mut self, inside: &str, text: &str) -> Self {
+        let content = (text.as_bytes().to_vec(), 0o644);
+        self.files.insert(inside.to_owned(), content);
+        self
+    }
+
+    /// Adds what is below a folder of this machine and wanted, shared objects with the libraries that they are linked to. Links
+    /// are left out.
+    ///
+    /// # Errors
+    /// When something of it cannot be read.
+    pub fn folder(
+        mut self,
+        inside: &str,
+        folder: &Path,
+        is_wanted: &dyn Fn(&Path) -> bool,
+    ) -> Result<Self> {
+        let entries = fs::read_dir(folder)
+            .with_context(|| format!("cannot read {}", folder.display()))?
+            .collect::<std::io::Result<Vec<_>>>()?;
+        for entry in entries {
+            let (path, kind) = (entry.path(), entry.file_type()?);
+            if !is_wanted(&path) {
+                continue;
+            }
+            let place = format!("{inside}/{}", entry.file_name().to_string_lossy());
+            let is_object = path.extension().is_some_and(|extension| extension == "so");
+            self = if kind.is_dir() {
+                self.folder(&place, &path, is_wanted)?
+            } else if !kind.is_file() {
+                self
+            } else if is_object {
+                self.program(&place, &path)?
+            } else {
+                self.file(&place, &path)?
+            };
+        }
+        Ok(self)
+    }
+
+    /// Sets a variable of the environment.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push(format!("{name}={value}"));
+        self
+    }
+
+    /// The user that a container runs as, by a name that is in the image only.
+    #[must_use]
+    pub fn named_user(mut self, name: &str, id: u32) -> Self {
+        self.user = name.into();
+        let passwd =
+            format!("root:x:0:0::/root:/bin/sh\n{name}:x:{id}:{id}::/home/{name}:/bin/sh\n");
+        self.text("etc/passwd", &passwd)
+    }
+
     /// What a container runs.
     #[must_use]
     pub fn entrypoint(mut self, command: &[&str]) -> Self {
@@ -90,7 +150,7 @@ impl Image {
         let layer_digest = digest(&layer);
         let config = json!({
             "architecture": architecture(), "os": "linux",
-            "config": { "Entrypoint": self.entrypoint, "User": self.user, "Env": ["PATH=/bin:/usr/bin"] },
+            "config": { "Entrypoint": self.entrypoint, "User": self.user, "Env": self.variables },
             "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{layer_digest}")] },
         })
         .to_string();

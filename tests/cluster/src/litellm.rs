@@ -118,6 +118,21 @@ impl LiteLlm {
         Ok(texts.join("\n"))
     }
 
+    /// Calls a tool through the proxy many times, in one session with the proxy, and gives all answers.
+    ///
+    /// # Errors
+    /// When the proxy or the tool fails once.
+    pub fn call_often(
+        &self,
+        kubectl: &Kubectl,
+        times: usize,
+        tool: &str,
+        arguments: &Value,
+    ) -> Result<Vec<String>> {
+        let words = ["repeat", &times.to_string(), tool, &arguments.to_string()];
+        serde_json::from_value(self.client(kubectl, &words)?).context("the answers are no texts")
+    }
+
     /// What the proxy's own loader makes of files for `include`: for each, what it knows about its servers by their names,
     /// or as text the error that the proxy would not start with. Each environment variable that a file refers to has the
     /// value `value of <its name>`.

@@ -24,6 +24,8 @@ mod offline;
 mod optional;
 #[path = "control_plane/plugins.rs"]
 mod plugins;
+#[path = "control_plane/pods.rs"]
+mod pods;
 #[path = "control_plane/policy.rs"]
 mod policy;
 #[path = "control_plane/ratchet.rs"]

@@ -5,6 +5,11 @@ use serde_json::Value;
 use crate::request::Request;
 use crate::status::Failure;
 
+/// Fields that can be selected of every kind.
+const NAMES: [&str; 2] = ["metadata.name", "metadata.namespace"];
+/// The same of events, besides those.
+const OF_EVENTS: [&str; 4] = ["reason", "regarding.kind", "regarding.name", "type"];
+
 /// Namespace, labels and fields that an object must have.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Selector {
@@ -72,9 +77,11 @@ impl Requirement {
 impl Selector {
     pub(crate) fn of(request: &Request) -> Result<Self, Failure> {
         let fields = requirements(request.parameter("fieldSelector"));
-        let unknown = fields
-            .iter()
-            .find(|field| !["metadata.name", "metadata.namespace"].contains(&field.key.as_str()));
+        let is_known = |field: &&Requirement| {
+            let key = field.key.as_str();
+            NAMES.contains(&key) || request.plural == "events" && OF_EVENTS.contains(&key)
+        };
+        let unknown = fields.iter().find(|field| !is_known(field));
         if let Some(field) = unknown {
             let message = format!("field label not supported: {}", field.key);
             return Err(Failure::bad_request(message));
@@ -89,9 +96,10 @@ impl Selector {
     pub(crate) fn matches(&self, object: &Value) -> bool {
         let metadata = &object["metadata"];
         let label = |key: &str| metadata["labels"].get(key).and_then(Value::as_str);
-        let field = |key: &str| match key {
-            "metadata.name" => metadata["name"].as_str(),
-            _ => metadata["namespace"].as_str(),
+        let field = |key: &str| {
+            object
+                .pointer(&format!("/{}", key.replace('.', "/")))?
+                .as_str()
         };
         (self.namespace.is_empty() || metadata["namespace"] == self.namespace.as_str())
             && self.labels.iter().all(|one| one.matches(label(&one.key)))

@@ -25,11 +25,14 @@ mod litellm_calls;
 mod network_policy;
 mod observability;
 mod plugin;
+mod pod;
+mod probes;
 mod remote;
 mod scalar;
 mod scheduling;
 mod secrets;
 mod server;
+mod sessions;
 #[cfg(feature = "crd")]
 mod status;
 mod workload;
@@ -38,13 +41,18 @@ pub use grants::{ConfigMapGrant, PluginGrants, WorkloadGrant, WorkloadKind};
 pub use litellm::{LiteLlm, LiteLlmAuth, LiteLlmAuthType};
 pub use litellm_calls::{LiteLlmLimits, LiteLlmToolParameters, ProtocolVersion};
 pub use network_policy::{EgressRule, NetworkPolicy};
-pub use observability::{HealthProbes, Metrics, Observability, Probe, Tracing};
+pub use observability::{Metrics, Observability, Tracing};
 pub use plugin::{
     ConfigMapSource, Connection, ConnectionAuth, ConnectionSecretKey, FailurePolicy, McpPluginSpec,
     Mode, OnExisting, PluginLimits, PluginSource,
 };
 #[cfg(feature = "crd")]
 pub use plugin::{McpPlugin, McpPluginStatus, PluginMatch, PluginRule};
+pub use pod::{
+    EmptyDir, NodeSelector, SecurityContext, Strategy, StrategyType, TaintEffect, Toleration,
+    TolerationOperator,
+};
+pub use probes::{HealthProbes, Probe, ProbeAction, ProbeHeader, ProbeType};
 pub use remote::Remote;
 pub use scalar::{IntOrPercent, Quantity};
 pub use scheduling::{Affinity, Autoscaling, PodDisruptionBudget, Spread};
@@ -52,6 +60,7 @@ pub use secrets::{Aws, Secret, SecretStore};
 #[cfg(feature = "crd")]
 pub use server::McpServer;
 pub use server::{MAX_REPLICAS, McpServerSpec, ServerType, Transport};
+pub use sessions::Sessions;
 #[cfg(feature = "crd")]
 pub use status::{DefaultedField, Endpoints, LiteLlmStatus, McpServerStatus, Phase};
 pub use workload::{

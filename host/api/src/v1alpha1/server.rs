@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    Affinity, Autoscaling, Aws, EnvVar, Image, LiteLlm, LocalReference, NetworkPolicy,
-    Observability, PodDisruptionBudget, Remote, Resources, Secret, SecretStore,
+    Affinity, Autoscaling, Aws, EmptyDir, EnvVar, Image, LiteLlm, LocalReference, NetworkPolicy,
+    NodeSelector, Observability, PodDisruptionBudget, Remote, Resources, Secret, SecretStore,
+    SecurityContext, Sessions, Strategy, Toleration,
 };
 
 /// What a team wants of its MCP server. Only `image` must be given, or `remote` in its place.
@@ -59,7 +60,10 @@ use super::{
         .message("2026-07-28 is not spoken over the transport sse: choose http, or leave this out")
         .field_path(".litellm.protocolVersion"),
         validation = kube::core::Rule::new("has(self.image) != has(self.remote)")
-        .message("exactly one of image and remote must be given: image is for a server that runs in this cluster, remote for one that runs elsewhere"))
+        .message("exactly one of image and remote must be given: image is for a server that runs in this cluster, remote for one that runs elsewhere"),
+        validation = kube::core::Rule::new("!has(self.serviceAccountName) || !has(self.aws) || !has(self.aws.iamRole)")
+        .message("excludes aws.iamRole, which is an annotation of the service account that the operator makes: give yours the annotation")
+        .field_path(".serviceAccountName"))
 )]
 #[serde(rename_all = "camelCase")]
 pub struct McpServerSpec {
@@ -95,6 +99,12 @@ pub struct McpServerSpec {
     #[cfg_attr(feature = "crd", schemars(length(max = 256)))]
     pub path: Option<String>,
 
+    /// Whether the requests of a client stay with one pod: `Sticky` (the default), for servers that keep sessions in memory,
+    /// as most of those before the MCP revision 2026-07-28 do, or `None`. LiteLLM is one client: with `Sticky`, each pod of
+    /// LiteLLM uses one pod of the server, however many there are.
+    #[serde(default)]
+    pub sessions: Sessions,
+
     /// Number of pods. Default: 2. Ignored where `autoscaling` is given.
     #[serde(default = "default_replicas")]
     #[cfg_attr(feature = "crd", schemars(range(min = 0, max = MAX_REPLICAS)))]
@@ -111,6 +121,74 @@ pub struct McpServerSpec {
     /// How pods are spread over nodes and zones.
     #[serde(default)]
     pub affinity: Affinity,
+
+    /// Labels that a node must have to run the pods: `{kubernetes.io/arch: arm64}`. Default: none.
+    #[serde(default, skip_serializing_if = "NodeSelector::is_empty")]
+    #[cfg_attr(
+        feature = "crd",
+        schemars(schema_with = "crate::schema::node_selector")
+    )]
+    pub node_selector: NodeSelector,
+
+    /// Taints of nodes on which the pods may run all the same: `[{key: pool, value: mcp}]`. Which ones a team may name is the
+    /// platform's word. Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "crd", schemars(length(max = 16)))]
+    pub tolerations: Vec<Toleration>,
+
+    /// RuntimeClass of the pods, for example `gvisor`. Which ones a team may name is the platform's word. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "crd",
+        schemars(
+            length(max = 253),
+            regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+        )
+    )]
+    pub runtime_class_name: Option<String>,
+
+    /// PriorityClass of the pods, for example `tools`. Which ones a team may name is the platform's word. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "crd",
+        schemars(
+            length(max = 253),
+            regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+        )
+    )]
+    pub priority_class_name: Option<String>,
+
+    /// How pods are replaced when something about them changes.
+    #[serde(default)]
+    pub strategy: Strategy,
+
+    /// Who the server runs as.
+    #[serde(default)]
+    pub security_context: SecurityContext,
+
+    /// Empty folders that the server may write to, besides `/tmp`: `[{mountPath: /home/node, sizeLimit: 256Mi}]`. The root
+    /// file system is read-only. A program that asks for its home may need `env: [{name: HOME, value: /home/node}]` too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "crd", x_kube(merge_strategy = kube::core::ListMerge::Map(vec!["mountPath".into()])))]
+    #[cfg_attr(feature = "crd", schemars(length(max = 16)))]
+    pub empty_dirs: Vec<EmptyDir>,
+
+    /// A ServiceAccount of your own, in the namespace of the MCPServer, for example `kubernetes-reader`. Which ones a team may
+    /// name is the platform's word. Default: `mcp-NAME`, which the operator makes and which may do nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "crd",
+        schemars(
+            length(max = 253),
+            regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+        )
+    )]
+    pub service_account_name: Option<String>,
+
+    /// Whether the pods get a token of their service account, for a server that speaks to the Kubernetes API. It is the
+    /// platform's word, too. Default: false.
+    #[serde(default)]
+    pub automount_service_account_token: bool,
 
     /// CPU and memory of the container. Limits are required, by rule or by default, unless the
     /// platform team has decided otherwise.

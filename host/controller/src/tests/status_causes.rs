@@ -108,7 +108,10 @@ async fn a_rollout_that_does_not_go_on_says_why() {
     world.reconcile().await.unwrap();
     let (reason, message) = world.ready();
     assert_eq!(reason, "FailedCreate");
-    assert!(message.ends_with("exceeded quota: pods"), "{message}");
+    assert!(
+        message.contains("exceeded quota: pods; ") && message.contains("spec.strategy.maxSurge"),
+        "{message}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -212,6 +215,69 @@ async fn an_external_secret_that_is_not_synced_is_the_cause_of_what_its_pods_lac
     assert_eq!(status, "False");
     assert!(message.contains("could not get secret data"), "{message}");
     assert_eq!(world.ready().1, message);
+}
+
+/// Only the kubelet's events say why a probe fails; they are looked up where a rollout takes long, and not before.
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_fails_is_told_with_the_field_that_ends_it() {
+    let world = World::with_server(little()).await;
+    edit_deployment(&world, |it| deployment_status(it, 1, 1, 0));
+    let deployment = world.api.get("Deployment", NAMESPACE, CHILD).unwrap();
+    let mut pod = pod_of(&deployment, "mcp-weather-1");
+    pod["status"]["containerStatuses"][0]["ready"] = json!(false);
+    world.api.put(&pod);
+    for (name, pod, note) in [
+        (
+            "ours",
+            "mcp-weather-1",
+            "Readiness probe failed: HTTP probe failed with statuscode: 404",
+        ),
+        (
+            "of-another",
+            "mcp-weather-2",
+            "Readiness probe failed: HTTP probe failed with statuscode: 500",
+        ),
+    ] {
+        world.api.put(json!({
+            "apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": { "name": name, "namespace": NAMESPACE },
+            "reason": "Unhealthy", "note": note, "eventTime": null, "deprecatedLastTimestamp": "2026-01-01T00:00:00Z",
+            "regarding": { "kind": "Pod", "name": pod, "namespace": NAMESPACE },
+        }));
+    }
+    world.edit_spec(|spec| {
+        spec["observability"]["healthProbes"] = json!({ "readiness": { "path": "/ready" } });
+    });
+    world.reconcile().await.unwrap();
+    let of_events = || Match::verb(Verb::List).kind("Event");
+    let looks = || world.api.requests_of(&of_events()).len();
+    assert_eq!(looks(), 0, "every rollout takes a while");
+    sleep(Duration::from_secs(10)).await;
+    world.reconcile().await.unwrap();
+    let (reason, message) = world.ready();
+    assert_eq!(reason, "Unhealthy", "{message}");
+    assert!(
+        message.contains("status 404: set spec.observability.healthProbes.readiness.path"),
+        "{message}"
+    );
+    world.reconcile().await.unwrap();
+    assert_eq!(looks(), 1, "an answer is good for a while");
+
+    world.api.deny(of_events(), "it may not");
+    sleep(Duration::from_mins(1)).await;
+    world.reconcile().await.unwrap();
+    let (_, message) = world.ready();
+    assert!(
+        message.contains("why a probe fails is not told: list events"),
+        "{message}"
+    );
+    world.api.heal();
+
+    world.roll_out();
+    world.reconcile().await.unwrap();
+    assert_eq!(
+        world.condition(conditions::DEPLOYMENT_READY).unwrap().0,
+        "True"
+    );
 }
 
 /// External Secrets may be told to copy no labels (external-secrets/external-secrets#2790, #4749): then nobody sees that a

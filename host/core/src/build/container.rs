@@ -2,15 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{
-    Container, ContainerPort, HTTPGetAction, Probe, ResourceRequirements, VolumeMount,
-};
+use k8s_openapi::api::core::v1::{Container, ContainerPort, ResourceRequirements, VolumeMount};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use mcp_operator_api::v1alpha1::{self as api, PullPolicy};
 
-use super::environment;
-use super::{Settings, deployment};
+use super::{Settings, deployment, environment, probes, scratch};
 use crate::validated_server::ValidatedServer;
 
 pub(super) const NAME: &str = "server";
@@ -28,8 +24,8 @@ pub(super) fn build(
     settings: &Settings,
 ) -> Container {
     let spec = &server.spec;
-    let probes = &spec.observability.health_probes;
-    Container {
+    let mounts = has_config.then(config_mount).into_iter();
+    let mut container = Container {
         name: NAME.into(),
         image: Some(image.reference()),
         image_pull_policy: Some(pull_policy(image.pull_policy).into()),
@@ -38,11 +34,13 @@ pub(super) fn build(
         env: Some(environment::build(server, settings)).filter(|variables| !variables.is_empty()),
         ports: Some(ports(server)),
         resources: resources(&spec.resources),
-        liveness_probe: Some(probe(&probes.effective_liveness())),
-        readiness_probe: Some(probe(&probes.effective_readiness())),
-        volume_mounts: has_config.then(|| vec![config_mount()]),
+        // What a program says as it ends is told in the conditions.
+        termination_message_policy: Some("FallbackToLogsOnError".into()),
+        volume_mounts: some(mounts.chain(scratch::mounts(&spec.empty_dirs))),
         ..Container::default()
-    }
+    };
+    probes::add(&mut container, &spec.observability.health_probes);
+    container
 }
 
 fn pull_policy(policy: PullPolicy) -> &'static str {
@@ -91,21 +89,6 @@ fn resources(resources: &api::Resources) -> Option<ResourceRequirements> {
     (requirements != ResourceRequirements::default()).then_some(requirements)
 }
 
-fn probe(probe: &api::Probe) -> Probe {
-    Probe {
-        http_get: Some(HTTPGetAction {
-            path: probe.path.clone(),
-            port: IntOrString::String(PORT.into()),
-            ..HTTPGetAction::default()
-        }),
-        initial_delay_seconds: probe.initial_delay_seconds,
-        period_seconds: probe.period_seconds,
-        timeout_seconds: probe.timeout_seconds,
-        failure_threshold: probe.failure_threshold,
-        ..Probe::default()
-    }
-}
-
 fn config_mount() -> VolumeMount {
     VolumeMount {
         name: deployment::CONFIG_VOLUME.into(),
@@ -117,4 +100,9 @@ fn config_mount() -> VolumeMount {
 
 fn non_empty<T: Clone>(list: &[T]) -> Option<Vec<T>> {
     (!list.is_empty()).then(|| list.to_vec())
+}
+
+/// A list that is left out where it is empty.
+pub(super) fn some<T>(items: impl Iterator<Item = T>) -> Option<Vec<T>> {
+    Some(items.collect()).filter(|items: &Vec<_>| !items.is_empty())
 }

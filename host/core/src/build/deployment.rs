@@ -2,19 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::apps::v1::{
-    Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment,
-};
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
 use k8s_openapi::api::core::v1::{
     ConfigMapVolumeSource, KeyToPath, LocalObjectReference, PodSpec, PodTemplateSpec, Volume,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use mcp_operator_api::names::annotations::IAM_ROLE;
-use mcp_operator_api::v1alpha1::{Image, Spread};
+use mcp_operator_api::v1alpha1::Image;
 
 use super::metadata::{child_name, label_selector, object_meta, own_labels};
-use super::{Settings, affinity, config_map, container};
+use super::{Settings, affinity, config_map, container, scheduling, scratch};
 use crate::validated_server::ValidatedServer;
 
 pub(super) const CONFIG_VOLUME: &str = "config";
@@ -28,7 +25,7 @@ pub(super) fn build(server: &ValidatedServer, image: &Image, settings: &Settings
             .is_none()
             .then_some(server.spec.replicas),
         selector: label_selector(server),
-        strategy: Some(strategy(server)),
+        strategy: Some(scheduling::strategy(&server.spec)),
         template: template(server, image, settings),
         ..DeploymentSpec::default()
     };
@@ -39,26 +36,18 @@ pub(super) fn build(server: &ValidatedServer, image: &Image, settings: &Settings
     }
 }
 
-/// No pod is stopped before its successor serves. Only where pods must not share a node may one be stopped first, since
-/// its successor might find no other node.
-fn strategy(server: &ValidatedServer) -> DeploymentStrategy {
-    let needs_free_node = server.spec.affinity.pod_anti_affinity == Spread::Required;
-    DeploymentStrategy {
-        type_: Some("RollingUpdate".into()),
-        rolling_update: Some(RollingUpdateDeployment {
-            max_surge: Some(IntOrString::Int(1)),
-            max_unavailable: Some(IntOrString::Int(i32::from(needs_free_node))),
-        }),
-    }
-}
-
 fn template(server: &ValidatedServer, image: &Image, settings: &Settings) -> PodTemplateSpec {
     // What pods have of their ServiceAccount they get when they are made: another role needs other pods.
     let aws = server.spec.aws.as_ref();
     let role = aws.and_then(|aws| Some((IAM_ROLE.to_owned(), aws.iam_role.clone()?)));
+    let evict = scratch::safe_to_evict(&server.spec.empty_dirs);
+    let annotations: BTreeMap<_, _> = role
+        .into_iter()
+        .chain([(scratch::SAFE_TO_EVICT.to_owned(), evict)])
+        .collect();
     let metadata = ObjectMeta {
         labels: Some(own_labels(&server.key.name)),
-        annotations: role.map(|role| BTreeMap::from([role])),
+        annotations: Some(annotations),
         ..ObjectMeta::default()
     };
     PodTemplateSpec {
@@ -76,7 +65,18 @@ fn pod(server: &ValidatedServer, image: &Image, settings: &Settings) -> PodSpec 
             name: secret.name.clone(),
         });
     PodSpec {
-        service_account_name: Some(child_name(&server.key.name)),
+        service_account_name: Some(
+            spec.service_account_name
+                .clone()
+                .unwrap_or_else(|| child_name(&server.key.name)),
+        ),
+        // Said here too, since an account of one's own may give its token to all pods.
+        automount_service_account_token: Some(spec.automount_service_account_token),
+        security_context: scheduling::security_context(spec),
+        node_selector: (!spec.node_selector.is_empty()).then(|| spec.node_selector.clone()),
+        tolerations: scheduling::tolerations(spec),
+        runtime_class_name: spec.runtime_class_name.clone(),
+        priority_class_name: spec.priority_class_name.clone(),
         // Seven variables for each Service of the namespace, among them such as MCP_SERVER_PORT.
         enable_service_links: Some(false),
         image_pull_secrets: Some(pull_secrets.collect())
@@ -85,7 +85,12 @@ fn pod(server: &ValidatedServer, image: &Image, settings: &Settings) -> PodSpec 
         topology_spread_constraints: affinity::zone_spread(server),
         termination_grace_period_seconds: Some(spec.termination_grace_period_seconds),
         containers: vec![container::build(server, image, config.is_some(), settings)],
-        volumes: config.map(|name| vec![config_volume(name)]),
+        volumes: container::some(
+            config
+                .map(config_volume)
+                .into_iter()
+                .chain(scratch::volumes(&spec.empty_dirs)),
+        ),
         ..PodSpec::default()
     }
 }

@@ -14,7 +14,10 @@ mod metadata;
 mod metadata_addresses;
 mod network_policy;
 mod pod_disruption_budget;
+mod probes;
 mod propagated_labels;
+mod scheduling;
+mod scratch;
 mod service;
 mod service_account;
 mod service_monitor;
@@ -33,6 +36,7 @@ pub(crate) use metadata::own_labels;
 pub use metadata::{child_name, selector, service_url};
 pub use metadata_addresses::{errors as egress_errors, is_metadata_address};
 pub use pod_disruption_budget::withheld as disruption_budget_withheld;
+pub(crate) use scheduling::node_selector_errors;
 pub use service_monitor::place as service_monitor_place;
 
 /// What the operator's administrator decides for all servers.
@@ -46,7 +50,7 @@ pub struct Settings {
     pub gateway_namespaces: Vec<String>,
     /// Namespaces that scrape metrics: a NetworkPolicy lets them in.
     pub monitoring_namespaces: Vec<String>,
-    /// Namespaces with DNS, to which a NetworkPolicy lets pods out. Empty: to port 53 of every address, since a cluster may
+    /// Namespaces with DNS, to which a NetworkPolicy lets pods out. Empty: to the ports of DNS of every address, since a cluster may
     /// have its DNS on the nodes or outside of itself.
     pub dns_namespaces: Vec<String>,
     /// Store of External Secrets for servers that name none.

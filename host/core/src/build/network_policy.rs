@@ -20,6 +20,8 @@ use crate::validated_server::ValidatedServer;
 
 /// Label that Kubernetes puts on every namespace.
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
+/// Ports of DNS. Rules see the port of the pod behind the Service: OpenShift's listen on 5353.
+const DNS_PORTS: [(i32, &str); 4] = [(53, "UDP"), (53, "TCP"), (5353, "UDP"), (5353, "TCP")];
 /// Port of OTLP over HTTP, for a URL that names none.
 const OTLP_PORT: i32 = 4318;
 
@@ -75,14 +77,14 @@ fn dns(settings: &Settings) -> NetworkPolicyEgressRule {
         .iter()
         .map(|name| namespace_peer(name))
         .collect();
-    let port = |protocol: &str| NetworkPolicyPort {
+    let port = |(number, protocol): (i32, &str)| NetworkPolicyPort {
         protocol: Some(protocol.into()),
-        port: Some(IntOrString::Int(53)),
+        port: Some(IntOrString::Int(number)),
         end_port: None,
     };
     NetworkPolicyEgressRule {
         to: (!peers.is_empty()).then_some(peers),
-        ports: Some(vec![port("UDP"), port("TCP")]),
+        ports: Some(DNS_PORTS.map(port).to_vec()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use mcp_operator_api::v1alpha1::Sessions;
 
 use super::container::{METRICS_PORT, PORT, metrics_port};
 use super::metadata::{object_meta, selector};
@@ -18,8 +19,14 @@ pub(super) fn build(server: &ValidatedServer) -> Service {
                 .chain(metrics)
                 .collect(),
         ),
-        // An MCP session lives in one pod: all requests of a session must reach the same pod.
-        session_affinity: Some("ClientIP".into()),
+        // In both cases, so that what a person sets there is put back.
+        session_affinity: Some(
+            match server.spec.sessions {
+                Sessions::Sticky => "ClientIP",
+                Sessions::None => "None",
+            }
+            .into(),
+        ),
         ..ServiceSpec::default()
     };
     Service {

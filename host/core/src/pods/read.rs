@@ -73,6 +73,13 @@ pub(super) struct Terminated {
 }
 
 impl Pod {
+    /// Whether its containers run, but not all of them are ready: as far as its status says, only probes are in the way.
+    pub fn runs_unready(&self) -> bool {
+        !self.is_terminating()
+            && self.status.phase == "Running"
+            && self.status.container_statuses.iter().any(|one| !one.ready)
+    }
+
     /// Whether the pod is being deleted or has ended: another one replaces it, so that its failures do not matter.
     pub(super) fn is_terminating(&self) -> bool {
         self.metadata.deletion_timestamp.is_some()

@@ -68,6 +68,26 @@ fn a_crash_loop_stays_one_between_two_attempts() {
     }
 }
 
+/// Node.js ends with its version, below what went wrong.
+#[test]
+fn of_a_log_the_line_that_explains_is_shown() {
+    let said = |message: &str| {
+        let ended =
+            json!({ "terminated": { "exitCode": 1, "reason": "Error", "message": message } });
+        pod(crashing(3, &json!({ "state": ended })))
+            .unwrap()
+            .message
+    };
+    let node = "node:fs:1\n  throw e;\nError: EROFS: read-only file system, mkdir '/root/.npm'\n  errno: -30\n\nNode.js v20\n";
+    assert!(
+        said(node).ends_with("(Error): Error: EROFS: read-only file system, mkdir '/root/.npm'"),
+        "{}",
+        said(node)
+    );
+    assert!(said("first\nlast\n\n").ends_with("(Error): last"));
+    assert!(said(&"x".repeat(5000)).len() < 500);
+}
+
 #[test]
 fn one_crash_is_no_loop() {
     let ended = json!({ "terminated": { "exitCode": 137, "reason": "OOMKilled" } });

@@ -88,7 +88,46 @@ pub(crate) fn resources(tenant: &Tenant<'_>, server: &McpServer) -> Vec<Finding>
             ));
         }
     }
+    findings.extend(folders(tenant, server));
     findings
+}
+
+/// Empty folders are on the node's disk, and count together.
+fn folders(tenant: &Tenant<'_>, server: &McpServer) -> Vec<Finding> {
+    let annotation = "max-ephemeral-storage";
+    let default = &tenant.settings.max_ephemeral_storage;
+    let most = tenant
+        .annotation(annotation)
+        .map_or(default.0.as_str(), str::trim);
+    let sizes = server.spec.empty_dirs.iter();
+    let sum = sizes
+        .map(|folder| nano(&folder.size_limit.0))
+        .try_fold(0_i128, |sum, size| sum.checked_add(size?));
+    let message = match (sum, nano(most)) {
+        (Some(sum), Some(most)) if sum <= most => return Vec::new(),
+        (Some(0), _) => return Vec::new(),
+        (None, _) => "each sizeLimit must be a quantity such as 256Mi".into(),
+        (_, None) => tenant.malformed(
+            annotation,
+            &format!("{most:?} is no quantity such as 8 or 16Gi"),
+        ),
+        (Some(sum), Some(_)) => {
+            let bytes = sum / 1_000_000_000;
+            format!(
+                "the folders of a pod in the namespace {} may have {most} together; {}",
+                tenant.name(),
+                tenant.remedy(annotation, &bytes.to_string())
+            )
+        }
+    };
+    let sizes: Vec<&str> = server
+        .spec
+        .empty_dirs
+        .iter()
+        .map(|folder| folder.size_limit.0.as_str())
+        .collect();
+    let field = spec().child("emptyDirs");
+    vec![Finding::invalid(RESOURCES, field, sizes.join(","), message)]
 }
 
 pub(crate) fn extended_resources(tenant: &Tenant<'_>, server: &McpServer) -> Vec<Finding> {

@@ -69,6 +69,54 @@ fn the_schema_says_what_a_schema_can_say() {
             json!({ "args": vec!["a"; 257] }),
             "spec.args: Too many: 257: must have at most 256 items",
         ),
+        (
+            json!({ "strategy": { "type": "Recreate", "maxSurge": 1 } }),
+            "spec.strategy.type: Invalid value: maxSurge and maxUnavailable are for the type RollingUpdate",
+        ),
+        (
+            json!({ "strategy": { "maxSurge": 0, "maxUnavailable": "0%" } }),
+            "spec.strategy.maxUnavailable: Invalid value: must not be 0 as maxSurge is",
+        ),
+        (
+            json!({ "tolerations": [{ "value": "x" }] }),
+            "spec.tolerations[0].key: Invalid value: must be given",
+        ),
+        (
+            json!({ "tolerations": [{ "key": "a", "operator": "Exists", "value": "x" }] }),
+            "spec.tolerations[0].value: Invalid value",
+        ),
+        (
+            json!({ "emptyDirs": [{ "mountPath": "/proc/self" }] }),
+            "spec.emptyDirs[0].mountPath: Invalid value: must be an absolute path",
+        ),
+        (
+            json!({ "emptyDirs": [{ "mountPath": "/a/../b" }] }),
+            "spec.emptyDirs[0].mountPath: Invalid value: must be an absolute path",
+        ),
+        (
+            json!({ "emptyDirs": [{ "mountPath": "/a" }, { "mountPath": "/a" }] }),
+            "spec.emptyDirs[1]: Duplicate value",
+        ),
+        (
+            json!({ "securityContext": { "runAsUser": 0 } }),
+            "spec.securityContext.runAsUser: Invalid value: 0",
+        ),
+        (
+            json!({ "serviceAccountName": "x", "aws": { "iamRole": "arn:aws:iam::123456789012:role/one" } }),
+            "spec.serviceAccountName: Invalid value: excludes aws.iamRole",
+        ),
+        (
+            json!({ "observability": { "healthProbes": { "liveness": { "type": "TCP", "path": "/x" } } } }),
+            "spec.observability.healthProbes.liveness.type: Invalid value: path and headers are what a probe of type HTTP asks",
+        ),
+        (
+            json!({ "nodeSelector": { "a b": "c" } }),
+            "spec.nodeSelector: Invalid value: \"a b\": must be the name of a label of nodes",
+        ),
+        (
+            json!({ "resources": { "requests": { "cpu": "1" } } }),
+            "spec.resources.requests.cpu: Invalid value: \"1\": must be no more than spec.resources.limits.cpu, which is 500m",
+        ),
     ] {
         let refused = world.refused(&world.server("a", spec));
         assert!(refused.contains(expected), "{refused}");
@@ -133,6 +181,12 @@ fn limits_are_required_unless_the_platform_gives_defaults() -> Result<()> {
         unchanged.contains("unchanged"),
         "and again changes nothing: {unchanged}"
     );
+    // What the user says wins, and a default that does not fit it is made to.
+    let small = json!({ "cpu": "50m", "memory": "64Mi" });
+    world.apply(&world.server("small", json!({ "resources": { "limits": small } })))?;
+    let stored = world.get("mcpserver", "small")?["spec"]["resources"].clone();
+    assert_eq!(stored, json!({ "requests": small, "limits": small }));
+    world.deployed("small")?;
     world
         .kubectl
         .run(&["delete", "mcpplugin", "default-resources"])?;

@@ -2,10 +2,10 @@
 //! `deploy/base/confinement.yaml` refuses it. That it refuses nothing that the operator does, every other test proves.
 
 use anyhow::{Result, ensure};
-use mcp_e2e::OPERATOR_USER;
+use mcp_e2e::{OPERATOR_USER, eventually};
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{SOON, World};
 
 /// The operator's account, which may do everything as far as roles are concerned.
 struct Thief {
@@ -189,6 +189,44 @@ fn only_what_belongs_to_a_server_is_made_changed_or_deleted() -> Result<()> {
             answer,
             "the operator never does CREATE of",
         )?;
+    }
+    Ok(())
+}
+
+/// The namespace's annotation is the platform's word, to the policy as to the rules.
+#[test]
+fn an_account_that_the_namespace_names_is_given_to_pods() -> Result<()> {
+    let mut thief = Thief::new("confined-accounts");
+    let with_account = |thief: &Thief, name: &str| {
+        with(
+            &thief.deployment(),
+            "/spec/template/spec/serviceAccountName",
+            json!(name),
+        )
+    };
+    let pods = "the service account of their own name";
+    refused("before", thief.apply(&with_account(&thief, "reader")), pods)?;
+    thief.world = World::allowed(
+        "confined-accounts",
+        &[("service-accounts", "reader, view.*, <namespace>-own")],
+    );
+    eventually("the policy sees the annotation", SOON, || {
+        thief.apply(&with_account(&thief, "reader")).map(drop)
+    })?;
+    for (name, allowed) in [
+        ("view.all", true),
+        ("confined-accounts-own", true),
+        ("reader2", false),
+        ("areader", false),
+        ("viewall", false),
+        ("default", false),
+    ] {
+        let answer = thief.apply(&with_account(&thief, name));
+        if allowed {
+            answer.map(drop)?;
+        } else {
+            refused(name, answer, pods)?;
+        }
     }
     Ok(())
 }

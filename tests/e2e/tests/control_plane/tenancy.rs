@@ -56,6 +56,21 @@ fn a_team_gets_what_the_platform_allows_its_namespace() -> Result<()> {
             "spec.replicas",
             "max-replicas=500",
         ),
+        (
+            json!({ "serviceAccountName": "default" }),
+            "spec.serviceAccountName: Invalid value: \"default\"",
+            "service-accounts=default",
+        ),
+        (
+            json!({ "tolerations": [{ "operator": "Exists" }] }),
+            "spec.tolerations[0].key: Invalid value: \"*\"",
+            "tolerations='*'",
+        ),
+        (
+            json!({ "priorityClassName": "system-cluster-critical" }),
+            "spec.priorityClassName",
+            "priority-classes=system-cluster-critical",
+        ),
     ] {
         let refused = team.refused(spec)?;
         ensure!(

@@ -13,7 +13,7 @@ use anyhow::{Result, bail};
 use mcp_cluster::{
     Cache, ControlPlane, ControlPlaneOptions, LiteLlm, LiteLlmDatabase, RealNode,
     control_plane_tools, ensure_node_possible, ensure_prerequisites, ensure_rust_targets,
-    handle_signals, node_tools, repository, run_attended_lines,
+    handle_signals, node_tools, repository, run_attended_lines, stock_images,
 };
 use mcp_e2e::{
     Artifacts, Environment, Part, install_definitions, install_into_node, install_plugins,
@@ -49,7 +49,13 @@ enum Tier {
     ControlPlane,
     /// A real node: Linux and root.
     Node,
+    /// A real node with MCP servers that other people wrote, and the recipes. Takes some minutes, and is only run where it is
+    /// asked for.
+    Stock,
 }
+
+/// A test program, its row in the table, and arguments of libtest.
+type Program = (&'static str, &'static str, &'static [&'static str]);
 
 /// Test programs against a control plane, and their rows in the table.
 const CONTROL_PLANE: [(&str, &str); 4] = [
@@ -60,10 +66,12 @@ const CONTROL_PLANE: [(&str, &str); 4] = [
 ];
 /// The same for the real node, with arguments of libtest. In this order: the second gives LiteLLM a database. It takes
 /// minutes, and says where it is.
-const NODE: [(&str, &str, &[&str]); 2] = [
+const NODE: [Program; 2] = [
     ("real_node", "real node: the whole way", &[]),
     ("litellm", "real node: LiteLLM", &["--nocapture"]),
 ];
+/// The same for servers of others.
+const STOCK: Program = ("stock", "real node: servers of others", &["--nocapture"]);
 const NODE_START: &str = "real node: start";
 const NODE_LACKS: &str = "root on Linux";
 
@@ -84,9 +92,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 fn on_this_machine(arguments: &Arguments, report: &mut Report) -> Result<()> {
+    let is_stock = arguments.only == Some(Tier::Stock);
     let wanted = |tier| arguments.only.is_none_or(|only| only == tier);
     let node = match ensure_node_possible() {
-        _ if !wanted(Tier::Node) => false,
+        _ if !wanted(Tier::Node) && !is_stock => false,
         Ok(()) => true,
         Err(error) if arguments.only.is_some() => return Err(error),
         // The table says it too, where it is seen.
@@ -95,7 +104,8 @@ fn on_this_machine(arguments: &Arguments, report: &mut Report) -> Result<()> {
             false
         }
     };
-    plan(report, wanted, node);
+    let programs = if is_stock { &[STOCK][..] } else { &NODE };
+    plan(report, wanted, programs, node);
     if arguments.only == Some(Tier::Unit) {
         ensure_rust_targets()?;
     } else {
@@ -104,7 +114,7 @@ fn on_this_machine(arguments: &Arguments, report: &mut Report) -> Result<()> {
     if wanted(Tier::Unit) {
         unit(report)?;
     }
-    if !wanted(Tier::ControlPlane) && !wanted(Tier::Node) {
+    if arguments.only == Some(Tier::Unit) {
         return Ok(());
     }
     let cache = Cache::open()?;
@@ -113,17 +123,23 @@ fn on_this_machine(arguments: &Arguments, report: &mut Report) -> Result<()> {
         on_control_plane(&cache, &artifacts, arguments.filter.as_deref(), report)?;
     }
     if node {
-        on_node(&cache, &artifacts, report)?;
+        let images = if is_stock {
+            stock_images(&cache)?
+        } else {
+            Vec::new()
+        };
+        on_node(&cache, &artifacts, &images, programs, report)?;
     }
     Ok(())
 }
 
-fn plan(report: &mut Report, wanted: impl Fn(Tier) -> bool, node: bool) {
+fn plan(report: &mut Report, wanted: impl Fn(Tier) -> bool, programs: &[Program], node: bool) {
     if wanted(Tier::Unit) {
         report.plan("unit: host");
         report.plan("unit: plugins");
     }
-    if wanted(Tier::ControlPlane) || wanted(Tier::Node) {
+    let needs_node = wanted(Tier::Node) || wanted(Tier::Stock);
+    if wanted(Tier::ControlPlane) || needs_node {
         report.plan("build");
     }
     if wanted(Tier::ControlPlane) {
@@ -131,8 +147,9 @@ fn plan(report: &mut Report, wanted: impl Fn(Tier) -> bool, node: bool) {
             report.plan(row);
         }
     }
-    if wanted(Tier::Node) {
-        for row in [NODE_START].into_iter().chain(NODE.map(|(_, row, _)| row)) {
+    if needs_node {
+        let rows = programs.iter().map(|(_, row, _)| *row);
+        for row in [NODE_START].into_iter().chain(rows) {
             report.plan(row);
             if !node {
                 report.leave_out(row, NODE_LACKS);
@@ -200,9 +217,18 @@ fn on_control_plane(
     Ok(())
 }
 
-fn on_node(cache: &Cache, artifacts: &Artifacts, report: &mut Report) -> Result<()> {
+fn on_node(
+    cache: &Cache,
+    artifacts: &Artifacts,
+    images: &[PathBuf],
+    programs: &[Program],
+    report: &mut Report,
+) -> Result<()> {
     let node = report.run(NODE_START, |_| {
         let node = RealNode::start(cache)?;
+        for image in images {
+            node.load_image(image)?;
+        }
         install_into_node(&node, artifacts)?;
         LiteLlm::install(cache)?.deploy(&node)?;
         Ok(node)
@@ -214,7 +240,7 @@ fn on_node(cache: &Cache, artifacts: &Artifacts, report: &mut Report) -> Result<
         audit: None,
         webhook_host: Environment::LOOPBACK,
     };
-    for (program, row, arguments) in NODE {
+    for (program, row, arguments) in programs {
         report.run(row, |counts| e2e(program, arguments, &environment, counts))?;
     }
     Ok(())

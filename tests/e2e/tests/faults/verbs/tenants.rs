@@ -19,7 +19,10 @@ fn what_is_missing_in_a_namespace_is_told_by_its_servers() -> Result<()> {
     install_optional(kubectl)?;
     kubectl.run(&["delete", "clusterrolebinding", TENANT])?;
     let all = rules(kubectl, TENANT)?;
-    let each = permissions(&all);
+    // Events are asked for only where a probe fails, and nothing runs on simulated nodes that could fail one: that a refusal
+    // is told is shown without a cluster.
+    let mut each = permissions(&all);
+    each.retain(|permission| permission.resource != "events");
     ensure!(each.len() > 20, "{each:?}");
     let mut objects = Vec::new();
     for permission in &each {

@@ -27,7 +27,7 @@ const AUDIT_LOG: &[&str] = &[
     "policy::what_a_policy_finds_invalid_is_not_insisted_on_and_made_when_its_server_is_touched",
 ];
 const OWN_API_SERVER: &[&str] = &["foreign_namespace::", "optional::"];
-const SIMULATED_NODES: &[&str] = &["registration::"];
+const SIMULATED_NODES: &[&str] = &["pods::", "registration::"];
 const SAMPLE_IMAGE: &[&str] = &[
     "admission::a_configuration_may_be_as_deep_as_json_is_read",
     "autoscaling::",
