@@ -8,8 +8,8 @@ use mcp_operator_core::build::{SecretObject, child_name, secret_objects, service
 use mcp_operator_core::manifest::ManagedKind;
 use mcp_operator_core::outcome::{Failure, Presence, ReconcileOutcome, Verdict};
 use mcp_operator_core::owner_reference::belongs_to;
-use mcp_operator_core::remote::relocation;
 use mcp_operator_core::private_values;
+use mcp_operator_core::remote::relocation;
 use mcp_operator_core::rollout::Rollout;
 use mcp_operator_core::server_key::ServerKey;
 use serde_json::Value;

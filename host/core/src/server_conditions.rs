@@ -36,11 +36,22 @@ pub(crate) fn all(
     registered: Option<&Condition>,
 ) -> Vec<ConditionDraft> {
     // A remote server has no pods: whether it serves is what the gateway says.
-    if server.spec.remote.is_some() {
-        let valid = spec_valid(&outcome.verdict);
-        let ready = with_notes(ready(&[&valid], outcome, registered), &outcome.notes);
-        return vec![valid, ready];
-    }
+    let mut drafts = if server.spec.remote.is_some() {
+        vec![spec_valid(&outcome.verdict)]
+    } else {
+        of_workload(server, outcome)
+    };
+    let requirements = requirements(&drafts);
+    let ready = ready(&requirements, outcome, registered);
+    let is_stalled = progress::is_stalled(&requirements, outcome, registered);
+    drafts.extend(ConditionDraft::progress(&ready, is_stalled));
+    let untold = untold_failure(&drafts, &ready, outcome);
+    drafts.push(with_notes(ready, outcome.notes.iter().chain(untold)));
+    drafts
+}
+
+/// Those of a server that runs here.
+fn of_workload(server: &McpServer, outcome: &ReconcileOutcome) -> Vec<ConditionDraft> {
     let mut drafts = vec![
         spec_valid(&outcome.verdict),
         deployment_ready(server, outcome),
@@ -49,17 +60,10 @@ pub(crate) fn all(
         &server.name_any(),
         outcome,
     ));
-    let requirements = requirements(&drafts);
-    let ready = ready(&requirements, outcome, registered);
-    let is_stalled = progress::is_stalled(&requirements, outcome, registered);
-    let progress = ConditionDraft::progress(&ready, is_stalled);
-    drafts.extend(progress);
     drafts.extend(autoscaling_active(outcome));
     drafts.extend(service_monitor_created(server, outcome));
     drafts.extend(disruption_budget_created(server));
     drafts.push(available(outcome));
-    let untold = untold_failure(&drafts, &ready, outcome);
-    drafts.push(with_notes(ready, outcome.notes.iter().chain(untold)));
     drafts
 }
 

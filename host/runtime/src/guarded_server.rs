@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use kube::core::DeserializeGuard;
 use kube::core::error_boundary::InvalidObject;
-use mcp_operator_api::v1alpha1::McpServer;
+use mcp_operator_api::v1alpha1::{LiteLlm, McpServer};
 use mcp_operator_core::registry_room::MAX_ENTRY_BYTES;
 use mcp_operator_core::text::one_line;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -122,15 +122,17 @@ fn cut_specification(server: &mut McpServer) {
     spec.secrets = Vec::new();
     spec.image_pull_secrets = Vec::new();
     spec.network_policy = None;
+    spec.empty_dirs = Vec::new();
+    spec.tolerations = Vec::new();
     spec.config.clear();
     let mut litellm = Measure::default();
     litellm.write(&spec.litellm);
     if litellm.bytes > MAX_ENTRY_BYTES {
         // It could not be registered, and without its lists it would be open to all.
-        spec.litellm.auto_register = false;
-        spec.litellm.allowed_user_groups = Vec::new();
-        spec.litellm.allowed_tools = Vec::new();
-        spec.litellm.description = None;
+        spec.litellm = LiteLlm {
+            auto_register: false,
+            ..LiteLlm::default()
+        };
     }
 }
 
@@ -264,7 +266,10 @@ mod tests {
                 "{place}"
             );
             let server = guarded.readable().unwrap();
-            assert_eq!(server.spec.litellm.allowed_tools, ["read"]);
+            assert_eq!(
+                server.spec.litellm.allowed_tools,
+                Some(vec!["read".to_owned()])
+            );
             assert_eq!(server.spec.path.as_deref(), Some("/x"));
             assert_eq!(
                 (server.metadata.uid.as_deref(), server.metadata.generation),

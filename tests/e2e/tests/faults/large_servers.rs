@@ -90,7 +90,7 @@ fn large(namespace: &str, number: usize) -> Value {
             "resources": { "limits": { "cpu": "500m", "memory": "64Mi" } }, "litellm": { "autoRegister": false },
         },
     });
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         let text = incompressible(number, BYTES);
         let arguments = text
             .as_bytes()
