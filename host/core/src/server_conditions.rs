@@ -36,8 +36,12 @@ pub(crate) fn all(
     // A remote server has no pods: whether it serves is what the gateway says.
     if server.spec.remote.is_some() {
         let valid = spec_valid(&outcome.verdict);
-        let ready = with_notes(ready(&[&valid], outcome, registered), &outcome.notes);
-        return vec![valid, ready];
+        let requirements = [&valid];
+        let ready = ready(&requirements, outcome, registered);
+        let is_stalled = progress::is_stalled(&requirements, outcome, registered);
+        let progress = ConditionDraft::progress(&ready, is_stalled);
+        let ready = with_notes(ready, &outcome.notes);
+        return [valid].into_iter().chain(progress).chain([ready]).collect();
     }
     let mut drafts = vec![spec_valid(&outcome.verdict), deployment_ready(outcome)];
     drafts.extend(external_secret::external_secret_synced(
