@@ -761,7 +761,13 @@ fn a_remote_server_is_what_the_gateway_says() {
             .iter()
             .map(|condition| condition.type_.as_str())
             .collect();
-        assert_eq!(kinds, [SPEC_VALID, READY]);
+        let progress = match status {
+            "True" => None,
+            "Unknown" => Some(RECONCILING),
+            _ => Some(STALLED),
+        };
+        let expected = [SPEC_VALID].into_iter().chain(progress).chain([READY]);
+        assert_eq!(kinds, expected.collect::<Vec<_>>());
         assert_eq!((computed.ready, computed.selector), (None, None));
         assert_eq!(computed.replicas, Some(0));
     }

@@ -134,8 +134,10 @@ fn a_new_default_changes_no_stored_transport() -> Result<()> {
 fn a_remote_server_is_registered_has_no_objects_and_moves_without_a_gap() -> Result<()> {
     let world = World::start("remote")?;
     let kubeconfig = world.kubectl().kubeconfig().to_owned();
-    let _operator =
-        Operator::start_with(&world.own.environment, "remote", &kubeconfig, &ATTENTIVE)?;
+    // It changes more often here than a namespace may.
+    let unbounded = ["--registry-rollout-interval-seconds", "0"];
+    let options = [&ATTENTIVE[..], &unbounded[..]].concat();
+    let _operator = Operator::start_with(&world.own.environment, "remote", &kubeconfig, &options)?;
 
     // Nobody may send LiteLLM anywhere unless the platform says so.
     let said = refused(&world, ELSEWHERE)?;
