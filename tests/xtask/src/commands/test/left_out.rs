@@ -41,6 +41,7 @@ const SAMPLE_IMAGE: &[&str] = &[
     "plugins::what_compliance_completes_passes_pod_security_restricted",
     "plugins::what_is_no_plugin_refuses_what_it_is_for_with_a_reason_and_hurts_nobody_else",
     "policy::what_a_policy_forbids_is_made_when_the_policy_goes",
+    "ratchet::",
     "rotation::",
     "trouble::a_pod_that_pod_security_refuses_is_told_in_the_words_of_the_api",
 ];
