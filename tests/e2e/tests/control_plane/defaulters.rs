@@ -74,8 +74,8 @@ fn a_defaulter_that_weakens_a_pod_changes_nothing() -> Result<()> {
             "spec.template.spec.containers[0].securityContext.capabilities",
         ),
         (
-            "/spec/template/metadata/annotations",
-            "{'iam.amazonaws.com/role':'admin'}",
+            "/spec/template/metadata/annotations/iam.amazonaws.com~1role",
+            "'admin'",
             "spec.template.metadata.annotations[iam.amazonaws.com/role]",
         ),
     ] {

@@ -129,12 +129,12 @@ fn what_is_too_much_is_too_much_however_it_is_asked_for() -> Result<()> {
             "spec.autoscaling.maxReplicas",
         ),
         (
-            json!({ "resources": { "limits": { "cpu": "9e3m" } } }),
-            "spec.resources.limits[cpu]",
+            json!({ "resources": { "limits": { "cpu": "9e3" } } }),
+            "spec.resources.limits",
         ),
         (
             json!({ "resources": { "limits": { "memory": "17179869185" } } }),
-            "spec.resources.limits[memory]",
+            "spec.resources.limits",
         ),
         (
             json!({
