@@ -31,7 +31,10 @@ fn what_is_missing_in_a_namespace_is_told_by_its_servers() -> Result<()> {
         let rbac = "rbac.authorization.k8s.io";
         let version = format!("{rbac}/v1");
         objects.extend([
-            json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": namespace } }),
+            json!({
+                "apiVersion": "v1", "kind": "Namespace",
+                "metadata": { "name": namespace, "annotations": { "mcp.litellm.ai/remote-hosts": "*" } },
+            }),
             json!({
                 "apiVersion": version, "kind": "Role", "metadata": metadata,
                 "rules": without(&all, |taken| taken == permission),
@@ -45,13 +48,9 @@ fn what_is_missing_in_a_namespace_is_told_by_its_servers() -> Result<()> {
     }
     apply(kubectl, &objects)?;
     let _operator = Operator::start(&own.environment, "verbs-of-tenants")?;
-    let servers = |everything| -> Vec<Value> {
-        let namespaces = each.iter().map(Permission::namespace);
-        namespaces
-            .map(|namespace| server(&namespace, "a", everything))
-            .collect()
-    };
-    apply(kubectl, &servers(true))?;
+    let namespaces = || each.iter().map(Permission::namespace);
+    let servers = namespaces().map(|namespace| server(&namespace, "a", true));
+    apply(kubectl, &servers.collect::<Vec<_>>())?;
     let (deletions, others): (Vec<_>, Vec<_>) = each
         .iter()
         .partition(|permission| permission.verb == "delete");
@@ -68,7 +67,13 @@ fn what_is_missing_in_a_namespace_is_told_by_its_servers() -> Result<()> {
             Ok(())
         })?;
     }
-    apply(kubectl, &servers(false))?;
+    // A server that moves elsewhere needs nothing any more.
+    let moved = namespaces().map(|namespace| {
+        let mut server = server(&namespace, "a", false);
+        server["spec"] = json!({ "remote": { "url": "https://mcp.example.com/mcp" }, "litellm": { "autoRegister": false } });
+        server
+    });
+    apply(kubectl, &moved.collect::<Vec<_>>())?;
     for permission in &deletions {
         names(kubectl, &permission.namespace(), "a", &permission.refusal())?;
     }
