@@ -84,6 +84,10 @@ fn nothing_is_written_for_a_server_with_everything() -> Result<()> {
         ensure!(status["ready"] == "2/2", "{status}");
         Ok(())
     })?;
+    // Nobody measures anything here, which the autoscaler says some time later.
+    eventually("the autoscaler's trouble is told", RECOVERY, || {
+        world.condition("AutoscalingActive")
+    })?;
     world.settled()?;
     nothing_is_written(&mut world, "in quiet")?;
     operator.kill();
