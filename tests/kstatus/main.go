@@ -3,8 +3,8 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
+	"io"
 	"log"
 	"os"
 
@@ -13,8 +13,13 @@ import (
 )
 
 func main() {
+	text, err := io.ReadAll(os.Stdin)
+	if err != nil {
+		log.Fatal(err)
+	}
+	// Its own reader: whole numbers are int64 there, as kstatus wants them.
 	var object unstructured.Unstructured
-	if err := json.NewDecoder(os.Stdin).Decode(&object.Object); err != nil {
+	if err := object.UnmarshalJSON(text); err != nil {
 		log.Fatal(err)
 	}
 	result, err := status.Compute(&object)
