@@ -8,7 +8,7 @@ use crate::memory::{MemoryGroup, incompressible, most_resident_kib, resident_kib
 use crate::world::{RECOVERY, World};
 
 /// Of each of two teams: as trees, those of numbers alone would take a gigabyte.
-const SERVERS: usize = 40;
+const SERVERS: usize = 24;
 /// What etcd takes, without what the API server adds.
 const BYTES: usize = 1_400_000;
 /// The longest argument that the schema allows.
