@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use mcp_e2e::{Operator, OwnCluster, eventually};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::permission::{
     Permission, apply, install_optional, names, permissions, rules, server, without,
