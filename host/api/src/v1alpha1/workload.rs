@@ -16,7 +16,9 @@ pub struct Image {
         feature = "crd",
         schemars(
             length(min = 1, max = 255),
-            regex(pattern = r"^([^/:@\s]+(:[0-9]+)?/)?[^/:@\s]+(/[^/:@\s]+)*$")
+            regex(
+                pattern = r"^([^/:@\s.][^/:@\s]*(:[0-9]+)?/)?[^/:@\s.][^/:@\s]*(/[^/:@\s.][^/:@\s]*)*$"
+            )
         )
     )]
     pub repository: String,
