@@ -61,15 +61,15 @@ impl Stored {
 }
 
 impl CertificateStore {
-    /// What is kept; `new` if there is nothing yet.
+    /// What is kept; what `make` gives if there is nothing yet.
     ///
     /// # Errors
     /// When the Secret can be neither read nor made, or is somebody else's.
-    pub(super) async fn obtain(&self, new: &Certificates) -> Result<Stored> {
+    pub(super) async fn obtain(&self, make: impl Fn() -> Result<Certificates>) -> Result<Stored> {
         match self {
-            Self::Own => Ok(Stored::own(new.clone())),
+            Self::Own => make().map(Stored::own),
             Self::Shared { client, namespace } => {
-                let make = || anyhow::Ok(secret(new));
+                let make = || make().map(|new| secret(&new));
                 let found = obtain_shared_secret(client, namespace, SECRET, make).await?;
                 Stored::of(&found)
             }
@@ -95,7 +95,7 @@ impl CertificateStore {
                 let action = || format!("update Secret {namespace}/{SECRET}");
                 match request(action, api.replace(SECRET, &params, &secret)).await {
                     Ok(answer) => Stored::of(&answer),
-                    Err(error) if error.is_conflict() => self.obtain(&new).await,
+                    Err(error) if error.is_conflict() => self.obtain(|| Ok(new.clone())).await,
                     Err(error) => Err(error.into()),
                 }
             }

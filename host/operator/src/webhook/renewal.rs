@@ -52,8 +52,8 @@ impl CertificateRenewal {
             },
             Endpoint::Address(_) => CertificateStore::Own,
         };
-        let new = Certificates::new(&policy, Timestamp::now())?;
-        let stored = store.obtain(&new).await?;
+        let make = || Certificates::new(&policy, Timestamp::now());
+        let stored = store.obtain(make).await?;
         let (stored, certificates) = step(&store, &policy, stored, |_| false).await?;
         Ok(Self {
             serving: ServingCert::new(&certificates.serving)?,
@@ -88,12 +88,14 @@ impl CertificateRenewal {
 
     async fn pass(&mut self, trusted: Option<&Trusted>) -> Result<()> {
         // If somebody has deleted the Secret, it comes back as it was.
-        let last = self.stored.certificates.clone();
-        let last = match last {
-            Some(last) => last,
-            None => Certificates::new(&self.policy, Timestamp::now())?,
+        let last = self.stored.certificates.as_ref();
+        let make = || {
+            last.map_or_else(
+                || Certificates::new(&self.policy, Timestamp::now()),
+                |last| Ok(last.clone()),
+            )
         };
-        let stored = self.store.obtain(&last).await?;
+        let stored = self.store.obtain(make).await?;
         let propagation = scaled(PROPAGATION, self.policy.lifetime);
         let is_trusted = |ca_bundle: &str| {
             trusted.is_some_and(|trusted| {
@@ -101,7 +103,9 @@ impl CertificateRenewal {
             })
         };
         let (stored, certificates) = step(&self.store, &self.policy, stored, is_trusted).await?;
-        self.serving.replace(&certificates.serving)?;
+        if last.is_none_or(|last| last.serving != certificates.serving) {
+            self.serving.replace(&certificates.serving)?;
+        }
         self.ca_bundle.send_if_modified(|known| {
             let new = certificates.trusted();
             let changed = *known != new;

@@ -61,7 +61,7 @@ async fn a_renewal_is_made_by_one_and_followed_by_the_other() {
         namespace: "ns".into(),
     };
     let old = Certificates::new(&policy, two_months_ago).unwrap();
-    store.obtain(&old).await.unwrap();
+    store.obtain(|| Ok(old.clone())).await.unwrap();
     let (mut first, mut second) = (replica(&api).await, replica(&api).await);
     let published = certificates(&first).clone();
     assert!(published.next.is_some());
