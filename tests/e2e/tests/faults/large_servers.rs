@@ -26,11 +26,7 @@ const ALL_TOLD: Duration = Duration::from_mins(10);
 fn large_servers_of_two_teams_leave_the_operator_to_a_third() -> Result<()> {
     let world = World::start("large-servers")?;
     let kubectl = world.kubectl();
-    kubectl.run(&[
-        "delete",
-        "mutatingwebhookconfiguration/mcp-operator",
-        "validatingwebhookconfiguration/mcp-operator",
-    ])?;
+    world.delete_webhooks()?;
     for namespace in ["crowd-a", "crowd-b"] {
         kubectl.run(&["create", "namespace", namespace])?;
         for batch in 0..SERVERS / 5 {

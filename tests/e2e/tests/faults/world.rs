@@ -34,6 +34,16 @@ impl World {
         self.own.kubectl()
     }
 
+    /// Takes the webhook configurations away: without an operator, nobody answers.
+    pub(crate) fn delete_webhooks(&self) -> Result<()> {
+        let delete = [
+            "delete",
+            "mutatingwebhookconfiguration/mcp-operator",
+            "validatingwebhookconfiguration/mcp-operator",
+        ];
+        self.kubectl().run(&delete).map(drop)
+    }
+
     /// Applies servers `s-0`, `s-1`, ...
     pub(crate) fn apply(&self, count: usize) -> Result<()> {
         self.apply_some(0..count)

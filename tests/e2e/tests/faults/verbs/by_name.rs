@@ -43,11 +43,7 @@ fn what_may_not_be_read_or_written_by_name_is_told() -> Result<()> {
 /// A server that was there before the operator gets no status, and nobody trusts the webhook.
 fn statuses_and_webhooks(world: &World, all: &Value) -> Result<Vec<Permission>> {
     let kubectl = world.kubectl();
-    kubectl.run(&[
-        "delete",
-        "mutatingwebhookconfiguration/mcp-operator",
-        "validatingwebhookconfiguration/mcp-operator",
-    ])?;
+    world.delete_webhooks()?;
     world.apply(1)?;
     install_plugins(kubectl)?;
     let is_taken = |permission: &Permission| permission.resource.ends_with("/status");
