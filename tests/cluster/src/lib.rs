@@ -19,6 +19,7 @@ mod litellm_database;
 mod machine;
 mod namespaces;
 mod node_files;
+mod partition;
 mod pki;
 mod ports;
 mod process;
@@ -48,6 +49,7 @@ pub use machine::{
     ensure_database_packages, ensure_fake_time, ensure_node_packages, ensure_node_possible,
     ensure_prerequisites, ensure_python, ensure_rust_targets, static_target,
 };
+pub use partition::CabledNetwork;
 pub use ports::free_port;
 pub use process::Process;
 pub use progress::Progress;
