@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use mcp_cluster::{Tools, capture};
 
 /// Of the release that is rendered, and its namespace: what people would type.
@@ -104,10 +104,16 @@ impl Helm {
                 .args(["-strict", "-summary", "-output", "text", "-schema-location"])
                 .arg(&location)
                 .arg(&file);
-            capture(&mut kubeconform).with_context(|| match values {
-                Some(values) => format!("with {}", values.display()),
-                None => "with the chart's own values".into(),
-            })?;
+            let output = kubeconform.output().context("cannot run kubeconform")?;
+            if !output.status.success() {
+                let values = match values {
+                    Some(values) => values.display().to_string(),
+                    None => "its own values".into(),
+                };
+                // It says on its standard output what is wrong.
+                let said = String::from_utf8_lossy(&output.stdout);
+                bail!("the chart with {values} makes what no API server takes:\n{said}");
+            }
         }
         Ok(sets.len())
     }

@@ -55,8 +55,14 @@ fn custom_resource(folder: &Path, file: &Path) -> Result<()> {
     for version in versions.with_context(|| format!("{} has no versions", file.display()))? {
         let mut schema = version["schema"]["openAPIV3Schema"].clone();
         strict(&mut schema);
-        // What every object has is not said there.
-        schema["properties"]["metadata"] = json!({ "type": "object" });
+        // What every object has is not always said there.
+        for (field, kind) in [
+            ("apiVersion", "string"),
+            ("kind", "string"),
+            ("metadata", "object"),
+        ] {
+            schema["properties"][field] = json!({ "type": kind });
+        }
         schema["$schema"] = json!(DRAFT);
         save(
             &folder.join(file_name(&kind, &group, &text(&version["name"]))),
