@@ -9,6 +9,7 @@
 pub mod cli;
 pub mod crd;
 mod health;
+mod leader;
 mod listener;
 pub mod run;
 pub mod telemetry;
