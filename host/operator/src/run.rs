@@ -20,7 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::cli::RunArguments;
 use crate::health;
@@ -116,13 +116,19 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
         build: arguments.build.settings(),
         operator_namespace: Some(arguments.namespace.clone()),
     };
-    let injection = CaInjection {
-        reader: client.clone(),
-        writer: writer.clone(),
-        leadership: leadership.clone(),
-        endpoint: arguments.endpoint(),
-    };
-    start_webhook(arguments, injection, state, tasks, stop).await?;
+    if arguments.enable_webhooks {
+        let injection = CaInjection {
+            reader: client.clone(),
+            writer: writer.clone(),
+            leadership: leadership.clone(),
+            endpoint: arguments.endpoint(),
+        };
+        start_webhook(arguments, injection, state, tasks, stop).await?;
+    } else {
+        warn!(
+            "the admission webhook is not served: what breaks a rule is stored, and told in SpecValid"
+        );
+    }
     let hash_key = obtain_hash_key(&client, &arguments.namespace).await?;
 
     // Objects are made by the whole set of rules, which depend on namespaces, or not at all; and nobody is sent here
