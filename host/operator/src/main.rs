@@ -4,13 +4,14 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use mcp_operator::cli::{Arguments, Command, RunArguments};
-use mcp_operator::{crd, run, telemetry};
+use mcp_operator::{crd, dashboards, run, telemetry};
 use mcp_operator_offline::{self as offline, Outcome};
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::CompileComponent => return mcp_plugin_host::compile::child_main(),
         Command::Crd { plural } => crd::manifests(plural.as_deref()).map(|yaml| print!("{yaml}")),
+        Command::Dashboards { name } => dashboards::print(&name),
         Command::Run(arguments) => operate(*arguments),
         Command::Render(arguments) => {
             return answer(async { offline::render(arguments.sources()?).await });

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use kube::Client;
 use mcp_operator_admission::{AdmissionState, router, serve};
 use mcp_operator_controller::{Controller, obtain_hash_key};
+use mcp_operator_metrics::{CertificateMetrics, Metrics};
 use mcp_operator_plugin_catalog::PluginCatalog;
 use mcp_operator_policy::PluginLoader;
 use mcp_operator_registration::RegistrationContext;
@@ -25,8 +26,9 @@ use tracing::info;
 use crate::cli::RunArguments;
 use crate::health;
 use crate::listener::listen;
+use crate::metrics;
 use crate::webhook::{
-    CertificateFiles, CertificateRenewal, Endpoint, ServingCert, inject_ca_bundle,
+    CertificateFiles, CertificateRenewal, Endpoint, ServingCert, inject_ca_bundle, watch_expiry,
 };
 
 /// For so long after a signal, requests are still taken: others have to hear first that this pod is not ready. Outside of
@@ -82,14 +84,16 @@ fn hide_memory() -> Result<()> {
 /// Starts everything, in the order in which one thing needs another.
 async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Result<()> {
     let client = connect(Duration::from_secs(arguments.api_silence_seconds.into())).await?;
+    let metrics = start_metrics(arguments, tasks)?;
     let loader = PluginLoader {
         maps: Arc::new(ClusterConfigMaps::new(client.clone())),
-        host: arguments.plugins.host()?,
+        host: arguments.plugins.host(metrics.plugin_calls())?,
         builtin: arguments.plugins.builtin_plugins.clone(),
         operator_namespace: Some(arguments.namespace.clone()),
     };
     let ready = start_health_endpoint(arguments.health_bind, tasks, stop)?;
     let catalog = PluginCatalog::watch(&client, tasks, loader.clone(), &arguments.namespace);
+    metrics::observe_plugins(&metrics, catalog.snapshots());
     let namespaces = Namespaces::watch(&client, tasks);
     let state = AdmissionState {
         snapshots: catalog.snapshots(),
@@ -98,7 +102,13 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
         build: arguments.build.settings(),
         operator_namespace: Some(arguments.namespace.clone()),
     };
-    start_webhook(arguments, &client, state, tasks, stop).await?;
+    let events = Events::new(client.clone());
+    let serving = start_webhook(arguments, &client, state, &metrics, tasks, stop).await?;
+    let remedy = arguments.certificate_remedy();
+    tasks.spawn(
+        "certificate expiry",
+        watch_expiry(client.clone(), serving, events.clone(), remedy),
+    );
     let hash_key = obtain_hash_key(&client, &arguments.namespace).await?;
 
     // Objects are made by the whole set of rules, which depend on namespaces, or not at all; and nobody is sent here
@@ -111,15 +121,15 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
     );
     ready.send_replace(true);
 
-    let events = Events::new(client.clone());
     let controller = Controller::new(
         client.clone(),
-        arguments.controller(hash_key),
+        arguments.controller(hash_key, metrics.reconciles("mcpserver")),
         catalog.snapshots(),
         namespaces,
         events.clone(),
         tasks,
     );
+    metrics::observe_controller(&metrics, &controller);
     let registration = RegistrationContext {
         client,
         settings: arguments.registration(),
@@ -129,6 +139,8 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
         events,
         loader,
         tasks: tasks.clone(),
+        reconciles: metrics.reconciles("registration"),
+        metrics: metrics.registration(),
     };
     start_controllers(controller, registration, tasks, stop);
     Ok(())
@@ -149,18 +161,32 @@ fn start_health_endpoint(
     Ok(ready)
 }
 
+/// What is counted, and the endpoint where it is read, unless that is switched off.
+fn start_metrics(arguments: &RunArguments, tasks: &TaskGroup) -> Result<Metrics> {
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
+    if let Some(bind) = arguments.metrics_bind_address.0 {
+        let listener = listen(bind)?;
+        tasks.spawn(
+            "metrics endpoint",
+            metrics::serve(listener, metrics.clone()),
+        );
+    }
+    Ok(metrics)
+}
+
 async fn start_webhook(
     arguments: &RunArguments,
     client: &Client,
     state: AdmissionState,
+    metrics: &Metrics,
     tasks: &TaskGroup,
     stop: &Stop,
-) -> Result<()> {
-    let serving = start_certificates(arguments, client, tasks).await?;
+) -> Result<ServingCert> {
+    let serving = start_certificates(arguments, client, metrics.certificates(), tasks).await?;
     let tls = match arguments.client_ca() {
         None => watch::channel(serving.tls(None)).1,
         Some(clients) => {
-            let (reload, tls) = clients.serve(serving)?;
+            let (reload, tls) = clients.serve(serving.clone())?;
             tasks.spawn("client CA", reload);
             tls
         }
@@ -168,26 +194,32 @@ async fn start_webhook(
     let listener = listen(arguments.webhook_bind)?;
     tasks.spawn_draining(
         "webhook",
-        serve(listener, tls, router(state), stop.shutdown.clone()),
+        serve(
+            listener,
+            tls,
+            router(state, metrics.admission()),
+            stop.shutdown.clone(),
+        ),
     );
-    Ok(())
+    Ok(serving)
 }
 
 /// What the webhook serves with, and what keeps it valid and trusted.
 async fn start_certificates(
     arguments: &RunArguments,
     client: &Client,
+    metrics: CertificateMetrics,
     tasks: &TaskGroup,
 ) -> Result<ServingCert> {
     if let Some(folder) = &arguments.webhook_cert_dir {
-        let files = CertificateFiles::open(folder.clone())?;
+        let files = CertificateFiles::open(folder.clone(), metrics)?;
         let serving = files.serving();
         tasks.spawn("certificate files", files.run());
         return Ok(serving);
     }
     let endpoint = arguments.endpoint();
     let lifetime = arguments.webhook_certificate_lifetime();
-    let renewal = CertificateRenewal::obtain(client, &endpoint, lifetime).await?;
+    let renewal = CertificateRenewal::obtain(client, &endpoint, lifetime, metrics).await?;
     let serving = renewal.serving();
     let (trust, trusted) = watch::channel(None);
     tasks.spawn(

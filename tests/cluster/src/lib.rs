@@ -23,6 +23,7 @@ mod pki;
 mod ports;
 mod process;
 mod progress;
+mod prometheus;
 mod real_node;
 mod servers;
 mod simulated_node;
@@ -51,6 +52,7 @@ pub use machine::{
 pub use ports::free_port;
 pub use process::Process;
 pub use progress::Progress;
+pub use prometheus::{Prometheus, check_metrics, test_rules};
 pub use real_node::RealNode;
 pub use stock::stock_images;
 pub use tools::{Tools, control_plane_tools, has_control_plane_tools, has_node_tools, node_tools};

@@ -1,5 +1,6 @@
 //! An operator that runs beside its cluster, as a process of this machine and with the account that it has in a cluster.
 
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Command;
@@ -31,6 +32,7 @@ const IMPATIENT: [&str; 8] = [
 /// A running operator; it stops when this is dropped.
 pub struct Operator {
     process: Process,
+    metrics: u16,
 }
 
 impl Operator {
@@ -89,7 +91,7 @@ impl Operator {
         options: &[&str],
         more: impl FnOnce(&mut Command),
     ) -> Result<Self> {
-        let (webhook, health) = (free_port()?, free_port()?);
+        let (webhook, health, metrics) = (free_port()?, free_port()?, free_port()?);
         let webhook = SocketAddr::new(environment.webhook_host, webhook);
         let kubeconfig = operator_kubeconfig(&environment.kubectl, kubeconfig, &environment.logs)?;
         point_webhooks(&environment.kubectl, &webhook.to_string())?;
@@ -104,6 +106,7 @@ impl Operator {
                 .args(["--webhook-bind", &webhook.to_string()])
                 .args(["--webhook-address", &webhook.to_string()])
                 .args(["--health-bind", &format!("127.0.0.1:{health}")])
+                .args(["--metrics-bind-address", &format!("127.0.0.1:{metrics}")])
                 // Tests change their servers more often than a team may; those that are about that say so by an option.
                 .env("REGISTRY_ROLLOUT_INTERVAL_SECONDS", "0")
                 .env("REGISTRY_ROLLOUT_PAUSE_SECONDS", "0")
@@ -135,12 +138,25 @@ impl Operator {
                 is_called(&environment.kubectl)
             },
         )?;
-        Ok(Self { process })
+        Ok(Self { process, metrics })
     }
 
     /// Ends it at once, as a crash would.
     pub fn kill(&mut self) {
         self.process.kill();
+    }
+
+    /// Where it says what it has counted, as `address:port`.
+    pub fn metrics_address(&self) -> String {
+        format!("127.0.0.1:{}", self.metrics)
+    }
+
+    /// What it has counted, in the format of Prometheus.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn scrape(&self) -> Result<String> {
+        get(self.metrics, "/metrics").context("cannot read the metrics")
     }
 
     /// Its process id.
@@ -155,17 +171,19 @@ impl Operator {
 }
 
 fn is_ready(port: u16) -> bool {
-    use std::io::{Read, Write};
-    let ask = || -> std::io::Result<String> {
-        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-        stream.set_read_timeout(Some(Duration::from_secs(2)))?;
-        stream
-            .write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
-    };
-    ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+    get(port, "/readyz").is_ok()
+}
+
+/// The body of an answer that is one. HTTP 1.0, since that has no chunks.
+fn get(port: u16, path: &str) -> Result<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    anyhow::ensure!(head.contains(" 200 "), "{head}");
+    Ok(body.to_owned())
 }
 
 /// Whether the API server reaches the webhook: for a moment it may still call an operator that is gone. What it answers is
