@@ -5,6 +5,7 @@
 //! [`Cache`].
 
 mod cache;
+mod cert_manager;
 mod cluster;
 mod command;
 mod components;
@@ -33,6 +34,7 @@ mod template;
 mod tools;
 
 pub use cache::{CACHE_VARIABLE, Cache, Lock, content_key, repository};
+pub use cert_manager::CertManager;
 pub use cluster::{Cluster, Existing};
 pub use command::{
     capture, find_program, process_runs, run_attended, run_attended_lines, run_logged, terminate,

@@ -3,6 +3,8 @@
 
 #[path = "faults/askers.rs"]
 mod askers;
+#[path = "faults/cert_manager.rs"]
+mod cert_manager;
 #[path = "faults/certificates.rs"]
 mod certificates;
 #[path = "faults/client_certificate.rs"]
