@@ -6,6 +6,7 @@ use mcp_operator_core::build;
 use mcp_operator_core::hash_key::HashKey;
 use mcp_operator_core::registration_basis::RegistrationBasis;
 use mcp_operator_core::server_key::ServerKey;
+use mcp_operator_metrics::ReconcileMetrics;
 use mcp_operator_policy::{Judgement, PolicyError, ReconcileInputs, Snapshots};
 use mcp_operator_runtime::{Events, JudgedServers, Namespaces, ServerStore};
 
@@ -16,7 +17,7 @@ use crate::probe_failures::ProbeFailures;
 use crate::requeue::Backoff;
 use std::sync::Arc;
 
-/// What the administrator decides for all servers.
+/// What the administrator decides for all servers, and what the program gives.
 #[derive(Clone, Debug)]
 pub struct ControllerSettings {
     /// What goes into objects.
@@ -25,6 +26,8 @@ pub struct ControllerSettings {
     pub concurrency: u16,
     /// Key of the hashes of Secrets: [`obtain_hash_key`](crate::obtain_hash_key).
     pub hash_key: HashKey,
+    /// Where reconciles are counted.
+    pub metrics: ReconcileMetrics,
 }
 
 /// What a reconcile works with. Everything in it can be shared by all reconciles.

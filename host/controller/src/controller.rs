@@ -93,6 +93,11 @@ impl Controller {
         &self.context.servers
     }
 
+    /// What has to be looked at.
+    pub fn queue(&self) -> &WorkQueue<ServerKey> {
+        &self.queue
+    }
+
     /// What it finds out about them, for the registration.
     pub fn judged(&self) -> &JudgedServers {
         &self.context.judged

@@ -11,16 +11,19 @@ use jiff::SignedDuration;
 use mcp_operator_controller::ControllerSettings;
 use mcp_operator_core::desired_entries::GracePeriods;
 use mcp_operator_core::hash_key::HashKey;
+use mcp_operator_metrics::ReconcileMetrics;
 use mcp_operator_registration::RegistrationSettings;
 use mcp_operator_runtime::ElectionSettings;
 use rustix::system::uname;
 
 use crate::webhook::{ClientCa, Endpoint};
 
+mod bind_address;
 mod kubebuilder;
 mod manifests;
 mod shared;
 
+pub use bind_address::BindAddress;
 pub use manifests::ManifestArguments;
 pub use shared::{BuildArguments, PluginArguments};
 
@@ -69,6 +72,12 @@ pub enum Command {
         /// Namespace for the question: an MCPServer that is refused. Nothing is stored.
         #[arg(short, long, default_value = "default")]
         namespace: String,
+    },
+    /// Print a dashboard for Grafana, of what the operator counts.
+    Dashboards {
+        /// `operator`: how the operator itself is; `fleet`: how the MCPServers are.
+        #[arg(value_parser = ["operator", "fleet"])]
+        name: String,
     },
     /// Compile a component from standard input: the operator calls itself so, with bounded memory.
     #[command(hide = true)]
@@ -197,6 +206,10 @@ pub struct RunArguments {
     #[arg(long, env = "POD_NAME", hide = true, value_parser = NonEmptyStringValueParser::new())]
     pub pod_name: Option<String>,
 
+    /// Address for `/metrics`: `:8080` is every address of IPv4 and IPv6, `0` switches it off.
+    #[arg(long, env = "METRICS_BIND_ADDRESS", default_value = ":8080")]
+    pub metrics_bind_address: BindAddress,
+
     /// Name of this installation: the mark of ownership on what is registered with LiteLLM.
     #[arg(long, env = "INSTANCE", default_value = "mcp-operator")]
     pub instance: String,
@@ -257,11 +270,16 @@ pub struct RunArguments {
 
 impl RunArguments {
     /// As the controller uses them.
-    pub(crate) fn controller(&self, hash_key: HashKey) -> ControllerSettings {
+    pub(crate) fn controller(
+        &self,
+        hash_key: HashKey,
+        metrics: ReconcileMetrics,
+    ) -> ControllerSettings {
         ControllerSettings {
             build: self.build.settings(),
             concurrency: self.concurrency,
             hash_key,
+            metrics,
         }
     }
 
@@ -290,6 +308,15 @@ impl RunArguments {
     pub(crate) fn webhook_certificate_lifetime(&self) -> SignedDuration {
         let seconds = self.webhook_certificate_lifetime_seconds;
         SignedDuration::from_secs(seconds.unwrap_or(DEFAULT_CERTIFICATE_LIFETIME).into())
+    }
+
+    /// What helps where the webhook's certificate is not renewed, as the end of a sentence.
+    pub(crate) fn certificate_remedy(&self) -> &'static str {
+        if self.webhook_cert_dir.is_some() {
+            "whoever writes the files of --webhook-cert-dir must renew it, with cert-manager look at its Certificate"
+        } else {
+            "the operator's log says why it cannot; it writes the Secret mcp-operator-webhook and patches the webhook configurations mcp-operator"
+        }
     }
 
     /// Whom the webhook serves, if not everybody.

@@ -137,6 +137,7 @@ impl Host {
             component,
             exports,
             quota: quota::of_plugin(&self.0.config),
+            calls: self.0.config.metrics.of(name),
         };
         let plugin = Plugin::new(program, Arc::clone(&self.0.shared));
         plugin.check().await?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::time::Instant;
 
 use jiff::Timestamp;
 use kube::Client;
@@ -13,6 +14,7 @@ use mcp_operator_core::remote::relocation::keep_remote_until_pods_serve;
 use mcp_operator_core::retry::{Classify, ErrorClass};
 use mcp_operator_core::rollout_budget::{Budgeted, RolloutBudget};
 use mcp_operator_core::server_key::ServerKey;
+use mcp_operator_metrics::{ReconcileMetrics, ReconcileResult, RegistrationMetrics};
 use mcp_operator_runtime::{GuardedServer, JudgedServers, ServerStore};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -48,11 +50,16 @@ pub(crate) struct Reconciler<W: Registrars, S> {
     pub(crate) restarts_gateway: bool,
     /// No further step begins after it.
     pub(crate) stop: CancellationToken,
+    /// Where passes are counted.
+    pub(crate) reconciles: ReconcileMetrics,
+    /// Where it is told how the registration stands.
+    pub(crate) metrics: RegistrationMetrics,
 }
 
 impl<W: Registrars, S: RecordStore> Reconciler<W, S> {
     /// One pass. Errors end in the conditions and in the log; the next pass tries again.
     pub(crate) async fn reconcile(&mut self) -> PassResult {
+        let began = Instant::now();
         let guarded = self.servers.all();
         let servers = readable(&guarded);
         self.beliefs.observe(&servers);
@@ -65,11 +72,14 @@ impl<W: Registrars, S: RecordStore> Reconciler<W, S> {
         } = self.within_budget(desired);
         let (mut conditions, mut result) = self.register(&desired).await.unwrap_or_else(|error| {
             warn!(category = error.category(), %error, "registration failed");
+            self.reconciles.record_error(error.category());
             let conditions =
                 RegistrationConditions::of_all(&desired, error.category(), &error.to_string());
             (conditions, PassResult::failed(&error))
         });
         conditions.hold_back(&waiting);
+        let (registered, pending) = conditions.count();
+        self.metrics.record_servers(registered, pending);
         let writer = StatusWriter {
             client: &self.client,
             servers: &self.servers,
@@ -92,7 +102,22 @@ impl<W: Registrars, S: RecordStore> Reconciler<W, S> {
         result.done &= writer.write(&said).await;
         result.recheck_at = desired.recheck_at;
         self.last = desired;
+        self.record(&result, began);
         result
+    }
+
+    fn record(&self, result: &PassResult, began: Instant) {
+        let counted = match result {
+            PassResult {
+                failed: Some(_), ..
+            } => ReconcileResult::Error,
+            PassResult { done: true, .. } => ReconcileResult::Success,
+            PassResult { .. } => ReconcileResult::RequeueAfter,
+        };
+        self.reconciles.record(counted, began.elapsed());
+        if result.failed.is_none() {
+            self.metrics.record_success(Timestamp::now().as_second());
+        }
     }
 
     /// What may be registered now of what should be.

@@ -1,5 +1,6 @@
 use mcp_operator_api::names::conditions::LITELLM_REGISTERED;
 use mcp_operator_core::registration_basis::RegistrationBasis;
+use mcp_operator_metrics::{Format, Metrics};
 use mcp_testkit::objects::mcp_plugin;
 use mcp_testkit::{ApiServer, Failure, Match, Times, Verb};
 use serde_json::{Value, json};
@@ -251,4 +252,32 @@ async fn a_namespace_that_never_rests_waits_and_others_do_not() {
     let basis = RegistrationBasis::OptedOut;
     reconciler.judged.record_basis(&shown, basis);
     assert_eq!(reconciler.desired_state(), before);
+}
+
+#[tokio::test]
+async fn a_pass_tells_how_many_servers_there_are_and_when_it_last_went_well() {
+    let (server, mut reconciler) = cluster().await;
+    let metrics = Metrics::new("1.0.0");
+    reconciler.metrics = metrics.registration();
+    reconciler.reconciles = metrics.reconciles("registration");
+    let value = |series: &str| {
+        let text = metrics.encode(Format::Prometheus);
+        let mut lines = text.lines();
+        let line = lines.find(|line| line.rsplit_once(' ').is_some_and(|it| it.0 == series))?;
+        line.rsplit(' ').next()?.parse::<i64>().ok()
+    };
+    let success = "mcp_operator_registry_last_success_timestamp_seconds";
+    let registrars = &reconciler.registrars;
+    registrars.change("a1", |behaviour| behaviour.planning = Planning::Fails);
+    pass(&server, &mut reconciler).await;
+    assert_eq!(value(success), None);
+    assert_eq!(value("mcp_operator_registry_pending"), Some(1));
+    let failed = r#"controller_runtime_reconcile_total{controller="registration",result="error"}"#;
+    assert_eq!(value(failed), Some(1));
+    let registrars = &reconciler.registrars;
+    registrars.change("a1", |behaviour| behaviour.planning = Planning::Works);
+    pass(&server, &mut reconciler).await;
+    assert_eq!(value("mcp_operator_registry_servers"), Some(1));
+    assert_eq!(value("mcp_operator_registry_pending"), Some(0));
+    assert!(value(success).is_some_and(|at| at > 1_700_000_000));
 }

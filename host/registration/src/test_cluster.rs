@@ -10,6 +10,7 @@ use mcp_operator_core::conditions::find;
 use mcp_operator_core::desired_entries::DesiredEntries;
 use mcp_operator_core::registration_basis::RegistrationBasis;
 use mcp_operator_core::rollout_budget::RolloutBudget;
+use mcp_operator_metrics::{ReconcileMetrics, RegistrationMetrics};
 use mcp_operator_runtime::{Events, JudgedServers, ServerStore, Supervisor};
 use mcp_testkit::ApiServer;
 use mcp_testkit::objects::mcp_server;
@@ -53,6 +54,8 @@ pub(crate) async fn reconciler(
         registrars,
         client,
         stop,
+        reconciles: ReconcileMetrics::default(),
+        metrics: RegistrationMetrics::default(),
     }
 }
 

@@ -16,6 +16,8 @@ mod contest;
 mod defaulters;
 #[path = "control_plane/foreign_namespace.rs"]
 mod foreign_namespace;
+#[path = "control_plane/metrics.rs"]
+mod metrics;
 #[path = "control_plane/objects.rs"]
 mod objects;
 #[path = "control_plane/offline.rs"]

@@ -1,6 +1,10 @@
 //! What the operator survives, on control planes that the tests break.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+#[path = "faults/askers.rs"]
+mod askers;
+#[path = "faults/cert_manager.rs"]
+mod cert_manager;
 #[path = "faults/certificates.rs"]
 mod certificates;
 #[path = "faults/client_certificate.rs"]
