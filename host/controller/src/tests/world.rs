@@ -51,6 +51,7 @@ impl World {
         let settings = ControllerSettings {
             build,
             concurrency: CONCURRENCY,
+            identity_delay: IDENTITY_DELAY,
             hash_key,
         };
         let events = Events::new(client.clone());
