@@ -10,6 +10,8 @@ mod command;
 mod components;
 mod control_plane;
 mod definitions;
+mod go_program;
+mod helm;
 pub mod image;
 mod interrupt;
 mod kstatus;
@@ -39,6 +41,7 @@ pub use command::{
 pub use components::Component;
 pub use control_plane::{ControlPlane, ControlPlaneOptions};
 pub use definitions::Definitions;
+pub use helm::Helm;
 pub use interrupt::{check_interrupted, handle_signals, interrupted};
 pub use kstatus::Kstatus;
 pub use kubectl::Kubectl;
