@@ -1,19 +1,23 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser;
-use clap::{Args, Parser, Subcommand, value_parser};
+use clap::{ArgAction, Args, Parser, Subcommand, value_parser};
 use jiff::SignedDuration;
 use mcp_operator_controller::ControllerSettings;
 use mcp_operator_core::desired_entries::GracePeriods;
 use mcp_operator_core::hash_key::HashKey;
 use mcp_operator_registration::RegistrationSettings;
+use mcp_operator_runtime::ElectionSettings;
+use rustix::system::uname;
 
 use crate::webhook::{ClientCa, Endpoint};
 
+mod kubebuilder;
 mod manifests;
 mod shared;
 
@@ -27,6 +31,17 @@ pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Arguments {
+    /// Reads the arguments, of which the first is how the program was called. `manager` runs the operator, as manifests of
+    /// operators made with Kubebuilder have it.
+    ///
+    /// # Errors
+    /// When they say nothing that the program can do.
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        Self::try_parse_from(kubebuilder::with_command(arguments))
+    }
 }
 
 /// What the program can do.
@@ -45,6 +60,15 @@ pub enum Command {
         /// Only this one: `mcpservers` or `mcpplugins`.
         #[arg(value_parser = ["mcpservers", "mcpplugins"])]
         plural: Option<String>,
+        /// Apply them to the cluster instead of printing them.
+        #[arg(long)]
+        apply: bool,
+    },
+    /// Ask the cluster whether the installation works: all plugins are in force, and the API server asks the webhook.
+    Verify {
+        /// Namespace for the question: an MCPServer that is refused. Nothing is stored.
+        #[arg(short, long, default_value = "default")]
+        namespace: String,
     },
     /// Compile a component from standard input: the operator calls itself so, with bounded memory.
     #[command(hide = true)]
@@ -61,8 +85,26 @@ pub struct RunArguments {
     #[command(flatten)]
     pub plugins: PluginArguments,
 
+    /// Whether the admission webhook is served. Without it, rules are still judged when the operator works on an MCPServer.
+    #[arg(
+        long,
+        env = "ENABLE_WEBHOOKS",
+        default_value_t = true,
+        action = ArgAction::Set,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true"
+    )]
+    pub enable_webhooks: bool,
+
     /// Address on which the admission webhook listens; `[::]` is every address of IPv4 and IPv6.
-    #[arg(long, env = "WEBHOOK_BIND", default_value = "[::]:9443")]
+    #[arg(
+        long,
+        env = "WEBHOOK_BIND",
+        value_parser = kubebuilder::bind_address,
+        default_value = "[::]:9443"
+    )]
     pub webhook_bind: SocketAddr,
 
     /// Address at which the API server reaches the webhook, for an operator that runs outside of the cluster.
@@ -70,7 +112,11 @@ pub struct RunArguments {
     pub webhook_address: Option<SocketAddr>,
 
     /// Service through which the API server reaches the webhook.
-    #[arg(long, env = "WEBHOOK_SERVICE", default_value = "mcp-operator-webhook")]
+    #[arg(
+        long,
+        env = "WEBHOOK_SERVICE",
+        default_value = "mcp-operator-webhook-service"
+    )]
     pub webhook_service: String,
 
     /// Folder with the webhook's certificate, `tls.crt` and `tls.key` in PEM, which somebody else renews and has the webhook
@@ -115,8 +161,41 @@ pub struct RunArguments {
     pub namespace: String,
 
     /// Address for `/healthz` and `/readyz`.
-    #[arg(long, env = "HEALTH_BIND", default_value = "[::]:8081")]
+    #[arg(
+        long,
+        visible_alias = "health-probe-bind-address",
+        env = "HEALTH_BIND",
+        value_parser = kubebuilder::bind_address,
+        default_value = "[::]:8081"
+    )]
     pub health_bind: SocketAddr,
+
+    /// Elect one of several replicas, which writes, by the Lease `mcp-operator-leader` of the operator's namespace. All
+    /// replicas answer admission requests.
+    #[arg(
+        long,
+        env = "LEADER_ELECT",
+        default_value_t = true,
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        action = ArgAction::Set,
+        value_name = "BOOL"
+    )]
+    pub leader_elect: bool,
+
+    /// Seconds after which another replica leads, if the leader says nothing; that one stops writing after two thirds of them.
+    #[arg(
+        long,
+        env = "LEADER_ELECT_LEASE_SECONDS",
+        default_value_t = 15,
+        value_parser = value_parser!(u32).range(3..=300)
+    )]
+    pub leader_elect_lease_seconds: u32,
+
+    /// Name of this replica, in its Lease and its requests. [default: the name of the pod or machine]
+    #[arg(long, env = "POD_NAME", hide = true, value_parser = NonEmptyStringValueParser::new())]
+    pub pod_name: Option<String>,
 
     /// Name of this installation: the mark of ownership on what is registered with LiteLLM.
     #[arg(long, env = "INSTANCE", default_value = "mcp-operator")]
@@ -225,6 +304,21 @@ impl RunArguments {
         Some(ClientCa::new(file, self.webhook_client_names.clone()))
     }
 
+    /// What this replica is called.
+    pub(crate) fn replica(&self) -> String {
+        let host = || uname().nodename().to_string_lossy().into_owned();
+        self.pod_name.clone().unwrap_or_else(host)
+    }
+
+    /// How the leader is elected; nothing if this replica is alone.
+    pub(crate) fn election(&self) -> Option<ElectionSettings> {
+        self.leader_elect.then(|| ElectionSettings {
+            namespace: self.namespace.clone(),
+            replica: self.replica(),
+            duration: Duration::from_secs(self.leader_elect_lease_seconds.into()),
+        })
+    }
+
     /// Where the API server reaches the webhook.
     pub(crate) fn endpoint(&self) -> Endpoint {
         match self.webhook_address {
@@ -234,5 +328,38 @@ impl RunArguments {
                 name: self.webhook_service.clone(),
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn run(arguments: &[&str]) -> RunArguments {
+        let arguments = ["/manager"].iter().chain(arguments).map(OsString::from);
+        match Arguments::read(arguments).map(|read| read.command) {
+            Ok(Command::Run(arguments)) => *arguments,
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_command_line_has_no_contradictions() {
+        Arguments::command().debug_assert();
+    }
+
+    /// As the architecture's manifests have them.
+    #[test]
+    fn options_of_a_manager_are_understood() {
+        let arguments = run(&["--health-probe-bind-address=:8081"]);
+        assert_eq!(arguments.health_bind, "[::]:8081".parse().unwrap());
+        assert!(arguments.enable_webhooks);
+        assert!(!run(&["--enable-webhooks=false"]).enable_webhooks);
+        assert!(run(&["--enable-webhooks"]).enable_webhooks);
+        let refused = Arguments::read(["/manager", "--health-bind=8081"].map(OsString::from));
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains("no address with a port"), "{refused}");
     }
 }

@@ -1,14 +1,17 @@
 //! The program: its command line, and the wiring of the crates that do the work.
 //!
 //! - In: arguments and environment variables ([`cli`]), signals.
-//! - Out: `run` starts every part under one supervisor ([`mod@run`]); `crd` prints the definitions; `render` and `check` are
+//! - Out: `run` starts every part under one supervisor ([`mod@run`]); `crd` prints or applies the
+//!   definitions; `verify` asks whether an installation works; `render` and `check` are
 //!   those of `mcp-operator-offline`.
 //! - Never: it decides anything about an MCPServer or a plugin.
 
 pub mod cli;
 pub mod crd;
 mod health;
+mod leader;
 mod listener;
 pub mod run;
 pub mod telemetry;
+pub mod verify;
 mod webhook;

@@ -8,6 +8,7 @@ use mcp_operator_core::desired_entries::RegistrationEntry;
 use mcp_operator_core::handover::RegistrarFootprint;
 use mcp_operator_core::registration_plan::Observed;
 use mcp_operator_policy::{ActivePlugin, PluginLoader, Snapshots, activate_recorded};
+use mcp_operator_runtime::Leadership;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -30,6 +31,8 @@ pub(crate) struct PluginRegistrars {
     pub(crate) secrets: NamespaceSecrets,
     /// Services that want no request now.
     pub(crate) gate: RetryAfterGate,
+    /// Steps are carried out only while it is held.
+    pub(crate) leadership: Leadership,
     /// No further step of a plan begins after it.
     pub(crate) stop: CancellationToken,
 }
@@ -101,6 +104,7 @@ impl Registrars for PluginRegistrars {
         let executor = Executor {
             client: &self.client,
             session: &planned.session,
+            leadership: &self.leadership,
             stop: &self.stop,
         };
         executor.execute(&planned.plan.steps).await

@@ -13,6 +13,8 @@ mod install_again;
 mod ipv6;
 #[path = "faults/large_servers.rs"]
 mod large_servers;
+#[path = "faults/leader.rs"]
+mod leader;
 #[path = "faults/links.rs"]
 mod links;
 #[path = "faults/lost_rule.rs"]

@@ -55,7 +55,15 @@ impl World {
             hash_key,
         };
         let events = Events::new(client.clone());
-        let controller = Controller::new(client, settings, snapshots, namespaces, events, &tasks);
+        let controller = Controller::new(
+            &client,
+            client.clone(),
+            settings,
+            snapshots,
+            namespaces,
+            events,
+            &tasks,
+        );
         let world = Self {
             api,
             controller,
