@@ -7,8 +7,8 @@ use anyhow::Result;
 
 use crate::cache::{Cache, repository};
 use crate::command::capture;
-use crate::go_program;
 use crate::kubectl::Kubectl;
+use crate::tools::chart_tools;
 
 /// Helm 4, and the chart of `tests/helm` with one MCPServer.
 #[derive(Debug, Clone)]
@@ -22,9 +22,9 @@ impl Helm {
     /// # Errors
     /// When Go is missing, or its modules cannot be downloaded.
     pub fn build(cache: &Cache) -> Result<Self> {
-        let package = "helm.sh/helm/v4/cmd/helm";
-        let program = go_program::build(cache, "helm", package, &["go.mod", "go.sum"])?;
-        Ok(Self { program })
+        Ok(Self {
+            program: chart_tools(cache)?.path("helm"),
+        })
     }
 
     /// `helm upgrade --install --wait` of the chart under this name, with values as `--set` has them: what Helm says, when it
