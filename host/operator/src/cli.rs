@@ -222,6 +222,11 @@ pub struct RunArguments {
     #[arg(long, env = "CONCURRENCY", default_value_t = 16)]
     pub concurrency: u16,
 
+    /// Seconds between a ServiceAccount that gets another role of a cloud and the pods that are made for it: webhooks that give
+    /// pods their identity see the account late.
+    #[arg(long, env = "IDENTITY_DELAY_SECONDS", default_value_t = 3)]
+    pub identity_delay_seconds: u32,
+
     /// Seconds of silence after which a connection to the API server is given up, and made anew. Below a minute, watches
     /// without events are among them: the API server says something at least that often.
     #[arg(long, env = "API_SILENCE_SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..))]
@@ -278,6 +283,7 @@ impl RunArguments {
         ControllerSettings {
             build: self.build.settings(),
             concurrency: self.concurrency,
+            identity_delay: Duration::from_secs(self.identity_delay_seconds.into()),
             hash_key,
             metrics,
         }

@@ -11,6 +11,7 @@ mod command;
 mod components;
 mod control_plane;
 mod definitions;
+mod helm;
 pub mod image;
 mod interrupt;
 mod kstatus;
@@ -43,6 +44,7 @@ pub use command::{
 pub use components::Component;
 pub use control_plane::{ControlPlane, ControlPlaneOptions};
 pub use definitions::Definitions;
+pub use helm::Helm;
 pub use interrupt::{check_interrupted, handle_signals, interrupted};
 pub use kstatus::Kstatus;
 pub use kubectl::Kubectl;
