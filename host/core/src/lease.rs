@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 /// How long what lasts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LeaseTiming {
     /// Others wait so long after the last renewal.
     pub duration: Duration,
@@ -28,7 +28,7 @@ impl LeaseTiming {
 }
 
 /// A `Lease` as it is stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LeaseRecord {
     /// Nobody's if it was released.
     pub holder: Option<String>,
@@ -41,7 +41,7 @@ pub struct LeaseRecord {
 }
 
 /// What to write, as it follows from what was seen: only if the lease has the same version still.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Claim {
     /// The version that is replaced; nothing if there is no lease.
     pub replaces: Option<u64>,
@@ -52,7 +52,7 @@ pub struct Claim {
 }
 
 /// What a replica does next.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum LeaseStep {
     /// Write this.
     Write(Claim),
@@ -61,7 +61,7 @@ pub enum LeaseStep {
 }
 
 /// One replica's view of the election.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LeaderElection {
     identity: String,
     timing: LeaseTiming,
@@ -72,7 +72,7 @@ pub struct LeaderElection {
 }
 
 /// What was seen last, and since when it is so.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Seen {
     record: Option<LeaseRecord>,
     /// How long its holder may still write, whoever that is.
@@ -204,3 +204,7 @@ impl LeaderElection {
 #[cfg(test)]
 #[path = "lease_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "lease_exploration_tests.rs"]
+mod exploration_tests;

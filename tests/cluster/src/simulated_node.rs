@@ -20,8 +20,8 @@ metadata:
   annotations: {kwok.x-k8s.io/node: fake}
   labels: {kubernetes.io/hostname: fake-0, kubernetes.io/os: linux, kubernetes.io/arch: amd64}
 status:
-  allocatable: {cpu: "1000", memory: 10Ti, pods: "100000"}
-  capacity: {cpu: "1000", memory: 10Ti, pods: "100000"}
+  allocatable: {cpu: "1000", memory: 10Ti, ephemeral-storage: 10Ti, pods: "100000"}
+  capacity: {cpu: "1000", memory: 10Ti, ephemeral-storage: 10Ti, pods: "100000"}
 "#;
 
 /// Adds it to a cluster: kwok serves at `port`, and gives pods addresses of `pods`.

@@ -62,6 +62,13 @@ impl World {
         }
     }
 
+    /// What all servers are judged again for, when it changes: the plugins, and the kinds that there are.
+    pub(crate) fn plugins(&self) -> Result<String> {
+        let kinds = "mcpplugins,customresourcedefinitions";
+        let versions = "jsonpath={.items[*]['metadata.name', 'metadata.resourceVersion']}";
+        self.kubectl.run(&["get", kinds, "--output", versions])
+    }
+
     /// A server that passes all rules, as the user would write it. Without metrics: one test installs their API and removes
     /// it again, for all namespaces, and the others should not notice.
     pub(crate) fn server(&self, name: &str, spec: Value) -> Value {
