@@ -17,7 +17,7 @@ use mcp_operator_runtime::{
 };
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error};
+use tracing::debug;
 
 use crate::cache::{ObjectCache, PodIssues, SecretHashes};
 use crate::context::{Context, ControllerSettings};
@@ -39,9 +39,10 @@ pub struct Controller {
 }
 
 impl Controller {
-    /// Starts all watches. Nothing is written before [`run`](Self::run).
+    /// Starts all watches, by `client`. Nothing is written before [`run`](Self::run), and that by `writer`.
     pub fn new(
-        client: Client,
+        client: &Client,
+        writer: Client,
         settings: ControllerSettings,
         snapshots: Snapshots,
         namespaces: Namespaces,
@@ -64,18 +65,18 @@ impl Controller {
                 on_server_change(change, &queue, &backoff);
             }
         };
-        let servers = ServerStore::watch(&client, tasks, on_change);
+        let servers = ServerStore::watch(client, tasks, on_change);
         let context = Context {
-            objects: ObjectCache::watch(&client, tasks, &queue, &servers),
+            objects: ObjectCache::watch(client, tasks, &queue, &servers),
             servers,
-            pod_issues: PodIssues::watch(&client, tasks, &queue),
+            pod_issues: PodIssues::watch(client, tasks, &queue),
             probe_failures,
-            secret_hashes: SecretHashes::watch(&client, tasks, &queue),
+            secret_hashes: SecretHashes::watch(client, tasks, &queue),
             fights: FightDetector::default(),
             noop_cache,
             backoff,
             judged,
-            client,
+            client: writer,
             settings,
             snapshots,
             namespaces,
@@ -102,16 +103,30 @@ impl Controller {
         &self.context.judged
     }
 
-    /// Runs until `shutdown`; reconciles that are going on are finished first.
-    pub async fn run(self, shutdown: CancellationToken) {
-        let ready = tokio::select! {
-            ready = self.ready() => ready,
-            () = shutdown.cancelled() => return,
-        };
-        if let Err(ended) = ready {
-            error!(error = %ended, "the controller cannot begin");
-            return;
-        }
+    /// Waits until the watches have shown what is there. Without that, pods would be replaced for Secrets that only have not
+    /// been seen yet.
+    ///
+    /// # Errors
+    /// When one of them has ended.
+    pub async fn ready(&self) -> Result<(), WatchEnded> {
+        self.context.servers.ready().await?;
+        self.context.objects.ready().await?;
+        self.context.secret_hashes.ready().await?;
+        self.context.pod_issues.ready().await
+    }
+
+    /// Before a term as the leader: forgets what it found out in an earlier one, since another replica may have led
+    /// meanwhile, and has all servers looked at again.
+    pub fn begin_term(&self) {
+        self.context.noop_cache.clear();
+        self.context.backoff.clear();
+        self.context.judged.clear();
+        // Those that somebody has changed meanwhile are in the queue already, and come first.
+        self.queue_servers(Priority::Low, |_| true);
+    }
+
+    /// Runs until `shutdown`; reconciles that are going on are finished first. The watches are [ready](Self::ready).
+    pub async fn run(&self, shutdown: CancellationToken) {
         let absent = WorkQueue::default();
         let reconciles = self.reconciles(absent.clone(), shutdown.clone());
         let resyncs = self.resyncs(shutdown.clone());
@@ -149,14 +164,6 @@ impl Controller {
         let keys = servers.iter().map(|server| ServerKey::of(&**server));
         keys.filter(is_concerned)
             .for_each(|key| self.queue.add_after(key, Duration::ZERO, priority));
-    }
-
-    /// Without what the watches have listed, pods would be replaced for Secrets that only have not been seen yet.
-    async fn ready(&self) -> Result<(), WatchEnded> {
-        self.context.servers.ready().await?;
-        self.context.objects.ready().await?;
-        self.context.secret_hashes.ready().await?;
-        self.context.pod_issues.ready().await
     }
 
     /// `absent` gets those servers that turn out not to be there.
@@ -231,7 +238,9 @@ fn on_server_change(change: ServerChange, queue: &WorkQueue<ServerKey>, backoff:
             queue.add(server);
         }
         // At most its status changes.
-        ServerChange::Registration(server) | ServerChange::Status(server) => {
+        ServerChange::Listed(server)
+        | ServerChange::Registration(server)
+        | ServerChange::Status(server) => {
             queue.add_after(server, Duration::ZERO, Priority::Low);
         }
     }

@@ -48,6 +48,11 @@ impl NoopCache {
         self.lock().remove(server);
     }
 
+    /// Forgets all: whoever was the leader meanwhile may have left something else.
+    pub(crate) fn clear(&self) {
+        self.lock().clear();
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<ServerKey, (u64, Instant)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

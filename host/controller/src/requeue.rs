@@ -90,6 +90,11 @@ impl Backoff {
         retry_after(class, *attempt, jitter).unwrap_or_else(|| spread(TERMINAL_RETRY, jitter))
     }
 
+    /// Forgets all failures.
+    pub(crate) fn clear(&self) {
+        self.lock().clear();
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<ServerKey, u32>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

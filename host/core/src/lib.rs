@@ -19,6 +19,7 @@ pub mod field_authors;
 pub mod handover;
 pub mod hash_key;
 mod label_entry;
+pub mod lease;
 pub mod manifest;
 pub mod namespace;
 pub mod older_templates;

@@ -15,6 +15,7 @@ mod admission;
 mod certificates;
 mod fleet;
 mod histogram;
+mod leader;
 mod plugin_calls;
 mod plugins;
 mod queues;

@@ -11,6 +11,7 @@ use prometheus_client::registry::Registry;
 use crate::admission::AdmissionMetrics;
 use crate::certificates::CertificateMetrics;
 use crate::fleet::Fleet;
+use crate::leader;
 use crate::plugin_calls::PluginCallMetrics;
 use crate::plugins::{self, PluginState};
 use crate::queues::{self, QueueState};
@@ -140,6 +141,15 @@ impl Metrics {
         self.0.sources.lock().queues.push((name, Box::new(state)));
     }
 
+    /// From now on, a scrape asks this whether the process holds the lease of this name.
+    pub fn observe_leader(
+        &self,
+        lease: &'static str,
+        is_leader: impl Fn() -> bool + Send + 'static,
+    ) {
+        self.0.sources.lock().leader = Some((lease, Box::new(is_leader)));
+    }
+
     /// The text of everything.
     pub fn encode(&self, format: Format) -> String {
         let mut output = String::new();
@@ -163,6 +173,7 @@ struct SourceList {
     fleet: Option<Source<Fleet>>,
     plugins: Option<Source<Vec<PluginState>>>,
     queues: Vec<(&'static str, Source<QueueState>)>,
+    leader: Option<(&'static str, Source<bool>)>,
 }
 
 impl Sources {
@@ -191,6 +202,9 @@ impl Collector for Sources {
         }
         if let Some(fleet) = &sources.fleet {
             fleet().encode(&mut encoder)?;
+        }
+        if let Some((lease, is_leader)) = &sources.leader {
+            leader::encode(&mut encoder, lease, is_leader())?;
         }
         Ok(())
     }

@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser;
-use clap::{Args, Parser, Subcommand, value_parser};
+use clap::{ArgAction, Args, Parser, Subcommand, value_parser};
 use jiff::SignedDuration;
 use mcp_operator_controller::ControllerSettings;
 use mcp_operator_core::desired_entries::GracePeriods;
 use mcp_operator_core::hash_key::HashKey;
 use mcp_operator_metrics::ReconcileMetrics;
 use mcp_operator_registration::RegistrationSettings;
+use mcp_operator_runtime::ElectionSettings;
+use rustix::system::uname;
 
 use crate::webhook::{ClientCa, Endpoint};
 
@@ -131,6 +133,33 @@ pub struct RunArguments {
     #[arg(long, env = "METRICS_BIND_ADDRESS", default_value = ":8080")]
     pub metrics_bind_address: BindAddress,
 
+    /// Elect one of several replicas, which writes, by the Lease `mcp-operator-leader` of the operator's namespace. All
+    /// replicas answer admission requests.
+    #[arg(
+        long,
+        env = "LEADER_ELECT",
+        default_value_t = true,
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        action = ArgAction::Set,
+        value_name = "BOOL"
+    )]
+    pub leader_elect: bool,
+
+    /// Seconds after which another replica leads, if the leader says nothing; that one stops writing after two thirds of them.
+    #[arg(
+        long,
+        env = "LEADER_ELECT_LEASE_SECONDS",
+        default_value_t = 15,
+        value_parser = value_parser!(u32).range(3..=300)
+    )]
+    pub leader_elect_lease_seconds: u32,
+
+    /// Name of this replica, in its Lease and its requests. [default: the name of the pod or machine]
+    #[arg(long, env = "POD_NAME", hide = true, value_parser = NonEmptyStringValueParser::new())]
+    pub pod_name: Option<String>,
+
     /// Name of this installation: the mark of ownership on what is registered with LiteLLM.
     #[arg(long, env = "INSTANCE", default_value = "mcp-operator")]
     pub instance: String,
@@ -244,6 +273,21 @@ impl RunArguments {
     pub(crate) fn client_ca(&self) -> Option<ClientCa> {
         let file = self.webhook_client_ca.clone()?;
         Some(ClientCa::new(file, self.webhook_client_names.clone()))
+    }
+
+    /// What this replica is called.
+    pub(crate) fn replica(&self) -> String {
+        let host = || uname().nodename().to_string_lossy().into_owned();
+        self.pod_name.clone().unwrap_or_else(host)
+    }
+
+    /// How the leader is elected; nothing if this replica is alone.
+    pub(crate) fn election(&self) -> Option<ElectionSettings> {
+        self.leader_elect.then(|| ElectionSettings {
+            namespace: self.namespace.clone(),
+            replica: self.replica(),
+            duration: Duration::from_secs(self.leader_elect_lease_seconds.into()),
+        })
     }
 
     /// Where the API server reaches the webhook.

@@ -9,6 +9,7 @@ pub mod cli;
 pub mod crd;
 pub mod dashboards;
 mod health;
+mod leader;
 mod listener;
 mod metrics;
 pub mod run;

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use kube::Client;
 use mcp_operator_admission::{AdmissionState, router, serve};
 use mcp_operator_controller::{Controller, obtain_hash_key};
 use mcp_operator_metrics::{CertificateMetrics, Metrics};
 use mcp_operator_plugin_catalog::PluginCatalog;
 use mcp_operator_policy::PluginLoader;
 use mcp_operator_registration::RegistrationContext;
-use mcp_operator_runtime::client::connect;
+use mcp_operator_runtime::client::{cluster_config, connect};
 use mcp_operator_runtime::{
-    ClusterConfigMaps, Events, Namespaces, StoredServers, Supervisor, TaskGroup,
+    ClusterConfigMaps, Election, Events, Leadership, Namespaces, StoredServers, Supervisor,
+    TaskGroup, write_client,
 };
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use tokio::signal::unix::{SignalKind, signal};
@@ -25,10 +25,11 @@ use tracing::info;
 
 use crate::cli::RunArguments;
 use crate::health;
+use crate::leader::Leader;
 use crate::listener::listen;
 use crate::metrics;
 use crate::webhook::{
-    CertificateFiles, CertificateRenewal, Endpoint, ServingCert, inject_ca_bundle, watch_expiry,
+    CaInjection, CertificateFiles, CertificateRenewal, Endpoint, ServingCert, watch_expiry,
 };
 
 /// For so long after a signal, requests are still taken: others have to hear first that this pod is not ready. Outside of
@@ -37,7 +38,8 @@ const NOTICE: Duration = Duration::from_secs(3);
 /// What is going on then may take so long. Together less than Kubernetes waits (30 s).
 const LAST_WORK: Duration = Duration::from_secs(20);
 
-/// How the process stops: first it is announced, and the pod is no longer ready; after [`NOTICE`], nothing new is begun.
+/// How the process stops: first it is announced, the pod is no longer ready, and another replica may lead; after [`NOTICE`],
+/// no request is taken any more.
 #[derive(Default)]
 struct Stop {
     announced: CancellationToken,
@@ -63,8 +65,10 @@ pub async fn run(arguments: RunArguments) -> Result<()> {
         started = start(&arguments, &tasks, &stop) => started?,
     }
     tokio::select! {
-        exit = supervisor.first_exit() => bail!("{exit}"),
+        biased;
+        // Who writes stops at once, so that the next leader can begin.
         () = stop.announced.cancelled() => {}
+        exit = supervisor.first_exit() => bail!("{exit}"),
     }
     if let Endpoint::Service { .. } = arguments.endpoint() {
         sleep(NOTICE).await;
@@ -83,8 +87,17 @@ fn hide_memory() -> Result<()> {
 
 /// Starts everything, in the order in which one thing needs another.
 async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Result<()> {
-    let client = connect(Duration::from_secs(arguments.api_silence_seconds.into())).await?;
     let metrics = start_metrics(arguments, tasks)?;
+    let silence = Duration::from_secs(arguments.api_silence_seconds.into());
+    let config = cluster_config(&arguments.replica(), silence).await?;
+    let client = connect(&config).await?;
+    let election = arguments
+        .election()
+        .map(|settings| Election::new(client.clone(), settings));
+    let leadership = election
+        .as_ref()
+        .map_or_else(Leadership::unelected, Election::leadership);
+    let writer = write_client(&config, leadership.clone())?;
     let loader = PluginLoader {
         maps: Arc::new(ClusterConfigMaps::new(client.clone())),
         host: arguments.plugins.host(metrics.plugin_calls())?,
@@ -92,7 +105,14 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
         operator_namespace: Some(arguments.namespace.clone()),
     };
     let ready = start_health_endpoint(arguments.health_bind, tasks, stop)?;
-    let catalog = PluginCatalog::watch(&client, tasks, loader.clone(), &arguments.namespace);
+    let catalog = PluginCatalog::watch(
+        &client,
+        &writer,
+        &leadership,
+        tasks,
+        loader.clone(),
+        &arguments.namespace,
+    );
     metrics::observe_plugins(&metrics, catalog.snapshots());
     let namespaces = Namespaces::watch(&client, tasks);
     let state = AdmissionState {
@@ -102,13 +122,22 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
         build: arguments.build.settings(),
         operator_namespace: Some(arguments.namespace.clone()),
     };
-    let events = Events::new(client.clone());
-    let serving = start_webhook(arguments, &client, state, &metrics, tasks, stop).await?;
-    let remedy = arguments.certificate_remedy();
-    tasks.spawn(
-        "certificate expiry",
-        watch_expiry(client.clone(), serving, events.clone(), remedy),
+    let injection = CaInjection {
+        reader: client.clone(),
+        writer: writer.clone(),
+        leadership: leadership.clone(),
+        endpoint: arguments.endpoint(),
+    };
+    let serving = start_webhook(arguments, injection, state, &metrics, tasks, stop).await?;
+    let events = Events::new(writer.clone());
+    let expiry = watch_expiry(
+        client.clone(),
+        serving,
+        events.clone(),
+        leadership.clone(),
+        arguments.certificate_remedy(),
     );
+    tasks.spawn("certificate expiry", expiry);
     let hash_key = obtain_hash_key(&client, &arguments.namespace).await?;
 
     // Objects are made by the whole set of rules, which depend on namespaces, or not at all; and nobody is sent here
@@ -122,16 +151,19 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
     ready.send_replace(true);
 
     let controller = Controller::new(
-        client.clone(),
+        &client,
+        writer.clone(),
         arguments.controller(hash_key, metrics.reconciles("mcpserver")),
         catalog.snapshots(),
         namespaces,
         events.clone(),
         tasks,
     );
-    metrics::observe_controller(&metrics, &controller);
+    metrics::observe_controller(&metrics, &controller, leadership.clone());
     let registration = RegistrationContext {
         client,
+        writer,
+        leadership: leadership.clone(),
         settings: arguments.registration(),
         snapshots: catalog.snapshots(),
         servers: controller.servers().clone(),
@@ -142,7 +174,13 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
         reconciles: metrics.reconciles("registration"),
         metrics: metrics.registration(),
     };
-    start_controllers(controller, registration, tasks, stop);
+    let leader = Leader {
+        controller,
+        registration,
+        election,
+        leadership,
+    };
+    tasks.spawn_draining("leader", leader.run(stop.announced.clone()));
     Ok(())
 }
 
@@ -176,13 +214,13 @@ fn start_metrics(arguments: &RunArguments, tasks: &TaskGroup) -> Result<Metrics>
 
 async fn start_webhook(
     arguments: &RunArguments,
-    client: &Client,
+    injection: CaInjection,
     state: AdmissionState,
     metrics: &Metrics,
     tasks: &TaskGroup,
     stop: &Stop,
 ) -> Result<ServingCert> {
-    let serving = start_certificates(arguments, client, metrics.certificates(), tasks).await?;
+    let serving = start_certificates(arguments, injection, metrics.certificates(), tasks).await?;
     let tls = match arguments.client_ca() {
         None => watch::channel(serving.tls(None)).1,
         Some(clients) => {
@@ -207,7 +245,7 @@ async fn start_webhook(
 /// What the webhook serves with, and what keeps it valid and trusted.
 async fn start_certificates(
     arguments: &RunArguments,
-    client: &Client,
+    injection: CaInjection,
     metrics: CertificateMetrics,
     tasks: &TaskGroup,
 ) -> Result<ServingCert> {
@@ -217,30 +255,14 @@ async fn start_certificates(
         tasks.spawn("certificate files", files.run());
         return Ok(serving);
     }
-    let endpoint = arguments.endpoint();
     let lifetime = arguments.webhook_certificate_lifetime();
-    let renewal = CertificateRenewal::obtain(client, &endpoint, lifetime, metrics).await?;
+    let (reader, endpoint) = (&injection.reader, &injection.endpoint);
+    let renewal = CertificateRenewal::obtain(reader, endpoint, lifetime, metrics).await?;
     let serving = renewal.serving();
     let (trust, trusted) = watch::channel(None);
-    tasks.spawn(
-        "CA injection",
-        inject_ca_bundle(client.clone(), endpoint, renewal.ca_bundle(), trust),
-    );
+    tasks.spawn("CA injection", injection.run(renewal.ca_bundle(), trust));
     tasks.spawn("certificate renewal", renewal.run(trusted));
     Ok(serving)
-}
-
-fn start_controllers(
-    controller: Controller,
-    registration: RegistrationContext,
-    tasks: &TaskGroup,
-    stop: &Stop,
-) {
-    tasks.spawn_draining("controller", controller.run(stop.shutdown.clone()));
-    tasks.spawn_draining(
-        "registration",
-        mcp_operator_registration::run(registration, stop.shutdown.clone()),
-    );
 }
 
 /// The first signal announces the stop; a second of the same kind is not waited for.

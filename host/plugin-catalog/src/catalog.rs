@@ -5,7 +5,7 @@ use kube::{Api, Client, Resource};
 use mcp_operator_api::names::PLUGIN_KIND;
 use mcp_operator_policy::{PluginLoader, Snapshots};
 use mcp_operator_runtime::watch::{reflector, store, trim_metadata};
-use mcp_operator_runtime::{NamedWatches, TaskGroup, WatchEnded, WorkQueue};
+use mcp_operator_runtime::{Leadership, NamedWatches, TaskGroup, WatchEnded, WorkQueue};
 use tokio::sync::watch;
 
 use crate::component_keeper::keep_components;
@@ -23,28 +23,36 @@ pub struct PluginCatalog {
 }
 
 impl PluginCatalog {
-    /// Starts to watch MCPPlugins, and to load them. Copies of what is in force are kept in `namespace`, the operator's own.
+    /// Starts to watch MCPPlugins, and to load them. Copies of what is in force are kept in `namespace`, the operator's own;
+    /// they and statuses are written by `writer`, while `leadership` is held.
     pub fn watch(
         client: &Client,
+        writer: &Client,
+        leadership: &Leadership,
         tasks: &TaskGroup,
         loader: PluginLoader,
         namespace: &str,
     ) -> Self {
         let (snapshot_sender, snapshots) = Snapshots::channel();
         let (synced_sender, synced) = watch::channel(false);
-        let (plugins, writer) = store::<GuardedPlugin>(());
+        let (plugins, shown) = store::<GuardedPlugin>(());
         let events = reflector(
             PLUGIN_KIND,
             Api::all(client.clone()),
             watcher::Config::default(),
-            writer,
+            shown,
             |plugin| trim_metadata(plugin.meta_mut()),
         );
         let statuses = PendingStatuses::default();
         let not_written = WorkQueue::default();
         tasks.spawn(
             "status writer of MCPPlugins",
-            write_statuses(client.clone(), statuses.clone(), not_written.clone()),
+            write_statuses(
+                writer.clone(),
+                statuses.clone(),
+                not_written.clone(),
+                leadership.clone(),
+            ),
         );
         let changed_maps = WorkQueue::default();
         let maps = NamedWatches::new(
@@ -57,12 +65,14 @@ impl PluginCatalog {
             snapshots: snapshot_sender,
             synced: synced_sender,
             statuses,
+            leading: leadership.changes(),
         };
         let components = ComponentStore::new(client.clone(), namespace);
+        let copies = ComponentStore::new(writer.clone(), namespace);
         let to_keep = Pending::default();
         tasks.spawn(
             "keeper of components",
-            keep_components(components.clone(), to_keep.clone()),
+            keep_components(copies, to_keep.clone(), leadership.clone()),
         );
         let controller = Controller::new(plugins, loader, maps, publisher, components, to_keep);
         tasks.spawn(

@@ -32,7 +32,14 @@ impl World {
             builtin: folder.path().to_owned(),
             operator_namespace: Some("operator".to_owned()),
         };
-        let catalog = PluginCatalog::watch(&api.client(), &supervisor.tasks(), loader, "operator");
+        let catalog = PluginCatalog::watch(
+            &api.client(),
+            &api.client(),
+            &Leadership::unelected(),
+            &supervisor.tasks(),
+            loader,
+            "operator",
+        );
         Self {
             api,
             catalog,

@@ -1,7 +1,7 @@
 //! Keeps copies of the components that are in force.
 
 use mcp_operator_core::retry::{Classify, ErrorClass, retry_after};
-use mcp_operator_runtime::{ApiError, jitter};
+use mcp_operator_runtime::{ApiError, Leadership, jitter};
 use tracing::warn;
 
 use crate::component_store::{ComponentStore, KeptComponent};
@@ -9,7 +9,11 @@ use crate::pending::Pending;
 
 /// Keeps one after the other. One that cannot be kept is tried again for as long as it takes, without holding up others: its
 /// plugin is in force meanwhile, but would not outlive its source. Never ends.
-pub(crate) async fn keep_components(store: ComponentStore, pending: Pending<KeptComponent>) {
+pub(crate) async fn keep_components(
+    store: ComponentStore,
+    pending: Pending<KeptComponent>,
+    leadership: Leadership,
+) {
     let store = &store;
     let keep = async |_, kept: KeptComponent| store.keep(&kept).await;
     let pause = |name: &str, error: &ApiError, attempt| {
@@ -19,5 +23,5 @@ pub(crate) async fn keep_components(store: ComponentStore, pending: Pending<Kept
         warn!(plugin = name, category = error.category(), retry_in = ?pause, %error, "the component in force could not be copied: it would not outlive its ConfigMap and this pod");
         pause
     };
-    pending.write_all(keep, pause).await;
+    pending.write_all(keep, pause, &leadership).await;
 }

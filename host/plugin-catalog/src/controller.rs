@@ -99,6 +99,7 @@ impl Controller {
                 map = changed_maps.next() => self.load_where(|plugin| config_map(plugin).as_ref() == Some(&map)),
                 Some(Ok((name, attempt, outcome))) = self.loading.join_next() => self.on_loaded(&name, attempt, outcome),
                 name = not_written.next() => self.on_status_not_written(&name),
+                () = self.publisher.leader_changed() => self.on_leader_changed(),
                 () = until(next_retry) => self.load_due(),
                 () = until(startup_deadline) => {}
                 _ = file_poll.tick() => self.load_where(|plugin| plugin.spec.source.file.is_some()),
@@ -265,6 +266,14 @@ impl Controller {
         let plugins = self.plugins.state();
         self.publisher
             .publish(&mut self.states, &plugins, self.synced);
+    }
+
+    /// Statuses are compared with those that the cluster has.
+    fn on_leader_changed(&mut self) {
+        for state in self.states.values_mut() {
+            state.last_published = None;
+        }
+        self.publish();
     }
 
     /// From now on a new status is compared with the one that the cluster has.

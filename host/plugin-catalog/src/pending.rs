@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use mcp_operator_runtime::{ApiError, Priority, WorkQueue};
+use mcp_operator_runtime::{ApiError, Leadership, Priority, WorkQueue};
 
 /// What is to be written, by name of the plugin. Clones are the same.
 pub(crate) struct Pending<T> {
@@ -40,16 +40,18 @@ impl<T> Pending<T> {
 
     /// Writes one after the other, so that something older never comes after something newer. What cannot be written waits for
     /// as long as `pause` says, by its error and the number of failures in a row, without holding up others; without a pause
-    /// it is given up. Never ends.
+    /// it is given up. Only the leader writes; what comes meanwhile waits. Never ends.
     pub(crate) async fn write_all<W: Future<Output = Result<(), ApiError>>>(
         &self,
         write: impl Fn(String, T) -> W,
         pause: impl Fn(&str, &ApiError, u32) -> Option<Duration>,
+        leadership: &Leadership,
     ) where
         T: Clone,
     {
         let mut failures: BTreeMap<String, u32> = BTreeMap::new();
         loop {
+            leadership.acquired().await;
             let (name, pending) = self.next().await;
             let Err(error) = write(name.clone(), pending.clone()).await else {
                 failures.remove(&name);
@@ -63,6 +65,11 @@ impl<T> Pending<T> {
                 failures.remove(&name);
             }
         }
+    }
+
+    /// What was to be written is not to be written any more.
+    pub(crate) fn clear(&self) {
+        self.newest().clear();
     }
 
     /// The next one that is due; it is no longer pending.

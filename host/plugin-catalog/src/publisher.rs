@@ -22,6 +22,8 @@ pub(crate) struct Publisher {
     pub(crate) snapshots: watch::Sender<Arc<Snapshot>>,
     pub(crate) synced: watch::Sender<bool>,
     pub(crate) statuses: PendingStatuses,
+    /// Whether this replica writes them.
+    pub(crate) leading: watch::Receiver<bool>,
 }
 
 impl Publisher {
@@ -55,6 +57,9 @@ impl Publisher {
         all_synced: bool,
     ) {
         let snapshot = self.publish_snapshot(states, plugins, all_synced);
+        if !*self.leading.borrow() {
+            return;
+        }
         let registrar = snapshot.registrar().map(|plugin| plugin.name());
         let refusing = snapshot
             .unavailable()
@@ -97,6 +102,15 @@ impl Publisher {
                 self.statuses.replace(name, pending);
             }
         }
+    }
+
+    /// Waits until this replica becomes the leader, or is it no longer. Statuses that it knows of are of an earlier term then:
+    /// whoever led meanwhile may have written others.
+    pub(crate) async fn leader_changed(&mut self) {
+        if self.leading.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        self.statuses.clear();
     }
 
     /// Publishes once that every plugin that was there at the start has been loaded or refused, or was waited for.

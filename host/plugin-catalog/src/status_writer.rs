@@ -5,7 +5,7 @@ use kube::{Api, Client};
 use mcp_operator_api::names::{API_VERSION, PLUGIN_KIND, field_managers};
 use mcp_operator_api::v1alpha1::{McpPlugin, McpPluginStatus};
 use mcp_operator_core::retry::{Classify, retry_after};
-use mcp_operator_runtime::{ApiError, WorkQueue, jitter, request};
+use mcp_operator_runtime::{ApiError, Leadership, WorkQueue, jitter, request};
 use serde_json::json;
 use tracing::warn;
 
@@ -27,17 +27,17 @@ pub(crate) async fn write_statuses(
     client: Client,
     pending: PendingStatuses,
     not_written: WorkQueue<String>,
+    leadership: Leadership,
 ) {
-    write_all(pending, not_written, |name, status| {
-        write(client.clone(), name, status)
-    })
-    .await;
+    let write = |name, status| write(client.clone(), name, status);
+    write_all(pending, not_written, write, &leadership).await;
 }
 
 async fn write_all<W: Future<Output = Result<(), ApiError>>>(
     statuses: PendingStatuses,
     not_written: WorkQueue<String>,
     write: impl Fn(String, PendingStatus) -> W,
+    leadership: &Leadership,
 ) {
     let pause = |name: &str, error: &ApiError, attempt| {
         // By its uid it is another object now, or none: the controller has a status for that one.
@@ -52,7 +52,7 @@ async fn write_all<W: Future<Output = Result<(), ApiError>>>(
         }
         pause
     };
-    statuses.write_all(write, pause).await;
+    statuses.write_all(write, pause, leadership).await;
 }
 
 async fn write(client: Client, name: String, pending: PendingStatus) -> Result<(), ApiError> {
@@ -116,7 +116,8 @@ mod tests {
             tried.lock().unwrap().push((name, summary));
             std::future::ready(answer)
         };
-        let writing = write_all(statuses.clone(), not_written.clone(), write);
+        let leadership = Leadership::unelected();
+        let writing = write_all(statuses.clone(), not_written.clone(), write, &leadership);
         let _ = tokio::time::timeout(Duration::from_secs(seconds), writing).await;
         let never = std::iter::from_fn(|| not_written.next().now_or_never()).collect();
         (tried.into_inner().unwrap(), never)

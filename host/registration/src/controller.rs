@@ -12,7 +12,7 @@ use mcp_operator_metrics::{ReconcileMetrics, RegistrationMetrics};
 use mcp_operator_policy::{PluginLoader, Snapshots};
 use mcp_operator_runtime::named_watches::Named;
 use mcp_operator_runtime::{
-    Events, JudgedServers, NamedWatches, ServerStore, TaskGroup, WorkQueue,
+    Events, JudgedServers, Leadership, NamedWatches, ServerStore, TaskGroup, WorkQueue,
 };
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -35,8 +35,13 @@ use crate::settings::RegistrationSettings;
 const FIRST_JUDGEMENT: Duration = Duration::from_mins(3);
 
 /// What the registration works with.
+#[derive(Clone)]
 pub struct RegistrationContext {
+    /// For watches.
     pub client: Client,
+    /// For everything else: it works only while `leadership` is held.
+    pub writer: Client,
+    pub leadership: Leadership,
     pub settings: RegistrationSettings,
     /// The plugins in force.
     pub snapshots: Snapshots,
@@ -70,6 +75,7 @@ pub async fn run(context: RegistrationContext, stop: CancellationToken) {
     let mut wakeups = Wakeups::new(&context);
     let mut reconciler = reconciler(context, stop);
     run_passes(&mut reconciler, &mut wakeups).await;
+    reconciler.metrics.forget();
 }
 
 /// Waits until the controller has been at every server at least once since the process began.
@@ -176,14 +182,15 @@ fn reconciler(
     context: RegistrationContext,
     stop: CancellationToken,
 ) -> Reconciler<PluginRegistrars, RecordConfigMap> {
-    let records = RecordConfigMap::new(context.client.clone(), &context.settings.namespace);
+    let records = RecordConfigMap::new(context.writer.clone(), &context.settings.namespace);
     let registrars = PluginRegistrars {
-        client: context.client.clone(),
-        secrets: NamespaceSecrets::new(context.client.clone(), &context.settings.namespace),
+        client: context.writer.clone(),
+        secrets: NamespaceSecrets::new(context.writer.clone(), &context.settings.namespace),
         snapshots: context.snapshots,
         loader: context.loader,
         instance: context.settings.instance.clone(),
         gate: RetryAfterGate::default(),
+        leadership: context.leadership,
         stop: stop.clone(),
         reconciles: context.reconciles.clone(),
         metrics: context.metrics.clone(),
@@ -191,8 +198,8 @@ fn reconciler(
     Reconciler {
         registrars,
         handover: RegistrarHandover::new(records, stop.clone()),
-        registrar_conditions: RegistrarConditions::new(context.client.clone(), context.events),
-        client: context.client,
+        registrar_conditions: RegistrarConditions::new(context.writer.clone(), context.events),
+        client: context.writer,
         budget: RolloutBudget::new(
             context.settings.rollout_interval,
             context.settings.rollout_pause,

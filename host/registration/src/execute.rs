@@ -16,7 +16,7 @@ use mcp_operator_core::registration_plan::{
 };
 use mcp_operator_core::retry::Classify;
 use mcp_operator_metrics::{ReconcileMetrics, RegistrationMetrics, StepResult as Counted};
-use mcp_operator_runtime::request;
+use mcp_operator_runtime::{Leadership, request};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -70,7 +70,7 @@ enum StepResult {
     Done,
     Failed(RegistrationError),
     Skipped(FailureCause),
-    /// The process was told to stop before.
+    /// The process was told to stop before, or another replica may be the leader.
     NotBegun,
 }
 
@@ -78,6 +78,8 @@ enum StepResult {
 pub(crate) struct Executor<'a> {
     pub(crate) client: &'a Client,
     pub(crate) session: &'a Session,
+    /// The client stops by itself when it is lost; what goes over the session does not.
+    pub(crate) leadership: &'a Leadership,
     /// No further step begins after it. One that has begun is finished.
     pub(crate) stop: &'a CancellationToken,
 }
@@ -119,7 +121,7 @@ impl Executor<'_> {
         step: &'a Step,
         failures: &Mutex<Failures>,
     ) -> (&'a Step, StepResult) {
-        if self.stop.is_cancelled() {
+        if self.stop.is_cancelled() || !self.leadership.is_held() {
             return (step, StepResult::NotBegun);
         }
         // Held for no longer than it takes to look.

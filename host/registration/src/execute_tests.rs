@@ -78,6 +78,7 @@ async fn execute_over(
     let executor = Executor {
         client: &client,
         session,
+        leadership: &Leadership::unelected(),
         stop,
     };
     executor.execute(steps).await

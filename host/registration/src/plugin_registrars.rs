@@ -9,6 +9,7 @@ use mcp_operator_core::handover::RegistrarFootprint;
 use mcp_operator_core::registration_plan::Observed;
 use mcp_operator_metrics::{ReconcileMetrics, RegistrationMetrics};
 use mcp_operator_policy::{ActivePlugin, PluginLoader, Snapshots, activate_recorded};
+use mcp_operator_runtime::Leadership;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -31,6 +32,8 @@ pub(crate) struct PluginRegistrars {
     pub(crate) secrets: NamespaceSecrets,
     /// Services that want no request now.
     pub(crate) gate: RetryAfterGate,
+    /// Steps are carried out only while it is held.
+    pub(crate) leadership: Leadership,
     /// No further step of a plan begins after it.
     pub(crate) stop: CancellationToken,
     /// Where failures of steps are counted.
@@ -106,6 +109,7 @@ impl Registrars for PluginRegistrars {
         let executor = Executor {
             client: &self.client,
             session: &planned.session,
+            leadership: &self.leadership,
             stop: &self.stop,
         };
         let outcome = executor.execute(&planned.plan.steps).await;

@@ -10,8 +10,9 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::error::status_message;
 
-/// The `User-Agent` of all requests of the operator: audit logs and metrics of the API server tell them from others.
-pub const USER_AGENT_VALUE: &str = concat!("mcp-operator/", env!("CARGO_PKG_VERSION"));
+/// How the `User-Agent` of all requests of the operator begins: audit logs and metrics of the API server tell them from
+/// others. The replica follows.
+const PRODUCT: &str = concat!("mcp-operator/", env!("CARGO_PKG_VERSION"));
 
 /// How long the API server may take for the first answer.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -19,23 +20,33 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// How long definitions may take from their installation until they are served.
 const JUST_INSTALLED: Duration = Duration::from_secs(5);
 
-/// A client for the cluster of the kubeconfig, or of the pod, which gives up connections after so much silence: a link
-/// that a firewall has forgotten never ends by itself.
+/// How to reach the cluster of the kubeconfig, or of the pod, as this replica. Connections are given up after so much silence: a link that a
+/// firewall has forgotten never ends by itself.
 ///
 /// # Errors
-/// One sentence: there is no cluster, it does not answer, or the custom resources are not installed.
-pub async fn connect(silence: Duration) -> Result<Client> {
+/// One sentence: there is no cluster.
+pub async fn cluster_config(replica: &str, silence: Duration) -> Result<Config> {
     let mut config = Config::infer().await.map_err(|error| {
         anyhow!("no cluster: neither is this a pod with a service account, nor is there a usable kubeconfig (KUBECONFIG): {error}")
     })?;
     config.read_timeout = Some(silence);
     // Otherwise the time that a connection was not needed would count.
     config.reset_reader_on_write = true;
-    config
-        .headers
-        .push((USER_AGENT, HeaderValue::from_static(USER_AGENT_VALUE)));
+    let agent = HeaderValue::try_from(format!("{PRODUCT} ({replica})"));
+    config.headers.push((
+        USER_AGENT,
+        agent.unwrap_or(HeaderValue::from_static(PRODUCT)),
+    ));
+    Ok(config)
+}
+
+/// A client for this cluster.
+///
+/// # Errors
+/// One sentence: it does not answer, or the custom resources are not installed.
+pub async fn connect(config: &Config) -> Result<Client> {
     let url = config.cluster_url.to_string();
-    let client = Client::try_from(config).context("the kubeconfig cannot be used")?;
+    let client = Client::try_from(config.clone()).context("the kubeconfig cannot be used")?;
     let missing = timeout(PATIENCE, missing_kinds(&client, &url)).await;
     let missing = missing.map_err(|_| {
         anyhow!(

@@ -83,6 +83,12 @@ impl JudgedServers {
         });
     }
 
+    /// Forgets all: whoever was the leader meanwhile may have found something else.
+    pub fn clear(&self) {
+        self.lock().clear();
+        self.changed.send_replace(());
+    }
+
     /// Forgets a server that is gone.
     pub fn forget(&self, server: &ServerKey) {
         if self.lock().remove(server).is_some() {

@@ -3,8 +3,9 @@
 //! - In: the API server's lists and watches ([`watch`], [`named_watches`]), and its answers.
 //! - Out: a [`client`] with one time limit for every request ([`ApiError`]), informers of MCPServers ([`ServerStore`]) and
 //!   namespaces ([`Namespaces`]), what the controller tells the registration ([`JudgedServers`]), [`Events`], and the
-//!   [`Supervisor`] under which every task of the process runs.
-//! - Never: it decides nothing about an MCPServer, writes nothing but events, and knows no plugin.
+//!   [`Supervisor`] under which every task of the process runs; whether this replica is the leader ([`Leadership`]), and the
+//!   client that writes only then.
+//! - Never: it decides nothing about an MCPServer, writes nothing but events and its lease, and knows no plugin.
 
 pub mod client;
 mod config_maps;
@@ -15,6 +16,7 @@ mod guarded_server;
 mod jitter;
 mod judged_servers;
 mod large_servers;
+mod leader_election;
 pub mod named_watches;
 mod namespaces;
 mod object_name;
@@ -34,6 +36,7 @@ pub use guarded_server::{Cut, GuardedServer};
 pub use jitter::jitter;
 pub use judged_servers::{JudgedServer, JudgedServers};
 pub use large_servers::{NoRoom, WholeServer};
+pub use leader_election::{Election, ElectionSettings, LEASE, Leadership, write_client};
 pub use named_watches::NamedWatches;
 pub use namespaces::Namespaces;
 pub use server_store::{ServerChange, ServerStore};

@@ -37,6 +37,8 @@ pub struct ServerStore {
 pub enum ServerChange {
     /// It is new, or somebody changed its specification, labels or annotations, or deletes it.
     Spec(ServerKey),
+    /// A list shows it for the first time, and its status is about what its users want now.
+    Listed(ServerKey),
     /// The registration says something else about it.
     Registration(ServerKey),
     /// Its status is another one, which is not known to be the controller's own write.
@@ -194,8 +196,14 @@ impl ChangeDetector {
                 Vec::new()
             }
             Event::InitApply(server) => {
-                let change = self.change(server);
-                self.listing.keys.insert(ServerKey::of(server));
+                let key = ServerKey::of(server);
+                let change = match self.change(server) {
+                    Some(ServerChange::Spec(_)) if self.is_known_and_observed(server) => {
+                        Some(ServerChange::Listed(key.clone()))
+                    }
+                    change => change,
+                };
+                self.listing.keys.insert(key);
                 self.listing.changes.extend(change);
                 Vec::new()
             }
@@ -208,6 +216,13 @@ impl ChangeDetector {
                 changes
             }
         }
+    }
+
+    /// Whether it is new only to this process: some replica has been at it since its users changed it.
+    fn is_known_and_observed(&self, server: &GuardedServer) -> bool {
+        let is_new = self.store.get(&ObjectRef::from_obj(server)).is_none();
+        let observed = status(server).and_then(|status| status.observed_generation);
+        is_new && observed.is_some() && observed == server.meta().generation
     }
 
     fn change(&self, server: &GuardedServer) -> Option<ServerChange> {

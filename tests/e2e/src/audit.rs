@@ -47,6 +47,19 @@ impl Request {
     }
 }
 
+/// A write, and by which replica.
+#[derive(Clone, Debug)]
+pub struct ReplicaWrite {
+    /// How it calls itself.
+    pub replica: String,
+    /// What was written.
+    pub request: Request,
+    /// When the API server had it, in words that sort.
+    pub received: String,
+    /// When it had answered.
+    pub answered: String,
+}
+
 /// Reads on in an audit log.
 #[derive(Debug)]
 pub struct AuditLog {
@@ -63,15 +76,29 @@ impl AuditLog {
         }
     }
 
-    /// The operator's requests since the last call.
+    /// The operator's requests since the last call, without those about its lease: the leader says all the time that it is
+    /// alive.
     ///
     /// # Errors
     /// When the log cannot be read, or what was not read yet is gone.
     pub fn requests(&mut self) -> Result<Vec<Request>> {
         self.read(|event, request| {
-            text(&event["userAgent"])
-                .starts_with(AGENT)
-                .then_some(request)
+            (is_operator(event) && request.resource != "leases").then_some(request)
+        })
+    }
+
+    /// What the replicas of the operator wrote since the last call, with the lease.
+    ///
+    /// # Errors
+    /// As [`AuditLog::requests`].
+    pub fn writes_of_replicas(&mut self) -> Result<Vec<ReplicaWrite>> {
+        self.read(|event, request| {
+            (is_operator(event) && request.is_write()).then(|| ReplicaWrite {
+                replica: text(&event["userAgent"]),
+                request,
+                received: text(&event["requestReceivedTimestamp"]),
+                answered: text(&event["stageTimestamp"]),
+            })
         })
     }
 
@@ -108,7 +135,7 @@ impl AuditLog {
         })
     }
 
-    fn read(&mut self, keep: fn(&Value, Request) -> Option<Request>) -> Result<Vec<Request>> {
+    fn read<T>(&mut self, keep: fn(&Value, Request) -> Option<T>) -> Result<Vec<T>> {
         let name = self.path.display();
         let mut file = File::open(&self.path).with_context(|| format!("cannot open {name}"))?;
         let length = file.metadata()?.len();
@@ -126,6 +153,10 @@ impl AuditLog {
         }
         Ok(requests)
     }
+}
+
+fn is_operator(event: &Value) -> bool {
+    text(&event["userAgent"]).starts_with(AGENT)
 }
 
 fn request(event: &Value) -> Request {

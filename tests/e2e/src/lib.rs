@@ -15,7 +15,7 @@ mod wait;
 
 pub use account::{OPERATOR_USER, operator_kubeconfig};
 pub use artifacts::{Artifacts, Part};
-pub use audit::{AuditLog, Request, creations};
+pub use audit::{AuditLog, ReplicaWrite, Request, creations};
 pub use clock::Clock;
 pub use environment::Environment;
 pub use install::{

@@ -84,6 +84,25 @@ impl Operator {
         Self::prepared(environment, name, kubeconfig, options, |_| {})
     }
 
+    /// Starts one of several replicas, and waits until it is ready. The webhook configurations are left alone: beside a cluster
+    /// they name one replica only.
+    ///
+    /// # Errors
+    /// When it does not become ready, with the end of its log.
+    pub fn start_replica(environment: &Environment, name: &str, kubeconfig: &Path) -> Result<Self> {
+        let webhook = SocketAddr::new(environment.webhook_host, free_port()?);
+        Self::spawn(
+            environment,
+            name,
+            kubeconfig,
+            webhook,
+            &IMPATIENT,
+            |command| {
+                command.env("POD_NAME", name);
+            },
+        )
+    }
+
     fn prepared(
         environment: &Environment,
         name: &str,
@@ -91,10 +110,41 @@ impl Operator {
         options: &[&str],
         more: impl FnOnce(&mut Command),
     ) -> Result<Self> {
-        let (webhook, health, metrics) = (free_port()?, free_port()?, free_port()?);
-        let webhook = SocketAddr::new(environment.webhook_host, webhook);
-        let kubeconfig = operator_kubeconfig(&environment.kubectl, kubeconfig, &environment.logs)?;
+        let webhook = SocketAddr::new(environment.webhook_host, free_port()?);
         point_webhooks(&environment.kubectl, &webhook.to_string())?;
+        let operator = Self::spawn(environment, name, kubeconfig, webhook, options, more)?;
+        let url = format!("{webhook}/");
+        eventually(
+            "the API server calls the webhook",
+            Duration::from_mins(1),
+            || {
+                let kind = "mutatingwebhookconfigurations,validatingwebhookconfigurations";
+                let found = environment.kubectl.run(&[
+                    "get",
+                    kind,
+                    "--output",
+                    "jsonpath={.items[*].webhooks[*].clientConfig.url}",
+                ])?;
+                let ours = found
+                    .split_whitespace()
+                    .filter(|found| found.contains(&url));
+                anyhow::ensure!(ours.count() == 3, "{found}");
+                is_called(&environment.kubectl)
+            },
+        )?;
+        Ok(operator)
+    }
+
+    fn spawn(
+        environment: &Environment,
+        name: &str,
+        kubeconfig: &Path,
+        webhook: SocketAddr,
+        options: &[&str],
+        more: impl FnOnce(&mut Command),
+    ) -> Result<Self> {
+        let (health, metrics) = (free_port()?, free_port()?);
+        let kubeconfig = operator_kubeconfig(&environment.kubectl, kubeconfig, &environment.logs)?;
         let cache = environment.logs.join("components");
         let prepare = |command: &mut Command| {
             command
@@ -119,26 +169,20 @@ impl Operator {
         process
             .wait(START, || is_ready(health))
             .context("the operator does not become ready")?;
-        let url = format!("{webhook}/");
-        eventually(
-            "the API server calls the webhook",
-            Duration::from_secs(30),
-            || {
-                let kind = "mutatingwebhookconfigurations,validatingwebhookconfigurations";
-                let found = environment.kubectl.run(&[
-                    "get",
-                    kind,
-                    "--output",
-                    "jsonpath={.items[*].webhooks[*].clientConfig.url}",
-                ])?;
-                let ours = found
-                    .split_whitespace()
-                    .filter(|found| found.contains(&url));
-                anyhow::ensure!(ours.count() == 3, "{found}");
-                is_called(&environment.kubectl)
-            },
-        )?;
         Ok(Self { process, metrics })
+    }
+
+    /// Sends it a signal: `STOP`, `CONT`, `TERM`.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn signal(&self, signal: &str) -> Result<()> {
+        let process = self.id().to_string();
+        let sent = Command::new("kill")
+            .args(["-s", signal, &process])
+            .status()?;
+        anyhow::ensure!(sent.success(), "no process {process}");
+        Ok(())
     }
 
     /// Ends it at once, as a crash would.

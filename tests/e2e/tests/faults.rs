@@ -15,6 +15,8 @@ mod clock;
 mod install_again;
 #[path = "faults/large_servers.rs"]
 mod large_servers;
+#[path = "faults/leader.rs"]
+mod leader;
 #[path = "faults/links.rs"]
 mod links;
 #[path = "faults/lost_rule.rs"]

@@ -1,6 +1,7 @@
 //! The resources that a server has.
 
 use k8s_openapi::api::apps::v1::ReplicaSet;
+use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -117,6 +118,7 @@ pub(crate) fn defaults() -> Vec<ResourceType> {
         of::<Pod>().with_status(),
         of::<Secret>(),
         of::<Event>(),
+        of::<Lease>(),
         of::<ReplicaSet>().with_status().with_generation(),
         of::<CustomResourceDefinition>()
             .with_status()

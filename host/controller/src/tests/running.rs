@@ -24,11 +24,15 @@ pub(super) struct Running {
 impl Running {
     pub(super) fn start(world: World) -> Self {
         let shutdown = CancellationToken::new();
+        let (controller, stop) = (world.controller, shutdown.clone());
         Self {
-            context: Arc::clone(world.context()),
+            context: Arc::clone(&controller.context),
             api: world.api,
             supervisor: world.supervisor,
-            task: tokio::spawn(world.controller.run(shutdown.clone())),
+            task: tokio::spawn(async move {
+                controller.ready().await.unwrap();
+                controller.run(stop).await;
+            }),
             shutdown,
         }
     }

@@ -58,7 +58,15 @@ impl World {
             metrics: metrics.reconciles("mcpserver"),
         };
         let events = Events::new(client.clone());
-        let controller = Controller::new(client, settings, snapshots, namespaces, events, &tasks);
+        let controller = Controller::new(
+            &client,
+            client.clone(),
+            settings,
+            snapshots,
+            namespaces,
+            events,
+            &tasks,
+        );
         let world = Self {
             api,
             controller,

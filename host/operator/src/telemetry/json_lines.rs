@@ -92,15 +92,14 @@ fn line(seconds: f64, level: &str, target: &str, Fields(mut fields): Fields) -> 
         fields.entry("name").or_insert(name);
     }
     fields.entry("logger").or_insert(json!(target));
-    let mut line = format!(r#"{{"level":"{level}","ts":{seconds:.6},"msg":{message}"#);
-    for (name, value) in fields {
+    let others: Vec<String> = fields
+        .into_iter()
         // Those that stand there already.
-        if !["level", "ts", "msg"].contains(&name) {
-            line.push_str(&format!(",{}:{value}", json!(name)));
-        }
-    }
-    line.push('}');
-    line
+        .filter(|(name, _)| !["level", "ts", "msg"].contains(name))
+        .map(|(name, value)| format!(",{}:{value}", json!(name)))
+        .collect();
+    let others = others.concat();
+    format!(r#"{{"level":"{level}","ts":{seconds:.6},"msg":{message}{others}}}"#)
 }
 
 #[cfg(test)]

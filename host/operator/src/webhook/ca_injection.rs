@@ -14,7 +14,7 @@ use k8s_openapi::api::admissionregistration::v1::{
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, Resource};
 use mcp_operator_api::names::field_managers;
-use mcp_operator_runtime::request;
+use mcp_operator_runtime::{Leadership, request};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -38,27 +38,97 @@ pub(crate) struct Trusted {
     pub(super) since: Instant,
 }
 
-/// Fills in the certificate authorities, and outside of a cluster the address; again and again, so that they stay. Tells
-/// `trusted` what is there.
-pub(crate) async fn inject_ca_bundle(
-    client: Client,
-    endpoint: Endpoint,
-    mut ca_bundle: watch::Receiver<String>,
-    trusted: watch::Sender<Option<Trusted>>,
-) {
-    loop {
-        let wanted = ca_bundle.borrow_and_update().clone();
-        let encoded = STANDARD.encode(&wanted);
-        let mutating = update::<MutatingWebhookConfiguration>(&client, &endpoint, &encoded).await;
-        let validating =
-            update::<ValidatingWebhookConfiguration>(&client, &endpoint, &encoded).await;
-        trusted.send_modify(|trusted| note(trusted, wanted, mutating && validating));
-        tokio::select! {
-            () = tokio::time::sleep(INTERVAL) => {}
-            changed = ca_bundle.changed() => if changed.is_err() {
-                // Nobody renews the certificate any more: the process ends.
-                std::future::pending::<()>().await;
-            },
+/// Fills in the certificate authorities, and outside of a cluster the address; again and again, so that they stay. Only the
+/// leader writes: a replica that has read the Secret before would put an older authority back.
+pub(crate) struct CaInjection {
+    pub(crate) reader: Client,
+    pub(crate) writer: Client,
+    pub(crate) leadership: Leadership,
+    pub(crate) endpoint: Endpoint,
+}
+
+impl CaInjection {
+    /// For as long as the process runs. Tells `trusted` what is there.
+    pub(crate) async fn run(
+        self,
+        mut ca_bundle: watch::Receiver<String>,
+        trusted: watch::Sender<Option<Trusted>>,
+    ) {
+        let mut leading = self.leadership.changes();
+        loop {
+            let wanted = ca_bundle.borrow_and_update().clone();
+            let encoded = STANDARD.encode(&wanted);
+            let mutating = self.update::<MutatingWebhookConfiguration>(&encoded).await;
+            let validating = self
+                .update::<ValidatingWebhookConfiguration>(&encoded)
+                .await;
+            trusted.send_modify(|trusted| note(trusted, wanted, mutating && validating));
+            tokio::select! {
+                () = tokio::time::sleep(INTERVAL) => {}
+                // Its sender is in `leadership`.
+                _ = leading.changed() => {}
+                changed = ca_bundle.changed() => if changed.is_err() {
+                    // Nobody renews the certificate any more: the process ends.
+                    std::future::pending::<()>().await;
+                },
+            }
+        }
+    }
+
+    /// Says whether the configuration trusts the webhook now, or is not there to trust anybody.
+    async fn update<K>(&self, ca_bundle: &str) -> bool
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Serialize,
+        K: Resource<Scope = kube::core::ClusterResourceScope>,
+    {
+        let kind = K::kind(&());
+        let api: Api<K> = Api::all(self.reader.clone());
+        let found = match request(|| format!("get {kind} {NAME}"), api.get_opt(NAME)).await {
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                warn!(%kind, name = NAME, "not found: without it nothing is validated; apply the manifests of deploy/");
+                return true;
+            }
+            Err(error) => {
+                warn!(%kind, name = NAME, %error, "cannot be read");
+                return false;
+            }
+        };
+        let found = match serde_json::to_value(found) {
+            Ok(found) => found,
+            Err(error) => {
+                warn!(%kind, name = NAME, %error, "cannot be read");
+                return false;
+            }
+        };
+        let Some(patch) = patch(&found, &self.endpoint, ca_bundle) else {
+            return true;
+        };
+        if !self.leadership.is_held() {
+            return false;
+        }
+        if let Some(url) = url_of_another(&found, &self.endpoint) {
+            warn!(%kind, name = NAME, url, "written by an operator beside the cluster, and asked in place of this one: delete both webhook configurations and apply the manifests of deploy/ again");
+        }
+        let params = PatchParams {
+            field_manager: Some(field_managers::WEBHOOK.into()),
+            ..PatchParams::default()
+        };
+        let patch = Patch::<K>::Json(patch);
+        let api: Api<K> = Api::all(self.writer.clone());
+        let patched = request(
+            || format!("patch {kind} {NAME}"),
+            api.patch(NAME, &params, &patch),
+        );
+        match patched.await {
+            Ok(_) => {
+                info!(%kind, name = NAME, "trusts this webhook");
+                true
+            }
+            Err(error) => {
+                warn!(%kind, name = NAME, %error, "cannot be updated");
+                false
+            }
         }
     }
 }
@@ -72,59 +142,6 @@ fn note(trusted: &mut Option<Trusted>, ca_bundle: String, is_there: bool) {
     } else if !is_known {
         let since = Instant::now();
         *trusted = Some(Trusted { ca_bundle, since });
-    }
-}
-
-/// Says whether the configuration trusts the webhook now, or is not there to trust anybody.
-async fn update<K>(client: &Client, endpoint: &Endpoint, ca_bundle: &str) -> bool
-where
-    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Serialize,
-    K: Resource<Scope = kube::core::ClusterResourceScope>,
-{
-    let kind = K::kind(&());
-    let api: Api<K> = Api::all(client.clone());
-    let found = match request(|| format!("get {kind} {NAME}"), api.get_opt(NAME)).await {
-        Ok(Some(found)) => found,
-        Ok(None) => {
-            warn!(%kind, name = NAME, "not found: without it nothing is validated; apply the manifests of deploy/");
-            return true;
-        }
-        Err(error) => {
-            warn!(%kind, name = NAME, %error, "cannot be read");
-            return false;
-        }
-    };
-    let found = match serde_json::to_value(found) {
-        Ok(found) => found,
-        Err(error) => {
-            warn!(%kind, name = NAME, %error, "cannot be read");
-            return false;
-        }
-    };
-    let Some(patch) = patch(&found, endpoint, ca_bundle) else {
-        return true;
-    };
-    if let Some(url) = url_of_another(&found, endpoint) {
-        warn!(%kind, name = NAME, url, "written by an operator beside the cluster, and asked in place of this one: delete both webhook configurations and apply the manifests of deploy/ again");
-    }
-    let params = PatchParams {
-        field_manager: Some(field_managers::WEBHOOK.into()),
-        ..PatchParams::default()
-    };
-    let patch = Patch::<K>::Json(patch);
-    let patched = request(
-        || format!("patch {kind} {NAME}"),
-        api.patch(NAME, &params, &patch),
-    );
-    match patched.await {
-        Ok(_) => {
-            info!(%kind, name = NAME, "trusts this webhook");
-            true
-        }
-        Err(error) => {
-            warn!(%kind, name = NAME, %error, "cannot be updated");
-            false
-        }
     }
 }
 

@@ -12,7 +12,7 @@ use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::runtime::events::{Event, EventType};
 use kube::{Api, Client, Resource};
-use mcp_operator_runtime::{Events, request};
+use mcp_operator_runtime::{Events, Leadership, request};
 use tokio::time::{Instant, sleep};
 use tracing::warn;
 
@@ -34,15 +34,18 @@ struct Overdue {
     message: String,
 }
 
-/// For as long as the process runs. `remedy`: what helps, as the end of a sentence.
+/// For as long as the process runs. `remedy`: what helps, as the end of a sentence. Replicas have the same certificate, and
+/// the leader speaks.
 pub(crate) async fn watch_expiry(
     client: Client,
     serving: ServingCert,
     events: Events,
+    leadership: Leadership,
     remedy: &'static str,
 ) {
     let mut said: Option<(Overdue, Instant)> = None;
     loop {
+        leadership.acquired().await;
         let facts = serving.facts();
         let overdue = facts.and_then(|facts| overdue(&facts, Timestamp::now(), remedy));
         let is_known = |overdue: &Overdue| {

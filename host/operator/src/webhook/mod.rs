@@ -15,7 +15,7 @@ mod renewal;
 mod rotation;
 mod serving_cert;
 
-pub(crate) use ca_injection::inject_ca_bundle;
+pub(crate) use ca_injection::CaInjection;
 pub(crate) use certificate_files::CertificateFiles;
 pub(crate) use client_ca::ClientCa;
 pub(crate) use endpoint::Endpoint;

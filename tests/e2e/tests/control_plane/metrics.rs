@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use crate::world::{SOON, World, environment, operator};
 
 /// Each of them must have a series after a server came and another one was refused: the names are promised.
-const FAMILIES: [&str; 23] = [
+const FAMILIES: [&str; 24] = [
+    "leader_election_master_status{name=\"mcp-operator-leader\"} == 1",
     "controller_runtime_reconcile_total{controller=\"mcpserver\",result=\"success\"}",
     "controller_runtime_reconcile_time_seconds_bucket{controller=\"mcpserver\"}",
     "controller_runtime_reconcile_total{controller=\"registration\"}",

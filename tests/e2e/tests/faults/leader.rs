@@ -1,0 +1,247 @@
+//! Two replicas, and one writer: whatever happens to the leader.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle, sleep};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use mcp_cluster::Kubectl;
+use mcp_e2e::{Operator, OwnCluster, ReplicaWrite, eventually};
+
+use crate::world::{RECOVERY, World};
+
+/// As it is shipped.
+const LEASE: Duration = Duration::from_secs(15);
+/// What a busy machine may take for what takes moments.
+const SLACK: Duration = Duration::from_secs(8);
+const SERVERS: usize = 40;
+
+/// A control plane with two replicas, of which the first leads.
+struct Replicas {
+    world: World,
+    first: Operator,
+    second: Operator,
+}
+
+impl Replicas {
+    fn start(name: &str) -> Result<Self> {
+        let world = World::start(name)?;
+        // Beside a cluster they name one replica only; and what is asked here is who writes.
+        world.delete_webhooks()?;
+        let first = replica(&world, "first")?;
+        leads(&world, "first")?;
+        let second = replica(&world, "second")?;
+        world.apply(SERVERS)?;
+        world.converged(SERVERS)?;
+        Ok(Self {
+            world,
+            first,
+            second,
+        })
+    }
+}
+
+fn replica(world: &World, name: &str) -> Result<Operator> {
+    let environment = &world.own.environment;
+    Operator::start_replica(environment, name, environment.kubectl.kubeconfig())
+}
+
+fn holder(kubectl: &Kubectl) -> Result<String> {
+    let namespace = "--namespace=mcp-operator-system";
+    let lease = kubectl.json(&["get", "lease", "mcp-operator-leader", namespace])?;
+    let holder = lease["spec"]["holderIdentity"].as_str().unwrap_or_default();
+    let (replica, _) = holder.split_once('_').unwrap_or_default();
+    Ok(replica.to_owned())
+}
+
+fn leads(world: &World, replica: &str) -> Result<()> {
+    eventually(&format!("{replica} leads"), RECOVERY, || {
+        let holder = holder(world.kubectl())?;
+        ensure!(holder == replica, "{holder} leads");
+        Ok(())
+    })
+}
+
+/// Waits until something is written after a change that a user makes now, and says how long that took.
+fn written_after_change(world: &World) -> Result<Duration> {
+    let began = Instant::now();
+    let (kubectl, namespace) = (world.kubectl(), OwnCluster::NAMESPACE);
+    let patch = format!(
+        r#"{{"spec":{{"config":{{"a":{}}}}}}}"#,
+        began.elapsed().as_nanos()
+    );
+    kubectl.run(&[
+        "patch",
+        "mcpserver",
+        "s-0",
+        "--namespace",
+        namespace,
+        "--type=merge",
+        "--patch",
+        &patch,
+    ])?;
+    let generation = world.get("mcpserver", "s-0")?["metadata"]["generation"].clone();
+    loop {
+        let server = world.get("mcpserver", "s-0")?;
+        if server["status"]["observedGeneration"] == generation {
+            return Ok(began.elapsed());
+        }
+        ensure!(began.elapsed() < RECOVERY, "nothing is written");
+        sleep(Duration::from_millis(50));
+    }
+}
+
+/// Each write is by whoever wrote the lease last, and is answered before another takes that.
+fn one_writer(writes: &[ReplicaWrite]) -> Result<()> {
+    let is_lease = |write: &&ReplicaWrite| write.request.resource == "leases";
+    let leases: Vec<_> = writes
+        .iter()
+        .filter(is_lease)
+        .filter(|write| (200..300).contains(&write.request.code))
+        .collect();
+    let (mut checked, mut replicas) = (0, BTreeSet::new());
+    // Made once by whoever comes first, and never changed.
+    let objects = writes
+        .iter()
+        .filter(|write| write.request.resource != "secrets");
+    for write in objects.filter(|write| !is_lease(write)) {
+        let before = leases
+            .iter()
+            .rfind(|lease| lease.answered <= write.received);
+        let before = before.with_context(|| format!("nobody led: {write:?}"))?;
+        ensure!(
+            before.replica == write.replica,
+            "{write:?} beside {before:?}"
+        );
+        let overtaken = leases.iter().find(|lease| {
+            lease.replica != write.replica
+                && lease.received >= write.received
+                && lease.answered < write.answered
+        });
+        ensure!(overtaken.is_none(), "{write:?} and {overtaken:?}");
+        replicas.insert(&write.replica);
+        checked += 1;
+    }
+    ensure!(
+        checked > SERVERS && replicas.len() == 2,
+        "{checked} writes of {replicas:?}"
+    );
+    Ok(())
+}
+
+#[test]
+fn after_a_crash_the_other_writes_within_the_lease_and_nothing_superfluous() -> Result<()> {
+    let mut replicas = Replicas::start("leader-crash")?;
+    let world = &mut replicas.world;
+    world.settled()?;
+    replicas.first.kill();
+    let took = written_after_change(world)?;
+    println!("written {} ms after the crash", took.as_millis());
+    ensure!(took < LEASE + SLACK, "{took:?}");
+    let mut writes = world.settled()?;
+    writes.retain(|request| request.is_write() && !request.object.contains("s-0"));
+    ensure!(writes.is_empty(), "{writes:?}");
+    one_writer(&AuditOf(world).all()?)
+}
+
+#[test]
+fn after_a_clean_stop_the_other_need_not_wait_for_the_lease() -> Result<()> {
+    let mut replicas = Replicas::start("leader-stop")?;
+    let world = &mut replicas.world;
+    world.settled()?;
+    replicas.first.signal("TERM")?;
+    let took = written_after_change(world)?;
+    println!("written {} ms after the stop", took.as_millis());
+    ensure!(took < SLACK, "it waited for the lease: {took:?}");
+    one_writer(&AuditOf(world).all()?)
+}
+
+/// Longer than the lease, under load, several times in turn.
+#[test]
+fn a_leader_that_was_stopped_and_goes_on_writes_nothing_any_more() -> Result<()> {
+    let replicas = Replicas::start("leader-stopped")?;
+    let world = &replicas.world;
+    let load = Load::start(world.kubectl());
+    for (leader, name, successor) in [
+        (&replicas.first, "first", "second"),
+        (&replicas.second, "second", "first"),
+        (&replicas.first, "first", "second"),
+    ] {
+        leads(world, name)?;
+        leader.signal("STOP")?;
+        leads(world, successor)?;
+        // It goes on while the other writes.
+        let taken = load.count();
+        eventually("the other works", RECOVERY, || {
+            ensure!(load.count() > taken + 3);
+            Ok(())
+        })?;
+        leader.signal("CONT")?;
+        let taken = load.count();
+        eventually("both were asked", RECOVERY, || {
+            ensure!(load.count() > taken + 5);
+            Ok(())
+        })?;
+    }
+    load.end()?;
+    world.converged(SERVERS)?;
+    one_writer(&AuditOf(world).all()?)
+}
+
+/// The audit log from its beginning.
+struct AuditOf<'a>(&'a World);
+
+impl AuditOf<'_> {
+    fn all(&self) -> Result<Vec<ReplicaWrite>> {
+        let environment = &self.0.own.environment;
+        let path = environment.audit.as_deref().context("no audit log")?;
+        mcp_e2e::AuditLog::new(path).writes_of_replicas()
+    }
+}
+
+/// Users who change their servers all the time.
+struct Load {
+    done: Arc<AtomicBool>,
+    count: Arc<AtomicUsize>,
+    user: JoinHandle<Result<()>>,
+}
+
+impl Load {
+    fn start(kubectl: &Kubectl) -> Self {
+        let (done, count) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
+        let (kubectl, ended, counted) = (kubectl.clone(), done.clone(), count.clone());
+        let user = thread::spawn(move || {
+            while !ended.load(Ordering::Relaxed) {
+                let number = counted.fetch_add(1, Ordering::Relaxed);
+                let patch = format!(r#"{{"spec":{{"config":{{"a":{number}}}}}}}"#);
+                let server = format!("s-{}", number % SERVERS);
+                let namespace = OwnCluster::NAMESPACE;
+                kubectl.run(&[
+                    "patch",
+                    "mcpserver",
+                    &server,
+                    "--namespace",
+                    namespace,
+                    "--type=merge",
+                    "--patch",
+                    &patch,
+                ])?;
+            }
+            Ok(())
+        });
+        Self { done, count, user }
+    }
+
+    fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    fn end(self) -> Result<()> {
+        self.done.store(true, Ordering::Relaxed);
+        self.user
+            .join()
+            .map_err(|_| anyhow::anyhow!("the user panicked"))?
+    }
+}
