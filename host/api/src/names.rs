@@ -21,6 +21,8 @@ pub mod field_managers {
     pub const PLUGINS: &str = "mcp-operator-plugins";
     /// The webhook's own configuration: certificate authority bundles and serving certificate.
     pub const WEBHOOK: &str = "mcp-operator-webhook";
+    /// `mcp-operator crd --apply`: the custom resource definitions.
+    pub const DEFINITIONS: &str = "mcp-operator-crds";
 }
 
 /// Labels that the operator puts on what it makes.

@@ -55,7 +55,9 @@ pub(crate) async fn run(
     Some(match reconciled {
         Ok(reconciled) => {
             context.backoff.reset(&key);
+            let settling = context.identity_delay.remaining(&key);
             Requeue::look_again(match &reconciled.progress {
+                Progress::AccountSettling => settling.unwrap_or_default(),
                 Progress::DeploymentCreated | Progress::OwnerDeleted | Progress::Relocating => {
                     ROLLOUT_POLL
                 }

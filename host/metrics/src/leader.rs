@@ -6,41 +6,35 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 
-/// `name`: the lease by which it is elected. The family is that of operators in Go.
+/// client-go's own name for it, whose label is the name of the lease.
 pub(crate) fn encode(
     encoder: &mut DescriptorEncoder,
-    name: &'static str,
+    lease: &'static str,
     is_leader: bool,
 ) -> Result<(), fmt::Error> {
-    let mut leader = encoder.encode_descriptor(
+    let mut status = encoder.encode_descriptor(
         "leader_election_master_status",
-        "Whether this replica holds the lease, and with it may write (1) or not (0).",
+        "Whether this replica is the leader, which writes; the others stand by.",
         None,
         MetricType::Gauge,
     )?;
-    let labels = [("name", name)];
-    ConstGauge::new(i64::from(is_leader)).encode(leader.encode_family(&labels)?)
+    let labels = [("name", lease)];
+    ConstGauge::new(i64::from(is_leader)).encode(status.encode_family(&labels)?)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, Ordering};
-
     use crate::{Format, Metrics};
 
     #[test]
-    fn it_is_asked_at_each_scrape() {
+    fn a_replica_says_whether_it_leads() {
         let metrics = Metrics::new("1.0.0");
-        let is_leader = Arc::new(AtomicBool::new(false));
-        let asked = is_leader.clone();
-        metrics.observe_leader("lease", move || asked.load(Ordering::Relaxed));
-        let told = |value| {
+        assert!(!metrics.encode(Format::Prometheus).contains("leader"));
+        for (leads, value) in [(true, 1), (false, 0)] {
+            metrics.observe_leader("lease", move || leads);
             let line = format!(r#"leader_election_master_status{{name="lease"}} {value}"#);
-            metrics.encode(Format::Prometheus).contains(&line)
-        };
-        assert!(told(0));
-        is_leader.store(true, Ordering::Relaxed);
-        assert!(told(1));
+            let text = metrics.encode(Format::Prometheus);
+            assert!(text.lines().any(|found| found == line), "{text}");
+        }
     }
 }

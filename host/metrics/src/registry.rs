@@ -197,14 +197,14 @@ impl Collector for Sources {
             .map(|(name, state)| (*name, state()))
             .collect();
         queues::encode(&mut encoder, &queues)?;
+        if let Some((lease, is_leader)) = &sources.leader {
+            leader::encode(&mut encoder, lease, is_leader())?;
+        }
         if let Some(plugins) = &sources.plugins {
             plugins::encode(&mut encoder, &plugins())?;
         }
         if let Some(fleet) = &sources.fleet {
             fleet().encode(&mut encoder)?;
-        }
-        if let Some((lease, is_leader)) = &sources.leader {
-            leader::encode(&mut encoder, lease, is_leader())?;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use rustix::system::uname;
 use crate::webhook::{ClientCa, Endpoint};
 
 mod bind_address;
+mod kubebuilder;
 mod manifests;
 mod shared;
 
@@ -32,6 +34,17 @@ pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Arguments {
+    /// Reads the arguments, of which the first is how the program was called. `manager` runs the operator, as manifests of
+    /// operators made with Kubebuilder have it.
+    ///
+    /// # Errors
+    /// When they say nothing that the program can do.
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        Self::try_parse_from(kubebuilder::with_command(arguments))
+    }
 }
 
 /// What the program can do.
@@ -50,6 +63,15 @@ pub enum Command {
         /// Only this one: `mcpservers` or `mcpplugins`.
         #[arg(value_parser = ["mcpservers", "mcpplugins"])]
         plural: Option<String>,
+        /// Apply them to the cluster instead of printing them.
+        #[arg(long)]
+        apply: bool,
+    },
+    /// Ask the cluster whether the installation works: all plugins are in force, and the API server asks the webhook.
+    Verify {
+        /// Namespace for the question: an MCPServer that is refused. Nothing is stored.
+        #[arg(short, long, default_value = "default")]
+        namespace: String,
     },
     /// Print a dashboard for Grafana, of what the operator counts.
     Dashboards {
@@ -72,8 +94,26 @@ pub struct RunArguments {
     #[command(flatten)]
     pub plugins: PluginArguments,
 
+    /// Whether the admission webhook is served. Without it, rules are still judged when the operator works on an MCPServer.
+    #[arg(
+        long,
+        env = "ENABLE_WEBHOOKS",
+        default_value_t = true,
+        action = ArgAction::Set,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true"
+    )]
+    pub enable_webhooks: bool,
+
     /// Address on which the admission webhook listens; `[::]` is every address of IPv4 and IPv6.
-    #[arg(long, env = "WEBHOOK_BIND", default_value = "[::]:9443")]
+    #[arg(
+        long,
+        env = "WEBHOOK_BIND",
+        value_parser = kubebuilder::bind_address,
+        default_value = "[::]:9443"
+    )]
     pub webhook_bind: SocketAddr,
 
     /// Address at which the API server reaches the webhook, for an operator that runs outside of the cluster.
@@ -81,7 +121,11 @@ pub struct RunArguments {
     pub webhook_address: Option<SocketAddr>,
 
     /// Service through which the API server reaches the webhook.
-    #[arg(long, env = "WEBHOOK_SERVICE", default_value = "mcp-operator-webhook")]
+    #[arg(
+        long,
+        env = "WEBHOOK_SERVICE",
+        default_value = "mcp-operator-webhook-service"
+    )]
     pub webhook_service: String,
 
     /// Folder with the webhook's certificate, `tls.crt` and `tls.key` in PEM, which somebody else renews and has the webhook
@@ -126,12 +170,14 @@ pub struct RunArguments {
     pub namespace: String,
 
     /// Address for `/healthz` and `/readyz`.
-    #[arg(long, env = "HEALTH_BIND", default_value = "[::]:8081")]
+    #[arg(
+        long,
+        visible_alias = "health-probe-bind-address",
+        env = "HEALTH_BIND",
+        value_parser = kubebuilder::bind_address,
+        default_value = "[::]:8081"
+    )]
     pub health_bind: SocketAddr,
-
-    /// Address for `/metrics`: `:8080` is every address of IPv4 and IPv6, `0` switches it off.
-    #[arg(long, env = "METRICS_BIND_ADDRESS", default_value = ":8080")]
-    pub metrics_bind_address: BindAddress,
 
     /// Elect one of several replicas, which writes, by the Lease `mcp-operator-leader` of the operator's namespace. All
     /// replicas answer admission requests.
@@ -160,6 +206,10 @@ pub struct RunArguments {
     #[arg(long, env = "POD_NAME", hide = true, value_parser = NonEmptyStringValueParser::new())]
     pub pod_name: Option<String>,
 
+    /// Address for `/metrics`: `:8080` is every address of IPv4 and IPv6, `0` switches it off.
+    #[arg(long, env = "METRICS_BIND_ADDRESS", default_value = ":8080")]
+    pub metrics_bind_address: BindAddress,
+
     /// Name of this installation: the mark of ownership on what is registered with LiteLLM.
     #[arg(long, env = "INSTANCE", default_value = "mcp-operator")]
     pub instance: String,
@@ -171,6 +221,11 @@ pub struct RunArguments {
     /// MCPServers that are worked on at once.
     #[arg(long, env = "CONCURRENCY", default_value_t = 16)]
     pub concurrency: u16,
+
+    /// Seconds between a ServiceAccount that gets another role of a cloud and the pods that are made for it: webhooks that give
+    /// pods their identity see the account late.
+    #[arg(long, env = "IDENTITY_DELAY_SECONDS", default_value_t = 3)]
+    pub identity_delay_seconds: u32,
 
     /// Seconds of silence after which a connection to the API server is given up, and made anew. Below a minute, watches
     /// without events are among them: the API server says something at least that often.
@@ -228,6 +283,7 @@ impl RunArguments {
         ControllerSettings {
             build: self.build.settings(),
             concurrency: self.concurrency,
+            identity_delay: Duration::from_secs(self.identity_delay_seconds.into()),
             hash_key,
             metrics,
         }
@@ -299,5 +355,38 @@ impl RunArguments {
                 name: self.webhook_service.clone(),
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn run(arguments: &[&str]) -> RunArguments {
+        let arguments = ["/manager"].iter().chain(arguments).map(OsString::from);
+        match Arguments::read(arguments).map(|read| read.command) {
+            Ok(Command::Run(arguments)) => *arguments,
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_command_line_has_no_contradictions() {
+        Arguments::command().debug_assert();
+    }
+
+    /// As the architecture's manifests have them.
+    #[test]
+    fn options_of_a_manager_are_understood() {
+        let arguments = run(&["--health-probe-bind-address=:8081"]);
+        assert_eq!(arguments.health_bind, "[::]:8081".parse().unwrap());
+        assert!(arguments.enable_webhooks);
+        assert!(!run(&["--enable-webhooks=false"]).enable_webhooks);
+        assert!(run(&["--enable-webhooks"]).enable_webhooks);
+        let refused = Arguments::read(["/manager", "--health-bind=8081"].map(OsString::from));
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains("no address with a port"), "{refused}");
     }
 }

@@ -1,11 +1,13 @@
 //! The program: its command line, and the wiring of the crates that do the work.
 //!
 //! - In: arguments and environment variables ([`cli`]), signals.
-//! - Out: `run` starts every part under one supervisor ([`mod@run`]); `crd` prints the definitions, `dashboards` those of Grafana; `render` and `check` are
+//! - Out: `run` starts every part under one supervisor ([`mod@run`]); `crd` prints or applies the
+//!   definitions, `dashboards` prints those of Grafana; `verify` asks whether an installation works; `render` and `check` are
 //!   those of `mcp-operator-offline`.
 //! - Never: it decides anything about an MCPServer or a plugin.
 
 pub mod cli;
+mod cluster;
 pub mod crd;
 pub mod dashboards;
 mod health;
@@ -14,4 +16,5 @@ mod listener;
 mod metrics;
 pub mod run;
 pub mod telemetry;
+pub mod verify;
 mod webhook;

@@ -2,15 +2,23 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use mcp_operator::cli::{Arguments, Command, RunArguments};
-use mcp_operator::{crd, dashboards, run, telemetry};
+use mcp_operator::{crd, dashboards, run, telemetry, verify};
 use mcp_operator_offline::{self as offline, Outcome};
 
 fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
+    let arguments = Arguments::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
+    let result = match arguments.command {
         Command::CompileComponent => return mcp_plugin_host::compile::child_main(),
-        Command::Crd { plural } => crd::manifests(plural.as_deref()).map(|yaml| print!("{yaml}")),
+        Command::Crd {
+            plural,
+            apply: false,
+        } => crd::manifests(plural.as_deref()).map(|yaml| print!("{yaml}")),
+        Command::Crd {
+            plural,
+            apply: true,
+        } => ask(crd::apply(plural.as_deref())),
+        Command::Verify { namespace } => ask(verify::verify(&namespace)),
         Command::Dashboards { name } => dashboards::print(&name),
         Command::Run(arguments) => operate(*arguments),
         Command::Render(arguments) => {
@@ -33,6 +41,12 @@ fn operate(arguments: RunArguments) -> anyhow::Result<()> {
     telemetry::init(arguments.log_json);
     telemetry::install_crypto();
     tokio::runtime::Runtime::new()?.block_on(run::run(arguments))
+}
+
+/// A command that talks to a cluster, and ends.
+fn ask(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    telemetry::install_crypto();
+    tokio::runtime::Runtime::new()?.block_on(command)
 }
 
 /// Offline commands have an exit code for what could not be answered.

@@ -10,7 +10,7 @@ use mcp_operator_api::v1alpha1::{McpServerStatus, Mode, Phase};
 use mcp_operator_controller::Controller;
 use mcp_operator_metrics::{Fleet, Format, Metrics, PluginState};
 use mcp_operator_policy::{Snapshot, Snapshots};
-use mcp_operator_runtime::{GuardedServer, LEASE, Leadership, ServerStore};
+use mcp_operator_runtime::{GuardedServer, Leadership, ServerStore};
 use tokio::net::TcpListener;
 use tracing::error;
 
@@ -62,13 +62,11 @@ pub(crate) fn observe_controller(
 ) {
     let (servers, queue) = (controller.servers().clone(), controller.queue().clone());
     metrics.observe_fleet(move || fleet(&servers));
-    let leading = leadership.clone();
     metrics.observe_queue("mcpserver", move || {
         // What others work on waits here for the next term, and nobody waits for it.
-        let state = leading.is_held().then(|| queue.state());
+        let state = leadership.is_held().then(|| queue.state());
         state.unwrap_or_default()
     });
-    metrics.observe_leader(LEASE, move || leadership.is_held());
 }
 
 fn plugins(snapshot: &Snapshot) -> Vec<PluginState> {

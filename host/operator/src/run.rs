@@ -11,25 +11,24 @@ use mcp_operator_metrics::{CertificateMetrics, Metrics};
 use mcp_operator_plugin_catalog::PluginCatalog;
 use mcp_operator_policy::PluginLoader;
 use mcp_operator_registration::RegistrationContext;
-use mcp_operator_runtime::client::{cluster_config, connect};
 use mcp_operator_runtime::{
-    ClusterConfigMaps, Election, Events, Leadership, Namespaces, StoredServers, Supervisor,
-    TaskGroup, write_client,
+    ClusterConfigMaps, Events, LEASE_NAME, Namespaces, StoredServers, Supervisor, TaskGroup,
 };
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::cli::RunArguments;
+use crate::cluster::Cluster;
 use crate::health;
 use crate::leader::Leader;
 use crate::listener::listen;
 use crate::metrics;
 use crate::webhook::{
-    CaInjection, CertificateFiles, CertificateRenewal, Endpoint, ServingCert, watch_expiry,
+    CaInjection, CertificateExpiry, CertificateFiles, CertificateRenewal, Endpoint, ServingCert,
 };
 
 /// For so long after a signal, requests are still taken: others have to hear first that this pod is not ready. Outside of
@@ -87,17 +86,14 @@ fn hide_memory() -> Result<()> {
 
 /// Starts everything, in the order in which one thing needs another.
 async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Result<()> {
+    let cluster = Cluster::connect(arguments).await?;
+    let Cluster {
+        client,
+        writer,
+        leadership,
+        ..
+    } = &cluster;
     let metrics = start_metrics(arguments, tasks)?;
-    let silence = Duration::from_secs(arguments.api_silence_seconds.into());
-    let config = cluster_config(&arguments.replica(), silence).await?;
-    let client = connect(&config).await?;
-    let election = arguments
-        .election()
-        .map(|settings| Election::new(client.clone(), settings));
-    let leadership = election
-        .as_ref()
-        .map_or_else(Leadership::unelected, Election::leadership);
-    let writer = write_client(&config, leadership.clone())?;
     let loader = PluginLoader {
         maps: Arc::new(ClusterConfigMaps::new(client.clone())),
         host: arguments.plugins.host(metrics.plugin_calls())?,
@@ -106,15 +102,17 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
     };
     let ready = start_health_endpoint(arguments.health_bind, tasks, stop)?;
     let catalog = PluginCatalog::watch(
-        &client,
-        &writer,
-        &leadership,
+        client,
+        writer,
+        leadership,
         tasks,
         loader.clone(),
         &arguments.namespace,
     );
     metrics::observe_plugins(&metrics, catalog.snapshots());
-    let namespaces = Namespaces::watch(&client, tasks);
+    let leads = leadership.clone();
+    metrics.observe_leader(LEASE_NAME, move || leads.is_held());
+    let namespaces = Namespaces::watch(client, tasks);
     let state = AdmissionState {
         snapshots: catalog.snapshots(),
         namespaces: Arc::new(namespaces.clone()),
@@ -122,23 +120,23 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
         build: arguments.build.settings(),
         operator_namespace: Some(arguments.namespace.clone()),
     };
-    let injection = CaInjection {
-        reader: client.clone(),
-        writer: writer.clone(),
-        leadership: leadership.clone(),
-        endpoint: arguments.endpoint(),
-    };
-    let serving = start_webhook(arguments, injection, state, &metrics, tasks, stop).await?;
     let events = Events::new(writer.clone());
-    let expiry = watch_expiry(
-        client.clone(),
-        serving,
-        events.clone(),
-        leadership.clone(),
-        arguments.certificate_remedy(),
-    );
-    tasks.spawn("certificate expiry", expiry);
-    let hash_key = obtain_hash_key(&client, &arguments.namespace).await?;
+    if arguments.enable_webhooks {
+        let serving = start_webhook(arguments, &cluster, state, &metrics, tasks, stop).await?;
+        let expiry = CertificateExpiry {
+            client: client.clone(),
+            serving,
+            events: events.clone(),
+            leadership: leadership.clone(),
+            remedy: arguments.certificate_remedy(),
+        };
+        tasks.spawn("certificate expiry", expiry.watch());
+    } else {
+        warn!(
+            "the admission webhook is not served: what breaks a rule is stored, and told in SpecValid"
+        );
+    }
+    let hash_key = obtain_hash_key(client, &arguments.namespace).await?;
 
     // Objects are made by the whole set of rules, which depend on namespaces, or not at all; and nobody is sent here
     // before there is somebody to answer.
@@ -151,7 +149,7 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
     ready.send_replace(true);
 
     let controller = Controller::new(
-        &client,
+        client,
         writer.clone(),
         arguments.controller(hash_key, metrics.reconciles("mcpserver")),
         catalog.snapshots(),
@@ -161,8 +159,8 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
     );
     metrics::observe_controller(&metrics, &controller, leadership.clone());
     let registration = RegistrationContext {
-        client,
-        writer,
+        client: client.clone(),
+        writer: writer.clone(),
         leadership: leadership.clone(),
         settings: arguments.registration(),
         snapshots: catalog.snapshots(),
@@ -177,8 +175,8 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
     let leader = Leader {
         controller,
         registration,
-        election,
-        leadership,
+        election: cluster.election,
+        leadership: cluster.leadership,
     };
     tasks.spawn_draining("leader", leader.run(stop.announced.clone()));
     Ok(())
@@ -214,13 +212,13 @@ fn start_metrics(arguments: &RunArguments, tasks: &TaskGroup) -> Result<Metrics>
 
 async fn start_webhook(
     arguments: &RunArguments,
-    injection: CaInjection,
+    cluster: &Cluster,
     state: AdmissionState,
     metrics: &Metrics,
     tasks: &TaskGroup,
     stop: &Stop,
 ) -> Result<ServingCert> {
-    let serving = start_certificates(arguments, injection, metrics.certificates(), tasks).await?;
+    let serving = start_certificates(arguments, cluster, metrics.certificates(), tasks).await?;
     let tls = match arguments.client_ca() {
         None => watch::channel(serving.tls(None)).1,
         Some(clients) => {
@@ -245,7 +243,7 @@ async fn start_webhook(
 /// What the webhook serves with, and what keeps it valid and trusted.
 async fn start_certificates(
     arguments: &RunArguments,
-    injection: CaInjection,
+    cluster: &Cluster,
     metrics: CertificateMetrics,
     tasks: &TaskGroup,
 ) -> Result<ServingCert> {
@@ -256,10 +254,16 @@ async fn start_certificates(
         return Ok(serving);
     }
     let lifetime = arguments.webhook_certificate_lifetime();
-    let (reader, endpoint) = (&injection.reader, &injection.endpoint);
-    let renewal = CertificateRenewal::obtain(reader, endpoint, lifetime, metrics).await?;
+    let endpoint = arguments.endpoint();
+    let renewal = CertificateRenewal::obtain(&cluster.client, &endpoint, lifetime, metrics).await?;
     let serving = renewal.serving();
     let (trust, trusted) = watch::channel(None);
+    let injection = CaInjection {
+        reader: cluster.client.clone(),
+        writer: cluster.writer.clone(),
+        leadership: cluster.leadership.clone(),
+        endpoint,
+    };
     tasks.spawn("CA injection", injection.run(renewal.ca_bundle(), trust));
     tasks.spawn("certificate renewal", renewal.run(trusted));
     Ok(serving)

@@ -22,6 +22,7 @@ use tracing::{debug, warn};
 use crate::active_registrar::RegistrarHandover;
 use crate::beliefs::Beliefs;
 use crate::debounce::wait_until_quiet;
+use crate::gateway_events::GatewayEvents;
 use crate::plugin_registrars::PluginRegistrars;
 use crate::reconcile::Reconciler;
 use crate::record::RecordConfigMap;
@@ -198,6 +199,7 @@ fn reconciler(
     Reconciler {
         registrars,
         handover: RegistrarHandover::new(records, stop.clone()),
+        gateway_events: GatewayEvents::new(context.events.clone()),
         registrar_conditions: RegistrarConditions::new(context.writer.clone(), context.events),
         client: context.writer,
         budget: RolloutBudget::new(

@@ -177,7 +177,7 @@ async fn roll_deployment(client: &Client, roll: &Roll) -> Result<(), Registratio
     let action = || format!("roll {name}");
     let api: Api<Deployment> = Api::namespaced(client.clone(), &workload.namespace);
     let found = request(action, api.get(&workload.name)).await?;
-    let state = workload_state(workload, &found)?;
+    let state = workload_state(workload, &found, None)?;
     if state.rolled_to.as_deref() == Some(roll.value.as_str()) {
         return Ok(());
     }

@@ -8,8 +8,8 @@ use std::time::Instant;
 use jiff::Timestamp;
 use kube::Client;
 use mcp_operator_api::v1alpha1::McpServer;
-use mcp_operator_core::conditions::ConditionDraft;
-use mcp_operator_core::desired_entries::{self, Candidate, DesiredEntries};
+use mcp_operator_core::conditions::{ConditionDraft, ConditionStatus};
+use mcp_operator_core::desired_entries::{self, Candidate, DesiredEntries, RegistrationEntry};
 use mcp_operator_core::remote::relocation::keep_remote_until_pods_serve;
 use mcp_operator_core::retry::{Classify, ErrorClass};
 use mcp_operator_core::rollout_budget::{Budgeted, RolloutBudget};
@@ -23,13 +23,14 @@ use crate::active_registrar::RegistrarHandover;
 use crate::beliefs::Beliefs;
 use crate::debounce::{DesiredState, NamespaceState};
 use crate::error::RegistrationError;
+use crate::gateway_events::GatewayEvents;
 use crate::registrar_conditions::RegistrarConditions;
 use crate::registrars::{RecordStore, Registrar, Registrars};
 use crate::registration_conditions::RegistrationConditions;
 use crate::requeue::PassResult;
 use crate::selection::Selection;
 use crate::settings::RegistrationSettings;
-use crate::status_writer::StatusWriter;
+use crate::status_writer::{Said, StatusWriter};
 
 /// Everything that a pass needs, and what one leaves to the next.
 pub(crate) struct Reconciler<W: Registrars, S> {
@@ -42,6 +43,7 @@ pub(crate) struct Reconciler<W: Registrars, S> {
     pub(crate) registrars: W,
     pub(crate) handover: RegistrarHandover<W::Registrar, S>,
     pub(crate) registrar_conditions: RegistrarConditions,
+    pub(crate) gateway_events: GatewayEvents,
     /// What the last pass registered: an MCPServer that cannot be read stays as it was.
     pub(crate) last: DesiredEntries,
     /// How often namespaces may change what is registered.
@@ -86,18 +88,26 @@ impl<W: Registrars, S: RecordStore> Reconciler<W, S> {
             stop: &self.stop,
         };
         let grace_periods = self.settings.grace_periods;
-        let said: Vec<(&McpServer, ConditionDraft, String)> = servers
-            .iter()
-            .zip(&candidates)
-            .filter_map(|(server, candidate)| {
-                let condition = conditions.of_server(candidate, grace_periods);
-                let (draft, registered_name) =
-                    condition.or_else(|| self.beliefs.correction(server))?;
-                Some((*server, draft, registered_name))
-            })
-            .collect();
-        for (server, draft, _) in &said {
-            self.beliefs.record(server, draft);
+        let mut said = Vec::new();
+        for (server, candidate) in servers.iter().zip(&candidates) {
+            let entry = desired.find(&ServerKey::of(*server));
+            let condition = conditions.of_server(candidate, grace_periods);
+            let Some((draft, registered_name)) = condition else {
+                said.extend(self.beliefs.correction(server));
+                continue;
+            };
+            self.judged
+                .record_registered(server, fingerprint(&draft, entry));
+            said.push(Said {
+                server,
+                generation: generation_of(candidate, entry),
+                remote_url: remote_url(&registered_name, entry),
+                draft,
+                registered_name,
+            });
+        }
+        for said in &said {
+            self.beliefs.record(said);
         }
         result.done &= writer.write(&said).await;
         result.recheck_at = desired.recheck_at;
@@ -239,6 +249,7 @@ impl<W: Registrars, S: RecordStore> Reconciler<W, S> {
     ) -> Result<(RegistrationConditions, PassResult), RegistrationError> {
         let planned = self.registrars.plan(registrar, &desired.entries).await?;
         self.restarts_gateway = planned.has_workloads();
+        self.gateway_events.observe(&planned).await;
         let outcome = self.registrars.execute(&planned).await;
         let conditions = RegistrationConditions::of_plan(desired, &planned, &outcome);
         Ok((conditions, PassResult::of(&planned, &outcome)))
@@ -273,6 +284,28 @@ fn without_registrar<R: Registrar>(
             PassResult::done(),
         ),
     }
+}
+
+/// Of which entry it is said how it stands.
+fn fingerprint(draft: &ConditionDraft, entry: Option<&RegistrationEntry>) -> Option<u64> {
+    let is_known = draft.status != ConditionStatus::Unknown;
+    entry
+        .filter(|_| is_known)
+        .map(RegistrationEntry::fingerprint)
+}
+
+/// Of which generation something is said: an entry that has to stay as it was is that of the generation before.
+fn generation_of(candidate: &Candidate<'_>, entry: Option<&RegistrationEntry>) -> Option<i64> {
+    match candidate.said() {
+        Some(said) if !candidate.is_entry(entry) => said.observed_generation,
+        _ => candidate.generation,
+    }
+}
+
+/// Where the gateway is told that a server is that it knows, where that is elsewhere.
+fn remote_url(registered_name: &str, entry: Option<&RegistrationEntry>) -> Option<String> {
+    let entry = entry.filter(|entry| entry.is_remote && !registered_name.is_empty())?;
+    Some(entry.url.clone())
 }
 
 fn readable(guarded: &[Arc<GuardedServer>]) -> Vec<&McpServer> {

@@ -194,7 +194,7 @@ impl RegistrationConditions {
         let status = match registration.state {
             State::Registered => ConditionStatus::True,
             State::Pending
-                if !self.override_registered && desired_entries::still_registered(server) =>
+                if !self.override_registered && desired_entries::still_registered(candidate) =>
             {
                 return None;
             }

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::active_registrar::RegistrarHandover;
 use crate::beliefs::Beliefs;
+use crate::gateway_events::GatewayEvents;
 use crate::reconcile::Reconciler;
 use crate::registrar_conditions::RegistrarConditions;
 use crate::settings::RegistrationSettings;
@@ -41,6 +42,7 @@ pub(crate) async fn reconciler(
     Reconciler {
         handover: RegistrarHandover::new(registrars.records.clone(), stop.clone()),
         registrar_conditions: RegistrarConditions::new(client.clone(), Events::new(client.clone())),
+        gateway_events: GatewayEvents::new(Events::new(client.clone())),
         settings: RegistrationSettings::default(),
         servers: server_store(server).await,
         judged: judged(server),

@@ -21,14 +21,26 @@ const SERVICE_MONITORS: Source = (
     "github.com/prometheus-operator/prometheus-operator",
     "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml",
 );
+const CERT_MANAGER: [Source; 2] = [
+    (
+        "github.com/cert-manager/cert-manager",
+        "deploy/crds/cert-manager.io_certificates.yaml",
+    ),
+    (
+        "github.com/cert-manager/cert-manager",
+        "deploy/crds/cert-manager.io_issuers.yaml",
+    ),
+];
 
-/// Manifests of the definitions that an MCPServer can make use of. Apply them server-side: they are long.
+/// Manifests of the definitions that an MCPServer or the operator can make use of. Apply them server-side: they are long.
 #[derive(Debug, Clone)]
 pub struct Definitions {
     /// ExternalSecret, of external-secrets.
     pub external_secrets: PathBuf,
     /// ServiceMonitor, of the Prometheus operator.
     pub service_monitors: PathBuf,
+    /// Certificate and Issuer, of cert-manager.
+    pub cert_manager: [PathBuf; 2],
 }
 
 impl Definitions {
@@ -41,6 +53,7 @@ impl Definitions {
         Ok(Self {
             external_secrets: fetch(EXTERNAL_SECRETS)?,
             service_monitors: fetch(SERVICE_MONITORS)?,
+            cert_manager: [fetch(CERT_MANAGER[0])?, fetch(CERT_MANAGER[1])?],
         })
     }
 }

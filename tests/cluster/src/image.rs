@@ -1,8 +1,10 @@
-//! Container images without a container engine: archives as `docker save` writes them, made from files of this machine.
+//! Container images without a container engine, made from files of this machine.
 //!
-//! The same input gives the same archive, byte for byte: no times, no users, sorted names.
+//! An archive is an OCI image layout, with the `manifest.json` of `docker save` beside it, as Docker itself has written them
+//! since version 25: `ctr images import`, `kind load image-archive`, `skopeo copy oci-archive:` and `docker load` of any age
+//! take it. The same input gives the same archive, byte for byte: no times, no users, sorted names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -10,21 +12,40 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tar::{Builder, EntryType, Header};
 
 use crate::cache::read;
 use crate::command::{capture, find_program};
 
+/// Paths in an archive: where a blob is follows from its digest.
+const BLOBS: &str = "blobs/sha256";
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
+
 /// An image with one layer.
 #[derive(Debug, Clone)]
 pub struct Image {
     name: String,
     files: BTreeMap<String, (Vec<u8>, u32)>,
+    links: BTreeMap<String, String>,
     entrypoint: Vec<String>,
     variables: Vec<String>,
+    labels: BTreeMap<String, String>,
+    created: Option<String>,
     user: String,
+}
+
+/// An image that was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// SHA-256 of its manifest, by which registries know it: `sha256:...`.
+    pub digest: String,
+    /// Bytes of its layer, which is not compressed.
+    pub layer_bytes: u64,
 }
 
 impl Image {
@@ -33,8 +54,11 @@ impl Image {
         Self {
             name: name.to_owned(),
             files: BTreeMap::new(),
+            links: BTreeMap::new(),
             entrypoint: Vec::new(),
             variables: vec!["PATH=/bin:/usr/bin".into()],
+            labels: BTreeMap::new(),
+            created: None,
             user: String::new(),
         }
     }
@@ -71,9 +95,14 @@ impl Image {
 
     /// Adds a file with this text.
     #[must_use]
-    pub fn text(mut self, inside: &str, text: &str) -> Self {
-        let content = (text.as_bytes().to_vec(), 0o644);
-        self.files.insert(inside.to_owned(), content);
+    pub fn text(self, inside: &str, text: &str) -> Self {
+        self.content(inside, text.as_bytes().to_vec())
+    }
+
+    /// Adds a file with this content.
+    #[must_use]
+    pub fn content(mut self, inside: &str, content: Vec<u8>) -> Self {
+        self.files.insert(inside.to_owned(), (content, 0o644));
         self
     }
 
@@ -111,6 +140,27 @@ impl Image {
         Ok(self)
     }
 
+    /// Adds a symbolic link.
+    #[must_use]
+    pub fn link(mut self, inside: &str, target: &str) -> Self {
+        self.links.insert(inside.to_owned(), target.to_owned());
+        self
+    }
+
+    /// Says something about the image, such as `org.opencontainers.image.version`.
+    #[must_use]
+    pub fn label(mut self, name: &str, value: &str) -> Self {
+        self.labels.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// When it was made, as RFC 3339 has it. Without this it has no time at all.
+    #[must_use]
+    pub fn created(mut self, time: &str) -> Self {
+        self.created = Some(time.to_owned());
+        self
+    }
+
     /// Sets a variable of the environment.
     #[must_use]
     pub fn variable(mut self, name: &str, value: &str) -> Self {
@@ -145,46 +195,95 @@ impl Image {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn write(&self, archive: &Path) -> Result<()> {
+    pub fn write(&self, archive: &Path) -> Result<Written> {
         let layer = self.layer()?;
-        let layer_digest = digest(&layer);
-        let config = json!({
-            "architecture": architecture(), "os": "linux",
-            "config": { "Entrypoint": self.entrypoint, "User": self.user, "Env": self.variables },
-            "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{layer_digest}")] },
+        let config = self.config(&layer).to_string();
+        let manifest = json!({
+            "schemaVersion": 2, "mediaType": MANIFEST,
+            "config": descriptor(CONFIG, config.as_bytes()), "layers": [descriptor(LAYER, &layer)],
         })
         .to_string();
-        let (config_file, layer_file) = (
-            format!("{}.json", digest(config.as_bytes())),
-            format!("{layer_digest}.tar"),
-        );
-        let manifest =
-            json!([{ "Config": config_file, "RepoTags": [self.name], "Layers": [layer_file] }])
-                .to_string();
+        let index = self.index(manifest.as_bytes()).to_string();
+        let docker = json!([{
+            "Config": blob(config.as_bytes()), "RepoTags": [self.name], "Layers": [blob(&layer)],
+        }])
+        .to_string();
+        let version = json!({ "imageLayoutVersion": "1.0.0" }).to_string();
+        let mut members = BTreeMap::from([
+            (blob(config.as_bytes()), config.as_bytes()),
+            (blob(manifest.as_bytes()), manifest.as_bytes()),
+            (blob(&layer), &layer),
+            ("index.json".into(), index.as_bytes()),
+            ("manifest.json".into(), docker.as_bytes()),
+        ]);
         let file = File::create(archive)
             .with_context(|| format!("cannot create {}", archive.display()))?;
         let mut tar = Builder::new(file);
-        for (name, content) in [
-            (config_file.as_str(), config.as_bytes()),
-            (&layer_file, &layer),
-            ("manifest.json", manifest.as_bytes()),
-        ] {
-            append(&mut tar, name, content, 0o644)?;
+        // What the archive is stands at its beginning.
+        append(&mut tar, "oci-layout", version.as_bytes(), 0o644)?;
+        while let Some((name, content)) = members.pop_first() {
+            append(&mut tar, &name, content, 0o644)?;
         }
         tar.into_inner()
             .and_then(|mut file| file.flush())
-            .with_context(|| format!("cannot write {}", archive.display()))
+            .with_context(|| format!("cannot write {}", archive.display()))?;
+        Ok(Written {
+            digest: format!("sha256:{}", digest(manifest.as_bytes())),
+            layer_bytes: layer.len() as u64,
+        })
+    }
+
+    fn config(&self, layer: &[u8]) -> Value {
+        let mut config = json!({
+            "architecture": architecture(), "os": "linux",
+            "config": { "Entrypoint": self.entrypoint, "User": self.user, "Env": self.variables, "Labels": self.labels },
+            "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{}", digest(layer))] },
+        });
+        if let Some(time) = &self.created {
+            config["created"] = json!(time);
+            config["history"] = json!([{ "created": time, "created_by": "cargo xtask image" }]);
+        }
+        config
+    }
+
+    /// Importers read the image's name from the annotations of its manifest in the index: containerd the whole, skopeo the tag.
+    fn index(&self, manifest: &[u8]) -> Value {
+        let tag = self.name.rsplit_once(':').map_or("latest", |(_, tag)| tag);
+        let mut described = descriptor(MANIFEST, manifest);
+        described["platform"] = json!({ "architecture": architecture(), "os": "linux" });
+        described["annotations"] = json!({
+            "io.containerd.image.name": self.name, "org.opencontainers.image.ref.name": tag,
+        });
+        json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": [described] })
     }
 
     fn layer(&self) -> Result<Vec<u8>> {
         let mut tar = Builder::new(Vec::new());
+        for folder in self.folders() {
+            let mode = if folder == "tmp/" { 0o1777 } else { 0o755 };
+            let mut header = header(0, mode, EntryType::Directory);
+            tar.append_data(&mut header, &folder, std::io::empty())
+                .with_context(|| format!("cannot pack {folder}"))?;
+        }
         for (name, (content, mode)) in &self.files {
             append(&mut tar, name, content, *mode)?;
         }
-        let mut folder = header(0, 0o1777, EntryType::Directory);
-        tar.append_data(&mut folder, "tmp/", std::io::empty())
-            .context("cannot pack /tmp")?;
+        for (name, target) in &self.links {
+            let mut header = header(0, 0o777, EntryType::Symlink);
+            tar.append_link(&mut header, name, target)
+                .with_context(|| format!("cannot pack {name}"))?;
+        }
         tar.into_inner().context("cannot pack a layer")
+    }
+
+    /// `/tmp`, and every folder above a file: outer ones come first.
+    fn folders(&self) -> BTreeSet<String> {
+        let above = |name: &String| {
+            let ends = name.match_indices('/').map(|(end, _)| end);
+            ends.map(|end| name[..=end].to_owned()).collect::<Vec<_>>()
+        };
+        let names = self.files.keys().chain(self.links.keys());
+        names.flat_map(above).chain(["tmp/".to_owned()]).collect()
     }
 }
 
@@ -197,6 +296,7 @@ pub fn pause(name: &str, archive: &Path) -> Result<()> {
         .file("bin/sleep", &busybox()?)?
         .entrypoint(&["/bin/sleep", "infinity"])
         .write(archive)
+        .map(drop)
 }
 
 /// An image that runs programs of the machine itself: a pod that mounts the machine's `/` at `/host` gives the program
@@ -209,6 +309,7 @@ pub fn host(name: &str, archive: &Path) -> Result<()> {
         .file("bin/chroot", &busybox()?)?
         .entrypoint(&["/bin/chroot", "/host"])
         .write(archive)
+        .map(drop)
 }
 
 fn busybox() -> Result<PathBuf> {
@@ -241,6 +342,16 @@ fn header(size: u64, mode: u32, kind: EntryType) -> Header {
     header.set_mode(mode);
     header.set_mtime(0);
     header
+}
+
+/// Where a blob is in the archive.
+fn blob(content: &[u8]) -> String {
+    format!("{BLOBS}/{}", digest(content))
+}
+
+/// How OCI refers to a blob.
+fn descriptor(kind: &str, content: &[u8]) -> Value {
+    json!({ "mediaType": kind, "digest": format!("sha256:{}", digest(content)), "size": content.len() })
 }
 
 fn digest(content: &[u8]) -> String {
@@ -281,26 +392,58 @@ mod tests {
         assert_eq!(archive("a.tar"), archive("b.tar"));
     }
 
-    #[test]
-    fn the_manifest_names_what_is_there() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("image.tar");
-        Image::new("docker.io/local/x:1")
-            .entrypoint(&["/bin/x"])
-            .write(&path)
-            .unwrap();
-        let mut archive = tar::Archive::new(File::open(&path).unwrap());
-        let mut files = BTreeMap::new();
+    /// What is in an archive.
+    fn members(archive: &Path) -> BTreeMap<String, Vec<u8>> {
+        let mut archive = tar::Archive::new(File::open(archive).unwrap());
+        let mut members = BTreeMap::new();
         for entry in archive.entries().unwrap() {
             let mut entry = entry.unwrap();
             let name = entry.path().unwrap().to_string_lossy().into_owned();
             let mut content = Vec::new();
             std::io::Read::read_to_end(&mut entry, &mut content).unwrap();
-            files.insert(name, content);
+            members.insert(name, content);
         }
-        let manifest: serde_json::Value = serde_json::from_slice(&files["manifest.json"]).unwrap();
-        let layer = manifest[0]["Layers"][0].as_str().unwrap();
-        assert_eq!(layer, format!("{}.tar", digest(&files[layer])));
-        assert!(files.contains_key(manifest[0]["Config"].as_str().unwrap()));
+        members
+    }
+
+    fn parsed(content: &[u8]) -> Value {
+        serde_json::from_slice(content).unwrap()
+    }
+
+    #[test]
+    fn both_formats_name_what_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("image.tar");
+        let written = Image::new("docker.io/local/x:1")
+            .text("etc/ssl/x", "x")
+            .link("y", "etc/ssl/x")
+            .entrypoint(&["/bin/x"])
+            .write(&path)
+            .unwrap();
+        let members = members(&path);
+        let at = |descriptor: &Value| {
+            let digest = descriptor["digest"].as_str().unwrap();
+            let content = &members[&format!("{BLOBS}/{}", digest.strip_prefix("sha256:").unwrap())];
+            assert_eq!(descriptor["size"], content.len());
+            content
+        };
+        let index = parsed(&members["index.json"]);
+        assert_eq!(index["manifests"][0]["digest"], written.digest);
+        let manifest = parsed(at(&index["manifests"][0]));
+        let (config, layer) = (parsed(at(&manifest["config"])), at(&manifest["layers"][0]));
+        assert_eq!(layer.len() as u64, written.layer_bytes);
+        assert_eq!(
+            config["rootfs"]["diff_ids"][0],
+            manifest["layers"][0]["digest"]
+        );
+        let docker = parsed(&members["manifest.json"]);
+        assert_eq!(docker[0]["RepoTags"], json!(["docker.io/local/x:1"]));
+        for member in [&docker[0]["Config"], &docker[0]["Layers"][0]] {
+            assert!(members.contains_key(member.as_str().unwrap()), "{member}");
+        }
+        let packed = folder.path().join("layer.tar");
+        fs::write(&packed, layer).unwrap();
+        let names: Vec<String> = self::members(&packed).into_keys().collect();
+        assert_eq!(names, ["etc/", "etc/ssl/", "etc/ssl/x", "tmp/", "y"]);
     }
 }

@@ -11,6 +11,7 @@ mod command;
 mod components;
 mod control_plane;
 mod definitions;
+mod helm;
 pub mod image;
 mod interrupt;
 mod kstatus;
@@ -20,6 +21,7 @@ mod litellm_database;
 mod machine;
 mod namespaces;
 mod node_files;
+mod partition;
 mod pki;
 mod ports;
 mod process;
@@ -42,19 +44,25 @@ pub use command::{
 pub use components::Component;
 pub use control_plane::{ControlPlane, ControlPlaneOptions};
 pub use definitions::Definitions;
+pub use helm::Helm;
 pub use interrupt::{check_interrupted, handle_signals, interrupted};
 pub use kstatus::Kstatus;
 pub use kubectl::Kubectl;
 pub use litellm::{LiteLlm, rolled_out};
 pub use litellm_database::LiteLlmDatabase;
 pub use machine::{
-    ensure_database_packages, ensure_fake_time, ensure_node_packages, ensure_node_possible,
-    ensure_prerequisites, ensure_python, ensure_rust_targets, static_target,
+    ensure_authorities, ensure_database_packages, ensure_fake_time, ensure_node_packages,
+    ensure_node_possible, ensure_prerequisites, ensure_python, ensure_rust_targets,
+    ensure_static_compiler, static_target,
 };
+pub use partition::CabledNetwork;
 pub use ports::free_port;
 pub use process::Process;
 pub use progress::Progress;
 pub use prometheus::{Prometheus, check_metrics, test_rules};
 pub use real_node::RealNode;
 pub use stock::stock_images;
-pub use tools::{Tools, control_plane_tools, has_control_plane_tools, has_node_tools, node_tools};
+pub use tools::{
+    Tools, chart_tools, control_plane_tools, has_control_plane_tools, has_node_tools,
+    module_sources, node_tools,
+};

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::cache::repository;
+use crate::cache::{read, repository};
 use crate::command::{capture, find_program};
 
 /// The oldest Python that LiteLLM and the MCP client run on.
@@ -37,6 +37,7 @@ pub fn ensure_prerequisites(node: bool) -> Result<()> {
     if node {
         checks.extend([
             ensure_node_packages(),
+            ensure_static_compiler(),
             ensure_python().map(drop),
             ensure_database_packages(),
         ]);
@@ -141,6 +142,45 @@ pub fn ensure_rust_targets() -> Result<()> {
 /// The Rust target of static Linux programs for this machine's processor.
 pub fn static_target() -> String {
     format!("{}-unknown-linux-musl", std::env::consts::ARCH)
+}
+
+/// The C compiler for static programs: a few dependencies have parts in C and assembly.
+///
+/// # Errors
+/// When it is missing and cannot be installed.
+pub fn ensure_static_compiler() -> Result<()> {
+    install(|| {
+        let compiler = find_program("musl-gcc");
+        compiler
+            .is_none()
+            .then_some("musl-tools")
+            .into_iter()
+            .collect()
+    })
+}
+
+/// Where Debian keeps Mozilla's list, without what this machine trusts besides.
+const AUTHORITIES: &str = "/usr/share/ca-certificates/mozilla";
+
+/// The certificate authorities that browsers trust, in PEM.
+///
+/// # Errors
+/// When they are missing and cannot be installed.
+pub fn ensure_authorities() -> Result<Vec<u8>> {
+    install(|| {
+        let found = Path::new(AUTHORITIES).is_dir();
+        (!found).then_some("ca-certificates").into_iter().collect()
+    })?;
+    let mut files = std::fs::read_dir(AUTHORITIES)
+        .with_context(|| format!("cannot read {AUTHORITIES}"))?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<Vec<_>>>()?;
+    files.sort();
+    let contents = files
+        .iter()
+        .map(|file| read(file))
+        .collect::<Result<Vec<_>>>()?;
+    Ok(contents.concat())
 }
 
 /// The programs of the distribution that a real node needs; on Debian, as root, they are installed.

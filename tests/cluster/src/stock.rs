@@ -93,6 +93,7 @@ fn everything(folder: &Path, archive: &Path) -> Result<()> {
         ])
         .named_user("node", 1000)
         .write(archive)
+        .map(drop)
 }
 
 fn fastmcp(folder: &Path, version: &str, archive: &Path) -> Result<()> {
@@ -134,6 +135,7 @@ fn fastmcp(folder: &Path, version: &str, archive: &Path) -> Result<()> {
         .entrypoint(&[&format!("/{PYTHON_HOME}/bin/python"), "/app/server.py"])
         .user(65532)
         .write(archive)
+        .map(drop)
 }
 
 fn sources() -> PathBuf {

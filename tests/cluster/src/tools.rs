@@ -1,7 +1,8 @@
-//! Kubernetes itself, built from the Go modules that `tests/control-plane` and `tests/node` pin.
+//! Kubernetes itself, built from the Go modules that `tests/control-plane` and `tests/node` pin, and what charts are installed
+//! and judged with, from `tests/chart`.
 //!
-//! The two `go.mod` files have no code of this project: they name the programs as tools, and `go.sum` makes the build the
-//! same everywhere. There are two because containerd and coredns would move the control plane's versions.
+//! These `go.mod` files have no code of this project: they name the programs as tools, and `go.sum` makes the build the
+//! same everywhere. There are several because containerd and coredns would move the control plane's versions.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -41,6 +42,15 @@ const NODE: &[(&str, &str)] = &[
     ),
     ("ctr", "github.com/containerd/containerd/v2/cmd/ctr"),
     ("coredns", "github.com/coredns/coredns"),
+];
+
+/// What charts need: name and Go package.
+const CHART: &[(&str, &str)] = &[
+    ("helm", "helm.sh/helm/v4/cmd/helm"),
+    (
+        "kubeconform",
+        "github.com/yannh/kubeconform/cmd/kubeconform",
+    ),
 ];
 
 /// What kwok does to nodes and pods: without its own stages it refuses to start, and its binary has none.
@@ -92,6 +102,23 @@ pub fn node_tools(cache: &Cache) -> Result<Tools> {
     Module::open("node", NODE)?.build(cache)
 }
 
+/// helm and kubeconform; built when they are not there yet.
+///
+/// # Errors
+/// When Go is missing or a build fails.
+pub fn chart_tools(cache: &Cache) -> Result<Tools> {
+    Module::open("chart", CHART)?.build(cache)
+}
+
+/// The folder with the sources of a Go module that `tests/control-plane` pins.
+///
+/// # Errors
+/// When Go is missing, or the module is not downloaded.
+pub fn module_sources(module: &str) -> Result<PathBuf> {
+    machine::ensure_go()?;
+    sources(&repository().join("tests/control-plane"), module)
+}
+
 /// Whether [`control_plane_tools`] has nothing to build.
 ///
 /// # Errors
@@ -123,13 +150,8 @@ impl Module {
         let folder = repository().join("tests").join(name);
         let module = read(&folder.join("go.mod"))?;
         let sums = read(&folder.join("go.sum"))?;
-        let version = kubernetes_version(&String::from_utf8_lossy(&module)).with_context(|| {
-            format!(
-                "{} names no version of k8s.io/kubernetes",
-                folder.join("go.mod").display()
-            )
-        })?;
-        let linker_flags = linker_flags(&version);
+        let version = kubernetes_version(&String::from_utf8_lossy(&module));
+        let linker_flags = linker_flags(version.as_deref());
         let key = content_key([module.as_slice(), sums.as_slice(), linker_flags.as_bytes()]);
         Ok(Self {
             name,
@@ -158,7 +180,7 @@ impl Module {
         }
         let _lock = cache.lock("go")?;
         machine::ensure_go()?;
-        let what = format!("build Kubernetes: {}", self.programs());
+        let what = format!("build {}", self.programs());
         Progress::new(1).step(&what, || self.build_all(&tools))?;
         Ok(tools)
     }
@@ -205,7 +227,10 @@ fn built_name(package: &str) -> &str {
 }
 
 /// Without these the API server calls itself v0.0.0, and clients and CRDs that ask for a minimum version misbehave.
-fn linker_flags(version: &str) -> String {
+fn linker_flags(kubernetes: Option<&str>) -> String {
+    let Some(version) = kubernetes else {
+        return "-s -w".into();
+    };
     let minor = version.split('.').nth(1).unwrap_or_default();
     let variable = "-X k8s.io/component-base/version";
     format!(
@@ -229,23 +254,29 @@ fn write_kwok_stages(module: &Module, tools: &Tools) -> Result<()> {
         return Ok(());
     }
     machine::ensure_go()?;
-    let mut list = Command::new("go");
-    list.current_dir(&module.folder)
-        .args(["list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kwok"]);
-    let kwok = capture(&mut list)?;
-    if kwok.trim().is_empty() {
-        bail!(
-            "the module of kwok is not downloaded; run `go mod download` in {}",
-            module.folder.display()
-        );
-    }
+    let kwok = sources(&module.folder, "sigs.k8s.io/kwok")?;
     let mut stages = String::new();
     for stage in KWOK_STAGES {
-        let file = Path::new(kwok.trim()).join("kustomize/stage").join(stage);
+        let file = kwok.join("kustomize/stage").join(stage);
         stages.push_str(&String::from_utf8_lossy(&read(&file)?));
         stages.push_str("\n---\n");
     }
     write(&output, stages)
+}
+
+/// Where Go keeps the sources of a module that the `go.mod` of a folder pins.
+fn sources(folder: &Path, module: &str) -> Result<PathBuf> {
+    let mut list = Command::new("go");
+    list.current_dir(folder)
+        .args(["list", "-m", "-f", "{{.Dir}}", module]);
+    let found = capture(&mut list)?;
+    if found.trim().is_empty() {
+        bail!(
+            "the module {module} is not downloaded; run `go mod download` in {}",
+            folder.display()
+        );
+    }
+    Ok(PathBuf::from(found.trim()))
 }
 
 #[cfg(test)]
@@ -274,7 +305,11 @@ mod tests {
 
     #[test]
     fn every_tool_of_a_module_is_built() {
-        for (module, programs) in [("control-plane", CONTROL_PLANE), ("node", NODE)] {
+        for (module, programs) in [
+            ("control-plane", CONTROL_PLANE),
+            ("node", NODE),
+            ("chart", CHART),
+        ] {
             let text =
                 fs::read_to_string(repository().join("tests").join(module).join("go.mod")).unwrap();
             for (_, package) in programs {

@@ -8,8 +8,12 @@ use anyhow::{Context, Result};
 use mcp_cluster::Kubectl;
 use serde_json::{Value, json};
 
+/// The service account, which has the name of the Deployment.
+pub const OPERATOR_ACCOUNT: &str = "mcp-operator-controller-manager";
+
 /// Who the operator is to the API server.
-pub const OPERATOR_USER: &str = "system:serviceaccount:mcp-operator-system:mcp-operator";
+pub const OPERATOR_USER: &str =
+    "system:serviceaccount:mcp-operator-system:mcp-operator-controller-manager";
 
 /// A kubeconfig for the operator's service account, at the API server that another kubeconfig names; it goes into the folder.
 ///
@@ -19,7 +23,7 @@ pub fn operator_kubeconfig(kubectl: &Kubectl, way: &Path, folder: &Path) -> Resu
     let token = kubectl.run(&[
         "create",
         "token",
-        "mcp-operator",
+        OPERATOR_ACCOUNT,
         "--namespace=mcp-operator-system",
         "--duration=24h",
     ])?;

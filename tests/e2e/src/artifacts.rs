@@ -7,10 +7,10 @@ use anyhow::{Context, Result};
 use mcp_cluster::{Cache, Progress, capture, image::Image, repository, run_logged, static_target};
 use serde_json::Value;
 
+use crate::operator_image::{BUILTIN_PLUGINS, OperatorImage, Profile, USER};
+
 /// Image of the operator.
 const OPERATOR_IMAGE: &str = "docker.io/local/mcp-operator:dev";
-/// The operator's user in its image.
-const USER: u32 = 65532;
 /// Where cargo puts components, below its target folder.
 const COMPONENTS: &str = "wasm32-wasip2/release";
 /// Cargo's arguments for components.
@@ -133,20 +133,16 @@ impl Artifacts {
         })
     }
 
-    /// Makes the container images; the archives are in `folder`.
+    /// Makes container images for the demo, of the operator as it was built for this machine; the archives are in `folder`.
     ///
     /// # Errors
     /// When they cannot be written.
-    pub fn images(&self, folder: &Path) -> Result<[PathBuf; 2]> {
+    pub fn images(&self, folder: &Path) -> Result<Vec<PathBuf>> {
         let operator = folder.join("operator.tar");
-        let mut image = Image::new(OPERATOR_IMAGE).program("mcp-operator", &self.operator)?;
-        for plugin in [
-            "validation",
-            "compliance",
-            "tenancy",
-            "litellm_configmap",
-            "litellm_admin_api",
-        ] {
+        let mut image = Image::new(OPERATOR_IMAGE)
+            .program("mcp-operator", &self.operator)?
+            .link("manager", "mcp-operator");
+        for plugin in BUILTIN_PLUGINS {
             let file = format!("{plugin}.wasm");
             image = image.file(&format!("plugins/{file}"), &self.plugins.join(&file))?;
         }
@@ -154,7 +150,30 @@ impl Artifacts {
             .entrypoint(&["/mcp-operator"])
             .user(USER)
             .write(&operator)?;
-        Ok([operator, self.server_image(folder)?])
+        Ok(vec![operator, self.server_image(folder)?])
+    }
+
+    /// Makes container images for tests: the operator's is built as the one that is shipped, but for the last pass of the
+    /// optimiser.
+    ///
+    /// # Errors
+    /// When they cannot be built or written.
+    pub fn shipped_images(&self, cache: &Cache) -> Result<Vec<PathBuf>> {
+        let folder = cache.folder("images")?;
+        let operator = folder.join("operator.tar");
+        let target = Self::image_target()?;
+        OperatorImage::build(cache, &repository(), &target, Profile::Bench)?
+            .image(OPERATOR_IMAGE)?
+            .write(&operator)?;
+        Ok(vec![operator, self.server_image(&folder)?])
+    }
+
+    /// Cargo's target folder for the operator's image: it is built with other flags than everything else.
+    ///
+    /// # Errors
+    /// When cargo does not say where it builds.
+    pub fn image_target() -> Result<PathBuf> {
+        Ok(target(Part::Operator)?.join("image"))
     }
 
     /// Makes only the image of the sample MCP server.
@@ -198,7 +217,7 @@ fn target(part: Part) -> Result<PathBuf> {
 }
 
 /// Cargo, in a folder, without what the cargo that runs us has told us.
-fn cargo(folder: &Path) -> Command {
+pub(crate) fn cargo(folder: &Path) -> Command {
     let mut command = Command::new("cargo");
     command.current_dir(folder).env_remove("RUSTUP_TOOLCHAIN");
     command

@@ -5,8 +5,6 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use mcp_cluster::{Kubectl, RealNode, repository};
 
-use crate::artifacts::Artifacts;
-
 /// How long the operator may take from nothing to ready; it compiles its plugins first.
 const READY: &str = "--timeout=180s";
 
@@ -46,7 +44,7 @@ pub fn install_plugins(kubectl: &Kubectl) -> Result<()> {
     kubectl
         .run(&[
             "scale",
-            "deployment/mcp-operator",
+            "deployment/mcp-operator-controller-manager",
             "--namespace=mcp-operator-system",
             "--replicas=0",
         ])
@@ -73,16 +71,16 @@ pub fn uninstall_definitions(kubectl: &Kubectl) -> Result<()> {
 ///
 /// # Errors
 /// When something is refused or does not become ready.
-pub fn install_into_node(node: &RealNode, artifacts: &Artifacts) -> Result<()> {
-    for archive in artifacts.images(&node.logs().join("images"))? {
-        node.load_image(&archive)?;
+pub fn install_into_node(node: &RealNode, images: &[PathBuf]) -> Result<()> {
+    for archive in images {
+        node.load_image(archive)?;
     }
     install_definitions(node.kubectl())?;
     apply(node.kubectl(), "deploy/overlays/local")?;
     node.kubectl().run(&[
         "rollout",
         "status",
-        "deployment/mcp-operator",
+        "deployment/mcp-operator-controller-manager",
         "--namespace=mcp-operator-system",
         READY,
     ])?;

@@ -9,11 +9,12 @@ mod clock;
 mod environment;
 mod install;
 mod operator;
+mod operator_image;
 mod own_cluster;
 mod proxy;
 mod wait;
 
-pub use account::{OPERATOR_USER, operator_kubeconfig};
+pub use account::{OPERATOR_ACCOUNT, OPERATOR_USER, operator_kubeconfig};
 pub use artifacts::{Artifacts, Part};
 pub use audit::{AuditLog, ReplicaWrite, Request, creations};
 pub use clock::Clock;
@@ -23,6 +24,7 @@ pub use install::{
     uninstall_definitions, uninstall_plugins,
 };
 pub use operator::Operator;
+pub use operator_image::{BUILTIN_PLUGINS, OperatorImage, Profile, copy_sources};
 pub use own_cluster::OwnCluster;
 pub use proxy::Proxy;
 pub use wait::{eventually, holds_for};

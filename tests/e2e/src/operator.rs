@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use mcp_cluster::{Kubectl, Process, free_port};
+use mcp_cluster::{CabledNetwork, Kubectl, Process, free_port};
 
 use crate::account::{operator_kubeconfig, point_webhooks};
 use crate::clock::Clock;
@@ -32,7 +32,7 @@ const IMPATIENT: [&str; 8] = [
 /// A running operator; it stops when this is dropped.
 pub struct Operator {
     process: Process,
-    metrics: u16,
+    metrics: SocketAddr,
 }
 
 impl Operator {
@@ -90,12 +90,41 @@ impl Operator {
     /// # Errors
     /// When it does not become ready, with the end of its log.
     pub fn start_replica(environment: &Environment, name: &str, kubeconfig: &Path) -> Result<Self> {
-        let webhook = SocketAddr::new(environment.webhook_host, free_port()?);
+        let here = Place::of(environment)?;
         Self::spawn(
             environment,
             name,
             kubeconfig,
-            webhook,
+            &here,
+            &IMPATIENT,
+            |command| {
+                command.env("POD_NAME", name);
+            },
+        )
+    }
+
+    /// The same, in a network of its own, from which this kubeconfig leads to the API server.
+    ///
+    /// # Errors
+    /// As [`Operator::start_replica`].
+    pub fn start_replica_within(
+        network: &CabledNetwork,
+        environment: &Environment,
+        name: &str,
+        kubeconfig: &Path,
+    ) -> Result<Self> {
+        let address = |port| SocketAddr::from((network.inside, port));
+        let there = Place {
+            webhook: address(9443),
+            health: address(8081),
+            metrics: address(8080),
+            network: Some(network),
+        };
+        Self::spawn(
+            environment,
+            name,
+            kubeconfig,
+            &there,
             &IMPATIENT,
             |command| {
                 command.env("POD_NAME", name);
@@ -110,9 +139,10 @@ impl Operator {
         options: &[&str],
         more: impl FnOnce(&mut Command),
     ) -> Result<Self> {
-        let webhook = SocketAddr::new(environment.webhook_host, free_port()?);
+        let here = Place::of(environment)?;
+        let webhook = here.webhook;
         point_webhooks(&environment.kubectl, &webhook.to_string())?;
-        let operator = Self::spawn(environment, name, kubeconfig, webhook, options, more)?;
+        let operator = Self::spawn(environment, name, kubeconfig, &here, options, more)?;
         let url = format!("{webhook}/");
         eventually(
             "the API server calls the webhook",
@@ -139,11 +169,16 @@ impl Operator {
         environment: &Environment,
         name: &str,
         kubeconfig: &Path,
-        webhook: SocketAddr,
+        place: &Place<'_>,
         options: &[&str],
         more: impl FnOnce(&mut Command),
     ) -> Result<Self> {
-        let (health, metrics) = (free_port()?, free_port()?);
+        let Place {
+            webhook,
+            health,
+            metrics,
+            network,
+        } = place;
         let kubeconfig = operator_kubeconfig(&environment.kubectl, kubeconfig, &environment.logs)?;
         let cache = environment.logs.join("components");
         let prepare = |command: &mut Command| {
@@ -155,8 +190,8 @@ impl Operator {
                 .arg(cache)
                 .args(["--webhook-bind", &webhook.to_string()])
                 .args(["--webhook-address", &webhook.to_string()])
-                .args(["--health-bind", &format!("127.0.0.1:{health}")])
-                .args(["--metrics-bind-address", &format!("127.0.0.1:{metrics}")])
+                .args(["--health-bind", &health.to_string()])
+                .args(["--metrics-bind-address", &metrics.to_string()])
                 // Tests change their servers more often than a team may; those that are about that say so by an option.
                 .env("REGISTRY_ROLLOUT_INTERVAL_SECONDS", "0")
                 .env("REGISTRY_ROLLOUT_PAUSE_SECONDS", "0")
@@ -165,11 +200,18 @@ impl Operator {
             more(command);
         };
         let log = environment.logs.join(format!("operator-{name}.log"));
-        let mut process = Process::start(&environment.artifacts.operator, prepare, &log)?;
+        let program = &environment.artifacts.operator;
+        let mut process = match network {
+            Some(network) => Process::start_within(network, program, prepare, &log)?,
+            None => Process::start(program, prepare, &log)?,
+        };
         process
-            .wait(START, || is_ready(health))
+            .wait(START, || is_ready(*health))
             .context("the operator does not become ready")?;
-        Ok(Self { process, metrics })
+        Ok(Self {
+            process,
+            metrics: *metrics,
+        })
     }
 
     /// Sends it a signal: `STOP`, `CONT`, `TERM`.
@@ -192,7 +234,7 @@ impl Operator {
 
     /// Where it says what it has counted, as `address:port`.
     pub fn metrics_address(&self) -> String {
-        format!("127.0.0.1:{}", self.metrics)
+        self.metrics.to_string()
     }
 
     /// What it has counted, in the format of Prometheus.
@@ -214,14 +256,36 @@ impl Operator {
     }
 }
 
-fn is_ready(port: u16) -> bool {
-    get(port, "/readyz").is_ok()
+/// Where an operator listens.
+struct Place<'a> {
+    webhook: SocketAddr,
+    health: SocketAddr,
+    metrics: SocketAddr,
+    /// Its own; nothing: this machine's.
+    network: Option<&'a CabledNetwork>,
+}
+
+impl Place<'_> {
+    fn of(environment: &Environment) -> Result<Self> {
+        let here = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        Ok(Self {
+            webhook: SocketAddr::new(environment.webhook_host, free_port()?),
+            health: here(free_port()?),
+            metrics: here(free_port()?),
+            network: None,
+        })
+    }
+}
+
+fn is_ready(health: SocketAddr) -> bool {
+    get(health, "/readyz").is_ok()
 }
 
 /// The body of an answer that is one. HTTP 1.0, since that has no chunks.
-fn get(port: u16, path: &str) -> Result<String> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-    stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+fn get(address: SocketAddr, path: &str) -> Result<String> {
+    let patience = Duration::from_secs(2);
+    let mut stream = TcpStream::connect_timeout(&address, patience)?;
+    stream.set_read_timeout(Some(patience))?;
     write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;

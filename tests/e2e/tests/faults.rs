@@ -13,6 +13,8 @@ mod client_certificate;
 mod clock;
 #[path = "faults/install_again.rs"]
 mod install_again;
+#[path = "faults/ipv6.rs"]
+mod ipv6;
 #[path = "faults/large_servers.rs"]
 mod large_servers;
 #[path = "faults/leader.rs"]

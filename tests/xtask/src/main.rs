@@ -24,6 +24,10 @@ enum Command {
     Test(commands::test::Arguments),
     /// Build what clusters need into the cache, and nothing else.
     Build(commands::build::Arguments),
+    /// Make the operator's container image, without a container engine.
+    Image(commands::image::Arguments),
+    /// Make the manifests of kustomize from the chart, or check both.
+    Manifests(commands::manifests::Arguments),
     /// Start a cluster that stays until `down`.
     Up(commands::up::Arguments),
     /// Stop the cluster that `up` started.
@@ -41,6 +45,8 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => commands::bench::run(&arguments),
         Command::Test(arguments) => commands::test::run(&arguments),
         Command::Build(arguments) => commands::build::run(&arguments),
+        Command::Image(arguments) => commands::image::run(&arguments),
+        Command::Manifests(arguments) => commands::manifests::run(&arguments),
         Command::Up(arguments) => commands::up::run(&arguments),
         Command::Down => commands::down::run(),
         Command::Kubeconfig => commands::kubeconfig::run(),

@@ -54,6 +54,7 @@ impl World {
         let settings = ControllerSettings {
             build,
             concurrency: CONCURRENCY,
+            identity_delay: IDENTITY_DELAY,
             hash_key,
             metrics: metrics.reconciles("mcpserver"),
         };

@@ -2,7 +2,7 @@
 //! `namespace`, `name`.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Debug};
+use std::fmt::{self, Debug, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
@@ -92,14 +92,16 @@ fn line(seconds: f64, level: &str, target: &str, Fields(mut fields): Fields) -> 
         fields.entry("name").or_insert(name);
     }
     fields.entry("logger").or_insert(json!(target));
-    let others: Vec<String> = fields
-        .into_iter()
+    let mut line = format!(r#"{{"level":"{level}","ts":{seconds:.6},"msg":{message}"#);
+    for (name, value) in fields {
         // Those that stand there already.
-        .filter(|(name, _)| !["level", "ts", "msg"].contains(name))
-        .map(|(name, value)| format!(",{}:{value}", json!(name)))
-        .collect();
-    let others = others.concat();
-    format!(r#"{{"level":"{level}","ts":{seconds:.6},"msg":{message}{others}}}"#)
+        if !["level", "ts", "msg"].contains(&name) {
+            // Writing to a text cannot fail.
+            let _ = write!(line, ",{}:{value}", json!(name));
+        }
+    }
+    line.push('}');
+    line
 }
 
 #[cfg(test)]

@@ -34,41 +34,54 @@ struct Overdue {
     message: String,
 }
 
-/// For as long as the process runs. `remedy`: what helps, as the end of a sentence. Replicas have the same certificate, and
-/// the leader speaks.
-pub(crate) async fn watch_expiry(
-    client: Client,
-    serving: ServingCert,
-    events: Events,
-    leadership: Leadership,
-    remedy: &'static str,
-) {
-    let mut said: Option<(Overdue, Instant)> = None;
-    loop {
-        leadership.acquired().await;
-        let facts = serving.facts();
-        let overdue = facts.and_then(|facts| overdue(&facts, Timestamp::now(), remedy));
-        let is_known = |overdue: &Overdue| {
-            let known = said.as_ref();
-            known.is_some_and(|(known, at)| known == overdue && at.elapsed() < REPEAT)
-        };
-        match overdue {
-            Some(overdue) if !is_known(&overdue) => {
-                warn!(category = overdue.reason, "{}", overdue.message);
-                let event = Event {
-                    type_: EventType::Warning,
-                    reason: overdue.reason.to_owned(),
-                    note: Some(overdue.message.clone()),
-                    action: "Serve".into(),
-                    secondary: None,
-                };
-                events.publish(&event, &about(&client).await).await;
-                said = Some((overdue, Instant::now()));
+/// Looks at the certificate that is served.
+pub(crate) struct CertificateExpiry {
+    pub(crate) client: Client,
+    pub(crate) serving: ServingCert,
+    pub(crate) events: Events,
+    /// All replicas log it, the leader writes the event.
+    pub(crate) leadership: Leadership,
+    /// What helps, as the end of a sentence.
+    pub(crate) remedy: &'static str,
+}
+
+impl CertificateExpiry {
+    /// For as long as the process runs.
+    pub(crate) async fn watch(self) {
+        let mut said: Option<(Overdue, Instant)> = None;
+        loop {
+            let facts = self.serving.facts();
+            let overdue = facts.and_then(|facts| overdue(&facts, Timestamp::now(), self.remedy));
+            let is_known = |overdue: &Overdue| {
+                let known = said.as_ref();
+                known.is_some_and(|(known, at)| known == overdue && at.elapsed() < REPEAT)
+            };
+            match overdue {
+                Some(overdue) if !is_known(&overdue) => {
+                    warn!(category = overdue.reason, "{}", overdue.message);
+                    self.publish(&overdue).await;
+                    said = Some((overdue, Instant::now()));
+                }
+                Some(_) => {}
+                None => said = None,
             }
-            Some(_) => {}
-            None => said = None,
+            sleep(INTERVAL).await;
         }
-        sleep(INTERVAL).await;
+    }
+
+    async fn publish(&self, overdue: &Overdue) {
+        if !self.leadership.is_held() {
+            return;
+        }
+        let event = Event {
+            type_: EventType::Warning,
+            reason: overdue.reason.to_owned(),
+            note: Some(overdue.message.clone()),
+            action: "Serve".into(),
+            secondary: None,
+        };
+        let about = about(&self.client).await;
+        self.events.publish(&event, &about).await;
     }
 }
 

@@ -19,6 +19,6 @@ pub(crate) use ca_injection::CaInjection;
 pub(crate) use certificate_files::CertificateFiles;
 pub(crate) use client_ca::ClientCa;
 pub(crate) use endpoint::Endpoint;
-pub(crate) use expiry::watch_expiry;
+pub(crate) use expiry::CertificateExpiry;
 pub(crate) use renewal::CertificateRenewal;
 pub(crate) use serving_cert::ServingCert;

@@ -20,7 +20,7 @@ use crate::error::{ApiError, request};
 use crate::watch::events;
 
 /// Name of the `Lease`, in the operator's namespace.
-pub const LEASE: &str = "mcp-operator-leader";
+pub const NAME: &str = "mcp-operator-leader";
 
 /// Which lease, and who asks for it.
 #[derive(Clone, Debug)]
@@ -70,7 +70,7 @@ impl Election {
 
     /// Takes part until `finished`: from then on nothing is written any more, and the lease is given back.
     pub async fn run(mut self, finished: CancellationToken) {
-        let one = watcher::Config::default().fields(&format!("metadata.name={LEASE}"));
+        let one = watcher::Config::default().fields(&format!("metadata.name={NAME}"));
         let mut events = Box::pin(events("Lease", self.api.clone(), one, |_| {}));
         let mut listed = None;
         loop {
@@ -123,7 +123,7 @@ impl Election {
                     warn!(%error, "the lease was not renewed");
                 }
                 // Another replica may have it now, or what was asked was done although nobody said so.
-                if let Ok(found) = self.limited(self.api.get_opt(LEASE), "get").await {
+                if let Ok(found) = self.limited(self.api.get_opt(NAME), "get").await {
                     self.observe(found);
                 }
             }
@@ -137,7 +137,7 @@ impl Election {
         let acquired = before.acquire_time.filter(|_| !claim.is_new);
         let lease = Lease {
             metadata: ObjectMeta {
-                name: Some(LEASE.into()),
+                name: Some(NAME.into()),
                 namespace: Some(self.settings.namespace.clone()),
                 managed_fields: None,
                 ..stored.metadata
@@ -158,7 +158,7 @@ impl Election {
         let params = PostParams::default();
         if let Some(version) = replaces {
             lease.metadata.resource_version = Some(version.to_string());
-            self.limited(self.api.replace(LEASE, &params, &lease), "replace")
+            self.limited(self.api.replace(NAME, &params, &lease), "replace")
                 .await
         } else {
             lease.metadata = ObjectMeta {
@@ -177,7 +177,7 @@ impl Election {
         call: impl Future<Output = kube::Result<T>>,
         verb: &str,
     ) -> Result<T, ApiError> {
-        let action = || format!("{verb} Lease {}/{LEASE}", self.settings.namespace);
+        let action = || format!("{verb} Lease {}/{NAME}", self.settings.namespace);
         let limit = self.settings.duration / 5;
         timeout(limit, request(action, call))
             .await

@@ -71,7 +71,8 @@ pub(crate) fn by_the_admin_api() -> Result<()> {
     let litellm = LiteLlm::install(&cache)?;
     let database = LiteLlmDatabase::install(&cache, &litellm)?;
     let mut node = RealNode::start(&cache)?;
-    install_into_node(&node, &Environment::open()?.artifacts)?;
+    let artifacts = Environment::open()?.artifacts;
+    install_into_node(&node, &artifacts.images(&node.logs().join("images"))?)?;
     litellm.deploy(&node)?;
     database.deploy(node.kubectl())?;
     node.simulate_further_pods()?;

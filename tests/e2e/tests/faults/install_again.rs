@@ -46,7 +46,8 @@ fn the_manifests_can_be_applied_again_by_the_command_that_the_readme_names() -> 
         for webhook in found["webhooks"].as_array().context("no webhooks")? {
             let client = &webhook["clientConfig"];
             ensure!(
-                client["url"].is_null() && client["service"]["name"] == "mcp-operator-webhook",
+                client["url"].is_null()
+                    && client["service"]["name"] == "mcp-operator-webhook-service",
                 "{client}"
             );
         }

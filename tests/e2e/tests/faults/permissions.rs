@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::world::{RECOVERY, World};
 
 /// The ClusterRoles: what the operator knows of the whole cluster, and what it makes of MCPServers.
-const OPERATOR: &str = "mcp-operator";
+const OPERATOR: &str = "mcp-operator-manager-role";
 const TENANT: &str = "mcp-operator-tenant";
 
 /// Takes the permission for a kind of objects away from a ClusterRole, and gives the role as it was.

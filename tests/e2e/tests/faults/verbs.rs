@@ -12,6 +12,6 @@ mod tenants;
 #[path = "verbs/watches.rs"]
 mod watches;
 
-const OPERATOR: &str = "mcp-operator";
+const OPERATOR: &str = "mcp-operator-manager-role";
 const TENANT: &str = "mcp-operator-tenant";
 const WEBHOOK: &str = "mcp-operator-webhook";

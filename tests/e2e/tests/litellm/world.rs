@@ -25,8 +25,10 @@ const ATTENTIVE: [&str; 4] = [
 ];
 /// Longer than between two looks of the operator.
 const LOOKED_AGAIN: Duration = Duration::from_secs(7);
-pub(crate) const OPERATOR: [&str; 2] =
-    ["deployment/mcp-operator", "--namespace=mcp-operator-system"];
+pub(crate) const OPERATOR: [&str; 2] = [
+    "deployment/mcp-operator-controller-manager",
+    "--namespace=mcp-operator-system",
+];
 const NAMESPACE: &str = "tenants";
 const SERVERS: &str = "/v1/mcp/server";
 
@@ -408,12 +410,8 @@ impl World {
     pub(crate) fn no_secret_was_told(&self) -> Result<()> {
         self.step("no key was told anywhere");
         let everything = [
-            self.kubectl().run(&[
-                "logs",
-                "deployment/mcp-operator",
-                "--namespace=mcp-operator-system",
-                "--tail=-1",
-            ])?,
+            self.kubectl()
+                .run(&["logs", OPERATOR[0], OPERATOR[1], "--all-pods", "--tail=-1"])?,
             self.kubectl()
                 .run(&["get", "events", "--all-namespaces", "--output=json"])?,
             self.kubectl().run(&[

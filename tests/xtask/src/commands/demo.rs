@@ -126,7 +126,7 @@ fn set_up() -> Result<Stage> {
         RealNode::start(&cache)
     })?;
     progress.step("install the operator", || {
-        install_into_node(&node, &artifacts)
+        install_into_node(&node, &artifacts.images(&node.logs().join("images"))?)
     })?;
     progress.step("start LiteLLM", || litellm.deploy(&node))?;
     Ok(Stage {

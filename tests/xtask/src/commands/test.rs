@@ -11,7 +11,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 use mcp_cluster::{
-    Cache, ControlPlane, ControlPlaneOptions, LiteLlm, LiteLlmDatabase, RealNode,
+    Cache, ControlPlane, ControlPlaneOptions, LiteLlm, LiteLlmDatabase, RealNode, chart_tools,
     control_plane_tools, ensure_node_possible, ensure_prerequisites, ensure_rust_targets,
     handle_signals, node_tools, repository, run_attended_lines, stock_images,
 };
@@ -52,6 +52,8 @@ enum Tier {
     /// A real node with MCP servers that other people wrote, and the recipes. Takes some minutes, and is only run where it is
     /// asked for.
     Stock,
+    /// A real node on which the operator is installed by Helm and by kustomize, and taken away again.
+    Install,
 }
 
 /// A test program, its row in the table, and arguments of libtest.
@@ -72,6 +74,8 @@ const NODE: [Program; 2] = [
 ];
 /// The same for servers of others.
 const STOCK: Program = ("stock", "real node: servers of others", &["--nocapture"]);
+/// The same for the ways of installing.
+const INSTALL: Program = ("install", "real node: Helm, kustomize", &["--nocapture"]);
 const NODE_START: &str = "real node: start";
 const NODE_LACKS: &str = "root on Linux";
 
@@ -93,9 +97,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 fn on_this_machine(arguments: &Arguments, report: &mut Report) -> Result<()> {
     let is_stock = arguments.only == Some(Tier::Stock);
+    let is_install = arguments.only == Some(Tier::Install);
     let wanted = |tier| arguments.only.is_none_or(|only| only == tier);
     let node = match ensure_node_possible() {
-        _ if !wanted(Tier::Node) && !is_stock => false,
+        _ if !wanted(Tier::Node) && !is_stock && !is_install => false,
         Ok(()) => true,
         Err(error) if arguments.only.is_some() => return Err(error),
         // The table says it too, where it is seen.
@@ -104,7 +109,11 @@ fn on_this_machine(arguments: &Arguments, report: &mut Report) -> Result<()> {
             false
         }
     };
-    let programs = if is_stock { &[STOCK][..] } else { &NODE };
+    let programs = match arguments.only {
+        Some(Tier::Stock) => &[STOCK][..],
+        Some(Tier::Install) => &[INSTALL],
+        _ => &NODE,
+    };
     plan(report, wanted, programs, node);
     if arguments.only == Some(Tier::Unit) {
         ensure_rust_targets()?;
@@ -118,16 +127,14 @@ fn on_this_machine(arguments: &Arguments, report: &mut Report) -> Result<()> {
         return Ok(());
     }
     let cache = Cache::open()?;
-    let artifacts = report.run("build", |_| build(&cache, node))?;
+    let (artifacts, mut images) = report.run("build", |_| build(&cache, node))?;
     if wanted(Tier::ControlPlane) {
         on_control_plane(&cache, &artifacts, arguments.filter.as_deref(), report)?;
     }
     if node {
-        let images = if is_stock {
-            stock_images(&cache)?
-        } else {
-            Vec::new()
-        };
+        if is_stock {
+            images.extend(stock_images(&cache)?);
+        }
         on_node(&cache, &artifacts, &images, programs, report)?;
     }
     Ok(())
@@ -138,7 +145,7 @@ fn plan(report: &mut Report, wanted: impl Fn(Tier) -> bool, programs: &[Program]
         report.plan("unit: host");
         report.plan("unit: plugins");
     }
-    let needs_node = wanted(Tier::Node) || wanted(Tier::Stock);
+    let needs_node = wanted(Tier::Node) || wanted(Tier::Stock) || wanted(Tier::Install);
     if wanted(Tier::ControlPlane) || needs_node {
         report.plan("build");
     }
@@ -167,15 +174,18 @@ fn unit(report: &mut Report) -> Result<()> {
     })
 }
 
-/// Everything that the tests are made of, so that the other rows are the tests' own time.
-fn build(cache: &Cache, node: bool) -> Result<Artifacts> {
+/// Everything that the tests are made of, so that the other rows are the tests' own time: the parts, and for a node the images.
+fn build(cache: &Cache, node: bool) -> Result<(Artifacts, Vec<PathBuf>)> {
     let artifacts = Artifacts::build(cache, &Part::ALL)?;
     control_plane_tools(cache)?;
+    let mut images = Vec::new();
     if node {
         node_tools(cache)?;
+        chart_tools(cache)?;
         LiteLlmDatabase::install(cache, &LiteLlm::install(cache)?)?;
+        images = artifacts.shipped_images(cache)?;
     }
-    Ok(artifacts)
+    Ok((artifacts, images))
 }
 
 fn on_control_plane(
@@ -224,12 +234,16 @@ fn on_node(
     programs: &[Program],
     report: &mut Report,
 ) -> Result<()> {
+    let installs_itself = programs.iter().any(|(program, ..)| *program == INSTALL.0);
     let node = report.run(NODE_START, |_| {
         let node = RealNode::start(cache)?;
-        for image in images {
-            node.load_image(image)?;
+        if installs_itself {
+            for image in images {
+                node.load_image(image)?;
+            }
+            return Ok(node);
         }
-        install_into_node(&node, artifacts)?;
+        install_into_node(&node, images)?;
         LiteLlm::install(cache)?.deploy(&node)?;
         Ok(node)
     })?;

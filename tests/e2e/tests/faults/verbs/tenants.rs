@@ -1,13 +1,13 @@
 //! What is missing in the namespace of a team.
 
 use anyhow::{Result, ensure};
-use mcp_e2e::{Operator, OwnCluster, eventually};
+use mcp_e2e::{OPERATOR_ACCOUNT, Operator, OwnCluster, eventually};
 use serde_json::json;
 
+use super::TENANT;
 use super::permission::{
     Permission, apply, install_optional, names, permissions, rules, server, without,
 };
-use super::{OPERATOR, TENANT};
 use crate::world::RECOVERY;
 
 /// The operator has no rights on tenants' objects but those of RoleBindings, as with the component `tenant-namespaces`; in
@@ -42,7 +42,7 @@ fn what_is_missing_in_a_namespace_is_told_by_its_servers() -> Result<()> {
             json!({
                 "apiVersion": version, "kind": "RoleBinding", "metadata": metadata,
                 "roleRef": { "apiGroup": rbac, "kind": "Role", "name": "all-but-one" },
-                "subjects": [{ "kind": "ServiceAccount", "name": OPERATOR, "namespace": "mcp-operator-system" }],
+                "subjects": [{ "kind": "ServiceAccount", "name": OPERATOR_ACCOUNT, "namespace": "mcp-operator-system" }],
             }),
         ]);
     }
