@@ -42,11 +42,11 @@ const FAMILIES: [&str; 24] = [
 
 /// What the word `latest` makes of a server, and what one that is in order becomes.
 fn something_happens(world: &World) -> Result<()> {
-    let denied = world.server("denied", json!({ "image": { "tag": "latest" } }));
+    let denied = world.server("latest-image", json!({ "image": { "tag": "latest" } }));
     let refusal = world.refused(&denied);
     ensure!(refusal.contains("spec.image.tag"), "{refusal}");
-    world.apply(&world.server("counted", json!({})))?;
-    world.deployed("counted").map(drop)
+    world.apply(&world.server("counted-server", json!({})))?;
+    world.deployed("counted-server").map(drop)
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn prometheus_scrapes_every_family_and_promtool_finds_nothing_wrong() -> Result<
         check_metrics(&text)
     })?;
     let text = operator().scrape()?;
-    for name in ["counted", "denied"] {
+    for name in ["counted-server", "latest-image"] {
         ensure!(
             !text.contains(&format!("\"{name}\"")),
             "the name of a server is a label"
