@@ -52,6 +52,8 @@ fn something_happens(world: &World) -> Result<()> {
 #[test]
 fn prometheus_scrapes_every_family_and_promtool_finds_nothing_wrong() -> Result<()> {
     let world = World::new("metrics");
+    // Where the registrar writes to.
+    let _gateway = World::new("litellm");
     let folder = environment().logs.join("prometheus");
     let rules = write_rules(&folder)?;
     let prometheus = Prometheus::start(&folder, &operator().metrics_address(), &[rules])?;
