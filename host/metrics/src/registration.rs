@@ -80,6 +80,13 @@ impl RegistrationMetrics {
         self.last_success.get_or_create(&[]).set(now);
     }
 
+    /// Nothing is known any more: another replica registers. What was counted stays.
+    pub fn forget(&self) {
+        self.desired.clear();
+        self.pending.clear();
+        self.last_success.clear();
+    }
+
     /// Counts a step. `action`: what it does, a word of the code.
     pub fn record_step(&self, action: &'static str, result: StepResult) {
         let labels = [("action", action), ("result", result.label())];
@@ -121,5 +128,9 @@ mod tests {
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }
+        registration.forget();
+        let after = metrics.encode(Format::Prometheus);
+        assert!(!after.contains("mcp_operator_registry_pending"), "{after}");
+        assert!(after.contains("mcp_operator_registry_rollouts_total 1"));
     }
 }

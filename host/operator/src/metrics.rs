@@ -10,7 +10,7 @@ use mcp_operator_api::v1alpha1::{McpServerStatus, Mode, Phase};
 use mcp_operator_controller::Controller;
 use mcp_operator_metrics::{Fleet, Format, Metrics, PluginState};
 use mcp_operator_policy::{Snapshot, Snapshots};
-use mcp_operator_runtime::{GuardedServer, ServerStore};
+use mcp_operator_runtime::{GuardedServer, Leadership, ServerStore};
 use tokio::net::TcpListener;
 use tracing::error;
 
@@ -55,10 +55,18 @@ pub(crate) fn observe_plugins(metrics: &Metrics, snapshots: Snapshots) {
 }
 
 /// Has the MCPServers counted that the informer shows at a scrape, and what waits for the controller.
-pub(crate) fn observe_controller(metrics: &Metrics, controller: &Controller) {
+pub(crate) fn observe_controller(
+    metrics: &Metrics,
+    controller: &Controller,
+    leadership: Leadership,
+) {
     let (servers, queue) = (controller.servers().clone(), controller.queue().clone());
     metrics.observe_fleet(move || fleet(&servers));
-    metrics.observe_queue("mcpserver", move || queue.state());
+    metrics.observe_queue("mcpserver", move || {
+        // What others work on waits here for the next term, and nobody waits for it.
+        let state = leadership.is_held().then(|| queue.state());
+        state.unwrap_or_default()
+    });
 }
 
 fn plugins(snapshot: &Snapshot) -> Vec<PluginState> {

@@ -157,7 +157,7 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
         events.clone(),
         tasks,
     );
-    metrics::observe_controller(&metrics, &controller);
+    metrics::observe_controller(&metrics, &controller, leadership.clone());
     let registration = RegistrationContext {
         client: client.clone(),
         writer: writer.clone(),

@@ -76,6 +76,7 @@ pub async fn run(context: RegistrationContext, stop: CancellationToken) {
     let mut wakeups = Wakeups::new(&context);
     let mut reconciler = reconciler(context, stop);
     run_passes(&mut reconciler, &mut wakeups).await;
+    reconciler.metrics.forget();
 }
 
 /// Waits until the controller has been at every server at least once since the process began.

@@ -7,10 +7,16 @@ pub(super) const DASHBOARD: Dashboard = Dashboard {
     title: "MCP operator",
     panels: &[
         Panel {
-            title: "Replicas that are scraped",
+            title: "Replicas",
             shows: Shows::Number,
             unit: "short",
-            queries: &[("count(mcp_operator_build_info)", "")],
+            queries: &[
+                ("count(mcp_operator_build_info)", "scraped"),
+                (
+                    "sum(leader_election_master_status{name=\"mcp-operator-leader\"})",
+                    "leading",
+                ),
+            ],
         },
         Panel {
             title: "Plugins in force",

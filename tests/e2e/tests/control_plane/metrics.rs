@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use crate::world::{SOON, World, environment, operator};
 
 /// Each of them must have a series after a server came and another one was refused: the names are promised.
-const FAMILIES: [&str; 23] = [
+const FAMILIES: [&str; 24] = [
+    "leader_election_master_status{name=\"mcp-operator-leader\"} == 1",
     "controller_runtime_reconcile_total{controller=\"mcpserver\",result=\"success\"}",
     "controller_runtime_reconcile_time_seconds_bucket{controller=\"mcpserver\"}",
     "controller_runtime_reconcile_total{controller=\"registration\"}",
@@ -41,16 +42,18 @@ const FAMILIES: [&str; 23] = [
 
 /// What the word `latest` makes of a server, and what one that is in order becomes.
 fn something_happens(world: &World) -> Result<()> {
-    let denied = world.server("denied", json!({ "image": { "tag": "latest" } }));
+    let denied = world.server("latest-image", json!({ "image": { "tag": "latest" } }));
     let refusal = world.refused(&denied);
     ensure!(refusal.contains("spec.image.tag"), "{refusal}");
-    world.apply(&world.server("counted", json!({})))?;
-    world.deployed("counted").map(drop)
+    world.apply(&world.server("counted-server", json!({})))?;
+    world.deployed("counted-server").map(drop)
 }
 
 #[test]
 fn prometheus_scrapes_every_family_and_promtool_finds_nothing_wrong() -> Result<()> {
     let world = World::new("metrics");
+    // Where the registrar writes to.
+    let _gateway = World::new("litellm");
     let folder = environment().logs.join("prometheus");
     let rules = write_rules(&folder)?;
     let prometheus = Prometheus::start(&folder, &operator().metrics_address(), &[rules])?;
@@ -63,7 +66,7 @@ fn prometheus_scrapes_every_family_and_promtool_finds_nothing_wrong() -> Result<
         check_metrics(&text)
     })?;
     let text = operator().scrape()?;
-    for name in ["counted", "denied"] {
+    for name in ["counted-server", "latest-image"] {
         ensure!(
             !text.contains(&format!("\"{name}\"")),
             "the name of a server is a label"
