@@ -19,6 +19,7 @@ mod litellm_database;
 mod machine;
 mod namespaces;
 mod node_files;
+mod partition;
 mod pki;
 mod ports;
 mod process;
@@ -49,6 +50,7 @@ pub use machine::{
     ensure_node_possible, ensure_prerequisites, ensure_python, ensure_rust_targets,
     ensure_static_compiler, static_target,
 };
+pub use partition::CabledNetwork;
 pub use ports::free_port;
 pub use process::Process;
 pub use progress::Progress;

@@ -13,7 +13,7 @@ use crate::command::{bound, capture, spawn_bound};
 use crate::supervisor::only_child;
 
 /// The first process of the namespaces has nothing to do but to take in orphans, which a shell does while it waits.
-const FIRST_PROCESS: &str = "while :; do sleep 3600; done";
+pub(crate) const FIRST_PROCESS: &str = "while :; do sleep 3600; done";
 
 /// The namespaces; all that runs in them is killed when this is dropped.
 pub(crate) struct Holder {
@@ -63,7 +63,7 @@ impl Drop for Holder {
 }
 
 /// Between its start and its first instruction the child is still in our own namespaces.
-fn wait_until_apart(first: Pid) -> Result<()> {
+pub(crate) fn wait_until_apart(first: Pid) -> Result<()> {
     let of = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/net")).ok();
     let began = Instant::now();
     while of(&first.as_raw_nonzero().to_string()).is_none_or(|theirs| Some(theirs) == of("self")) {

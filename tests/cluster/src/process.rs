@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::command::{bound, log_tail, spawn_bound, terminate};
+use crate::partition::CabledNetwork;
 
 /// How long a program may take to stop by itself.
 const GRACE: Duration = Duration::from_secs(15);
@@ -25,16 +26,36 @@ impl Process {
     /// # Errors
     /// When it cannot be started.
     pub fn start(program: &Path, prepare: impl FnOnce(&mut Command), log: &Path) -> Result<Self> {
+        Self::start_command(bound(program), prepare, log)
+    }
+
+    /// The same, in a network of its own.
+    ///
+    /// # Errors
+    /// As [`Process::start`].
+    pub fn start_within(
+        network: &CabledNetwork,
+        program: &Path,
+        prepare: impl FnOnce(&mut Command),
+        log: &Path,
+    ) -> Result<Self> {
+        Self::start_command(network.command(program), prepare, log)
+    }
+
+    fn start_command(
+        mut command: Command,
+        prepare: impl FnOnce(&mut Command),
+        log: &Path,
+    ) -> Result<Self> {
         let output =
             File::create(log).with_context(|| format!("cannot create {}", log.display()))?;
         let errors = output
             .try_clone()
             .with_context(|| format!("cannot share {}", log.display()))?;
-        let mut command = bound(program);
         prepare(&mut command);
         command.stdin(Stdio::null()).stdout(output).stderr(errors);
-        let child =
-            spawn_bound(command).with_context(|| format!("cannot start {}", program.display()))?;
+        let child = spawn_bound(command)
+            .with_context(|| format!("cannot start what writes {}", log.display()))?;
         Ok(Self {
             child,
             log: log.to_owned(),

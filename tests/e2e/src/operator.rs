@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use mcp_cluster::{Kubectl, Process, free_port};
+use mcp_cluster::{CabledNetwork, Kubectl, Process, free_port};
 
 use crate::account::{operator_kubeconfig, point_webhooks};
 use crate::clock::Clock;
@@ -88,12 +88,40 @@ impl Operator {
     /// # Errors
     /// When it does not become ready, with the end of its log.
     pub fn start_replica(environment: &Environment, name: &str, kubeconfig: &Path) -> Result<Self> {
-        let webhook = SocketAddr::new(environment.webhook_host, free_port()?);
+        let here = Place::of(environment)?;
         Self::spawn(
             environment,
             name,
             kubeconfig,
-            webhook,
+            &here,
+            &IMPATIENT,
+            |command| {
+                command.env("POD_NAME", name);
+            },
+        )
+    }
+
+    /// The same, in a network of its own, from which this kubeconfig leads to the API server.
+    ///
+    /// # Errors
+    /// As [`Operator::start_replica`].
+    pub fn start_replica_within(
+        network: &CabledNetwork,
+        environment: &Environment,
+        name: &str,
+        kubeconfig: &Path,
+    ) -> Result<Self> {
+        let address = |port| SocketAddr::from((network.inside, port));
+        let there = Place {
+            webhook: address(9443),
+            health: address(8081),
+            network: Some(network),
+        };
+        Self::spawn(
+            environment,
+            name,
+            kubeconfig,
+            &there,
             &IMPATIENT,
             |command| {
                 command.env("POD_NAME", name);
@@ -108,9 +136,10 @@ impl Operator {
         options: &[&str],
         more: impl FnOnce(&mut Command),
     ) -> Result<Self> {
-        let webhook = SocketAddr::new(environment.webhook_host, free_port()?);
+        let here = Place::of(environment)?;
+        let webhook = here.webhook;
         point_webhooks(&environment.kubectl, &webhook.to_string())?;
-        let operator = Self::spawn(environment, name, kubeconfig, webhook, options, more)?;
+        let operator = Self::spawn(environment, name, kubeconfig, &here, options, more)?;
         let url = format!("{webhook}/");
         eventually(
             "the API server calls the webhook",
@@ -137,11 +166,13 @@ impl Operator {
         environment: &Environment,
         name: &str,
         kubeconfig: &Path,
-        webhook: SocketAddr,
+        place: &Place<'_>,
         options: &[&str],
         more: impl FnOnce(&mut Command),
     ) -> Result<Self> {
-        let health = free_port()?;
+        let Place {
+            webhook, health, ..
+        } = place;
         let kubeconfig = operator_kubeconfig(&environment.kubectl, kubeconfig, &environment.logs)?;
         let cache = environment.logs.join("components");
         let prepare = |command: &mut Command| {
@@ -153,7 +184,7 @@ impl Operator {
                 .arg(cache)
                 .args(["--webhook-bind", &webhook.to_string()])
                 .args(["--webhook-address", &webhook.to_string()])
-                .args(["--health-bind", &format!("127.0.0.1:{health}")])
+                .args(["--health-bind", &health.to_string()])
                 // Tests change their servers more often than a team may; those that are about that say so by an option.
                 .env("REGISTRY_ROLLOUT_INTERVAL_SECONDS", "0")
                 .env("REGISTRY_ROLLOUT_PAUSE_SECONDS", "0")
@@ -162,9 +193,13 @@ impl Operator {
             more(command);
         };
         let log = environment.logs.join(format!("operator-{name}.log"));
-        let mut process = Process::start(&environment.artifacts.operator, prepare, &log)?;
+        let program = &environment.artifacts.operator;
+        let mut process = match place.network {
+            Some(network) => Process::start_within(network, program, prepare, &log)?,
+            None => Process::start(program, prepare, &log)?,
+        };
         process
-            .wait(START, || is_ready(health))
+            .wait(START, || is_ready(*health))
             .context("the operator does not become ready")?;
         Ok(Self { process })
     }
@@ -198,10 +233,28 @@ impl Operator {
     }
 }
 
-fn is_ready(port: u16) -> bool {
+/// Where an operator listens.
+struct Place<'a> {
+    webhook: SocketAddr,
+    health: SocketAddr,
+    /// Its own; nothing: this machine's.
+    network: Option<&'a CabledNetwork>,
+}
+
+impl Place<'_> {
+    fn of(environment: &Environment) -> Result<Self> {
+        Ok(Self {
+            webhook: SocketAddr::new(environment.webhook_host, free_port()?),
+            health: SocketAddr::from(([127, 0, 0, 1], free_port()?)),
+            network: None,
+        })
+    }
+}
+
+fn is_ready(health: SocketAddr) -> bool {
     use std::io::{Read, Write};
     let ask = || -> std::io::Result<String> {
-        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+        let mut stream = TcpStream::connect_timeout(&health, Duration::from_secs(2))?;
         stream.set_read_timeout(Some(Duration::from_secs(2)))?;
         stream
             .write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;

@@ -1,7 +1,7 @@
 //! A proxy on the way to an API server, to break the links.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -34,16 +34,34 @@ impl Proxy {
     /// # Errors
     /// When the kubeconfig cannot be read, or no port is free.
     pub fn start(kubeconfig: &Path, folder: &Path) -> Result<Self> {
+        Self::start_at(Ipv4Addr::LOCALHOST, kubeconfig, folder)
+    }
+
+    /// The same at another address of this machine.
+    ///
+    /// # Errors
+    /// As [`Proxy::start`].
+    pub fn start_at(address: Ipv4Addr, kubeconfig: &Path, folder: &Path) -> Result<Self> {
         let config = std::fs::read_to_string(kubeconfig)?;
         let server = config
             .lines()
             .find_map(|line| line.trim().strip_prefix("server: https://"))
             .context("no server in the kubeconfig")?;
         let target: SocketAddr = server.parse().context("the server has no address")?;
-        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let listener = TcpListener::bind((address, 0))?;
         let address = listener.local_addr()?;
         let own = folder.join(format!("kubeconfig-proxy-{}", address.port()));
-        std::fs::write(&own, config.replace(server, &address.to_string()))?;
+        std::fs::write(
+            &own,
+            config.replace(
+                &format!("server: https://{server}"),
+                // The certificate is for the address that it had.
+                &format!(
+                    "server: https://{address}\n    tls-server-name: {}",
+                    target.ip()
+                ),
+            ),
+        )?;
         let shared = Arc::<Shared>::default();
         let accepting = shared.clone();
         thread::spawn(move || accept(&listener, target, &accepting));

@@ -7,8 +7,8 @@ use std::thread::{self, JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use mcp_cluster::Kubectl;
-use mcp_e2e::{Operator, OwnCluster, ReplicaWrite, eventually};
+use mcp_cluster::{CabledNetwork, Kubectl};
+use mcp_e2e::{AuditLog, Operator, OwnCluster, Proxy, ReplicaWrite, eventually};
 
 use crate::world::{RECOVERY, World};
 
@@ -173,21 +173,50 @@ fn a_leader_that_was_stopped_and_goes_on_writes_nothing_any_more() -> Result<()>
         leader.signal("STOP")?;
         leads(world, successor)?;
         // It goes on while the other writes.
-        let taken = load.count();
-        eventually("the other works", RECOVERY, || {
-            ensure!(load.count() > taken + 3);
-            Ok(())
-        })?;
+        load.goes_on(4)?;
         leader.signal("CONT")?;
-        let taken = load.count();
-        eventually("both were asked", RECOVERY, || {
-            ensure!(load.count() > taken + 5);
-            Ok(())
-        })?;
+        load.goes_on(6)?;
     }
     load.end()?;
     world.converged(SERVERS)?;
     one_writer(&AuditOf(world).all()?)
+}
+
+/// The cable of the leader is pulled while it writes, and put back long after another leads: nothing that it sent before may
+/// arrive then.
+#[test]
+fn a_leader_that_is_cut_off_writes_nothing_when_the_network_is_back() -> Result<()> {
+    if !CabledNetwork::is_possible() {
+        eprintln!("left out: a network of its own takes root");
+        return Ok(());
+    }
+    let world = World::start("leader-cut-off")?;
+    world.delete_webhooks()?;
+    let (environment, network) = (&world.own.environment, CabledNetwork::new()?);
+    let kubeconfig = environment.kubectl.kubeconfig();
+    let way = Proxy::start_at(network.machine, kubeconfig, &environment.logs)?;
+    let _first = Operator::start_replica_within(&network, environment, "first", way.kubeconfig())?;
+    leads(&world, "first")?;
+    let second = replica(&world, "second")?;
+    world.apply(SERVERS)?;
+    world.converged(SERVERS)?;
+    let load = Load::start(world.kubectl());
+    for _ in 0..2 {
+        leads(&world, "first")?;
+        load.goes_on(8)?;
+        network.cut()?;
+        leads(&world, "second")?;
+        load.goes_on(8)?;
+        network.mend()?;
+        load.goes_on(20)?;
+        // Back to the first, which has been a standby meanwhile.
+        second.signal("STOP")?;
+        leads(&world, "first")?;
+        second.signal("CONT")?;
+    }
+    load.end()?;
+    world.converged(SERVERS)?;
+    one_writer(&AuditOf(&world).all()?)
 }
 
 /// The audit log from its beginning.
@@ -197,7 +226,7 @@ impl AuditOf<'_> {
     fn all(&self) -> Result<Vec<ReplicaWrite>> {
         let environment = &self.0.own.environment;
         let path = environment.audit.as_deref().context("no audit log")?;
-        mcp_e2e::AuditLog::new(path).writes_of_replicas()
+        AuditLog::new(path).writes_of_replicas()
     }
 }
 
@@ -236,6 +265,15 @@ impl Load {
 
     fn count(&self) -> usize {
         self.count.load(Ordering::Relaxed)
+    }
+
+    /// Waits until so many more changes were made.
+    fn goes_on(&self, changes: usize) -> Result<()> {
+        let before = self.count();
+        eventually("servers are changed", RECOVERY, || {
+            ensure!(self.count() > before + changes);
+            Ok(())
+        })
     }
 
     fn end(self) -> Result<()> {
