@@ -5,15 +5,18 @@ use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use axum::{Extension, Router};
 use futures::StreamExt;
 use kube::api::DynamicObject;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse};
+use mcp_operator_metrics::{
+    AdmissionMetrics, AdmissionRequest as CountedRequest, Verdict, Webhook,
+};
 use serde::Serialize;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::spawn_blocking;
@@ -60,6 +63,7 @@ const MARGIN: Duration = Duration::from_millis(250);
 /// The state, and what bounds the load.
 struct Limited {
     state: AdmissionState,
+    metrics: AdmissionMetrics,
     /// Requests that are here.
     requests: Arc<PeerShares>,
     /// A [`MEMORY_UNIT`] each of all bodies that are in memory.
@@ -75,9 +79,10 @@ struct Limited {
 }
 
 impl Limited {
-    fn new(state: AdmissionState) -> Self {
+    fn new(state: AdmissionState, metrics: AdmissionMetrics) -> Self {
         Self {
             state,
+            metrics,
             requests: PeerShares::new(MAX_ACTIVE + MAX_QUEUED),
             body_memory: PeerShares::new(BODY_MEMORY / MEMORY_UNIT),
             active: PeerShares::new(MAX_ACTIVE),
@@ -88,9 +93,9 @@ impl Limited {
     }
 }
 
-/// The paths of the webhook.
-pub fn router(state: AdmissionState) -> Router {
-    routes(Arc::new(Limited::new(state)))
+/// The paths of the webhook. What is asked of them is counted by `metrics`.
+pub fn router(state: AdmissionState, metrics: AdmissionMetrics) -> Router {
+    routes(Arc::new(Limited::new(state, metrics)))
 }
 
 fn routes(limited: Arc<Limited>) -> Router {
@@ -102,24 +107,49 @@ fn routes(limited: Arc<Limited>) -> Router {
 }
 
 async fn validate(State(limited): State<Arc<Limited>>, request: Request) -> Response {
-    answer(&limited, request, async |review, deadline| {
+    let counted = limited.metrics.begin(Webhook::ValidateServer);
+    let answer = answer(&limited, request, async |review, deadline| {
         handlers::validate(&limited.state, review, Some(deadline)).await
-    })
-    .await
+    });
+    count(counted, answer.await)
 }
 
 async fn mutate(State(limited): State<Arc<Limited>>, request: Request) -> Response {
-    answer(&limited, request, async |review, deadline| {
+    let counted = limited.metrics.begin(Webhook::MutateServer);
+    let answer = answer(&limited, request, async |review, deadline| {
         handlers::mutate(&limited.state, review, Some(deadline)).await
-    })
-    .await
+    });
+    count(counted, answer.await)
 }
 
 async fn validate_plugin(State(limited): State<Arc<Limited>>, request: Request) -> Response {
-    answer(&limited, request, async |review, _| {
+    let counted = limited.metrics.begin(Webhook::ValidatePlugin);
+    let answer = answer(&limited, request, async |review, _| {
         handlers::validate_plugin(&limited.state, review)
-    })
-    .await
+    });
+    count(counted, answer.await)
+}
+
+/// What an AdmissionReview says, on the HTTP answer that carries it.
+#[derive(Clone, Copy)]
+struct Judged(Verdict, u16);
+
+impl Judged {
+    fn of(response: &AdmissionResponse) -> Self {
+        match response.result.code {
+            _ if response.allowed => Self(Verdict::Allowed, 200),
+            code @ 400..=499 => Self(Verdict::Denied, code),
+            code => Self(Verdict::Undecided, code),
+        }
+    }
+}
+
+fn count(counted: CountedRequest<'_>, answer: Response) -> Response {
+    let judged = answer.extensions().get().copied();
+    let Judged(verdict, code) =
+        judged.unwrap_or(Judged(Verdict::Rejected, answer.status().as_u16()));
+    counted.answered(verdict, code);
+    answer
 }
 
 /// Reads the request, has it decided, writes the answer: all of it within the time that began when it arrived.
@@ -265,7 +295,7 @@ fn refuse_by_size(body: &[u8]) -> Option<Response> {
         let message = format!(
             "the object is too large: {MAX_OBJECT_BYTES} bytes of JSON are judged at most; make it smaller, for example put large texts of spec.config into a ConfigMap of your own"
         );
-        json_body(&head.refusal(&message))
+        too_large_object(&head, &message)
     })
 }
 
@@ -275,9 +305,14 @@ const TOO_MANY_VALUES: &str = "the object consists of too many values to be judg
 /// Refuses an object before it is read.
 fn refuse(body: &[u8], message: &str) -> Response {
     match review::head(body) {
-        Ok(head) => json_body(&head.refusal(message)),
+        Ok(head) => too_large_object(&head, message),
         Err(error) => (StatusCode::BAD_REQUEST, error).into_response(),
     }
+}
+
+fn too_large_object(head: &review::Head, message: &str) -> Response {
+    let judged = Judged(Verdict::Denied, StatusCode::PAYLOAD_TOO_LARGE.as_u16());
+    json_body(&head.refusal(message), judged)
 }
 
 fn too_large(message: String) -> Response {
@@ -314,13 +349,14 @@ fn overloaded() -> Response {
 }
 
 fn json(response: &AdmissionResponse) -> Response {
-    json_body(&response.clone().into_review())
+    json_body(&response.clone().into_review(), Judged::of(response))
 }
 
-fn json_body(review: &impl Serialize) -> Response {
+fn json_body(review: &impl Serialize, judged: Judged) -> Response {
     match serde_json::to_vec(review) {
         Ok(body) => (
             [(header::CONTENT_TYPE, "application/json")],
+            Extension(judged),
             Body::from(body),
         )
             .into_response(),

@@ -2,6 +2,7 @@ use axum::body::to_bytes;
 use futures::future::{BoxFuture, FutureExt, ready};
 use futures::stream;
 use mcp_operator_api::v1alpha1::McpPlugin;
+use mcp_operator_metrics::{Format, Metrics};
 use mcp_operator_policy::{
     NamespaceFacts, NamespaceLookup, NoStoredServers, Snapshot, Snapshots, UnavailablePlugin,
 };
@@ -30,7 +31,7 @@ fn limited() -> Limited {
 }
 
 fn limited_by(snapshots: Snapshots) -> Limited {
-    Limited::new(state(snapshots))
+    Limited::new(state(snapshots), AdmissionMetrics::default())
 }
 
 pub(crate) fn state(snapshots: Snapshots) -> AdmissionState {
@@ -82,6 +83,63 @@ async fn a_review_is_answered_and_anything_else_is_none() {
     );
     let (status, _) = ask(limited(), request(Body::from("garbage"))).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
+}
+
+/// What the counter of requests says after these were asked, without its zeros.
+async fn counted(requests: Vec<Request>, snapshots: Snapshots) -> Vec<String> {
+    let metrics = Metrics::new("1.0.0");
+    let limited = Arc::new(Limited::new(state(snapshots), metrics.admission()));
+    for request in requests {
+        routes(limited.clone()).oneshot(request).await.unwrap();
+    }
+    let text = metrics.encode(Format::OpenMetrics);
+    let series = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("mcp_operator_admission_requests_total"));
+    series.map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn every_answer_is_counted_by_its_verdict_and_code() {
+    let allowing = || Snapshots::fixed(Snapshot::default());
+    let allowed = counted(vec![request(Body::from(review()))], allowing()).await;
+    assert_eq!(
+        allowed,
+        [r#"{webhook="validate_mcpserver",verdict="allowed",code="200"} 1"#]
+    );
+    let garbage = counted(vec![request(Body::from("garbage"))], allowing()).await;
+    assert_eq!(
+        garbage,
+        [r#"{webhook="validate_mcpserver",verdict="rejected",code="400"} 1"#]
+    );
+    let mutate = || {
+        let request = Request::post("/mutate/mcpserver");
+        request.body(Body::from(review())).unwrap()
+    };
+    let undecided = counted(vec![mutate(), mutate()], Snapshots::channel().1).await;
+    assert_eq!(
+        undecided,
+        [r#"{webhook="mutate_mcpserver",verdict="undecided",code="503"} 2"#]
+    );
+    // The operator's own rule is about where the gateway may be sent to.
+    let mut internal: Value = serde_json::from_str(&review()).unwrap();
+    internal["request"]["object"]["spec"] = json!({ "remote": { "url": "https://10.0.0.1/mcp" } });
+    let denied = counted(vec![request(Body::from(internal.to_string()))], allowing());
+    assert_eq!(
+        denied.await,
+        [r#"{webhook="validate_mcpserver",verdict="denied",code="422"} 1"#]
+    );
+    let large = "x".repeat(2 * MAX_OBJECT_BYTES);
+    let mut large_review: Value = serde_json::from_str(&review()).unwrap();
+    large_review["request"]["object"]["spec"]["config"] = json!({ "a": large });
+    let too_large = counted(
+        vec![request(Body::from(large_review.to_string()))],
+        allowing(),
+    );
+    assert_eq!(
+        too_large.await,
+        [r#"{webhook="validate_mcpserver",verdict="denied",code="413"} 1"#]
+    );
 }
 
 async fn ask_at(path: &str, snapshots: Snapshots, review: String) -> Value {

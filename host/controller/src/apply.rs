@@ -10,6 +10,7 @@ use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_core::content_digest::{self, summarize_live};
 use mcp_operator_core::manifest::{ManagedKind, Manifest, Mutated, Objects};
 use mcp_operator_core::owner_reference::belongs_to;
+use mcp_operator_core::server_key::ServerKey;
 use mcp_operator_core::ssa_diff::{Difference, differences};
 use mcp_operator_runtime::ApiError;
 use serde_json::Value;
@@ -21,6 +22,7 @@ use crate::create::{create, find, foreign};
 use crate::error::{Error, ReconcileError};
 use crate::events::record_event;
 use crate::fight_detector::{Verdict, WINDOW};
+use crate::identity_delay::is_another_identity;
 use crate::reconcile::Progress;
 use crate::requeue::Attempt;
 use crate::server_side_apply::{hand_over_replicas, server_side_apply};
@@ -34,6 +36,8 @@ pub(crate) enum AppliedAll {
     DeploymentCreated,
     /// Another controller insists on something in an object.
     Contested,
+    /// Pods wait until whoever gives them their identity knows the account.
+    AccountSettling,
     /// Nothing is created for an MCPServer that is gone.
     OwnerDeleted,
 }
@@ -45,6 +49,7 @@ impl AppliedAll {
             Self::UpToDate => Progress::Applied(objects.into_applied()),
             Self::Contested => Progress::Contested,
             Self::DeploymentCreated => Progress::DeploymentCreated,
+            Self::AccountSettling => Progress::AccountSettling,
             Self::OwnerDeleted => Progress::OwnerDeleted,
         }
     }
@@ -59,6 +64,8 @@ enum Applied {
     Changed,
     /// It is left as another controller made it.
     Contested,
+    /// It is left as it is until the account of its pods is known to those who give them their identity.
+    WaitsForAccount,
     /// It is not created, since its MCPServer is gone.
     OwnerDeleted,
 }
@@ -88,10 +95,26 @@ pub(crate) async fn apply(
         stage.push(manifest);
     }
     let each = |manifests| apply_each(context, server, manifests, attempt);
+    let key = ServerKey::of(server);
     let in_order = async {
+        let is_another_identity = prerequisites
+            .iter()
+            .any(|manifest| is_another_identity(context, manifest));
         let mut applied = each(prerequisites).await;
+        let is_written = |(kind, result): &(ManagedKind, Result<Applied, Error>)| {
+            *kind == ManagedKind::ServiceAccount
+                && matches!(result, Ok(Applied::Created | Applied::Changed))
+        };
+        if is_another_identity && applied.iter().any(is_written) {
+            context.identity_delay.begin(&key);
+        }
         if applied.iter().all(|(_, result)| result.is_ok()) {
-            applied.extend(each(pods.clone()).await);
+            if context.identity_delay.remaining(&key).is_none() {
+                applied.extend(each(pods.clone()).await);
+            } else {
+                let wait = |manifest: &&Manifest| (manifest.kind, Ok(Applied::WaitsForAccount));
+                applied.extend(pods.iter().map(wait));
+            }
         }
         // Without its Deployment it would warn that it has nothing to scale, or scale what somebody else has there.
         if pods.iter().all(|pods| exists(context, server, pods)) {
@@ -123,6 +146,7 @@ fn summarize(
                 all = AppliedAll::DeploymentCreated;
             }
             Ok(Applied::Contested) => all = AppliedAll::Contested,
+            Ok(Applied::WaitsForAccount) => all = AppliedAll::AccountSettling,
             Ok(Applied::OwnerDeleted) => return Ok(AppliedAll::OwnerDeleted),
             Ok(Applied::Unchanged | Applied::Created | Applied::Changed) => {}
             Err(error) => failed.push((kind, error)),

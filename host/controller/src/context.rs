@@ -6,25 +6,32 @@ use mcp_operator_core::build;
 use mcp_operator_core::hash_key::HashKey;
 use mcp_operator_core::registration_basis::RegistrationBasis;
 use mcp_operator_core::server_key::ServerKey;
+use mcp_operator_metrics::ReconcileMetrics;
 use mcp_operator_policy::{Judgement, PolicyError, ReconcileInputs, Snapshots};
 use mcp_operator_runtime::{Events, JudgedServers, Namespaces, ServerStore};
 
 use crate::cache::{ObjectCache, PodIssues, SecretHashes};
 use crate::fight_detector::FightDetector;
+use crate::identity_delay::IdentityDelay;
 use crate::noop_cache::NoopCache;
 use crate::probe_failures::ProbeFailures;
 use crate::requeue::Backoff;
 use std::sync::Arc;
+use std::time::Duration;
 
-/// What the administrator decides for all servers.
+/// What the administrator decides for all servers, and what the program gives.
 #[derive(Clone, Debug)]
 pub struct ControllerSettings {
     /// What goes into objects.
     pub build: build::Settings,
     /// Reconciles that may run at the same time; 0: no limit.
     pub concurrency: u16,
+    /// How long pods wait for a ServiceAccount with another role of a cloud to be known to whoever gives them that.
+    pub identity_delay: Duration,
     /// Key of the hashes of Secrets: [`obtain_hash_key`](crate::obtain_hash_key).
     pub hash_key: HashKey,
+    /// Where reconciles are counted.
+    pub metrics: ReconcileMetrics,
 }
 
 /// What a reconcile works with. Everything in it can be shared by all reconciles.
@@ -44,6 +51,7 @@ pub(crate) struct Context {
     pub(crate) probe_failures: Arc<ProbeFailures>,
     pub(crate) secret_hashes: SecretHashes,
     pub(crate) fights: FightDetector,
+    pub(crate) identity_delay: Arc<IdentityDelay>,
     pub(crate) noop_cache: Arc<NoopCache>,
     pub(crate) backoff: Arc<Backoff>,
 }
@@ -98,5 +106,6 @@ impl Context {
         self.backoff.reset(server);
         self.probe_failures.forget(server);
         self.judged.forget(server);
+        self.identity_delay.forget(server);
     }
 }

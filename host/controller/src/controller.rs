@@ -23,6 +23,7 @@ use crate::cache::{ObjectCache, PodIssues, SecretHashes};
 use crate::context::{Context, ControllerSettings};
 use crate::dispatch::Dispatcher;
 use crate::fight_detector::FightDetector;
+use crate::identity_delay::IdentityDelay;
 use crate::noop_cache::NoopCache;
 use crate::probe_failures::ProbeFailures;
 use crate::requeue::{Backoff, RetryLimiter};
@@ -52,15 +53,18 @@ impl Controller {
         let queue = WorkQueue::default();
         let (noop_cache, backoff) = (Arc::<NoopCache>::default(), Arc::<Backoff>::default());
         let judged = JudgedServers::default();
+        let identity_delay = Arc::new(IdentityDelay::new(settings.identity_delay));
         let probe_failures = Arc::new(ProbeFailures::new(client.clone()));
         let on_change = {
             let (queue, noop_cache, backoff) = (queue.clone(), noop_cache.clone(), backoff.clone());
             let (judged, probe_failures) = (judged.clone(), probe_failures.clone());
+            let identity_delay = identity_delay.clone();
             move |change| {
                 if let ServerChange::Deleted(server) = &change {
                     noop_cache.forget(server);
                     judged.forget(server);
                     probe_failures.forget(server);
+                    identity_delay.forget(server);
                 }
                 on_server_change(change, &queue, &backoff);
             }
@@ -73,6 +77,7 @@ impl Controller {
             probe_failures,
             secret_hashes: SecretHashes::watch(client, tasks, &queue),
             fights: FightDetector::default(),
+            identity_delay,
             noop_cache,
             backoff,
             judged,
@@ -91,6 +96,11 @@ impl Controller {
     /// All MCPServers, for others who need them.
     pub fn servers(&self) -> &ServerStore {
         &self.context.servers
+    }
+
+    /// What has to be looked at.
+    pub fn queue(&self) -> &WorkQueue<ServerKey> {
+        &self.queue
     }
 
     /// What it finds out about them, for the registration.

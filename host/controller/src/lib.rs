@@ -21,6 +21,7 @@ mod error;
 mod events;
 mod fight_detector;
 mod hash_key;
+mod identity_delay;
 mod noop_cache;
 mod observe;
 mod older_templates;

@@ -2,9 +2,11 @@
 
 use kube::ResourceExt;
 use kube::api::DynamicObject;
+use mcp_operator_api::names::conditions::LITELLM_REGISTERED;
 use mcp_operator_api::names::labels;
 use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_core::build::{SecretObject, child_name, secret_objects, service_monitor_place};
+use mcp_operator_core::conditions::find;
 use mcp_operator_core::manifest::ManagedKind;
 use mcp_operator_core::outcome::{Failure, Presence, ReconcileOutcome, Verdict};
 use mcp_operator_core::owner_reference::belongs_to;
@@ -28,7 +30,9 @@ pub(crate) fn observe(
     result: &Result<Progress, ReconcileError>,
 ) -> Option<ReconcileOutcome> {
     let (verdict, failure) = match result {
-        Ok(Progress::DeploymentCreated | Progress::OwnerDeleted) => return None,
+        Ok(Progress::DeploymentCreated | Progress::AccountSettling | Progress::OwnerDeleted) => {
+            return None;
+        }
         Ok(
             Progress::Applied(_) | Progress::Unchanged | Progress::Relocating | Progress::Contested,
         ) => (Verdict::Valid, None),
@@ -98,8 +102,18 @@ pub(crate) fn observe(
             .judged
             .get(server)
             .and_then(|judged| judged.defaults),
+        registration_is_old: registration_is_old(server, context),
         notes,
     })
+}
+
+/// An edit that changes nothing that LiteLLM is told leaves what was said. After a start nobody can tell such an edit from
+/// another one, until the registration says how it stands.
+fn registration_is_old(server: &McpServer, context: &Context) -> bool {
+    let status = server.status.as_ref();
+    let said = status.and_then(|status| find(&status.conditions, LITELLM_REGISTERED));
+    said.is_some_and(|said| said.observed_generation != server.metadata.generation)
+        && !context.judged.is_registered_as_judged(server)
 }
 
 fn has_pods(server: &McpServer) -> bool {

@@ -38,6 +38,8 @@ pub(crate) enum Progress {
     Invalid(Vec<FieldError>),
     /// The Deployment was created just now: a status would be out of date before it is written.
     DeploymentCreated,
+    /// The account of the pods has another identity just now: they, and what is said about them, wait until that is known.
+    AccountSettling,
     /// The MCPServer was deleted, which the informer does not show yet.
     OwnerDeleted,
 }
@@ -109,6 +111,7 @@ async fn reconcile_objects(
     let plugins = context.snapshots.current();
     let inputs_hash = context.inputs_hash(server, &plugins); //                          no client
     if context.noop_cache.is_noop(server, inputs_hash) {
+        context.judged.record_same(server);
         return Ok(Progress::Unchanged);
     }
     // What this one finds counts until another one ends well, also where everything is again as it was before.

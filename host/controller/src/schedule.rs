@@ -1,15 +1,17 @@
 //! When a server is reconciled: this wraps the steps of [`reconcile`] in everything that is about time.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use mcp_operator_core::retry::{Classify, ErrorClass};
 use mcp_operator_core::server_key::ServerKey;
+use mcp_operator_metrics::ReconcileResult;
 use mcp_operator_runtime::{GuardedServer, WholeServer, jitter};
 use tracing::{error, warn};
 
 use crate::context::Context;
 use crate::error::ReconcileError;
-use crate::reconcile::{Progress, reconcile, report_undecided};
+use crate::reconcile::{Progress, Reconciled, reconcile, report_undecided};
 use crate::requeue::{self, Attempt, RETRY_WHEN_FULL, ROLLOUT_POLL, Requeue, RetryLimiter};
 
 /// Runs a reconcile now, or puts it off, and says when the next one comes. `None`: only after a change.
@@ -36,6 +38,7 @@ pub(crate) async fn run(
     if matches!(permit, Some(None)) {
         return Some(Requeue::retry(RETRY_WHEN_FULL.mul_f64(0.5 + jitter())));
     }
+    let began = Instant::now();
     let attempt = Attempt::begin(is_retry);
     let reconciled = match get_whole(&guarded, context).await {
         Ok(None) => reconcile(server, context, &attempt).await,
@@ -47,10 +50,14 @@ pub(crate) async fn run(
             report_undecided(server, context, &attempt, error).await
         }
     };
+    let metrics = &context.settings.metrics;
+    metrics.record(result(&reconciled), began.elapsed());
     Some(match reconciled {
         Ok(reconciled) => {
             context.backoff.reset(&key);
+            let settling = context.identity_delay.remaining(&key);
             Requeue::look_again(match &reconciled.progress {
+                Progress::AccountSettling => settling.unwrap_or_default(),
                 Progress::DeploymentCreated | Progress::OwnerDeleted | Progress::Relocating => {
                     ROLLOUT_POLL
                 }
@@ -62,11 +69,31 @@ pub(crate) async fn run(
         }
         Err(error) => {
             let (class, category) = (error.class(), error.category());
+            metrics.record_error(category);
             let pause = context.backoff.after_failure(&key, class, jitter());
-            warn!(server = %key, category, class = class_name(class), retry_in = ?pause, %error, "reconcile failed");
+            warn!(server = %key, generation = server.metadata.generation, category, class = class_name(class), retry_in = ?pause, %error, "reconcile failed");
             Requeue::retry(pause)
         }
     })
+}
+
+/// What a reconcile is counted as.
+fn result(reconciled: &Result<Reconciled, ReconcileError>) -> ReconcileResult {
+    match reconciled {
+        Err(_) => ReconcileResult::Error,
+        Ok(Reconciled {
+            progress:
+                Progress::DeploymentCreated
+                | Progress::OwnerDeleted
+                | Progress::Relocating
+                | Progress::Contested,
+            ..
+        }) => ReconcileResult::RequeueAfter,
+        Ok(reconciled) => match &reconciled.rollout {
+            Some(rollout) if !rollout.complete() => ReconcileResult::RequeueAfter,
+            _ => ReconcileResult::Success,
+        },
+    }
 }
 
 /// A server that the informer does not keep whole, if this is one; nothing of it if it is gone.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -77,6 +78,29 @@ impl RegistrationEntry {
     }
 }
 
+impl RegistrationEntry {
+    /// The same for entries that callers of the gateway cannot tell from each other.
+    pub fn fingerprint(&self) -> u64 {
+        let Self {
+            key: _,
+            uid: _,
+            created: _,
+            labels: _,
+            url,
+            is_remote,
+            transport,
+            description,
+            access_groups,
+            allowed_tools,
+            extra,
+        } = self;
+        let mut hasher = DefaultHasher::new();
+        (url, is_remote, transport, description).hash(&mut hasher);
+        (access_groups, allowed_tools, extra).hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
 fn url(server: &McpServer, key: &ServerKey, settings: &Settings) -> String {
     match &server.spec.remote {
         Some(remote) => remote.url.clone(),
@@ -112,6 +136,37 @@ pub struct Candidate<'a> {
     pub server: Cow<'a, McpServer>,
     /// What the rules in force let be registered of it.
     pub basis: RegistrationBasis,
+    /// The generation of the specification that they said it about.
+    pub generation: Option<i64>,
+    /// Where the gateway was told before the start of this process that it is, where that is elsewhere.
+    pub remote_url: Option<String>,
+}
+
+impl<'a> Candidate<'a> {
+    /// A server of which nothing is known but its object and what rules say about it as it is.
+    pub fn new(server: Cow<'a, McpServer>, basis: RegistrationBasis) -> Self {
+        Self {
+            generation: server.metadata.generation,
+            remote_url: None,
+            server,
+            basis,
+        }
+    }
+
+    /// Whether the gateway gets what the rules let be registered, and not what it was before: that may have to wait.
+    pub fn is_entry(&self, entry: Option<&RegistrationEntry>) -> bool {
+        match (&self.basis, entry) {
+            (RegistrationBasis::Admitted(judged), Some(entry)) => {
+                judged.fingerprint() == entry.fingerprint()
+            }
+            _ => true,
+        }
+    }
+
+    /// What was said last about the registration.
+    pub fn said(&self) -> Option<&Condition> {
+        conditions::find(conditions_of(&self.server), LITELLM_REGISTERED)
+    }
 }
 
 /// The servers that should be registered, and when that changes by nothing but time.
@@ -419,9 +474,9 @@ pub fn not_registered_yet() -> ConditionDraft {
 /// Whether the condition must stay `True` although the registrar says that the server is pending: the server is registered
 /// in its present version and only other servers change, so the gateway keeps serving it. Not to be asked where it was
 /// observed that the gateway does not know the server.
-pub fn still_registered(server: &McpServer) -> bool {
-    conditions::find(conditions_of(server), LITELLM_REGISTERED).is_some_and(|condition| {
-        condition.status == "True" && condition.observed_generation == server.metadata.generation
+pub fn still_registered(candidate: &Candidate<'_>) -> bool {
+    candidate.said().is_some_and(|said| {
+        said.status == "True" && said.observed_generation == candidate.generation
     })
 }
 

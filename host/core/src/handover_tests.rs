@@ -100,6 +100,7 @@ fn workload(complete: bool) -> Observed {
         rolled_to: None,
         complete,
         message: "1 of 2".into(),
+        obstacle: None,
     }))
 }
 

@@ -34,6 +34,8 @@ pub struct ReconcileOutcome {
     pub service_monitor: Option<Presence>,
     /// The fields that plugins set. None: nobody has said since the process began.
     pub defaults: Option<Vec<DefaultedField>>,
+    /// What `LiteLLMRegistered` says is about a specification that is an older one for the gateway, too.
+    pub registration_is_old: bool,
     /// What the operator cannot do for this server without it being an error: a permission that it lacks.
     pub notes: Vec<String>,
 }
@@ -53,6 +55,7 @@ impl ReconcileOutcome {
             external_secrets: Vec::new(),
             service_monitor: None,
             defaults: None,
+            registration_is_old: false,
             notes: Vec::new(),
         }
     }

@@ -108,6 +108,17 @@ pub struct WorkloadState {
     pub complete: bool,
     /// Sentence about the rollout.
     pub message: String,
+    /// Why it does not come to its end, where it waits for somebody to do something. The message says it, too.
+    pub obstacle: Option<RolloutObstacle>,
+}
+
+/// Why the rollout of a workload does not come to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RolloutObstacle {
+    /// The workload.
+    pub workload: Workload,
+    /// Sentence with since when, why, and what helps.
+    pub message: String,
 }
 
 /// An HTTP answer.

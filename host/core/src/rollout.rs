@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::pods::PodIssue;
+
 /// The numbers in the status that [`Rollout::of`] reads.
 const REPLICA_COUNTS: [&str; 5] = [
     "availableReplicas",
@@ -105,7 +107,8 @@ pub fn is_over(deployment: &Value) -> bool {
 
 /// Why the rollout of a Deployment does not come to its end, since when, and what to do about it; nothing as long as it may
 /// still do so by itself.
-pub fn obstacle(deployment: &Value) -> Option<String> {
+/// `pod` is one of its pods that does not serve, with the reason.
+pub fn obstacle(deployment: &Value, pod: Option<&PodIssue>) -> Option<String> {
     let (rollout, status) = (Rollout::of(deployment), &deployment["status"]);
     if rollout.complete() {
         return None;
@@ -119,8 +122,12 @@ pub fn obstacle(deployment: &Value) -> Option<String> {
         ));
     }
     let stuck = stuck_condition(status)?;
+    let pod = pod.map_or_else(
+        || format!("see kubectl describe pods --namespace {namespace}"),
+        |issue| format!("{} ({})", issue.message, issue.reason),
+    );
     Some(format!(
-        "since {}: {}; see kubectl describe pods --namespace {namespace}, and mend what keeps them from serving or ask for fewer",
+        "since {}: {}; {pod}; mend what keeps its pods from serving or ask for fewer",
         text(&stuck["lastTransitionTime"]),
         text(&stuck["message"])
     ))
@@ -228,25 +235,34 @@ mod tests {
     #[test]
     fn an_obstacle_says_since_when_why_and_what_to_do() {
         let mut waiting = deployment(1, 2, 1);
-        assert_eq!(obstacle(&waiting), None);
+        assert_eq!(obstacle(&waiting, None), None);
         waiting["metadata"]["name"] = json!("proxy");
         waiting["metadata"]["namespace"] = json!("litellm");
         waiting["status"]["conditions"] = json!([{
             "type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded",
             "message": "timed out", "lastTransitionTime": "2026-01-01T00:00:00Z",
         }]);
-        let said = obstacle(&waiting).unwrap();
+        let said = obstacle(&waiting, None).unwrap();
         assert!(
             said.starts_with("since 2026-01-01T00:00:00Z: timed out; see kubectl"),
             "{said}"
         );
+        let pending = PodIssue {
+            reason: "Unschedulable".into(),
+            message: "pod proxy-1: 0/2 nodes are available".into(),
+        };
+        let said = obstacle(&waiting, Some(&pending)).unwrap();
+        assert!(
+            said.contains("timed out; pod proxy-1: 0/2 nodes are available (Unschedulable); mend"),
+            "{said}"
+        );
         waiting["spec"]["paused"] = json!(true);
-        let said = obstacle(&waiting).unwrap();
+        let said = obstacle(&waiting, None).unwrap();
         assert!(
             said.contains("kubectl rollout resume deployment/proxy --namespace litellm"),
             "{said}"
         );
-        assert_eq!(obstacle(&deployment(2, 2, 2)), None);
+        assert_eq!(obstacle(&deployment(2, 2, 2), None), None);
     }
 
     #[test]

@@ -288,20 +288,25 @@ fn disruption_budget_created(server: &McpServer) -> Option<ConditionDraft> {
     })
 }
 
-/// The condition of the registration, where the specification asks for one: `Unknown` until somebody has written it.
-pub(crate) fn registration(server: &McpServer, conditions: &[Condition]) -> Option<Condition> {
-    server.spec.litellm.auto_register.then(|| {
-        conditions::find(conditions, LITELLM_REGISTERED)
-            .cloned()
-            .unwrap_or_else(|| {
-                let waiting = ConditionDraft::new(
-                    LITELLM_REGISTERED,
-                    ConditionStatus::Unknown,
-                    "Waiting",
-                    "Not registered with LiteLLM yet",
-                );
-                waiting.condition(&[], None, Timestamp::UNIX_EPOCH)
-            })
+/// The condition of the registration, where the specification asks for one: `Unknown` until somebody has written it, and until
+/// it is about what the gateway should have now.
+pub(crate) fn registration(
+    server: &McpServer,
+    conditions: &[Condition],
+    is_old: bool,
+) -> Option<Condition> {
+    let waiting = |message: &str| {
+        let unknown = ConditionStatus::Unknown;
+        let draft = ConditionDraft::new(LITELLM_REGISTERED, unknown, "Waiting", message);
+        draft.condition(&[], None, Timestamp::UNIX_EPOCH)
+    };
+    let said = conditions::find(conditions, LITELLM_REGISTERED);
+    server.spec.litellm.auto_register.then(|| match said {
+        None => waiting("Not registered with LiteLLM yet"),
+        Some(said) if is_old && said.status != "Unknown" => {
+            waiting("LiteLLM does not have the last change of the specification yet")
+        }
+        Some(said) => said.clone(),
     })
 }
 

@@ -35,7 +35,8 @@ pub fn compute(
 ) -> McpServerStatus {
     let previous = server.status.clone().unwrap_or_default();
     let generation = server.meta().generation;
-    let registered = server_conditions::registration(server, &previous.conditions);
+    let registered =
+        server_conditions::registration(server, &previous.conditions, outcome.registration_is_old);
     let conditions: Vec<Condition> = server_conditions::all(server, outcome, registered.as_ref())
         .iter()
         .map(|draft| draft.condition(&previous.conditions, generation, now))

@@ -11,16 +11,19 @@ use jiff::SignedDuration;
 use mcp_operator_controller::ControllerSettings;
 use mcp_operator_core::desired_entries::GracePeriods;
 use mcp_operator_core::hash_key::HashKey;
+use mcp_operator_metrics::ReconcileMetrics;
 use mcp_operator_registration::RegistrationSettings;
 use mcp_operator_runtime::ElectionSettings;
 use rustix::system::uname;
 
 use crate::webhook::{ClientCa, Endpoint};
 
+mod bind_address;
 mod kubebuilder;
 mod manifests;
 mod shared;
 
+pub use bind_address::BindAddress;
 pub use manifests::ManifestArguments;
 pub use shared::{BuildArguments, PluginArguments};
 
@@ -69,6 +72,12 @@ pub enum Command {
         /// Namespace for the question: an MCPServer that is refused. Nothing is stored.
         #[arg(short, long, default_value = "default")]
         namespace: String,
+    },
+    /// Print a dashboard for Grafana, of what the operator counts.
+    Dashboards {
+        /// `operator`: how the operator itself is; `fleet`: how the MCPServers are.
+        #[arg(value_parser = ["operator", "fleet"])]
+        name: String,
     },
     /// Compile a component from standard input: the operator calls itself so, with bounded memory.
     #[command(hide = true)]
@@ -197,6 +206,10 @@ pub struct RunArguments {
     #[arg(long, env = "POD_NAME", hide = true, value_parser = NonEmptyStringValueParser::new())]
     pub pod_name: Option<String>,
 
+    /// Address for `/metrics`: `:8080` is every address of IPv4 and IPv6, `0` switches it off.
+    #[arg(long, env = "METRICS_BIND_ADDRESS", default_value = ":8080")]
+    pub metrics_bind_address: BindAddress,
+
     /// Name of this installation: the mark of ownership on what is registered with LiteLLM.
     #[arg(long, env = "INSTANCE", default_value = "mcp-operator")]
     pub instance: String,
@@ -208,6 +221,11 @@ pub struct RunArguments {
     /// MCPServers that are worked on at once.
     #[arg(long, env = "CONCURRENCY", default_value_t = 16)]
     pub concurrency: u16,
+
+    /// Seconds between a ServiceAccount that gets another role of a cloud and the pods that are made for it: webhooks that give
+    /// pods their identity see the account late.
+    #[arg(long, env = "IDENTITY_DELAY_SECONDS", default_value_t = 3)]
+    pub identity_delay_seconds: u32,
 
     /// Seconds of silence after which a connection to the API server is given up, and made anew. Below a minute, watches
     /// without events are among them: the API server says something at least that often.
@@ -257,11 +275,17 @@ pub struct RunArguments {
 
 impl RunArguments {
     /// As the controller uses them.
-    pub(crate) fn controller(&self, hash_key: HashKey) -> ControllerSettings {
+    pub(crate) fn controller(
+        &self,
+        hash_key: HashKey,
+        metrics: ReconcileMetrics,
+    ) -> ControllerSettings {
         ControllerSettings {
             build: self.build.settings(),
             concurrency: self.concurrency,
+            identity_delay: Duration::from_secs(self.identity_delay_seconds.into()),
             hash_key,
+            metrics,
         }
     }
 
@@ -290,6 +314,15 @@ impl RunArguments {
     pub(crate) fn webhook_certificate_lifetime(&self) -> SignedDuration {
         let seconds = self.webhook_certificate_lifetime_seconds;
         SignedDuration::from_secs(seconds.unwrap_or(DEFAULT_CERTIFICATE_LIFETIME).into())
+    }
+
+    /// What helps where the webhook's certificate is not renewed, as the end of a sentence.
+    pub(crate) fn certificate_remedy(&self) -> &'static str {
+        if self.webhook_cert_dir.is_some() {
+            "whoever writes the files of --webhook-cert-dir must renew it, with cert-manager look at its Certificate"
+        } else {
+            "the operator's log says why it cannot; it writes the Secret mcp-operator-webhook and patches the webhook configurations mcp-operator"
+        }
     }
 
     /// Whom the webhook serves, if not everybody.

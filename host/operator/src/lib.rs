@@ -2,15 +2,18 @@
 //!
 //! - In: arguments and environment variables ([`cli`]), signals.
 //! - Out: `run` starts every part under one supervisor ([`mod@run`]); `crd` prints or applies the
-//!   definitions; `verify` asks whether an installation works; `render` and `check` are
+//!   definitions, `dashboards` prints those of Grafana; `verify` asks whether an installation works; `render` and `check` are
 //!   those of `mcp-operator-offline`.
 //! - Never: it decides anything about an MCPServer or a plugin.
 
 pub mod cli;
+mod cluster;
 pub mod crd;
+pub mod dashboards;
 mod health;
 mod leader;
 mod listener;
+mod metrics;
 pub mod run;
 pub mod telemetry;
 pub mod verify;

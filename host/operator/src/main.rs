@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use mcp_operator::cli::{Arguments, Command, RunArguments};
-use mcp_operator::{crd, run, telemetry, verify};
+use mcp_operator::{crd, dashboards, run, telemetry, verify};
 use mcp_operator_offline::{self as offline, Outcome};
 
 fn main() -> ExitCode {
@@ -19,6 +19,7 @@ fn main() -> ExitCode {
             apply: true,
         } => ask(crd::apply(plural.as_deref())),
         Command::Verify { namespace } => ask(verify::verify(&namespace)),
+        Command::Dashboards { name } => dashboards::print(&name),
         Command::Run(arguments) => operate(*arguments),
         Command::Render(arguments) => {
             return answer(async { offline::render(arguments.sources()?).await });

@@ -7,13 +7,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use mcp_operator_admission::{AdmissionState, router, serve};
 use mcp_operator_controller::{Controller, obtain_hash_key};
+use mcp_operator_metrics::{CertificateMetrics, Metrics};
 use mcp_operator_plugin_catalog::PluginCatalog;
 use mcp_operator_policy::PluginLoader;
 use mcp_operator_registration::RegistrationContext;
-use mcp_operator_runtime::client::{cluster_config, connect};
 use mcp_operator_runtime::{
-    ClusterConfigMaps, Election, Events, Leadership, Namespaces, StoredServers, Supervisor,
-    TaskGroup, write_client,
+    ClusterConfigMaps, Events, LEASE_NAME, Namespaces, StoredServers, Supervisor, TaskGroup,
 };
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,10 +22,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::cli::RunArguments;
+use crate::cluster::Cluster;
 use crate::health;
 use crate::leader::Leader;
 use crate::listener::listen;
-use crate::webhook::{CaInjection, CertificateFiles, CertificateRenewal, Endpoint, ServingCert};
+use crate::metrics;
+use crate::webhook::{
+    CaInjection, CertificateExpiry, CertificateFiles, CertificateRenewal, Endpoint, ServingCert,
+};
 
 /// For so long after a signal, requests are still taken: others have to hear first that this pod is not ready. Outside of
 /// a cluster nobody listens for that.
@@ -83,32 +86,33 @@ fn hide_memory() -> Result<()> {
 
 /// Starts everything, in the order in which one thing needs another.
 async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Result<()> {
-    let silence = Duration::from_secs(arguments.api_silence_seconds.into());
-    let config = cluster_config(&arguments.replica(), silence).await?;
-    let client = connect(&config).await?;
-    let election = arguments
-        .election()
-        .map(|settings| Election::new(client.clone(), settings));
-    let leadership = election
-        .as_ref()
-        .map_or_else(Leadership::unelected, Election::leadership);
-    let writer = write_client(&config, leadership.clone())?;
+    let cluster = Cluster::connect(arguments).await?;
+    let Cluster {
+        client,
+        writer,
+        leadership,
+        ..
+    } = &cluster;
+    let metrics = start_metrics(arguments, tasks)?;
     let loader = PluginLoader {
         maps: Arc::new(ClusterConfigMaps::new(client.clone())),
-        host: arguments.plugins.host()?,
+        host: arguments.plugins.host(metrics.plugin_calls())?,
         builtin: arguments.plugins.builtin_plugins.clone(),
         operator_namespace: Some(arguments.namespace.clone()),
     };
     let ready = start_health_endpoint(arguments.health_bind, tasks, stop)?;
     let catalog = PluginCatalog::watch(
-        &client,
-        &writer,
-        &leadership,
+        client,
+        writer,
+        leadership,
         tasks,
         loader.clone(),
         &arguments.namespace,
     );
-    let namespaces = Namespaces::watch(&client, tasks);
+    metrics::observe_plugins(&metrics, catalog.snapshots());
+    let leads = leadership.clone();
+    metrics.observe_leader(LEASE_NAME, move || leads.is_held());
+    let namespaces = Namespaces::watch(client, tasks);
     let state = AdmissionState {
         snapshots: catalog.snapshots(),
         namespaces: Arc::new(namespaces.clone()),
@@ -116,20 +120,23 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
         build: arguments.build.settings(),
         operator_namespace: Some(arguments.namespace.clone()),
     };
+    let events = Events::new(writer.clone());
     if arguments.enable_webhooks {
-        let injection = CaInjection {
-            reader: client.clone(),
-            writer: writer.clone(),
+        let serving = start_webhook(arguments, &cluster, state, &metrics, tasks, stop).await?;
+        let expiry = CertificateExpiry {
+            client: client.clone(),
+            serving,
+            events: events.clone(),
             leadership: leadership.clone(),
-            endpoint: arguments.endpoint(),
+            remedy: arguments.certificate_remedy(),
         };
-        start_webhook(arguments, injection, state, tasks, stop).await?;
+        tasks.spawn("certificate expiry", expiry.watch());
     } else {
         warn!(
             "the admission webhook is not served: what breaks a rule is stored, and told in SpecValid"
         );
     }
-    let hash_key = obtain_hash_key(&client, &arguments.namespace).await?;
+    let hash_key = obtain_hash_key(client, &arguments.namespace).await?;
 
     // Objects are made by the whole set of rules, which depend on namespaces, or not at all; and nobody is sent here
     // before there is somebody to answer.
@@ -141,19 +148,19 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
     );
     ready.send_replace(true);
 
-    let events = Events::new(writer.clone());
     let controller = Controller::new(
-        &client,
+        client,
         writer.clone(),
-        arguments.controller(hash_key),
+        arguments.controller(hash_key, metrics.reconciles("mcpserver")),
         catalog.snapshots(),
         namespaces,
         events.clone(),
         tasks,
     );
+    metrics::observe_controller(&metrics, &controller);
     let registration = RegistrationContext {
-        client,
-        writer,
+        client: client.clone(),
+        writer: writer.clone(),
         leadership: leadership.clone(),
         settings: arguments.registration(),
         snapshots: catalog.snapshots(),
@@ -162,12 +169,14 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
         events,
         loader,
         tasks: tasks.clone(),
+        reconciles: metrics.reconciles("registration"),
+        metrics: metrics.registration(),
     };
     let leader = Leader {
         controller,
         registration,
-        election,
-        leadership,
+        election: cluster.election,
+        leadership: cluster.leadership,
     };
     tasks.spawn_draining("leader", leader.run(stop.announced.clone()));
     Ok(())
@@ -188,18 +197,32 @@ fn start_health_endpoint(
     Ok(ready)
 }
 
+/// What is counted, and the endpoint where it is read, unless that is switched off.
+fn start_metrics(arguments: &RunArguments, tasks: &TaskGroup) -> Result<Metrics> {
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
+    if let Some(bind) = arguments.metrics_bind_address.0 {
+        let listener = listen(bind)?;
+        tasks.spawn(
+            "metrics endpoint",
+            metrics::serve(listener, metrics.clone()),
+        );
+    }
+    Ok(metrics)
+}
+
 async fn start_webhook(
     arguments: &RunArguments,
-    injection: CaInjection,
+    cluster: &Cluster,
     state: AdmissionState,
+    metrics: &Metrics,
     tasks: &TaskGroup,
     stop: &Stop,
-) -> Result<()> {
-    let serving = start_certificates(arguments, injection, tasks).await?;
+) -> Result<ServingCert> {
+    let serving = start_certificates(arguments, cluster, metrics.certificates(), tasks).await?;
     let tls = match arguments.client_ca() {
         None => watch::channel(serving.tls(None)).1,
         Some(clients) => {
-            let (reload, tls) = clients.serve(serving)?;
+            let (reload, tls) = clients.serve(serving.clone())?;
             tasks.spawn("client CA", reload);
             tls
         }
@@ -207,28 +230,40 @@ async fn start_webhook(
     let listener = listen(arguments.webhook_bind)?;
     tasks.spawn_draining(
         "webhook",
-        serve(listener, tls, router(state), stop.shutdown.clone()),
+        serve(
+            listener,
+            tls,
+            router(state, metrics.admission()),
+            stop.shutdown.clone(),
+        ),
     );
-    Ok(())
+    Ok(serving)
 }
 
 /// What the webhook serves with, and what keeps it valid and trusted.
 async fn start_certificates(
     arguments: &RunArguments,
-    injection: CaInjection,
+    cluster: &Cluster,
+    metrics: CertificateMetrics,
     tasks: &TaskGroup,
 ) -> Result<ServingCert> {
     if let Some(folder) = &arguments.webhook_cert_dir {
-        let files = CertificateFiles::open(folder.clone())?;
+        let files = CertificateFiles::open(folder.clone(), metrics)?;
         let serving = files.serving();
         tasks.spawn("certificate files", files.run());
         return Ok(serving);
     }
     let lifetime = arguments.webhook_certificate_lifetime();
-    let renewal =
-        CertificateRenewal::obtain(&injection.reader, &injection.endpoint, lifetime).await?;
+    let endpoint = arguments.endpoint();
+    let renewal = CertificateRenewal::obtain(&cluster.client, &endpoint, lifetime, metrics).await?;
     let serving = renewal.serving();
     let (trust, trusted) = watch::channel(None);
+    let injection = CaInjection {
+        reader: cluster.client.clone(),
+        writer: cluster.writer.clone(),
+        leadership: cluster.leadership.clone(),
+        endpoint,
+    };
     tasks.spawn("CA injection", injection.run(renewal.ca_bundle(), trust));
     tasks.spawn("certificate renewal", renewal.run(trusted));
     Ok(serving)

@@ -2,6 +2,10 @@
 
 use tracing_subscriber::EnvFilter;
 
+mod json_lines;
+
+use json_lines::JsonLines;
+
 /// Logs go to standard error, by `RUST_LOG` or at level `info`.
 pub fn init(json: bool) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
@@ -9,7 +13,7 @@ pub fn init(json: bool) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
     if json {
-        subscriber.json().init();
+        subscriber.event_format(JsonLines).init();
     } else {
         subscriber.init();
     }

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use kube::api::{ListParams, PostParams};
 use kube::{Api, Client};
 use mcp_operator_api::v1alpha1::{McpPlugin, McpServer};
-use mcp_operator_runtime::client::connect;
+use mcp_operator_runtime::client::{cluster_config, connect};
 use serde_json::json;
 
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -18,7 +18,7 @@ const WEBHOOK: &str = "rules.mcpservers.mcp.litellm.ai";
 /// # Errors
 /// When the cluster cannot be asked, a plugin is not in force, or MCPServers are stored without being judged.
 pub async fn verify(namespace: &str) -> Result<()> {
-    let client = connect(PATIENCE).await?;
+    let client = connect(&cluster_config("verify", PATIENCE).await?).await?;
     let plugins = Api::<McpPlugin>::all(client.clone());
     let plugins = plugins.list(&ListParams::default()).await?.items;
     let broken: Vec<String> = plugins.iter().filter_map(complaint).collect();

@@ -3,6 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use mcp_operator_metrics::PluginCall;
 use tokio::time::{Instant, timeout_at};
 use wasmtime::component::Instance;
 use wasmtime::{Result as WasmResult, Store};
@@ -28,18 +29,35 @@ impl Plugin {
         limits: &Limits,
         invoke: impl AsyncFnOnce(&mut Store<StoreState>, &Instance) -> WasmResult<Result<T, Failure>>,
     ) -> Result<T, PluginError> {
-        match self.call(call, limits, invoke).await {
+        let counted = self.program.calls.begin(call);
+        let answer = match self.run(call, limits, &counted, invoke).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(failure)) => Err(reported(call, failure).in_plugin(&self.program.name)),
-            Err(fault) => Err(fault.in_plugin(&self.program.name)),
-        }
+            Ok(Err(failure)) => Err(reported(call, failure)),
+            Err(fault) => Err(fault),
+        };
+        counted.ended(answer.as_ref().map(drop).map_err(Fault::category));
+        answer.map_err(|fault| fault.in_plugin(&self.program.name))
     }
 
-    /// Waits for a slot, makes an instance and invokes it.
+    /// Calls a function that always has an answer.
     pub(crate) async fn call<T>(
         &self,
         call: &'static str,
         limits: &Limits,
+        invoke: impl AsyncFnOnce(&mut Store<StoreState>, &Instance) -> WasmResult<T>,
+    ) -> Result<T, Fault> {
+        let counted = self.program.calls.begin(call);
+        let answer = self.run(call, limits, &counted, invoke).await;
+        counted.ended(answer.as_ref().map(drop).map_err(Fault::category));
+        answer
+    }
+
+    /// Waits for a slot, makes an instance and invokes it.
+    async fn run<T>(
+        &self,
+        call: &'static str,
+        limits: &Limits,
+        counted: &PluginCall<'_>,
         invoke: impl AsyncFnOnce(&mut Store<StoreState>, &Instance) -> WasmResult<T>,
     ) -> Result<T, Fault> {
         let limits = &Limits {
@@ -56,17 +74,20 @@ impl Plugin {
         let component = &self.program.component;
         let engine = component.engine();
         let mut store = store::new(engine, limits, deadline.clone(), output.clone());
-        let mut invocation = pin!(async {
-            let instance = component.instantiate_async(&mut store).await?;
-            invoke(&mut store, &instance).await
-        });
-        let answer = loop {
-            match timeout_at(deadline.at(), &mut invocation).await {
-                Ok(answer) => break answer,
-                Err(_) if deadline.has_passed() => break Err(DeadlinePassed.into()),
-                Err(_) => {}
+        let answer = {
+            let mut invocation = pin!(async {
+                let instance = component.instantiate_async(&mut store).await?;
+                invoke(&mut store, &instance).await
+            });
+            loop {
+                match timeout_at(deadline.at(), &mut invocation).await {
+                    Ok(answer) => break answer,
+                    Err(_) if deadline.has_passed() => break Err(DeadlinePassed.into()),
+                    Err(_) => {}
+                }
             }
         };
+        counted.used_memory(store.data().memory(), limits.memory_bytes);
         let output = output.text();
         if !output.is_empty() {
             tracing::debug!(plugin = self.name(), call, output, "plugin wrote");

@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use mcp_operator_metrics::PluginCallMetrics;
+
 /// Configuration of a [`Host`](crate::Host).
 #[derive(Debug, Clone)]
 pub struct HostConfig {
@@ -26,6 +28,8 @@ pub struct HostConfig {
     pub cache_bytes: u64,
     /// Size of a slot of the instance pool.
     pub slot: SlotSize,
+    /// Where calls are counted.
+    pub metrics: PluginCallMetrics,
 }
 
 /// The most that an instance of a component may need to fit into the pool. One that needs more is allocated on demand at
@@ -69,6 +73,7 @@ impl HostConfig {
             memory_bytes: 320 << 20,
             cache_bytes: 256 << 20,
             slot: SlotSize::default(),
+            metrics: PluginCallMetrics::default(),
         }
     }
 }

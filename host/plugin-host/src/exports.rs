@@ -13,7 +13,7 @@ const PACKAGE: &str = "mcp-operator:plugin/";
 /// The version of the contract that this host speaks.
 const VERSION: &str = "0.1.0";
 
-/// Prefix of the one part of WASI that tools add unasked and that a plugin does not get.
+/// Prefix of the part of WASI that tools for JavaScript add unasked, and of which a plugin may call nothing.
 const WASI_HTTP: &str = "wasi:http/";
 /// Prefix of the imports of a standard library.
 const WASI: &str = "wasi:";
@@ -108,25 +108,27 @@ impl Exports {
 /// Refuses a component that imports anything but WASI and the types of the contract.
 pub(crate) fn refuse_imports(component: &Component) -> Result<(), Fault> {
     let types = format!("{PACKAGE}types@");
-    component
-        .component_type()
-        .imports(component.engine())
-        .map(|(name, _)| name)
-        .find(|name| {
-            let is_allowed = name.starts_with(WASI) || name.starts_with(&types);
-            !is_allowed || name.starts_with(WASI_HTTP)
-        })
-        .map_or(Ok(()), |name| Err(Fault::WrongWorld(unwanted(name))))
+    let unwanted =
+        imports(component).find(|name| !name.starts_with(WASI) && !name.starts_with(&types));
+    unwanted.map_or(Ok(()), |import| {
+        Err(Fault::WrongWorld(format!(
+            "it imports {import}; a plugin is a pure function and may import nothing but WASI"
+        )))
+    })
 }
 
-/// What to do about an import that no plugin may have.
-fn unwanted(import: &str) -> String {
-    if import.starts_with(WASI_HTTP) {
-        return format!(
-            "it imports {import}, and a plugin has no network: `jco componentize` adds that unless it is told `--disable http --disable fetch-event`"
-        );
-    }
-    format!("it imports {import}; a plugin is a pure function and may import nothing but WASI")
+/// Whether it imports what it may not call.
+pub(crate) fn imports_http(component: &Component) -> bool {
+    imports(component).any(|name| name.starts_with(WASI_HTTP))
+}
+
+fn imports(component: &Component) -> impl Iterator<Item = String> {
+    let ty = component.component_type();
+    let names: Vec<String> = ty
+        .imports(component.engine())
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    names.into_iter()
 }
 
 fn missing(component: &Component, wanted: &str) -> Fault {

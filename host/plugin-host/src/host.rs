@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 use wasmtime::Engine;
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::{Component, InstancePre, Linker};
 
 use crate::cache::{Cache, Digest};
 use crate::config::HostConfig;
@@ -126,8 +126,7 @@ impl Host {
         } else {
             &self.0.on_demand
         };
-        let component = linker
-            .instantiate_pre(&component)
+        let component = instantiate_pre(linker, &component)
             .map_err(|error| Fault::WrongWorld(format!("{error:#}")))?;
         let exports = Exports::find(&component)?;
         let program = Program {
@@ -137,6 +136,7 @@ impl Host {
             component,
             exports,
             quota: quota::of_plugin(&self.0.config),
+            calls: self.0.config.metrics.of(name),
         };
         let plugin = Plugin::new(program, Arc::clone(&self.0.shared));
         plugin.check().await?;
@@ -232,6 +232,20 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<StoreState>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     Ok(linker)
+}
+
+/// `jco componentize` imports `wasi:http` whether or not a plugin has a use for it. There is no network behind it: who calls
+/// anything of it traps.
+fn instantiate_pre(
+    linker: &Linker<StoreState>,
+    component: &Component,
+) -> wasmtime::Result<InstancePre<StoreState>> {
+    if !exports::imports_http(component) {
+        return linker.instantiate_pre(component);
+    }
+    let mut linker = linker.clone();
+    linker.define_unknown_imports_as_traps(component)?;
+    linker.instantiate_pre(component)
 }
 
 /// Reads and hashes files outside the threads of the runtime.

@@ -53,6 +53,11 @@ impl MemoryLimiter {
             tables: 0,
         }
     }
+
+    /// All memories together, in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        self.memory
+    }
 }
 
 impl ResourceLimiter for MemoryLimiter {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mcp_operator_metrics::PluginCalls;
 use wasmtime::component::InstancePre;
 
 use crate::cache::Digest;
@@ -42,6 +43,8 @@ pub(crate) struct Program {
     pub(crate) component: InstancePre<StoreState>,
     pub(crate) exports: Exports,
     pub(crate) quota: Quota,
+    /// Its calls are counted here.
+    pub(crate) calls: Arc<PluginCalls>,
 }
 
 impl Plugin {

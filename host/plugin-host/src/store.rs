@@ -58,6 +58,13 @@ pub(crate) fn new(
     store
 }
 
+impl StoreState {
+    /// Linear memory of the guest, in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        self.limiter.memory()
+    }
+}
+
 impl WasiView for StoreState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView {

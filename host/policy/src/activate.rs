@@ -48,6 +48,11 @@ impl ActivePlugin {
         self.priority
     }
 
+    /// What its findings do.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
     pub fn interfaces(&self) -> Interfaces {
         self.plugin.interfaces()
     }

@@ -110,6 +110,11 @@ impl UnavailablePlugin {
         &self.name
     }
 
+    /// What its findings would do.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
     /// Whether requests are refused because of it.
     pub fn refuses(&self) -> bool {
         let has_a_say = [self.validator, self.defaulter] != [Exported::No; 2];

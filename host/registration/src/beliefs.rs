@@ -12,8 +12,11 @@ use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_core::conditions::{ConditionDraft, find};
 use mcp_operator_core::desired_entries::{Candidate, not_registered_yet};
 use mcp_operator_core::registration_basis::RegistrationBasis;
+use mcp_operator_core::remote::relocation::believed_url;
 use mcp_operator_core::server_key::ServerKey;
 use mcp_operator_runtime::JudgedServers;
+
+use crate::status_writer::Said;
 
 /// What was said about each server last. A status is believed once, when a process sees a server for the first time: it is
 /// what outlives a restart.
@@ -25,6 +28,8 @@ pub(crate) struct Beliefs {
 struct Belief {
     uid: Option<String>,
     condition: Option<Condition>,
+    /// Where the gateway was told that it is, where that is elsewhere.
+    remote_url: Option<String>,
 }
 
 impl Beliefs {
@@ -37,17 +42,21 @@ impl Beliefs {
             let belief = belief.unwrap_or_else(|| Belief {
                 uid,
                 condition: condition(server, LITELLM_REGISTERED).cloned(),
+                remote_url: shown_url(server).and_then(believed_url),
             });
             self.registered.insert(key, belief);
         }
     }
 
-    /// Records what `LiteLLMRegistered` says about a server from now on.
-    pub(crate) fn record(&mut self, server: &McpServer, draft: &ConditionDraft) {
-        if let Some(belief) = self.registered.get_mut(&ServerKey::of(server)) {
+    /// Records what is said about the registration of a server from now on.
+    pub(crate) fn record(&mut self, said: &Said<'_>) {
+        if let Some(belief) = self.registered.get_mut(&ServerKey::of(said.server)) {
             let previous = belief.condition.as_slice();
-            let generation = server.meta().generation;
-            belief.condition = Some(draft.condition(previous, generation, Timestamp::now()));
+            let condition = said
+                .draft
+                .condition(previous, said.generation, Timestamp::now());
+            belief.condition = Some(condition);
+            belief.remote_url.clone_from(&said.remote_url);
         }
     }
 
@@ -58,22 +67,33 @@ impl Beliefs {
         judged: &JudgedServers,
     ) -> Candidate<'a> {
         let mut server = Cow::Borrowed(server);
-        let belief = self.registered.get(&ServerKey::of(&*server));
-        if let Some(belief) = belief.filter(|belief| belief.uid == server.meta().uid) {
-            replace(&mut server, LITELLM_REGISTERED, belief.condition.as_ref());
-        }
+        let is_registered = judged.is_registered_as_judged(&server);
         let judged = judged.get(&server);
+        let generation = judged.as_ref().and_then(|judged| judged.generation);
+        let generation = generation.or(server.meta().generation);
+        let belief = self.registered.get(&ServerKey::of(&*server));
+        let belief = belief.filter(|belief| belief.uid == server.meta().uid);
+        if let Some(belief) = belief {
+            let mut condition = belief.condition.clone();
+            // An edit that is not about the registration leaves what was said.
+            if let Some(condition) = condition.as_mut().filter(|_| is_registered) {
+                condition.observed_generation = generation;
+            }
+            replace(&mut server, LITELLM_REGISTERED, condition.as_ref());
+        }
         if let Some(judged) = &judged {
             replace(&mut server, AVAILABLE, judged.available.as_ref());
         }
         Candidate {
             server,
             basis: judged.map_or(RegistrationBasis::Unknown, |judged| judged.basis),
+            generation,
+            remote_url: belief.and_then(|belief| belief.remote_url.clone()),
         }
     }
 
     /// What corrects a condition that says something else than the operator did, with the registered name as it is shown.
-    pub(crate) fn correction(&self, server: &McpServer) -> Option<(ConditionDraft, String)> {
+    pub(crate) fn correction<'a>(&self, server: &'a McpServer) -> Option<Said<'a>> {
         let shown = condition(server, LITELLM_REGISTERED)?;
         let belief = self.registered.get(&ServerKey::of(server))?;
         let draft = match &belief.condition {
@@ -83,10 +103,23 @@ impl Beliefs {
             Some(said) => ConditionDraft::of(LITELLM_REGISTERED, said),
             None => not_registered_yet(),
         };
+        let said = belief.condition.as_ref();
         let litellm = server.status.as_ref()?.litellm.as_ref();
         let name = litellm.and_then(|litellm| litellm.name.clone());
-        Some((draft, name.unwrap_or_default()))
+        Some(Said {
+            server,
+            draft,
+            registered_name: name.unwrap_or_default(),
+            generation: said.map_or(server.meta().generation, |said| said.observed_generation),
+            remote_url: belief.remote_url.clone(),
+        })
     }
+}
+
+/// What the status says of where the gateway was told that the server is.
+fn shown_url(server: &McpServer) -> Option<&str> {
+    let litellm = server.status.as_ref()?.litellm.as_ref()?;
+    litellm.url.as_deref()
 }
 
 fn condition<'a>(server: &'a McpServer, kind: &str) -> Option<&'a Condition> {
@@ -147,7 +180,13 @@ mod tests {
         assert_eq!(says(&beliefs, &tampered).as_deref(), Some("True"));
         assert_eq!(says(&beliefs, &server("1", &[])).as_deref(), Some("True"));
         let draft = ConditionDraft::new(LITELLM_REGISTERED, ConditionStatus::Unknown, "R", "");
-        beliefs.record(&tampered, &draft);
+        beliefs.record(&Said {
+            server: &tampered,
+            draft,
+            registered_name: String::new(),
+            generation: Some(1),
+            remote_url: None,
+        });
         assert_eq!(says(&beliefs, &tampered).as_deref(), Some("Unknown"));
         // A namesake begins anew.
         beliefs.observe(&[&server("2", &[])]);

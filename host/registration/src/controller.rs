@@ -8,6 +8,7 @@ use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_connections::RetryAfterGate;
 use mcp_operator_core::desired_entries::DesiredEntries;
 use mcp_operator_core::rollout_budget::RolloutBudget;
+use mcp_operator_metrics::{ReconcileMetrics, RegistrationMetrics};
 use mcp_operator_policy::{PluginLoader, Snapshots};
 use mcp_operator_runtime::named_watches::Named;
 use mcp_operator_runtime::{
@@ -21,6 +22,7 @@ use tracing::{debug, warn};
 use crate::active_registrar::RegistrarHandover;
 use crate::beliefs::Beliefs;
 use crate::debounce::wait_until_quiet;
+use crate::gateway_events::GatewayEvents;
 use crate::plugin_registrars::PluginRegistrars;
 use crate::reconcile::Reconciler;
 use crate::record::RecordConfigMap;
@@ -53,6 +55,10 @@ pub struct RegistrationContext {
     pub loader: PluginLoader,
     /// Runs the watches of the Secrets that connections name.
     pub tasks: TaskGroup,
+    /// Where passes are counted.
+    pub reconciles: ReconcileMetrics,
+    /// Where it is told how the registration stands.
+    pub metrics: RegistrationMetrics,
 }
 
 /// Keeps the gateway in step with the MCPServers. After `stop`, it returns as soon as the present step is done.
@@ -186,10 +192,13 @@ fn reconciler(
         gate: RetryAfterGate::default(),
         leadership: context.leadership,
         stop: stop.clone(),
+        reconciles: context.reconciles.clone(),
+        metrics: context.metrics.clone(),
     };
     Reconciler {
         registrars,
         handover: RegistrarHandover::new(records, stop.clone()),
+        gateway_events: GatewayEvents::new(context.events.clone()),
         registrar_conditions: RegistrarConditions::new(context.writer.clone(), context.events),
         client: context.writer,
         budget: RolloutBudget::new(
@@ -203,6 +212,8 @@ fn reconciler(
         beliefs: Beliefs::default(),
         last: DesiredEntries::default(),
         stop,
+        reconciles: context.reconciles,
+        metrics: context.metrics,
     }
 }
 

@@ -15,6 +15,7 @@ use mcp_operator_core::registration_plan::{
     Action, ConfigKeyWrite, HttpRequest, HttpResponse, Roll, Step,
 };
 use mcp_operator_core::retry::Classify;
+use mcp_operator_metrics::{ReconcileMetrics, RegistrationMetrics, StepResult as Counted};
 use mcp_operator_runtime::{Leadership, request};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -35,6 +36,33 @@ pub(crate) struct ExecutionOutcome {
     pub(crate) failed: Vec<(Step, RegistrationError)>,
     /// Steps that were not tried since they build on one that failed, or would not get through; and why.
     pub(crate) skipped: Vec<(Step, FailureCause)>,
+}
+
+impl ExecutionOutcome {
+    /// Has its steps counted, and what failed of them.
+    pub(crate) fn count(&self, reconciles: &ReconcileMetrics, metrics: &RegistrationMetrics) {
+        for step in &self.done {
+            metrics.record_step(action(step), Counted::Done);
+            if matches!(step.action, Action::Roll(_)) {
+                metrics.record_rollout();
+            }
+        }
+        for (step, error) in &self.failed {
+            metrics.record_step(action(step), Counted::Failed);
+            reconciles.record_error(error.category());
+        }
+        for (step, _) in &self.skipped {
+            metrics.record_step(action(step), Counted::Skipped);
+        }
+    }
+}
+
+fn action(step: &Step) -> &'static str {
+    match step.action {
+        Action::WriteConfigKey(_) => "write-config-key",
+        Action::Roll(_) => "roll",
+        Action::Send(_) => "send",
+    }
 }
 
 /// What became of one step.
@@ -149,7 +177,7 @@ async fn roll_deployment(client: &Client, roll: &Roll) -> Result<(), Registratio
     let action = || format!("roll {name}");
     let api: Api<Deployment> = Api::namespaced(client.clone(), &workload.namespace);
     let found = request(action, api.get(&workload.name)).await?;
-    let state = workload_state(workload, &found)?;
+    let state = workload_state(workload, &found, None)?;
     if state.rolled_to.as_deref() == Some(roll.value.as_str()) {
         return Ok(());
     }

@@ -8,6 +8,7 @@ use mcp_operator_api::v1alpha1::Connection;
 use mcp_operator_connections::{Connections, RetryAfterGate};
 use mcp_operator_core::registration_plan::{ConfigKey, Workload};
 use mcp_operator_core::retry::ErrorClass;
+use mcp_operator_metrics::{Format, Metrics};
 use mcp_testkit::objects::config_map;
 use mcp_testkit::workloads::{deployment_rolled_out, deployment_status};
 use mcp_testkit::{ApiServer, Failure, Match, Times, Verb};
@@ -355,4 +356,27 @@ fn an_answer_about_the_key_is_not_repeated() {
     };
     assert_eq!(excerpt(&answer(500)).len(), EXCERPT);
     assert_eq!(excerpt(&answer(401)) + &excerpt(&answer(403)), "");
+}
+
+#[tokio::test]
+async fn steps_are_counted_by_what_they_do_and_what_came_of_them() {
+    let metrics = Metrics::new("1.0.0");
+    let count = |outcome: &ExecutionOutcome| {
+        outcome.count(&metrics.reconciles("registration"), &metrics.registration());
+    };
+    let server = with_proxy(2);
+    server.put(config_map("litellm", "servers", json!({})));
+    count(&execute(&server, &[write("servers", Some("a"), &[]), roll("new")]).await);
+    // While that rollout is going on.
+    count(&execute(&with_proxy(1), &[roll("newer")]).await);
+    let text = metrics.encode(Format::Prometheus);
+    for line in [
+        r#"mcp_operator_registry_steps_total{action="write-config-key",result="done"} 1"#,
+        r#"mcp_operator_registry_steps_total{action="roll",result="done"} 1"#,
+        r#"mcp_operator_registry_steps_total{action="roll",result="failed"} 1"#,
+        "mcp_operator_registry_rollouts_total 1",
+        r#"mcp_operator_reconcile_errors_total{controller="registration",error_type="RolloutWaiting"} 1"#,
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
 }

@@ -18,6 +18,7 @@ mod debounce;
 mod drain;
 mod error;
 mod execute;
+mod gateway_events;
 mod observe;
 mod plan;
 mod plugin_registrars;

@@ -3,16 +3,22 @@
 use futures::future::join_all;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::ConfigMap;
+use kube::api::ListParams;
 use kube::{Api, Client};
 use mcp_operator_api::names::annotations::ROLLED_TO;
 use mcp_operator_connections::{Purpose, Session};
+use mcp_operator_core::pods::{Pod, PodIssue};
 use mcp_operator_core::registration_plan::{
-    ConfigKey, Observation, Observed, Read, Source, Workload, WorkloadState,
+    ConfigKey, Observation, Observed, Read, RolloutObstacle, Source, Workload, WorkloadState,
 };
 use mcp_operator_core::rollout::{self, Rollout};
 use mcp_operator_runtime::request;
+use tracing::debug;
 
 use crate::error::RegistrationError;
+
+/// A gateway has few pods, and one that says why is enough.
+const PODS_LOOKED_AT: u32 = 50;
 
 /// Reads everything, at the same time.
 pub(crate) async fn observe(
@@ -57,9 +63,34 @@ async fn workload(
     let api: Api<Deployment> = Api::namespaced(client.clone(), &named.namespace);
     let action = || format!("get {}", deployment_name(named));
     let found = request(action, api.get_opt(&named.name)).await?;
-    found
-        .map(|deployment| workload_state(named, &deployment))
-        .transpose()
+    let Some(deployment) = found else {
+        return Ok(None);
+    };
+    let mut state = workload_state(named, &deployment, None)?;
+    if state.obstacle.is_some()
+        && let Some(issue) = pod_issue(client, named, &deployment).await
+    {
+        state = workload_state(named, &deployment, Some(&issue))?;
+    }
+    Ok(Some(state))
+}
+
+/// What keeps a pod of a Deployment from serving. It is asked for only where a rollout does not come to its end, and whoever
+/// may not read pods there is told what is known without it.
+async fn pod_issue(client: &Client, named: &Workload, deployment: &Deployment) -> Option<PodIssue> {
+    let selector = deployment.spec.as_ref()?.selector.match_labels.as_ref()?;
+    let labels: Vec<String> = selector
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let params = ListParams::default()
+        .labels(&labels.join(","))
+        .limit(PODS_LOOKED_AT);
+    let api: Api<Pod> = Api::namespaced(client.clone(), &named.namespace);
+    let action = || format!("list pods of {}", deployment_name(named));
+    let pods = request(action, api.list(&params)).await;
+    let pods = pods.inspect_err(|error| debug!(%error, "why pods do not serve is not known"));
+    pods.ok()?.items.iter().filter_map(PodIssue::of).min()
 }
 
 /// Kind, namespace and name, for people.
@@ -71,6 +102,7 @@ pub(crate) fn deployment_name(named: &Workload) -> String {
 pub(crate) fn workload_state(
     named: &Workload,
     deployment: &Deployment,
+    pod: Option<&PodIssue>,
 ) -> Result<WorkloadState, RegistrationError> {
     let object = serde_json::to_value(deployment).map_err(|source| {
         RegistrationError::UnreadableWorkload {
@@ -79,12 +111,80 @@ pub(crate) fn workload_state(
         }
     })?;
     let rollout = Rollout::of(&object);
-    let obstacle = rollout::obstacle(&object).map(|obstacle| format!(", {obstacle}"));
+    // One pod without a place must not keep everybody from being registered.
+    let complete = rollout::is_over(&object);
+    let obstacle = rollout::obstacle(&object, pod).filter(|_| !complete);
+    let said = obstacle.as_ref().map(|obstacle| format!(", {obstacle}"));
     let annotations = &object["spec"]["template"]["metadata"]["annotations"];
     Ok(WorkloadState {
         rolled_to: annotations[ROLLED_TO].as_str().map(str::to_owned),
-        // One pod without a place must not keep everybody from being registered.
-        complete: rollout::is_over(&object),
-        message: rollout.message() + &obstacle.unwrap_or_default(),
+        complete,
+        message: rollout.message() + &said.unwrap_or_default(),
+        obstacle: obstacle.map(|message| RolloutObstacle {
+            workload: named.clone(),
+            message,
+        }),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use mcp_testkit::ApiServer;
+    use serde_json::json;
+
+    use super::*;
+
+    /// A Deployment of which one pod finds no place while the other is still of the template before.
+    fn stuck() -> ApiServer {
+        let server = ApiServer::new();
+        server.put(json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": { "name": "litellm-proxy", "namespace": "litellm", "generation": 2 },
+            "spec": {
+                "replicas": 2, "selector": { "matchLabels": { "app": "litellm" } },
+                "template": { "metadata": { "labels": { "app": "litellm" } }, "spec": { "containers": [] } },
+            },
+            "status": {
+                "observedGeneration": 2, "replicas": 3, "updatedReplicas": 1, "availableReplicas": 2, "readyReplicas": 2,
+                "conditions": [{
+                    "type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded",
+                    "message": "timed out progressing", "lastTransitionTime": "2026-01-01T00:00:00Z",
+                    "lastUpdateTime": "2026-01-01T00:00:00Z",
+                }],
+            },
+        }));
+        for (name, app) in [("litellm-proxy-1", "litellm"), ("another", "another")] {
+            server.put(json!({
+                "apiVersion": "v1", "kind": "Pod",
+                "metadata": { "name": name, "namespace": "litellm", "labels": { "app": app } },
+                "spec": { "containers": [] },
+                "status": { "conditions": [{
+                    "type": "PodScheduled", "status": "False", "reason": "Unschedulable",
+                    "message": "0/2 nodes are available",
+                }] },
+            }));
+        }
+        server
+    }
+
+    #[tokio::test]
+    async fn a_rollout_that_does_not_end_says_which_pod_and_why() {
+        let server = stuck();
+        let named = Workload {
+            kind: "Deployment".into(),
+            namespace: "litellm".into(),
+            name: "litellm-proxy".into(),
+        };
+        let state = workload(&server.client(), &named).await.unwrap().unwrap();
+        assert!(!state.complete);
+        let obstacle = state.obstacle.unwrap();
+        assert_eq!(obstacle.workload, named);
+        let expected = "since 2026-01-01T00:00:00Z: timed out progressing; pod litellm-proxy-1: 0/2 nodes are available (Unschedulable)";
+        assert!(
+            obstacle.message.starts_with(expected),
+            "{}",
+            obstacle.message
+        );
+        assert!(state.message.contains(expected), "{}", state.message);
+    }
 }

@@ -7,6 +7,7 @@ use mcp_operator_connections::{RetryAfterGate, Session};
 use mcp_operator_core::desired_entries::RegistrationEntry;
 use mcp_operator_core::handover::RegistrarFootprint;
 use mcp_operator_core::registration_plan::Observed;
+use mcp_operator_metrics::{ReconcileMetrics, RegistrationMetrics};
 use mcp_operator_policy::{ActivePlugin, PluginLoader, Snapshots, activate_recorded};
 use mcp_operator_runtime::Leadership;
 use tokio_util::sync::CancellationToken;
@@ -35,6 +36,10 @@ pub(crate) struct PluginRegistrars {
     pub(crate) leadership: Leadership,
     /// No further step of a plan begins after it.
     pub(crate) stop: CancellationToken,
+    /// Where failures of steps are counted.
+    pub(crate) reconciles: ReconcileMetrics,
+    /// Where steps are counted.
+    pub(crate) metrics: RegistrationMetrics,
 }
 
 impl Registrar for ActivePlugin {
@@ -107,7 +112,9 @@ impl Registrars for PluginRegistrars {
             leadership: &self.leadership,
             stop: &self.stop,
         };
-        executor.execute(&planned.plan.steps).await
+        let outcome = executor.execute(&planned.plan.steps).await;
+        outcome.count(&self.reconciles, &self.metrics);
+        outcome
     }
 
     async fn activate_recorded(

@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::time::Instant;
 
 use jiff::Timestamp;
 use kube::Client;
 use mcp_operator_api::v1alpha1::McpServer;
-use mcp_operator_core::conditions::ConditionDraft;
-use mcp_operator_core::desired_entries::{self, Candidate, DesiredEntries};
+use mcp_operator_core::conditions::{ConditionDraft, ConditionStatus};
+use mcp_operator_core::desired_entries::{self, Candidate, DesiredEntries, RegistrationEntry};
 use mcp_operator_core::remote::relocation::keep_remote_until_pods_serve;
 use mcp_operator_core::retry::{Classify, ErrorClass};
 use mcp_operator_core::rollout_budget::{Budgeted, RolloutBudget};
 use mcp_operator_core::server_key::ServerKey;
+use mcp_operator_metrics::{ReconcileMetrics, ReconcileResult, RegistrationMetrics};
 use mcp_operator_runtime::{GuardedServer, JudgedServers, ServerStore};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -21,13 +23,14 @@ use crate::active_registrar::RegistrarHandover;
 use crate::beliefs::Beliefs;
 use crate::debounce::{DesiredState, NamespaceState};
 use crate::error::RegistrationError;
+use crate::gateway_events::GatewayEvents;
 use crate::registrar_conditions::RegistrarConditions;
 use crate::registrars::{RecordStore, Registrar, Registrars};
 use crate::registration_conditions::RegistrationConditions;
 use crate::requeue::PassResult;
 use crate::selection::Selection;
 use crate::settings::RegistrationSettings;
-use crate::status_writer::StatusWriter;
+use crate::status_writer::{Said, StatusWriter};
 
 /// Everything that a pass needs, and what one leaves to the next.
 pub(crate) struct Reconciler<W: Registrars, S> {
@@ -40,6 +43,7 @@ pub(crate) struct Reconciler<W: Registrars, S> {
     pub(crate) registrars: W,
     pub(crate) handover: RegistrarHandover<W::Registrar, S>,
     pub(crate) registrar_conditions: RegistrarConditions,
+    pub(crate) gateway_events: GatewayEvents,
     /// What the last pass registered: an MCPServer that cannot be read stays as it was.
     pub(crate) last: DesiredEntries,
     /// How often namespaces may change what is registered.
@@ -48,11 +52,16 @@ pub(crate) struct Reconciler<W: Registrars, S> {
     pub(crate) restarts_gateway: bool,
     /// No further step begins after it.
     pub(crate) stop: CancellationToken,
+    /// Where passes are counted.
+    pub(crate) reconciles: ReconcileMetrics,
+    /// Where it is told how the registration stands.
+    pub(crate) metrics: RegistrationMetrics,
 }
 
 impl<W: Registrars, S: RecordStore> Reconciler<W, S> {
     /// One pass. Errors end in the conditions and in the log; the next pass tries again.
     pub(crate) async fn reconcile(&mut self) -> PassResult {
+        let began = Instant::now();
         let guarded = self.servers.all();
         let servers = readable(&guarded);
         self.beliefs.observe(&servers);
@@ -65,34 +74,60 @@ impl<W: Registrars, S: RecordStore> Reconciler<W, S> {
         } = self.within_budget(desired);
         let (mut conditions, mut result) = self.register(&desired).await.unwrap_or_else(|error| {
             warn!(category = error.category(), %error, "registration failed");
+            self.reconciles.record_error(error.category());
             let conditions =
                 RegistrationConditions::of_all(&desired, error.category(), &error.to_string());
             (conditions, PassResult::failed(&error))
         });
         conditions.hold_back(&waiting);
+        let (registered, pending) = conditions.count();
+        self.metrics.record_servers(registered, pending);
         let writer = StatusWriter {
             client: &self.client,
             servers: &self.servers,
             stop: &self.stop,
         };
         let grace_periods = self.settings.grace_periods;
-        let said: Vec<(&McpServer, ConditionDraft, String)> = servers
-            .iter()
-            .zip(&candidates)
-            .filter_map(|(server, candidate)| {
-                let condition = conditions.of_server(candidate, grace_periods);
-                let (draft, registered_name) =
-                    condition.or_else(|| self.beliefs.correction(server))?;
-                Some((*server, draft, registered_name))
-            })
-            .collect();
-        for (server, draft, _) in &said {
-            self.beliefs.record(server, draft);
+        let mut said = Vec::new();
+        for (server, candidate) in servers.iter().zip(&candidates) {
+            let entry = desired.find(&ServerKey::of(*server));
+            let condition = conditions.of_server(candidate, grace_periods);
+            let Some((draft, registered_name)) = condition else {
+                said.extend(self.beliefs.correction(server));
+                continue;
+            };
+            self.judged
+                .record_registered(server, fingerprint(&draft, entry));
+            said.push(Said {
+                server,
+                generation: generation_of(candidate, entry),
+                remote_url: remote_url(&registered_name, entry),
+                draft,
+                registered_name,
+            });
+        }
+        for said in &said {
+            self.beliefs.record(said);
         }
         result.done &= writer.write(&said).await;
         result.recheck_at = desired.recheck_at;
         self.last = desired;
+        self.record(&result, began);
         result
+    }
+
+    fn record(&self, result: &PassResult, began: Instant) {
+        let counted = match result {
+            PassResult {
+                failed: Some(_), ..
+            } => ReconcileResult::Error,
+            PassResult { done: true, .. } => ReconcileResult::Success,
+            PassResult { .. } => ReconcileResult::RequeueAfter,
+        };
+        self.reconciles.record(counted, began.elapsed());
+        if result.failed.is_none() {
+            self.metrics.record_success(Timestamp::now().as_second());
+        }
     }
 
     /// What may be registered now of what should be.
@@ -214,6 +249,7 @@ impl<W: Registrars, S: RecordStore> Reconciler<W, S> {
     ) -> Result<(RegistrationConditions, PassResult), RegistrationError> {
         let planned = self.registrars.plan(registrar, &desired.entries).await?;
         self.restarts_gateway = planned.has_workloads();
+        self.gateway_events.observe(&planned).await;
         let outcome = self.registrars.execute(&planned).await;
         let conditions = RegistrationConditions::of_plan(desired, &planned, &outcome);
         Ok((conditions, PassResult::of(&planned, &outcome)))
@@ -248,6 +284,28 @@ fn without_registrar<R: Registrar>(
             PassResult::done(),
         ),
     }
+}
+
+/// Of which entry it is said how it stands.
+fn fingerprint(draft: &ConditionDraft, entry: Option<&RegistrationEntry>) -> Option<u64> {
+    let is_known = draft.status != ConditionStatus::Unknown;
+    entry
+        .filter(|_| is_known)
+        .map(RegistrationEntry::fingerprint)
+}
+
+/// Of which generation something is said: an entry that has to stay as it was is that of the generation before.
+fn generation_of(candidate: &Candidate<'_>, entry: Option<&RegistrationEntry>) -> Option<i64> {
+    match candidate.said() {
+        Some(said) if !candidate.is_entry(entry) => said.observed_generation,
+        _ => candidate.generation,
+    }
+}
+
+/// Where the gateway is told that a server is that it knows, where that is elsewhere.
+fn remote_url(registered_name: &str, entry: Option<&RegistrationEntry>) -> Option<String> {
+    let entry = entry.filter(|entry| entry.is_remote && !registered_name.is_empty())?;
+    Some(entry.url.clone())
 }
 
 fn readable(guarded: &[Arc<GuardedServer>]) -> Vec<&McpServer> {

@@ -1,11 +1,13 @@
 use mcp_operator_api::names::conditions::LITELLM_REGISTERED;
 use mcp_operator_core::registration_basis::RegistrationBasis;
+use mcp_operator_core::registration_plan::{RolloutObstacle, Workload};
+use mcp_operator_metrics::{Format, Metrics};
 use mcp_testkit::objects::mcp_plugin;
 use mcp_testkit::{ApiServer, Failure, Match, Times, Verb};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::test_cluster::{condition, reconciler, serving};
+use crate::test_cluster::{admit, condition, reconciler, serving};
 use crate::test_records::FakeRecords;
 use crate::test_registrars::{Behaviour, Drain, FakeRegistrars, Planning, lock};
 
@@ -251,4 +253,204 @@ async fn a_namespace_that_never_rests_waits_and_others_do_not() {
     let basis = RegistrationBasis::OptedOut;
     reconciler.judged.record_basis(&shown, basis);
     assert_eq!(reconciler.desired_state(), before);
+}
+
+#[tokio::test]
+async fn a_pass_tells_how_many_servers_there_are_and_when_it_last_went_well() {
+    let (server, mut reconciler) = cluster().await;
+    let metrics = Metrics::new("1.0.0");
+    reconciler.metrics = metrics.registration();
+    reconciler.reconciles = metrics.reconciles("registration");
+    let value = |series: &str| {
+        let text = metrics.encode(Format::Prometheus);
+        let mut lines = text.lines();
+        let line = lines.find(|line| line.rsplit_once(' ').is_some_and(|it| it.0 == series))?;
+        line.rsplit(' ').next()?.parse::<i64>().ok()
+    };
+    let success = "mcp_operator_registry_last_success_timestamp_seconds";
+    let registrars = &reconciler.registrars;
+    registrars.change("a1", |behaviour| behaviour.planning = Planning::Fails);
+    pass(&server, &mut reconciler).await;
+    assert_eq!(value(success), None);
+    assert_eq!(value("mcp_operator_registry_pending"), Some(1));
+    let failed = r#"controller_runtime_reconcile_total{controller="registration",result="error"}"#;
+    assert_eq!(value(failed), Some(1));
+    let registrars = &reconciler.registrars;
+    registrars.change("a1", |behaviour| behaviour.planning = Planning::Works);
+    pass(&server, &mut reconciler).await;
+    assert_eq!(value("mcp_operator_registry_servers"), Some(1));
+    assert_eq!(value("mcp_operator_registry_pending"), Some(0));
+    assert!(value(success).is_some_and(|at| at > 1_700_000_000));
+}
+
+#[tokio::test]
+async fn a_gateway_whose_rollout_does_not_end_is_told_once_by_a_warning() {
+    let (server, mut reconciler) = cluster().await;
+    let stuck = |obstacle: Option<RolloutObstacle>| {
+        move |behaviour: &mut Behaviour| {
+            behaviour.has_workloads = true;
+            behaviour.obstacle = obstacle;
+        }
+    };
+    let obstacle = RolloutObstacle {
+        workload: Workload {
+            kind: "Deployment".into(),
+            namespace: "litellm".into(),
+            name: "litellm-proxy".into(),
+        },
+        message: "since then: no place".into(),
+    };
+    let warnings = |server: &ApiServer| {
+        let events = server.objects_of("Event").into_iter();
+        let events = events.filter(|event| event["reason"] == "RolloutStuck");
+        events.collect::<Vec<_>>()
+    };
+    for _ in 0..3 {
+        reconciler
+            .registrars
+            .change("a1", stuck(Some(obstacle.clone())));
+        pass(&server, &mut reconciler).await;
+    }
+    let told = warnings(&server);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0]["type"], "Warning");
+    assert_eq!(told[0]["regarding"]["name"], "litellm-proxy");
+    assert_eq!(told[0]["metadata"]["namespace"], "litellm");
+    let note = told[0]["note"].as_str().unwrap();
+    assert!(note.ends_with("since then: no place"), "{note}");
+    reconciler.registrars.change("a1", stuck(None));
+    pass(&server, &mut reconciler).await;
+    assert!(reconciler.gateway_events.is_quiet());
+}
+
+/// What its user changes.
+fn edit(server: &ApiServer, change: impl FnOnce(&mut Value)) {
+    let edited = server.edit("MCPServer", "tools", "weather", |weather| {
+        change(&mut weather["spec"]);
+    });
+    edited.unwrap();
+}
+
+fn observed_generation(server: &ApiServer) -> i64 {
+    let weather = server.get("MCPServer", "tools", "weather").unwrap();
+    let conditions = weather["status"]["conditions"].as_array().unwrap();
+    let said = conditions
+        .iter()
+        .find(|condition| condition["type"] == LITELLM_REGISTERED);
+    said.unwrap()["observedGeneration"].as_i64().unwrap()
+}
+
+/// What was registered is what the controller judged, and that may be the specification before.
+#[tokio::test]
+async fn the_condition_names_the_generation_that_was_judged() {
+    let (server, mut reconciler) = cluster().await;
+    pass(&server, &mut reconciler).await;
+    let before = observed_generation(&server);
+    edit(&server, |spec| {
+        spec["litellm"]["description"] = json!("another");
+    });
+    pass(&server, &mut reconciler).await;
+    assert_eq!(observed_generation(&server), before);
+    admit(&server, &reconciler.judged, "weather");
+    assert!(!reconciler.judged.is_registered_as_judged(&shown(&server)));
+    pass(&server, &mut reconciler).await;
+    assert_eq!(observed_generation(&server), before + 1);
+    assert!(reconciler.judged.is_registered_as_judged(&shown(&server)));
+}
+
+/// While others are rolled out, LiteLLM goes on as it was for who changes something else.
+#[tokio::test]
+async fn an_edit_that_is_not_about_the_registration_leaves_it_while_others_change() {
+    let (server, mut reconciler) = cluster().await;
+    pass(&server, &mut reconciler).await;
+    let pending = |behaviour: &mut Behaviour| behaviour.planning = Planning::Pending;
+    reconciler.registrars.change("a1", pending);
+    edit(&server, |spec| spec["replicas"] = json!(5));
+    admit(&server, &reconciler.judged, "weather");
+    pass(&server, &mut reconciler).await;
+    let expected = "True Registered: says the registrar";
+    assert_eq!(registered(&server, "weather").as_deref(), Some(expected));
+    edit(&server, |spec| {
+        spec["litellm"]["description"] = json!("another");
+    });
+    admit(&server, &reconciler.judged, "weather");
+    pass(&server, &mut reconciler).await;
+    let pending = "Unknown Pending: says the registrar";
+    assert_eq!(registered(&server, "weather").as_deref(), Some(pending));
+}
+
+const ELSEWHERE: &str = "https://mcp.example.com/mcp";
+
+/// Where it is told to be.
+fn told_url(reconciler: &TestReconciler) -> String {
+    reconciler.last.entries[0].url.clone()
+}
+
+/// A server that was remote, and is to run here.
+async fn moving() -> (ApiServer, TestReconciler) {
+    let (server, mut reconciler) = cluster().await;
+    edit(&server, |spec| {
+        *spec = json!({ "remote": { "url": ELSEWHERE } });
+    });
+    admit(&server, &reconciler.judged, "weather");
+    pass(&server, &mut reconciler).await;
+    assert_eq!(told_url(&reconciler), ELSEWHERE);
+    edit(&server, |spec| {
+        *spec = json!({ "image": { "repository": "acme/mcp" } });
+    });
+    available(&server, "False");
+    (server, reconciler)
+}
+
+fn available(server: &ApiServer, status: &str) {
+    let condition = json!({
+        "type": "Available", "status": status, "reason": "Test", "message": "",
+        "lastTransitionTime": Timestamp::now().to_string(), "observedGeneration": 1,
+    });
+    let edited = server.edit("MCPServer", "tools", "weather", |weather| {
+        let conditions = weather["status"]["conditions"].as_array_mut().unwrap();
+        conditions.retain(|known| known["type"] != "Available");
+        conditions.push(condition);
+    });
+    edited.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_comes_here_is_called_elsewhere_until_it_serves_also_after_a_restart() {
+    let (server, mut before) = moving().await;
+    admit(&server, &before.judged, "weather");
+    pass(&server, &mut before).await;
+    assert_eq!(told_url(&before), ELSEWHERE);
+    let moved_at = shown(&server).metadata.generation.unwrap();
+    assert_eq!(observed_generation(&server), moved_at - 1, "not yet");
+
+    let registrars = FakeRegistrars::default();
+    registrars.set_candidates(&["a1"]);
+    let mut after = crate::test_cluster::reconciler(&server, registrars).await;
+    for _ in 0..2 {
+        pass(&server, &mut after).await;
+        assert_eq!(told_url(&after), ELSEWHERE);
+        assert_eq!(observed_generation(&server), moved_at - 1);
+    }
+    available(&server, "True");
+    admit(&server, &after.judged, "weather");
+    pass(&server, &mut after).await;
+    assert_eq!(
+        told_url(&after),
+        "http://mcp-weather.tools.svc.cluster.local:8080/mcp"
+    );
+    assert_eq!(observed_generation(&server), moved_at);
+    let status = server.get("MCPServer", "tools", "weather").unwrap()["status"].clone();
+    assert_eq!(status["litellm"], json!({ "name": "weather" }));
+}
+
+/// Also one that was edited while nobody looked.
+#[tokio::test]
+async fn a_move_while_the_operator_was_down_is_no_other_one() {
+    let (server, _) = moving().await;
+    let registrars = FakeRegistrars::default();
+    registrars.set_candidates(&["a1"]);
+    let mut after = crate::test_cluster::reconciler(&server, registrars).await;
+    pass(&server, &mut after).await;
+    assert_eq!(told_url(&after), ELSEWHERE);
 }

@@ -162,6 +162,13 @@ impl RegistrationConditions {
         }
     }
 
+    /// How many servers should be registered, and how many of them are not registered as they should be.
+    pub(crate) fn count(&self) -> (usize, usize) {
+        let states = self.registrations.values();
+        let pending = states.filter(|it| it.state != State::Registered);
+        (self.registrations.len(), pending.count())
+    }
+
     /// Also for servers that were registered until now.
     pub(crate) fn overriding_registered(self) -> Self {
         Self {
@@ -187,7 +194,7 @@ impl RegistrationConditions {
         let status = match registration.state {
             State::Registered => ConditionStatus::True,
             State::Pending
-                if !self.override_registered && desired_entries::still_registered(server) =>
+                if !self.override_registered && desired_entries::still_registered(candidate) =>
             {
                 return None;
             }

@@ -35,10 +35,8 @@ fn server(name: &str, wanted: bool) -> McpServer {
 }
 
 fn admitted(server: &McpServer) -> Candidate<'_> {
-    Candidate {
-        server: Cow::Borrowed(server),
-        basis: RegistrationBasis::of_admitted(server, &build::Settings::default()),
-    }
+    let basis = RegistrationBasis::of_admitted(server, &build::Settings::default());
+    Candidate::new(Cow::Borrowed(server), basis)
 }
 
 fn registration(name: &str, state: State) -> Registration {

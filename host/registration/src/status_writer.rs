@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
 use mcp_operator_api::names::{API_VERSION, SERVER_KIND, field_managers};
-use mcp_operator_api::v1alpha1::McpServer;
+use mcp_operator_api::v1alpha1::{LiteLlmStatus, McpServer};
 use mcp_operator_core::conditions::{ConditionDraft, unchanged};
 use mcp_operator_core::server_key::ServerKey;
 use mcp_operator_runtime::{ServerStore, request};
@@ -23,6 +23,19 @@ pub(crate) struct StatusWriter<'a> {
     pub(crate) stop: &'a CancellationToken,
 }
 
+/// What is said about the registration of a server.
+#[derive(Clone)]
+pub(crate) struct Said<'a> {
+    pub(crate) server: &'a McpServer,
+    pub(crate) draft: ConditionDraft,
+    /// The name that the gateway knows it by; empty where it has none.
+    pub(crate) registered_name: String,
+    /// The generation that the gateway has, which may be an older one than the server's.
+    pub(crate) generation: Option<i64>,
+    /// Where the gateway is told that it is, where that is elsewhere.
+    pub(crate) remote_url: Option<String>,
+}
+
 /// A status to be written.
 struct StatusUpdate {
     server: ServerKey,
@@ -31,14 +44,11 @@ struct StatusUpdate {
 }
 
 impl StatusWriter<'_> {
-    /// Writes what the statuses do not say yet; whether all could be written. Each server comes with its condition and the
-    /// registered name.
-    pub(crate) async fn write(&self, said: &[(&McpServer, ConditionDraft, String)]) -> bool {
+    /// Writes what the statuses do not say yet; whether all could be written.
+    pub(crate) async fn write(&self, said: &[Said<'_>]) -> bool {
         let updates: Vec<StatusUpdate> = said
             .iter()
-            .filter_map(|(server, draft, registered_name)| {
-                status_update(&self.servers.latest(server), draft, registered_name)
-            })
+            .filter_map(|said| status_update(&self.servers.latest(said.server), said))
             .collect();
         stream::iter(updates)
             .map(|update| self.write_one(update))
@@ -75,25 +85,26 @@ impl StatusWriter<'_> {
 }
 
 /// What the status of a server does not say yet.
-fn status_update(
-    server: &McpServer,
-    draft: &ConditionDraft,
-    registered_name: &str,
-) -> Option<StatusUpdate> {
+fn status_update(server: &McpServer, said: &Said<'_>) -> Option<StatusUpdate> {
     let status = server.status.as_ref();
     let conditions = status.map_or(&[][..], |status| &status.conditions);
-    let condition = draft.condition(conditions, server.metadata.generation, Timestamp::now());
-    let litellm = status.and_then(|status| status.litellm.as_ref());
-    let known_name = litellm.and_then(|litellm| litellm.name.as_deref());
+    let condition = said
+        .draft
+        .condition(conditions, said.generation, Timestamp::now());
+    let litellm = LiteLlmStatus {
+        name: Some(said.registered_name.clone()).filter(|name| !name.is_empty()),
+        url: said.remote_url.clone(),
+    };
+    let known = status.and_then(|status| status.litellm.as_ref());
     if unchanged(std::slice::from_ref(&condition), conditions)
-        && known_name.unwrap_or_default() == registered_name
+        && known.unwrap_or(&LiteLlmStatus::default()) == &litellm
     {
         return None;
     }
     let key = ServerKey::of(server);
     let mut status = json!({ "conditions": [condition] });
-    if !registered_name.is_empty() {
-        status["litellm"] = json!({ "name": registered_name });
+    if litellm != LiteLlmStatus::default() {
+        status["litellm"] = json!(litellm);
     }
     let uid = server.metadata.uid.clone()?;
     let metadata = json!({ "name": key.name, "uid": uid });

@@ -23,7 +23,13 @@ async fn write(server: &ApiServer, servers: &ServerStore, stop: &CancellationTok
     let guarded = servers.all();
     let readable = guarded.iter().filter_map(|it| it.readable());
     let said: Vec<_> = readable
-        .map(|server| (server, draft.clone(), "tools_weather".to_owned()))
+        .map(|server| Said {
+            server,
+            draft: draft.clone(),
+            registered_name: "tools_weather".into(),
+            generation: server.metadata.generation,
+            remote_url: None,
+        })
         .collect();
     writer.write(&said).await
 }
@@ -125,12 +131,27 @@ fn only_what_is_new_is_an_update() {
     server.metadata.uid = Some("1".into());
     let draft = |status, reason: &str| ConditionDraft::new(LITELLM_REGISTERED, status, reason, "");
     let registered = draft(ConditionStatus::True, "Registered");
-    let first = status_update(&server, &registered, "tools_weather").unwrap();
+    let shown = server.clone();
+    let said = |draft: &ConditionDraft, name: &str| Said {
+        server: &shown,
+        draft: draft.clone(),
+        registered_name: name.into(),
+        generation: Some(1),
+        remote_url: None,
+    };
+    let first = status_update(&server, &said(&registered, "tools_weather")).unwrap();
     assert_eq!(first.server, ServerKey::new("tools", "weather"));
     assert_eq!(first.body["metadata"]["uid"], "1");
     server.status = serde_json::from_value(first.body["status"].clone()).unwrap();
-    assert!(status_update(&server, &registered, "tools_weather").is_none());
-    assert!(status_update(&server, &registered, "another").is_some());
+    let updates = |said: &Said<'_>| status_update(&server, said).is_some();
+    assert!(!updates(&said(&registered, "tools_weather")));
+    assert!(updates(&said(&registered, "another")));
     let refused = draft(ConditionStatus::False, "NameTaken");
-    assert!(status_update(&server, &refused, "tools_weather").is_some());
+    assert!(updates(&said(&refused, "tools_weather")));
+    let mut elsewhere = said(&registered, "tools_weather");
+    elsewhere.remote_url = Some("https://mcp.example.com/mcp".into());
+    assert!(updates(&elsewhere));
+    let mut older = said(&registered, "tools_weather");
+    older.generation = Some(0);
+    assert!(updates(&older));
 }

@@ -10,6 +10,7 @@ use mcp_operator_core::conditions::find;
 use mcp_operator_core::desired_entries::DesiredEntries;
 use mcp_operator_core::registration_basis::RegistrationBasis;
 use mcp_operator_core::rollout_budget::RolloutBudget;
+use mcp_operator_metrics::{ReconcileMetrics, RegistrationMetrics};
 use mcp_operator_runtime::{Events, JudgedServers, ServerStore, Supervisor};
 use mcp_testkit::ApiServer;
 use mcp_testkit::objects::mcp_server;
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::active_registrar::RegistrarHandover;
 use crate::beliefs::Beliefs;
+use crate::gateway_events::GatewayEvents;
 use crate::reconcile::Reconciler;
 use crate::registrar_conditions::RegistrarConditions;
 use crate::settings::RegistrationSettings;
@@ -40,6 +42,7 @@ pub(crate) async fn reconciler(
     Reconciler {
         handover: RegistrarHandover::new(registrars.records.clone(), stop.clone()),
         registrar_conditions: RegistrarConditions::new(client.clone(), Events::new(client.clone())),
+        gateway_events: GatewayEvents::new(Events::new(client.clone())),
         settings: RegistrationSettings::default(),
         servers: server_store(server).await,
         judged: judged(server),
@@ -53,6 +56,8 @@ pub(crate) async fn reconciler(
         registrars,
         client,
         stop,
+        reconciles: ReconcileMetrics::default(),
+        metrics: RegistrationMetrics::default(),
     }
 }
 

@@ -7,8 +7,8 @@ use mcp_operator_core::admission::PluginFailure;
 use mcp_operator_core::desired_entries::RegistrationEntry;
 use mcp_operator_core::handover::RegistrarFootprint;
 use mcp_operator_core::registration_plan::{
-    Action, ConfigKey, ConfigKeyWrite, Observation, Observed, Plan, Registration, State, Step,
-    WorkloadState,
+    Action, ConfigKey, ConfigKeyWrite, Observation, Observed, Plan, Registration, RolloutObstacle,
+    State, Step, WorkloadState,
 };
 use mcp_operator_core::server_key::ServerKey;
 use tokio::sync::Notify;
@@ -104,6 +104,8 @@ pub(crate) enum Planning {
     Fails,
     /// None of the servers can be registered.
     RefusesAll,
+    /// Something is on its way.
+    Pending,
 }
 
 /// What a registrar does.
@@ -117,6 +119,8 @@ pub(crate) struct Behaviour {
     pub(crate) drain: Drain,
     /// It restarts the gateway.
     pub(crate) has_workloads: bool,
+    /// Why a rollout of the gateway does not come to its end.
+    pub(crate) obstacle: Option<RolloutObstacle>,
     /// Its component is gone.
     pub(crate) is_unloadable: bool,
 }
@@ -233,6 +237,7 @@ impl Registrars for FakeRegistrars {
                 rolled_to: None,
                 complete: true,
                 message: String::new(),
+                obstacle: behaviour.obstacle.clone(),
             };
             let gateway = observation(Observed::Workload(Some(complete)));
             planned.observations.push(gateway);
@@ -250,6 +255,7 @@ impl Registrars for FakeRegistrars {
                         rolled_to: None,
                         complete: false,
                         message: "1 of 2".into(),
+                        obstacle: None,
                     };
                     let rollout = observation(Observed::Workload(Some(rollout)));
                     planned.observations.push(rollout);
@@ -259,10 +265,10 @@ impl Registrars for FakeRegistrars {
             }
             return Ok(planned);
         }
-        let state = if behaviour.planning == Planning::RefusesAll {
-            State::Refused
-        } else {
-            State::Registered
+        let state = match behaviour.planning {
+            Planning::RefusesAll => State::Refused,
+            Planning::Pending => State::Pending,
+            Planning::Works | Planning::Fails => State::Registered,
         };
         let registrations = servers.iter().map(|server| Registration {
             server: server.key.to_string(),

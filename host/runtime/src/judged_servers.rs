@@ -25,6 +25,8 @@ pub struct JudgedServers {
 pub struct JudgedServer {
     /// What the rules in force let be registered of it.
     pub basis: RegistrationBasis,
+    /// The generation of the specification that they said it about. None: they have said nothing yet.
+    pub generation: Option<i64>,
     /// The fields that plugins set. None: no reconcile has asked them yet.
     pub defaults: Option<Vec<DefaultedField>>,
     /// Its condition `Available`, as the controller computed it.
@@ -34,6 +36,8 @@ pub struct JudgedServer {
 struct Entry {
     uid: Option<String>,
     judged: JudgedServer,
+    /// The fingerprint of the entry that `LiteLLMRegistered` was last said about.
+    registered: Option<u64>,
 }
 
 impl Default for JudgedServers {
@@ -51,8 +55,40 @@ impl JudgedServers {
         self.update(server, |judged| {
             if basis != RegistrationBasis::Unknown {
                 judged.basis = basis;
+                judged.generation = server.meta().generation;
             }
         });
+    }
+
+    /// Records that what is known holds for this generation, too: its specification is one that was judged before.
+    pub fn record_same(&self, server: &McpServer) {
+        self.update(server, |judged| {
+            if judged.basis != RegistrationBasis::Unknown {
+                judged.generation = server.meta().generation;
+            }
+        });
+    }
+
+    /// Records of which entry the registration has just said how it stands, by its fingerprint; nothing where it cannot say.
+    /// Nobody is woken by it: the condition that is written does that.
+    pub fn record_registered(&self, server: &McpServer, entry: Option<u64>) {
+        let mut servers = self.lock();
+        let known = servers.get_mut(&ServerKey::of(server));
+        if let Some(known) = known.filter(|known| known.uid == server.uid()) {
+            known.registered = entry;
+        }
+    }
+
+    /// Whether `LiteLLMRegistered` was last said about what the rules now let be registered. Not to be known after a start.
+    pub fn is_registered_as_judged(&self, server: &McpServer) -> bool {
+        let servers = self.lock();
+        let known = servers.get(&ServerKey::of(server));
+        known
+            .filter(|known| known.uid == server.uid())
+            .is_some_and(|known| match &known.judged.basis {
+                RegistrationBasis::Admitted(entry) => known.registered == Some(entry.fingerprint()),
+                _ => false,
+            })
     }
 
     /// Records which fields plugins set, for the status: a reconcile that changes nothing does not ask them.
@@ -112,17 +148,24 @@ impl JudgedServers {
         let uid = server.meta().uid.clone();
         let unknown = || JudgedServer {
             basis: RegistrationBasis::Unknown,
+            generation: None,
             defaults: None,
             available: None,
         };
         let mut servers = self.lock();
         let key = ServerKey::of(server);
         let before = servers.get(&key).filter(|entry| entry.uid == uid);
+        let registered = before.and_then(|entry| entry.registered);
         let before = before.map(|entry| entry.judged.clone());
         let mut judged = before.clone().unwrap_or_else(unknown);
         change(&mut judged);
         if before.as_ref() != Some(&judged) {
-            servers.insert(key, Entry { uid, judged });
+            let entry = Entry {
+                uid,
+                judged,
+                registered,
+            };
+            servers.insert(key, entry);
             self.changed.send_replace(());
         }
     }
@@ -190,6 +233,42 @@ mod tests {
         assert_eq!(second.basis, RegistrationBasis::Unknown);
         judged.forget(&ServerKey::new("tools", "a"));
         assert_eq!(judged.get(&server("2")), None);
+    }
+
+    #[test]
+    fn what_is_registered_is_compared_with_what_was_judged_last() {
+        let judged = JudgedServers::default();
+        let admitted = |server: &McpServer| {
+            RegistrationBasis::of_admitted(server, &mcp_operator_core::build::Settings::default())
+        };
+        let fingerprint = |basis: &RegistrationBasis| match basis {
+            RegistrationBasis::Admitted(entry) => Some(entry.fingerprint()),
+            _ => None,
+        };
+        let mut first = server("1");
+        first.metadata.generation = Some(1);
+        let entry = fingerprint(&admitted(&first));
+        judged.record_registered(&first, entry);
+        assert!(!judged.is_registered_as_judged(&first), "nobody knows it");
+        judged.record_basis(&first, admitted(&first));
+        assert!(!judged.is_registered_as_judged(&first), "after a start");
+        judged.record_registered(&first, entry);
+        assert!(judged.is_registered_as_judged(&first));
+        // Labels of a server and its pods are nothing that callers of LiteLLM would notice.
+        let mut second = first.clone();
+        second.metadata.generation = Some(2);
+        second.metadata.labels = Some([("a".into(), "b".into())].into());
+        second.spec.replicas = 5;
+        judged.record_basis(&second, admitted(&second));
+        assert!(judged.is_registered_as_judged(&second));
+        second.spec.litellm.description = Some("another".into());
+        judged.record_basis(&second, admitted(&second));
+        assert!(!judged.is_registered_as_judged(&second));
+        assert_eq!(judged.get(&second).unwrap().generation, Some(2));
+        judged.record_same(&first);
+        assert_eq!(judged.get(&second).unwrap().generation, Some(1));
+        judged.record_basis(&first, admitted(&first));
+        assert!(judged.is_registered_as_judged(&first), "it was put back");
     }
 
     #[test]

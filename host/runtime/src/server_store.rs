@@ -17,7 +17,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::error::ApiError;
 use crate::guarded_server::GuardedServer;
-use crate::large_servers::{LargeServers, NoRoom, WholeServer, room_for};
+use crate::large_servers::{LargeServerRoom, LargeServers, NoRoom, WholeServer};
 use crate::status_overlay::StatusOverlay;
 use crate::supervisor::{TaskGroup, WatchEnded};
 use crate::watch as watches;
@@ -30,6 +30,7 @@ pub struct ServerStore {
     listed: watch::Receiver<bool>,
     changed: Arc<Notify>,
     large: LargeServers,
+    room: LargeServerRoom,
 }
 
 /// A change of an MCPServer that is not merely the controller's own write of its status.
@@ -62,6 +63,7 @@ impl ServerStore {
             listed: is_listed,
             changed: Arc::default(),
             large: LargeServers::new(client.clone()),
+            room: LargeServerRoom::default(),
         };
         let events = watches::events(
             SERVER_KIND,
@@ -71,11 +73,13 @@ impl ServerStore {
             |_| (),
         );
         let (overlay, changed) = (this.overlay.clone(), Arc::clone(&this.changed));
+        let room = this.room.clone();
         let mut detector = ChangeDetector::new(store, this.overlay.clone());
         let handled = events.for_each(move |event| {
             let changes = detector.changes(&event);
             writer.apply_watcher_event(&event);
             overlay.observe_event(&event);
+            room.observe_event(&event);
             changes.into_iter().for_each(&mut on_change);
             if matches!(event, Event::InitDone) {
                 listed.send_replace(true);
@@ -140,7 +144,7 @@ impl ServerStore {
     /// # Errors
     /// When those of its namespace take too much.
     pub fn room_for(&self, server: &ServerKey) -> Result<(), NoRoom> {
-        room_for(&self.store.state(), server)
+        self.room.room_for(server)
     }
 
     /// A server that the informer does not keep whole, as it is stored; nothing if it is gone. Few at a time: this waits for
@@ -256,9 +260,14 @@ fn what_users_write(server: &GuardedServer) -> impl PartialEq + '_ {
 }
 
 /// The condition of the other writer of the status.
-fn registration(server: &GuardedServer) -> Option<(&str, &str, &str)> {
+fn registration(server: &GuardedServer) -> Option<impl PartialEq + '_> {
     let condition = find(&status(server)?.conditions, LITELLM_REGISTERED)?;
-    Some((&condition.status, &condition.reason, &condition.message))
+    Some((
+        &condition.status,
+        &condition.reason,
+        &condition.message,
+        condition.observed_generation,
+    ))
 }
 
 fn status(server: &GuardedServer) -> Option<&McpServerStatus> {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mcp_operator_core::server_key::ServerKey;
+use mcp_operator_metrics::QueueState;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
@@ -124,6 +125,22 @@ impl<K: QueueKey> WorkQueue<K> {
                 None => added.await,
             }
         }
+    }
+
+    /// How much is in it, and for how long. It looks at every key: for scrapes, and for people.
+    pub fn state(&self) -> QueueState {
+        let now = Instant::now();
+        let entries = self.entries();
+        let mut state = QueueState::default();
+        for position in entries.position.values() {
+            if position.due <= now {
+                state.due += 1;
+                state.oldest = state.oldest.max(now - position.due);
+            } else {
+                state.delayed += 1;
+            }
+        }
+        state
     }
 
     /// Takes all keys out, whenever they are due.

@@ -111,3 +111,19 @@ async fn namespaces_take_turns() {
     assert!(next.contains(&server("single", 0)), "{next:?}");
     assert_eq!(due_now(&queue).len(), 998);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_due_is_told_from_what_comes_later() {
+    let queue = WorkQueue::default();
+    queue.add("a");
+    queue.add_after("b", Duration::from_secs(1), Priority::Normal);
+    queue.add_after("c", Duration::from_hours(1), Priority::Normal);
+    tokio::time::advance(Duration::from_secs(3)).await;
+    let state = queue.state();
+    assert_eq!((state.due, state.delayed), (2, 1));
+    assert_eq!(state.oldest, Duration::from_secs(3));
+    assert_eq!(queue.next().await, "a");
+    assert_eq!(queue.state().oldest, Duration::from_secs(2));
+    queue.clear();
+    assert_eq!(queue.state(), QueueState::default());
+}

@@ -5,11 +5,13 @@
 //! [`Cache`].
 
 mod cache;
+mod cert_manager;
 mod cluster;
 mod command;
 mod components;
 mod control_plane;
 mod definitions;
+mod helm;
 pub mod image;
 mod interrupt;
 mod kstatus;
@@ -24,6 +26,7 @@ mod pki;
 mod ports;
 mod process;
 mod progress;
+mod prometheus;
 mod real_node;
 mod servers;
 mod simulated_node;
@@ -33,6 +36,7 @@ mod template;
 mod tools;
 
 pub use cache::{CACHE_VARIABLE, Cache, Lock, content_key, repository};
+pub use cert_manager::CertManager;
 pub use cluster::{Cluster, Existing};
 pub use command::{
     capture, find_program, process_runs, run_attended, run_attended_lines, run_logged, terminate,
@@ -40,6 +44,7 @@ pub use command::{
 pub use components::Component;
 pub use control_plane::{ControlPlane, ControlPlaneOptions};
 pub use definitions::Definitions;
+pub use helm::Helm;
 pub use interrupt::{check_interrupted, handle_signals, interrupted};
 pub use kstatus::Kstatus;
 pub use kubectl::Kubectl;
@@ -54,6 +59,7 @@ pub use partition::CabledNetwork;
 pub use ports::free_port;
 pub use process::Process;
 pub use progress::Progress;
+pub use prometheus::{Prometheus, check_metrics, test_rules};
 pub use real_node::RealNode;
 pub use stock::stock_images;
 pub use tools::{

@@ -223,6 +223,20 @@ pub fn ensure_database_packages() -> Result<()> {
     })
 }
 
+/// Prometheus, and promtool which comes with it.
+///
+/// # Errors
+/// When it is missing and cannot be installed.
+pub(crate) fn ensure_prometheus() -> Result<()> {
+    const PACKAGE: &str = "prometheus";
+    install(|| {
+        let is_there = ["prometheus", "promtool"]
+            .iter()
+            .all(|program| find_program(program).is_some());
+        (!is_there).then_some(PACKAGE).into_iter().collect()
+    })
+}
+
 /// Where distributions put the library that shows a program another time, and the Debian package.
 const FAKE_TIME_FOLDERS: &[&str] = &["/usr/lib", "/usr/lib64"];
 const FAKE_TIME: &str = "libfaketime";

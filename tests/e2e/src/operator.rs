@@ -1,5 +1,6 @@
 //! An operator that runs beside its cluster, as a process of this machine and with the account that it has in a cluster.
 
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Command;
@@ -31,6 +32,7 @@ const IMPATIENT: [&str; 8] = [
 /// A running operator; it stops when this is dropped.
 pub struct Operator {
     process: Process,
+    metrics: SocketAddr,
 }
 
 impl Operator {
@@ -115,6 +117,7 @@ impl Operator {
         let there = Place {
             webhook: address(9443),
             health: address(8081),
+            metrics: address(8080),
             network: Some(network),
         };
         Self::spawn(
@@ -171,7 +174,10 @@ impl Operator {
         more: impl FnOnce(&mut Command),
     ) -> Result<Self> {
         let Place {
-            webhook, health, ..
+            webhook,
+            health,
+            metrics,
+            network,
         } = place;
         let kubeconfig = operator_kubeconfig(&environment.kubectl, kubeconfig, &environment.logs)?;
         let cache = environment.logs.join("components");
@@ -185,6 +191,7 @@ impl Operator {
                 .args(["--webhook-bind", &webhook.to_string()])
                 .args(["--webhook-address", &webhook.to_string()])
                 .args(["--health-bind", &health.to_string()])
+                .args(["--metrics-bind-address", &metrics.to_string()])
                 // Tests change their servers more often than a team may; those that are about that say so by an option.
                 .env("REGISTRY_ROLLOUT_INTERVAL_SECONDS", "0")
                 .env("REGISTRY_ROLLOUT_PAUSE_SECONDS", "0")
@@ -194,14 +201,17 @@ impl Operator {
         };
         let log = environment.logs.join(format!("operator-{name}.log"));
         let program = &environment.artifacts.operator;
-        let mut process = match place.network {
+        let mut process = match network {
             Some(network) => Process::start_within(network, program, prepare, &log)?,
             None => Process::start(program, prepare, &log)?,
         };
         process
             .wait(START, || is_ready(*health))
             .context("the operator does not become ready")?;
-        Ok(Self { process })
+        Ok(Self {
+            process,
+            metrics: *metrics,
+        })
     }
 
     /// Sends it a signal: `STOP`, `CONT`, `TERM`.
@@ -222,6 +232,19 @@ impl Operator {
         self.process.kill();
     }
 
+    /// Where it says what it has counted, as `address:port`.
+    pub fn metrics_address(&self) -> String {
+        self.metrics.to_string()
+    }
+
+    /// What it has counted, in the format of Prometheus.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn scrape(&self) -> Result<String> {
+        get(self.metrics, "/metrics").context("cannot read the metrics")
+    }
+
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.process.id()
@@ -237,32 +260,38 @@ impl Operator {
 struct Place<'a> {
     webhook: SocketAddr,
     health: SocketAddr,
+    metrics: SocketAddr,
     /// Its own; nothing: this machine's.
     network: Option<&'a CabledNetwork>,
 }
 
 impl Place<'_> {
     fn of(environment: &Environment) -> Result<Self> {
+        let here = |port| SocketAddr::from(([127, 0, 0, 1], port));
         Ok(Self {
             webhook: SocketAddr::new(environment.webhook_host, free_port()?),
-            health: SocketAddr::from(([127, 0, 0, 1], free_port()?)),
+            health: here(free_port()?),
+            metrics: here(free_port()?),
             network: None,
         })
     }
 }
 
 fn is_ready(health: SocketAddr) -> bool {
-    use std::io::{Read, Write};
-    let ask = || -> std::io::Result<String> {
-        let mut stream = TcpStream::connect_timeout(&health, Duration::from_secs(2))?;
-        stream.set_read_timeout(Some(Duration::from_secs(2)))?;
-        stream
-            .write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
-    };
-    ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+    get(health, "/readyz").is_ok()
+}
+
+/// The body of an answer that is one. HTTP 1.0, since that has no chunks.
+fn get(address: SocketAddr, path: &str) -> Result<String> {
+    let patience = Duration::from_secs(2);
+    let mut stream = TcpStream::connect_timeout(&address, patience)?;
+    stream.set_read_timeout(Some(patience))?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    anyhow::ensure!(head.contains(" 200 "), "{head}");
+    Ok(body.to_owned())
 }
 
 /// Whether the API server reaches the webhook: for a moment it may still call an operator that is gone. What it answers is

@@ -16,6 +16,10 @@ mod contest;
 mod defaulters;
 #[path = "control_plane/foreign_namespace.rs"]
 mod foreign_namespace;
+#[path = "control_plane/injection.rs"]
+mod injection;
+#[path = "control_plane/metrics.rs"]
+mod metrics;
 #[path = "control_plane/objects.rs"]
 mod objects;
 #[path = "control_plane/offline.rs"]
@@ -48,5 +52,7 @@ mod tenant_detours;
 mod trouble;
 #[path = "control_plane/user_roles.rs"]
 mod user_roles;
+#[path = "control_plane/webhook.rs"]
+mod webhook;
 #[path = "control_plane/world.rs"]
 mod world;

@@ -1,6 +1,10 @@
 //! What the operator survives, on control planes that the tests break.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+#[path = "faults/askers.rs"]
+mod askers;
+#[path = "faults/cert_manager.rs"]
+mod cert_manager;
 #[path = "faults/certificates.rs"]
 mod certificates;
 #[path = "faults/client_certificate.rs"]
@@ -9,6 +13,8 @@ mod client_certificate;
 mod clock;
 #[path = "faults/install_again.rs"]
 mod install_again;
+#[path = "faults/ipv6.rs"]
+mod ipv6;
 #[path = "faults/large_servers.rs"]
 mod large_servers;
 #[path = "faults/leader.rs"]

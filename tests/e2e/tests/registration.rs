@@ -12,6 +12,8 @@ mod flapping;
 mod gateway;
 #[path = "registration/grants.rs"]
 mod grants;
+#[path = "registration/helm.rs"]
+mod helm;
 #[path = "registration/litellm.rs"]
 mod litellm;
 #[path = "registration/remote.rs"]
@@ -22,5 +24,7 @@ mod sharing;
 mod succession;
 #[path = "registration/verify.rs"]
 mod verify;
+#[path = "registration/waiting.rs"]
+mod waiting;
 #[path = "registration/world.rs"]
 mod world;

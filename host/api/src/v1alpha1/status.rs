@@ -106,6 +106,11 @@ pub struct LiteLlmStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub name: Option<String>,
+    /// Where LiteLLM was told that the server is, as long as that is elsewhere. A server that comes here is called there until
+    /// a pod of it serves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub url: Option<String>,
 }
 
 /// A field that a plugin set.

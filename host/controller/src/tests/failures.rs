@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use mcp_operator_core::retry::{Classify, ErrorClass};
+use mcp_operator_metrics::Format;
 use mcp_testkit::{Failure, Fault, Times};
 use tokio::time::timeout;
 
@@ -250,4 +251,21 @@ async fn an_event_that_hangs_holds_up_no_reconcile() {
     let reconcile = world.reconcile();
     let ended = timeout(Duration::from_mins(1), reconcile).await;
     assert!(ended.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn reconciles_are_counted_by_what_came_of_them() {
+    let world = failing(Failure::new(500, "", "not now"), Times::Once).await;
+    assert!(world.scheduled().await.is_some());
+    world.compare_again();
+    assert!(world.scheduled().await.is_some());
+    let text = world.metrics.encode(Format::Prometheus);
+    for line in [
+        r#"controller_runtime_reconcile_total{controller="mcpserver",result="error"} 1"#,
+        r#"controller_runtime_reconcile_total{controller="mcpserver",result="success"} 1"#,
+        r#"controller_runtime_reconcile_time_seconds_count{controller="mcpserver"} 2"#,
+        r#"mcp_operator_reconcile_errors_total{controller="mcpserver",error_type="ApiServerError"} 1"#,
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
 }

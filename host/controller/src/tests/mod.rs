@@ -7,8 +7,10 @@ mod applying;
 mod caches;
 mod creation;
 mod drift;
+mod edits;
 mod failures;
 mod hash_key;
+mod identity;
 mod large_servers;
 mod older_templates;
 mod optional_apis;
@@ -25,6 +27,8 @@ mod status_causes;
 mod taking_back;
 mod unavailable;
 mod world;
+
+use std::time::Duration;
 
 use mcp_operator_api::names::conditions;
 use mcp_operator_api::v1alpha1::McpServer;
@@ -47,6 +51,7 @@ const NAME: &str = "weather";
 /// Name of the server's objects.
 const CHILD: &str = "mcp-weather";
 const CONCURRENCY: u16 = 4;
+const IDENTITY_DELAY: Duration = Duration::from_secs(3);
 /// Namespace of the operator.
 const OPERATOR_NAMESPACE: &str = "mcp-operator-system";
 

@@ -171,7 +171,7 @@ async fn the_condition_of_the_registration_stays() {
     world.converge().await;
     assert_eq!(world.ready().0, "Waiting");
     let registered = json!({
-        "type": "LiteLLMRegistered", "status": "True", "reason": "Registered", "message": "",
+        "type": "LiteLLMRegistered", "status": "True", "reason": "Registered", "message": "", "observedGeneration": 1,
         "lastTransitionTime": "2026-01-01T00:00:00Z",
     });
     world.api.edit("MCPServer", NAMESPACE, NAME, |server| {

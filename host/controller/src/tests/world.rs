@@ -7,6 +7,7 @@ use kube::api::DeleteParams;
 use kube::core::NamespaceResourceScope;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource};
+use mcp_operator_metrics::Metrics;
 use mcp_operator_runtime::{Events, GuardedServer, Namespaces, Supervisor};
 use serde::de::DeserializeOwned;
 
@@ -21,6 +22,7 @@ pub(super) struct World {
     pub(super) api: ApiServer,
     pub(super) controller: Controller,
     pub(super) supervisor: Supervisor,
+    pub(super) metrics: Metrics,
 }
 
 impl World {
@@ -48,10 +50,13 @@ impl World {
         let hash_key = obtain_hash_key(&client, OPERATOR_NAMESPACE).await.unwrap();
         // Tests count what the controller itself writes.
         api.clear_log();
+        let metrics = Metrics::new("1.0.0");
         let settings = ControllerSettings {
             build,
             concurrency: CONCURRENCY,
+            identity_delay: IDENTITY_DELAY,
             hash_key,
+            metrics: metrics.reconciles("mcpserver"),
         };
         let events = Events::new(client.clone());
         let controller = Controller::new(
@@ -67,6 +72,7 @@ impl World {
             api,
             controller,
             supervisor,
+            metrics,
         };
         world.context().servers.ready().await.unwrap();
         world.context().objects.ready().await.unwrap();

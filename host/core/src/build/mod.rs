@@ -37,6 +37,7 @@ pub use metadata::{child_name, selector, service_url};
 pub use metadata_addresses::{errors as egress_errors, is_metadata_address};
 pub use pod_disruption_budget::withheld as disruption_budget_withheld;
 pub(crate) use scheduling::node_selector_errors;
+pub use service_account::IAM_ROLE;
 pub use service_monitor::place as service_monitor_place;
 
 /// What the operator's administrator decides for all servers.

@@ -9,7 +9,7 @@ use super::metadata::object_meta;
 use crate::validated_server::ValidatedServer;
 
 /// Annotation that is read by the EKS pod identity webhook, which gives pods a token of their own for AWS.
-const IAM_ROLE: &str = "eks.amazonaws.com/role-arn";
+pub const IAM_ROLE: &str = "eks.amazonaws.com/role-arn";
 
 pub(super) fn build(server: &ValidatedServer) -> ServiceAccount {
     let role = server

@@ -4,7 +4,9 @@
 use kube::ResourceExt;
 use mcp_operator_api::names::conditions::{AVAILABLE, LITELLM_REGISTERED};
 use mcp_operator_api::v1alpha1::McpServer;
+use serde_json::json;
 
+use super::url;
 use crate::conditions;
 use crate::desired_entries::{Candidate, DesiredEntries};
 use crate::rollout_budget::without_what_is_removed;
@@ -31,18 +33,39 @@ pub fn keep_remote_until_pods_serve(
     previous: &DesiredEntries,
     candidates: &[Candidate<'_>],
 ) {
-    for Candidate { server, .. } in candidates {
+    for candidate in candidates {
+        let server = &candidate.server;
         if server.spec.remote.is_some() || serves(server) {
             continue;
         }
         let key = ServerKey::of(&**server);
-        let before = previous.find(&key).filter(|before| {
-            before.is_remote && server.uid().as_deref() == Some(before.uid.as_str())
-        });
-        if let Some((before, entry)) = before.zip(desired.find_mut(&key)) {
-            *entry = without_what_is_removed(before, entry);
+        let Some(entry) = desired.find_mut(&key) else {
+            continue;
+        };
+        let before = previous
+            .find(&key)
+            .filter(|before| server.uid().as_deref() == Some(before.uid.as_str()));
+        match (before, &candidate.remote_url) {
+            (Some(before), _) if before.is_remote => {
+                *entry = without_what_is_removed(before, entry);
+            }
+            // After a start nobody knows more of what it was.
+            (None, Some(url)) => {
+                entry.url.clone_from(url);
+                entry.is_remote = true;
+            }
+            _ => {}
         }
     }
+}
+
+/// A URL that a status names as the one that the gateway was told. Statuses can be written by others, too: one that no namespace
+/// may use without a word of the platform is not believed.
+pub fn believed_url(url: &str) -> Option<String> {
+    let server = json!({ "spec": { "remote": { "url": url } } });
+    url::errors(&server, None)
+        .is_empty()
+        .then(|| url.to_owned())
 }
 
 fn serves(server: &McpServer) -> bool {
@@ -109,10 +132,7 @@ mod tests {
 
     fn url_of(now: &McpServer, before: &McpServer) -> String {
         let mut desired = entries(now);
-        let candidate = Candidate {
-            server: Cow::Borrowed(now),
-            basis: RegistrationBasis::Unknown,
-        };
+        let candidate = Candidate::new(Cow::Borrowed(now), RegistrationBasis::Unknown);
         keep_remote_until_pods_serve(&mut desired, &entries(before), &[candidate]);
         desired.entries[0].url.clone()
     }
@@ -132,5 +152,41 @@ mod tests {
         let mut another = server(remote(), &[]);
         another.metadata.uid = Some("2".into());
         assert_eq!(url_of(&starting, &another), service);
+    }
+
+    #[test]
+    fn after_a_start_what_the_gateway_was_told_counts() {
+        let elsewhere = "https://mcp.example.com/mcp";
+        let url_of = |now: &McpServer, previous: &DesiredEntries| {
+            let mut desired = entries(now);
+            let candidate = Candidate {
+                remote_url: Some(elsewhere.into()),
+                ..Candidate::new(Cow::Borrowed(now), RegistrationBasis::Unknown)
+            };
+            keep_remote_until_pods_serve(&mut desired, previous, &[candidate]);
+            desired.entries[0].url.clone()
+        };
+        let service = "http://mcp-a.tools.svc.cluster.local:8080/mcp";
+        let starting = server(here(), &[(AVAILABLE, "False", 2)]);
+        let serving = server(here(), &[(AVAILABLE, "True", 2)]);
+        assert_eq!(url_of(&starting, &DesiredEntries::default()), elsewhere);
+        assert_eq!(url_of(&serving, &DesiredEntries::default()), service);
+        // What this process did itself says more.
+        assert_eq!(url_of(&starting, &entries(&serving)), service);
+    }
+
+    #[test]
+    fn a_status_leads_nobody_into_the_cluster() {
+        let fine = "https://mcp.example.com/mcp";
+        assert_eq!(believed_url(fine).as_deref(), Some(fine));
+        for url in [
+            "http://mcp.example.com/mcp",
+            "https://10.0.0.1/mcp",
+            "http://169.254.169.254/latest",
+            "https://vault.vault.svc.cluster.local/v1",
+            "text",
+        ] {
+            assert_eq!(believed_url(url), None, "{url}");
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
+use mcp_operator_metrics::PluginCallMetrics;
 use mcp_operator_offline::Sources;
 
 use super::{BuildArguments, PluginArguments};
@@ -40,7 +41,7 @@ impl ManifestArguments {
     /// When plugins cannot be run.
     pub fn sources(self) -> Result<Sources> {
         Ok(Sources {
-            host: self.plugins.host()?,
+            host: self.plugins.host(PluginCallMetrics::default())?,
             builtin: self.plugins.builtin_plugins,
             build: self.build.settings(),
             files: self.files,

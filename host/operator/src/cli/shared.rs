@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use mcp_operator_core::build::{self, SecretStoreSettings};
+use mcp_operator_metrics::PluginCallMetrics;
 use mcp_plugin_host::{Compiler, Host, HostConfig};
 
 /// Options about plugins.
@@ -116,17 +117,18 @@ pub struct BuildArguments {
 }
 
 impl PluginArguments {
-    /// What runs plugins. This program compiles them, in a child process.
+    /// What runs plugins, with their calls counted by `metrics`. This program compiles them, in a child process.
     ///
     /// # Errors
     /// When the folder for compiled plugins cannot be used, or there is too little address space.
-    pub fn host(&self) -> Result<Host> {
+    pub fn host(&self, metrics: PluginCallMetrics) -> Result<Host> {
         let this = std::env::current_exe().context("this program has no path")?;
         let compiler = Compiler::new(this, ["compile-component"]);
         let mut config = HostConfig::new(&self.cache_dir, compiler);
         config.max_component_bytes = self.plugin_size_limit_mib.saturating_mul(1 << 20);
         config.memory_bytes = self.plugin_memory_mib.saturating_mul(1 << 20);
         config.compiler.memory_bytes = self.compiler_memory_mib.saturating_mul(1 << 20);
+        config.metrics = metrics;
         Host::new(config).context("plugins cannot be run")
     }
 }

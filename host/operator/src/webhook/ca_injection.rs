@@ -25,7 +25,7 @@ use tracing::{info, warn};
 use super::endpoint::Endpoint;
 
 /// Name of both configurations.
-const NAME: &str = "mcp-operator";
+pub(super) const NAME: &str = "mcp-operator";
 /// Somebody may apply the manifests again, which empties what was filled in.
 const INTERVAL: Duration = Duration::from_secs(10);
 

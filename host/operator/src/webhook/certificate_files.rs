@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use mcp_operator_metrics::CertificateMetrics;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
@@ -24,7 +25,7 @@ pub(crate) struct CertificateFiles {
 impl CertificateFiles {
     /// # Errors
     /// When there is no certificate with its key in the folder now.
-    pub(crate) fn open(folder: PathBuf) -> Result<Self> {
+    pub(crate) fn open(folder: PathBuf, metrics: CertificateMetrics) -> Result<Self> {
         let problem = || {
             let folder = folder.display();
             format!(
@@ -32,12 +33,14 @@ impl CertificateFiles {
             )
         };
         let seen = read(&folder).with_context(problem)?;
-        let serving = ServingCert::new(&seen).with_context(problem)?;
-        Ok(Self {
+        let serving = ServingCert::new(&seen, metrics).with_context(problem)?;
+        let this = Self {
             folder,
             seen,
             serving,
-        })
+        };
+        this.record_authority();
+        Ok(this)
     }
 
     /// What the listener serves with.
@@ -71,7 +74,15 @@ impl CertificateFiles {
         let facts = Facts::of(&found.certificate)?;
         self.serving.replace(&found)?;
         self.seen = found;
+        self.record_authority();
         Ok(Some(facts))
+    }
+
+    /// Whoever renews the certificate may leave its authority beside it, as cert-manager does.
+    fn record_authority(&self) {
+        if let Ok(authority) = fs::read_to_string(self.folder.join("ca.crt")) {
+            self.serving.signed_by(&authority);
+        }
     }
 }
 
@@ -89,6 +100,7 @@ fn read(folder: &std::path::Path) -> Result<KeyPairPem> {
 #[cfg(test)]
 mod tests {
     use jiff::{SignedDuration, Timestamp};
+    use mcp_operator_metrics::{Format, Metrics};
 
     use super::super::certificate::issue;
     use super::*;
@@ -103,7 +115,8 @@ mod tests {
                 .unwrap()
                 .1
         };
-        let open = || CertificateFiles::open(folder.path().to_owned());
+        let metrics = Metrics::new("1.0.0");
+        let open = || CertificateFiles::open(folder.path().to_owned(), metrics.certificates());
         let error = format!("{:#}", open().err().unwrap());
         assert!(
             error.contains("it must have tls.crt and tls.key"),
@@ -117,7 +130,17 @@ mod tests {
         write("tls.crt", &second.certificate);
         files.reload().unwrap_err();
         write("tls.key", &second.key);
+        write("ca.crt", &first.certificate);
         assert!(files.reload().unwrap().is_some());
         assert_eq!(files.reload().unwrap(), None);
+        let expires = |pem: &str| Facts::of(pem).unwrap().expires.as_second();
+        let text = metrics.encode(Format::OpenMetrics);
+        for (role, pem) in [("serving", &second.certificate), ("ca", &first.certificate)] {
+            let line = format!(
+                r#"mcp_operator_certificate_expiration_timestamp_seconds{{certificate="{role}"}} {}"#,
+                expires(pem)
+            );
+            assert!(text.contains(&line), "{line}\n{text}");
+        }
     }
 }

@@ -1,4 +1,5 @@
 use jiff::{SignedDuration, Timestamp};
+use mcp_operator_metrics::CertificateMetrics;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ClientConfig, ClientConnection, ServerConnection};
@@ -27,7 +28,7 @@ impl Served {
     fn new() -> Self {
         let lifetime = SignedDuration::from_hours(1);
         let (ca, pair) = issue(&["localhost".into()], lifetime, Timestamp::now()).unwrap();
-        let serving = ServingCert::new(&pair).unwrap();
+        let serving = ServingCert::new(&pair, CertificateMetrics::default()).unwrap();
         Self { ca, serving }
     }
 }

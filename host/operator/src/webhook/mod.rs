@@ -1,7 +1,8 @@
 //! What the webhook needs from the cluster: a certificate to serve with, and an API server that trusts it.
 //!
 //! Data goes one way: [`certificate`] makes and reads certificates, [`rotation`] says what is to be done with them (both pure),
-//! `certificate_store` keeps them, `renewal` does what is to be done, and `serving_cert` and `ca_injection` are given the result.
+//! `certificate_store` keeps them, `renewal` does what is to be done, and `serving_cert` and `ca_injection` are given the result. `expiry` says when all
+//! of that did not help.
 
 mod ca_injection;
 mod certificate;
@@ -9,6 +10,7 @@ mod certificate_files;
 mod certificate_store;
 mod client_ca;
 mod endpoint;
+mod expiry;
 mod renewal;
 mod rotation;
 mod serving_cert;
@@ -17,5 +19,6 @@ pub(crate) use ca_injection::CaInjection;
 pub(crate) use certificate_files::CertificateFiles;
 pub(crate) use client_ca::ClientCa;
 pub(crate) use endpoint::Endpoint;
+pub(crate) use expiry::CertificateExpiry;
 pub(crate) use renewal::CertificateRenewal;
 pub(crate) use serving_cert::ServingCert;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use jiff::{SignedDuration, Timestamp};
 use kube::Client;
+use mcp_operator_metrics::CertificateMetrics;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
@@ -40,6 +41,7 @@ impl CertificateRenewal {
         client: &Client,
         endpoint: &Endpoint,
         lifetime: SignedDuration,
+        metrics: CertificateMetrics,
     ) -> Result<Self> {
         let policy = Policy {
             names: endpoint.names(),
@@ -55,8 +57,10 @@ impl CertificateRenewal {
         let make = || Certificates::new(&policy, Timestamp::now());
         let stored = store.obtain(make).await?;
         let (stored, certificates) = step(&store, &policy, stored, |_| false).await?;
+        let serving = ServingCert::new(&certificates.serving, metrics)?;
+        record_authority(&serving, &certificates);
         Ok(Self {
-            serving: ServingCert::new(&certificates.serving)?,
+            serving,
             ca_bundle: watch::channel(certificates.trusted()).0,
             store,
             policy,
@@ -105,6 +109,7 @@ impl CertificateRenewal {
         let (stored, certificates) = step(&self.store, &self.policy, stored, is_trusted).await?;
         if last.is_none_or(|last| last.serving != certificates.serving) {
             self.serving.replace(&certificates.serving)?;
+            record_authority(&self.serving, &certificates);
         }
         self.ca_bundle.send_if_modified(|known| {
             let new = certificates.trusted();
@@ -114,6 +119,12 @@ impl CertificateRenewal {
         });
         self.stored = stored;
         Ok(())
+    }
+}
+
+fn record_authority(serving: &ServingCert, certificates: &Certificates) {
+    for authority in certificates.serving_authority() {
+        serving.signed_by(&authority);
     }
 }
 

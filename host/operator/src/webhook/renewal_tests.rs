@@ -14,9 +14,14 @@ fn endpoint() -> Endpoint {
 }
 
 async fn replica(api: &ApiServer) -> CertificateRenewal {
-    CertificateRenewal::obtain(&api.client(), &endpoint(), LIFETIME)
-        .await
-        .unwrap()
+    CertificateRenewal::obtain(
+        &api.client(),
+        &endpoint(),
+        LIFETIME,
+        CertificateMetrics::default(),
+    )
+    .await
+    .unwrap()
 }
 
 fn certificates(replica: &CertificateRenewal) -> &Certificates {
@@ -103,7 +108,13 @@ async fn what_is_no_certificate_is_replaced_and_what_is_cert_managers_is_not() {
         secret["metadata"]["annotations"] =
             serde_json::json!({ "cert-manager.io/certificate-name": "a" });
     });
-    let refused = CertificateRenewal::obtain(&api.client(), &endpoint(), LIFETIME).await;
+    let refused = CertificateRenewal::obtain(
+        &api.client(),
+        &endpoint(),
+        LIFETIME,
+        CertificateMetrics::default(),
+    )
+    .await;
     let error = refused.err().unwrap().to_string();
     assert!(error.contains("--webhook-cert-dir"), "{error}");
 }

@@ -108,7 +108,7 @@ impl Certificates {
     }
 
     /// The authority of what is served is the last one, or the one before that of what is next.
-    fn serving_authority(&self) -> Vec<String> {
+    pub(super) fn serving_authority(&self) -> Vec<String> {
         let newer = usize::from(self.next.is_some());
         let mut authorities = self.authorities.iter().rev().skip(newer);
         authorities.next().cloned().into_iter().collect()

@@ -76,17 +76,25 @@ async fn a_component_that_wants_more_than_wasi_is_refused() {
             .contains("it imports acme:secrets/vault@1.0.0"),
         "{error}"
     );
+}
 
-    // There is more to WASI than a plugin gets.
-    let http = r#"(component (import "wasi:http/types@0.2.0" (instance (export "f" (func)))))"#;
-    let error = refused_text(http).await;
-    assert_eq!(error.category(), "WrongWorld");
-    let message = error.to_string();
-    assert!(
-        message.contains("it imports wasi:http/types@0.2.0"),
-        "{message}"
-    );
-    assert!(message.contains("--disable http"), "what helps: {message}");
+/// What JavaScript's tools add unasked (bytecodealliance/ComponentizeJS#265): functions, and types that belong to nobody else.
+#[tokio::test]
+async fn http_may_be_imported_and_is_not_there() {
+    let http = r#"
+        (import "wasi:http/types@0.2.10" (instance $types
+            (export "fields" (type (sub resource)))
+            (export "f" (func))))
+        (import "wasi:http/outgoing-handler@0.2.10" (instance (export "handle" (func))))"#;
+    let imports = |imports: &str| {
+        text(METADATA, VALIDATOR, "").replacen("(component", &format!("(component {imports}"), 1)
+    };
+    // Its imports are no reason to refuse it: it is refused for its own functions, as it is without them.
+    let error = refused_text(&imports(http)).await.to_string();
+    assert_eq!(error, refused_text(&imports("")).await.to_string());
+    let unknown = r#"(import "wasi:nothing/types@0.2.0" (instance (export "f" (func))))"#;
+    let error = refused_text(&imports(unknown)).await.to_string();
+    assert!(error.contains("wasi:nothing/types@0.2.0"), "{error}");
 }
 
 #[tokio::test]

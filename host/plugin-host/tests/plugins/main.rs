@@ -9,6 +9,7 @@
 mod calls;
 mod common;
 mod compiling;
+mod counting;
 mod fairness;
 mod hostile;
 mod loading;

@@ -42,6 +42,7 @@ fn happens() -> impl Strategy<Value = Happens> {
             drain,
             is_unloadable,
             has_workloads: false,
+            obstacle: None,
         },
     );
     prop_oneof![

@@ -20,7 +20,7 @@ use crate::error::{ApiError, request};
 use crate::watch::events;
 
 /// Name of the `Lease`, in the operator's namespace.
-const NAME: &str = "mcp-operator-leader";
+pub const NAME: &str = "mcp-operator-leader";
 
 /// Which lease, and who asks for it.
 #[derive(Clone, Debug)]

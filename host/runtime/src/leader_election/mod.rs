@@ -8,6 +8,6 @@ mod election;
 mod leadership;
 mod write_client;
 
-pub use election::{Election, ElectionSettings};
+pub use election::{Election, ElectionSettings, NAME as LEASE_NAME};
 pub use leadership::Leadership;
 pub use write_client::write_client;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use mcp_e2e::{eventually, holds_for};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::world::{SOON, World};
 
@@ -270,4 +270,62 @@ fn what_admission_decides_otherwise_is_told_and_not_fought_over() -> Result<()> 
         );
         Ok(())
     })
+}
+
+/// GKE's Autopilot makes requests what the limits are, and adds what nobody asked for (Kong/kong-operator#888,
+/// open-telemetry/opentelemetry-operator#655, prometheus-operator/prometheus-operator#8049).
+#[test]
+fn kong_888_requests_that_admission_raises_are_told_once_and_not_fought_over() -> Result<()> {
+    let world = World::new("raised");
+    let raise = r#"Object{
+        metadata: Object.metadata{annotations: {"autopilot.gke.io/resource-adjustment": "raised"}},
+        spec: Object.spec{template: Object.spec.template{spec: Object.spec.template.spec{
+            containers: object.spec.template.spec.containers.map(container, Object.spec.template.spec.containers{
+                name: container.name,
+                resources: Object.spec.template.spec.containers.resources{
+                    requests: {"cpu": "500m", "memory": "64Mi", "ephemeral-storage": "1Gi"},
+                    limits: {"ephemeral-storage": "1Gi"}
+                }
+            })
+        }}}
+    }"#;
+    mutate_deployments(&world, raise)?;
+    let server = |tag: &str| {
+        let requests = json!({ "requests": { "cpu": "10m", "memory": "16Mi" } });
+        world.server(
+            "a",
+            json!({ "image": { "tag": tag }, "resources": requests }),
+        )
+    };
+    world.apply(&server("1.0.0"))?;
+    world.condition("a", "Ready", "True", "")?;
+    let told = || -> Result<usize> {
+        let events = world.events("Overruled")?;
+        Ok(events.matches("Deployment mcp-a").count())
+    };
+    eventually("it is told", SOON, || {
+        ensure!(told()? == 1, "{}", told()?);
+        Ok(())
+    })?;
+    let resources = || -> Result<Value> {
+        let found = world.get("deployment", "mcp-a")?;
+        Ok(found["spec"]["template"]["spec"]["containers"][0]["resources"].clone())
+    };
+    assert_eq!(resources()?["requests"]["cpu"], "500m");
+    assert_eq!(resources()?["limits"]["ephemeral-storage"], "1Gi");
+    let writes = world.writes_when_asked_again("a")?;
+    ensure!(writes.is_empty(), "{writes:?}");
+    assert_eq!(told()?, 1);
+    // What it leaves alone comes as ever.
+    world.apply(&server("1.0.1"))?;
+    eventually("the image is there", SOON, || {
+        let found = world.get("deployment", "mcp-a")?;
+        let image = found["spec"]["template"]["spec"]["containers"][0]["image"].to_string();
+        ensure!(image.ends_with(":1.0.1\""), "{image}");
+        Ok(())
+    })?;
+    world.condition("a", "Ready", "True", "")?;
+    let writes = world.writes_when_asked_again("a")?;
+    ensure!(writes.is_empty(), "{writes:?}");
+    Ok(())
 }

@@ -17,13 +17,22 @@ pub(crate) const OPERATOR: &str = "mcp-operator-system";
 
 /// The environment, with an operator that runs as long as the tests.
 pub(crate) fn environment() -> &'static Environment {
+    &started().0
+}
+
+/// That operator.
+pub(crate) fn operator() -> &'static Operator {
+    &started().1
+}
+
+fn started() -> &'static (Environment, Operator) {
     static STARTED: OnceLock<(Environment, Operator)> = OnceLock::new();
     let start = || {
         let environment = Environment::open().unwrap();
         let operator = Operator::start(&environment, "control-plane").unwrap();
         (environment, operator)
     };
-    &STARTED.get_or_init(start).0
+    STARTED.get_or_init(start)
 }
 
 /// A namespace of one test.

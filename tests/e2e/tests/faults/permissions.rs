@@ -116,6 +116,7 @@ fn without_the_permission_to_read_namespaces_the_operator_ends_with_a_sentence()
                 "127.0.0.1:0",
                 "--health-bind",
                 "127.0.0.1:0",
+                "--metrics-bind-address=0",
             ])
             .env("KUBECONFIG", &config)
             .stdout(Stdio::null())

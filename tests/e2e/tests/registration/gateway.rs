@@ -10,7 +10,7 @@ use crate::litellm::{Fault, LiteLlm};
 use crate::world::{NAMESPACE, SOON, World, condition};
 
 /// A control plane where MCPServers are registered with the stand-in, and no operator yet.
-fn start(name: &str) -> Result<(World, LiteLlm)> {
+pub(crate) fn start(name: &str) -> Result<(World, LiteLlm)> {
     let world = World::start(name)?;
     let litellm = LiteLlm::start()?;
     let key = json!({

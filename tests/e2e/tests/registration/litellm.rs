@@ -108,6 +108,15 @@ impl LiteLlm {
         names
     }
 
+    /// What it shows of an MCPServer; nothing if it does not know it.
+    pub(crate) fn description(&self, server: &str) -> Option<String> {
+        let entries = locked(&self.shared.entries);
+        let entry = entries
+            .iter()
+            .find(|entry| name(&entry["server_id"]) == server)?;
+        entry["description"].as_str().map(str::to_owned)
+    }
+
     /// All requests until now.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         locked(&self.shared.asked).clone()

@@ -86,6 +86,10 @@ fn each_recipe_becomes_a_tool() -> Result<()> {
         for pod in pods["items"].as_array().into_iter().flatten() {
             let container = &pod["status"]["containerStatuses"][0];
             ensure!(container["restartCount"] == 0, "{container}");
+            // No registry asks on this node: that the kubelet has what it would answer with is what can be seen.
+            let pull = &pod["spec"]["imagePullSecrets"];
+            let wanted = json!([{ "name": "acme" }]);
+            ensure!(name != "private" || *pull == wanted, "{pull}");
         }
     }
     calls_reach_all_pods(kubectl, &litellm)

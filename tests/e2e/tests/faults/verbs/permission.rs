@@ -153,7 +153,12 @@ impl Logging {
             .arg("--cache-dir")
             .arg(environment.logs.join("components"))
             .args(["--webhook-bind", "127.0.0.1:0"])
-            .args(["--health-bind", "127.0.0.1:0"])
+            .args([
+                "--health-bind",
+                "127.0.0.1:0",
+                "--metrics-bind-address",
+                "0",
+            ])
             .env("KUBECONFIG", &config)
             .stdout(output.try_clone()?)
             .stderr(Stdio::from(output))

@@ -34,6 +34,7 @@ const SAMPLE_IMAGE: &[&str] = &[
     "admission::a_configuration_may_be_as_deep_as_json_is_read",
     "autoscaling::",
     "coexistence::",
+    "metrics::prometheus_scrapes_every_family_and_promtool_finds_nothing_wrong",
     "objects::",
     "plugins::a_plugin_that_loops_is_ended_and_its_policy_decides",
     "plugins::a_plugin_that_nests_without_end_ends_nobody",

@@ -1,0 +1,77 @@
+//! Warning events about workloads of the gateway whose rollout does not come to its end. Nobody can be registered meanwhile, so
+//! it is told where the gateway's own people look, and not only in the conditions of those who wait.
+
+use std::collections::HashSet;
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::runtime::events::{Event, EventType};
+use mcp_operator_core::registration_plan::{Observed, RolloutObstacle, Workload};
+use mcp_operator_runtime::Events;
+
+use crate::plan::PlannedRegistration;
+
+const REASON: &str = "RolloutStuck";
+/// Longest note that the API server takes in an event is 1 kB.
+const LONGEST_NOTE: usize = 1000;
+
+/// Which workloads are known to be stuck.
+pub(crate) struct GatewayEvents {
+    events: Events,
+    told: HashSet<(String, String)>,
+}
+
+impl GatewayEvents {
+    pub(crate) fn new(events: Events) -> Self {
+        Self {
+            events,
+            told: HashSet::new(),
+        }
+    }
+
+    /// Tells of each workload once that its rollout is stuck, and again only when it was not in between.
+    pub(crate) async fn observe(&mut self, planned: &PlannedRegistration) {
+        let observations = planned.observations.iter();
+        let obstacles: Vec<&RolloutObstacle> = observations
+            .filter_map(|observation| match &observation.state {
+                Observed::Workload(Some(state)) => state.obstacle.as_ref(),
+                _ => None,
+            })
+            .collect();
+        let before = std::mem::take(&mut self.told);
+        for RolloutObstacle { workload, message } in obstacles {
+            let key = (workload.namespace.clone(), workload.name.clone());
+            if !before.contains(&key) {
+                self.events
+                    .publish(&event(message), &reference(workload))
+                    .await;
+            }
+            self.told.insert(key);
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.told.is_empty()
+    }
+}
+
+fn event(message: &str) -> Event {
+    let note = format!("MCPServers wait for its rollout to be registered or removed: {message}");
+    Event {
+        type_: EventType::Warning,
+        reason: REASON.into(),
+        note: Some(note.chars().take(LONGEST_NOTE).collect()),
+        action: "Register".into(),
+        secondary: None,
+    }
+}
+
+fn reference(workload: &Workload) -> ObjectReference {
+    ObjectReference {
+        api_version: Some("apps/v1".into()),
+        kind: Some(workload.kind.clone()),
+        namespace: Some(workload.namespace.clone()),
+        name: Some(workload.name.clone()),
+        ..ObjectReference::default()
+    }
+}
