@@ -184,9 +184,9 @@ fn build(cache: &Cache, node: bool) -> Result<(Artifacts, Vec<PathBuf>)> {
     let mut images = Vec::new();
     if node {
         node_tools(cache)?;
-        chart_tools(cache)?;
         LiteLlmDatabase::install(cache, &LiteLlm::install(cache)?)?;
-        images = artifacts.shipped_images(cache)?;
+        // The static one takes minutes to build: the tier `install` runs that.
+        images = artifacts.images(&cache.folder("images")?)?;
     }
     Ok((artifacts, images))
 }
