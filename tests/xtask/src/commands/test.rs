@@ -127,7 +127,10 @@ fn on_this_machine(arguments: &Arguments, report: &mut Report) -> Result<()> {
         return Ok(());
     }
     let cache = Cache::open()?;
-    let (artifacts, mut images) = report.run("build", |_| build(&cache, node))?;
+    let (artifacts, mut images) = report.run("build", |_| match arguments.only {
+        Some(Tier::Install) => build_installed(&cache),
+        _ => build(&cache, node),
+    })?;
     if wanted(Tier::ControlPlane) {
         on_control_plane(&cache, &artifacts, arguments.filter.as_deref(), report)?;
     }
@@ -181,10 +184,20 @@ fn build(cache: &Cache, node: bool) -> Result<(Artifacts, Vec<PathBuf>)> {
     let mut images = Vec::new();
     if node {
         node_tools(cache)?;
-        chart_tools(cache)?;
         LiteLlmDatabase::install(cache, &LiteLlm::install(cache)?)?;
-        images = artifacts.shipped_images(cache)?;
+        // The static one takes minutes to build: the tier `install` runs that.
+        images = artifacts.images(&cache.folder("images")?)?;
     }
+    Ok((artifacts, images))
+}
+
+/// What is installed, and what installs it.
+fn build_installed(cache: &Cache) -> Result<(Artifacts, Vec<PathBuf>)> {
+    let artifacts = Artifacts::build(cache, &[Part::Server])?;
+    control_plane_tools(cache)?;
+    node_tools(cache)?;
+    chart_tools(cache)?;
+    let images = artifacts.shipped_images(cache)?;
     Ok((artifacts, images))
 }
 
