@@ -12,6 +12,8 @@ const TIMING: LeaseTiming = LeaseTiming {
 const TICK: Duration = Duration::from_millis(2500);
 /// The present, in every state.
 const NOW: Duration = Duration::from_secs(1_000);
+/// As long ago as a lease lasts: what was before makes no difference.
+const LONG_AGO: Duration = Duration::from_secs(985);
 /// Nobody that runs now.
 const GONE: &str = "gone";
 const NAMES: [&str; 2] = ["a", "b"];
@@ -191,13 +193,13 @@ impl World {
             election.next_try = election.next_try.max(NOW);
             election.held_until = election.held_until.map(|it| it.max(NOW));
             if let Some(seen) = &mut election.seen {
-                seen.since = seen.since.max(NOW - TIMING.duration);
+                seen.since = seen.since.max(LONG_AGO);
                 if let Some(record) = &mut seen.record {
                     record.version = version(record.version);
                 }
             }
             for request in &mut replica.requests {
-                request.sent = request.sent.max(NOW - TIMING.duration);
+                request.sent = request.sent.max(LONG_AGO);
                 request.claim.replaces = request.claim.replaces.map(version);
                 request.claim.transitions = 0;
             }
