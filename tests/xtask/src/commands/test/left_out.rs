@@ -19,6 +19,7 @@ pub(super) enum Lacks {
 const AUDIT_LOG: &[&str] = &[
     "autoscaling::linkerd_1480_an_autoscaler_that_does_not_work_is_told_in_its_own_words",
     "coexistence::a_deployment_that_is_scaled_by_hand_is_put_back_each_time",
+    "coexistence::kong_888_requests_that_admission_raises_are_told_once_and_not_fought_over",
     "coexistence::labels_of_a_human_stay_and_ours_are_put_back",
     "coexistence::toolhive_5819_what_a_mesh_injects_stays",
     "coexistence::what_admission_adds_stays",
