@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use mcp_operator_metrics::PluginCall;
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 use wasmtime::component::Instance;
 use wasmtime::{Result as WasmResult, Store};
@@ -68,7 +69,15 @@ impl Plugin {
         let ticks = self.shared.ticker.ticks();
         let mut deadline = Deadline::new(limits.timeout.min(MAX_TIMEOUT), ticks);
         // Declared before the store, so that it is released after the store is dropped.
-        let _permits = self.acquire(call, limits, deadline.at()).await?;
+        let by_caller = self.is_used_by_caller();
+        let _permits = self.acquire(limits, deadline.at()).await.map_err(|_| {
+            let waited = limits.timeout;
+            Fault::Overloaded {
+                call,
+                waited,
+                by_caller,
+            }
+        })?;
         let waited = began.elapsed();
         let output = CapturedOutput::default();
         let component = &self.program.component;
@@ -102,7 +111,11 @@ impl Plugin {
             match blame::fault(&error, call, limits, &output) {
                 // The guest was left with less time than the call had waited for a slot.
                 Fault::DeadlineExceeded { .. } if waited > limits.timeout / 2 => {
-                    Fault::Overloaded { call, waited }
+                    Fault::Overloaded {
+                        call,
+                        waited,
+                        by_caller,
+                    }
                 }
                 fault => fault,
             }
@@ -113,21 +126,20 @@ impl Plugin {
     /// each other and not for those of others.
     async fn acquire(
         &self,
-        call: &'static str,
         limits: &Limits,
         deadline: Instant,
-    ) -> Result<[Permit<'_>; 2], Fault> {
+    ) -> Result<[Permit<'_>; 2], Elapsed> {
         let (caller, memory) = (&self.caller, limits.memory_bytes);
         let permits = async {
             let own = self.program.quota.acquire(caller, memory).await;
             [own, self.shared.quota.acquire(caller, memory).await]
         };
-        timeout_at(deadline, permits)
-            .await
-            .map_err(|_| Fault::Overloaded {
-                call,
-                waited: limits.timeout,
-            })
+        timeout_at(deadline, permits).await
+    }
+
+    /// Whether other calls for the same namespace are in the way of one that begins now.
+    fn is_used_by_caller(&self) -> bool {
+        self.program.quota.is_used_by(&self.caller) || self.shared.quota.is_used_by(&self.caller)
     }
 }
 

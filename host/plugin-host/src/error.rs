@@ -126,6 +126,8 @@ pub enum Fault {
         call: &'static str,
         /// How long the call waited.
         waited: Duration,
+        /// Calls for the same namespace were running when it began to wait.
+        by_caller: bool,
     },
     /// The cache of compiled components is missing, full, or writable by other users.
     #[error("the cache of compiled components cannot be used: {0}")]
@@ -152,6 +154,14 @@ impl Fault {
             | Self::CompilerUnavailable(_)
             | Self::HostFailed { .. } => Blame::Host,
             _ => Blame::Guest,
+        }
+    }
+
+    /// Whether whoever wrote the object could have brought it about: then it must be no way around a rule.
+    pub fn is_provoked(&self) -> bool {
+        match self {
+            Self::Overloaded { by_caller, .. } => *by_caller,
+            fault => fault.blame() == Blame::Guest,
         }
     }
 

@@ -129,6 +129,14 @@ impl Quota {
         permit
     }
 
+    /// Whether calls for the same namespace hold something of it now.
+    pub(crate) fn is_used_by(&self, caller: &Caller) -> bool {
+        let state = self.lock();
+        caller
+            .as_ref()
+            .is_some_and(|namespace| state.used_by.contains_key(namespace))
+    }
+
     fn queue(&self, caller: &Caller, memory_bytes: usize) -> Place<'_> {
         let (granted, is_granted) = oneshot::channel();
         // One that wants more than there is would wait for ever, and others with it.
@@ -307,6 +315,16 @@ mod tests {
         assert_eq!(granted[..3], [true, true, false]);
         assert_eq!(granted.iter().filter(|granted| **granted).count(), 2);
         assert!(is_granted(&mut ask(&quota, "quiet")));
+    }
+
+    #[test]
+    fn whose_calls_are_running_is_known() {
+        let quota = quota(4);
+        let is_used_by = |namespace: &str| quota.is_used_by(&Some(namespace.into()));
+        let running = ask(&quota, "a");
+        assert!(is_used_by("a") && !is_used_by("b") && !quota.is_used_by(&None));
+        drop(running.permit);
+        assert!(!is_used_by("a"));
     }
 
     #[test]

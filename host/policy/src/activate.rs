@@ -98,7 +98,7 @@ impl ActivePlugin {
 pub(super) fn failure(error: &PluginError) -> PluginFailure {
     PluginFailure {
         category: error.category(),
-        guest: error.blame() == Blame::Guest,
+        guest: error.fault().is_provoked(),
         message: convert::short(&error.to_string()),
     }
 }

@@ -260,7 +260,7 @@ impl ActivePlugin {
         PluginFailure {
             category: error.category(),
             // An object can make a plugin slow, so that it is not the operator's fault.
-            guest: matches!(error.fault(), Fault::DeadlineExceeded { .. }),
+            guest: error.fault().is_provoked(),
             message: format!(
                 "plugin {}: no answer within the {:?} that were left of the request's time: raise timeoutSeconds of the webhook",
                 self.name, limits.timeout
