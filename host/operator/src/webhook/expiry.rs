@@ -26,12 +26,28 @@ const INTERVAL: Duration = Duration::from_secs(10);
 const REPEAT: Duration = Duration::from_hours(1);
 
 /// Why somebody has to do something about a certificate.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Overdue {
     /// One CamelCase word.
     reason: &'static str,
     /// One sentence.
     message: String,
+}
+
+/// What was said last, and when.
+#[derive(Default)]
+struct Said(Option<(Overdue, Instant)>);
+
+impl Said {
+    /// Whether this has not been said for a while; from now on it has.
+    fn is_news(&mut self, overdue: &Overdue) -> bool {
+        let known = self.0.as_ref();
+        if known.is_some_and(|(known, at)| known == overdue && at.elapsed() < REPEAT) {
+            return false;
+        }
+        self.0 = Some((overdue.clone(), Instant::now()));
+        true
+    }
 }
 
 /// Looks at the certificate that is served.
@@ -48,31 +64,25 @@ pub(crate) struct CertificateExpiry {
 impl CertificateExpiry {
     /// For as long as the process runs.
     pub(crate) async fn watch(self) {
-        let mut said: Option<(Overdue, Instant)> = None;
+        let (mut logged, mut published) = (Said::default(), Said::default());
         loop {
             let facts = self.serving.facts();
             let overdue = facts.and_then(|facts| overdue(&facts, Timestamp::now(), self.remedy));
-            let is_known = |overdue: &Overdue| {
-                let known = said.as_ref();
-                known.is_some_and(|(known, at)| known == overdue && at.elapsed() < REPEAT)
-            };
-            match overdue {
-                Some(overdue) if !is_known(&overdue) => {
+            if let Some(overdue) = &overdue {
+                if logged.is_news(overdue) {
                     warn!(category = overdue.reason, "{}", overdue.message);
-                    self.publish(&overdue).await;
-                    said = Some((overdue, Instant::now()));
                 }
-                Some(_) => {}
-                None => said = None,
+                if self.leadership.is_held() && published.is_news(overdue) {
+                    self.publish(overdue).await;
+                }
+            } else {
+                (logged, published) = (Said::default(), Said::default());
             }
             sleep(INTERVAL).await;
         }
     }
 
     async fn publish(&self, overdue: &Overdue) {
-        if !self.leadership.is_held() {
-            return;
-        }
         let event = Event {
             type_: EventType::Warning,
             reason: overdue.reason.to_owned(),
