@@ -64,24 +64,28 @@ fn leads(world: &World, replica: &str) -> Result<()> {
     })
 }
 
+/// Changes the configuration of `s-<index>`, as its user would.
+fn change(kubectl: &Kubectl, index: usize, value: impl std::fmt::Display) -> Result<()> {
+    let patch = format!(r#"{{"spec":{{"config":{{"a":{value}}}}}}}"#);
+    kubectl
+        .run(&[
+            "patch",
+            "mcpserver",
+            &format!("s-{index}"),
+            "--namespace",
+            OwnCluster::NAMESPACE,
+            "--type=merge",
+            "--patch",
+            &patch,
+        ])
+        .map(drop)
+}
+
 /// Waits until something is written after a change that a user makes now, and says how long that took.
 fn written_after_change(world: &World) -> Result<Duration> {
     let began = Instant::now();
-    let (kubectl, namespace) = (world.kubectl(), OwnCluster::NAMESPACE);
-    let patch = format!(
-        r#"{{"spec":{{"config":{{"a":{}}}}}}}"#,
-        began.elapsed().as_nanos()
-    );
-    kubectl.run(&[
-        "patch",
-        "mcpserver",
-        "s-0",
-        "--namespace",
-        namespace,
-        "--type=merge",
-        "--patch",
-        &patch,
-    ])?;
+    // Another one each time.
+    change(world.kubectl(), 0, began.elapsed().as_nanos())?;
     let generation = world.get("mcpserver", "s-0")?["metadata"]["generation"].clone();
     loop {
         let server = world.get("mcpserver", "s-0")?;
@@ -244,19 +248,7 @@ impl Load {
         let user = thread::spawn(move || {
             while !ended.load(Ordering::Relaxed) {
                 let number = counted.fetch_add(1, Ordering::Relaxed);
-                let patch = format!(r#"{{"spec":{{"config":{{"a":{number}}}}}}}"#);
-                let server = format!("s-{}", number % SERVERS);
-                let namespace = OwnCluster::NAMESPACE;
-                kubectl.run(&[
-                    "patch",
-                    "mcpserver",
-                    &server,
-                    "--namespace",
-                    namespace,
-                    "--type=merge",
-                    "--patch",
-                    &patch,
-                ])?;
+                change(&kubectl, number % SERVERS, number)?;
             }
             Ok(())
         });
