@@ -31,12 +31,12 @@ pub use context::{PolicyContext, User, rendered};
 pub use error::{NOT_SYNCED, PolicyError};
 pub use evaluate::Defaulted;
 pub use loader::{LoadOutcome, PluginLoader};
-pub use lookup::{ConfigMapLookup, NamespaceLookup, NoConfigMaps, NoStoredServers, ServerLookup};
+pub use lookup::{ConfigMapLookup, NamespaceLookup, NoStoredServers, ServerLookup};
 pub use mcp_operator_core::namespace::NamespaceFacts;
 pub use mcp_plugin_host::contract::{Operation, Stage};
 pub use reconcile::{
     AdmittedServer, InvalidServer, Judgement, ReconcileInputs, default_and_validate, mutate_objects,
 };
 pub use snapshot::{Snapshot, Snapshots};
-pub use static_plugins::{activate_all, activate_recorded};
+pub use static_plugins::{activate_all, activate_file, activate_recorded};
 pub use unavailable::UnavailablePlugin;

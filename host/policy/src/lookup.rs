@@ -22,7 +22,7 @@ pub trait ConfigMapLookup: Send + Sync {
 }
 
 /// Where there are none: components lie in files.
-pub struct NoConfigMaps;
+pub(crate) struct NoConfigMaps;
 
 impl ConfigMapLookup for NoConfigMaps {
     fn config_map<'a>(
