@@ -1,8 +1,7 @@
 //! The operator's own copies of components that are in force, in its own namespace: what is enforced outlives both its
-//! source and the pod.
+//! source and the pod, and replicas of two versions of the operator judge by the same ones.
 //!
-//! Components of the operator's image and of its files come with the pod, so only those that come from a ConfigMap are
-//! copied. A copy belongs to its MCPPlugin: the garbage collector deletes it with that.
+//! A copy belongs to its MCPPlugin: the garbage collector deletes it with that.
 
 use std::collections::BTreeMap;
 
@@ -19,6 +18,8 @@ use tracing::warn;
 
 use crate::status::shown_digest;
 
+/// The largest component that is copied, in bytes: a ConfigMap holds no more than 1 MiB.
+pub(crate) const LARGEST: usize = 1_000_000;
 /// The key that holds the component.
 const KEY: &str = "plugin.wasm";
 /// Digits of the digest in the name of a copy.
@@ -31,7 +32,7 @@ pub(crate) struct KeptComponent {
     pub(crate) plugin: String,
     /// Which object that is.
     pub(crate) uid: String,
-    /// Absent: its component comes with the operator, and no copy is needed.
+    /// Absent: it is too large for a copy.
     pub(crate) component: Option<Vec<u8>>,
 }
 

@@ -35,7 +35,10 @@ pub struct ActivePlugin {
     priority: i32,
     matching: Matching,
     version: PluginVersion,
+    uid: String,
+    generation: i64,
     fingerprint: String,
+    revision: String,
 }
 
 impl ActivePlugin {
@@ -77,9 +80,20 @@ impl ActivePlugin {
         &self.version.spec
     }
 
+    /// `metadata.generation` of the MCPPlugin that it was put into force by; 0 outside of a cluster.
+    pub fn generation(&self) -> i64 {
+        self.generation
+    }
+
     /// Changes whenever the plugin could behave otherwise.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    /// The same on every replica, of whatever version of the operator, that has this component in force by this
+    /// specification.
+    pub(super) fn revision(&self) -> &str {
+        &self.revision
     }
 
     pub(super) fn wants(&self, context: &str) -> bool {
@@ -166,6 +180,17 @@ impl Rejection {
         )
     }
 
+    /// This replica could load it, and the one that leads has it not in force.
+    pub fn not_by_the_leader(its_word: &str) -> Self {
+        Self::new(
+            "NotInForce",
+            format!(
+                "the replica that leads has not put it into force: {}",
+                convert::short(its_word)
+            ),
+        )
+    }
+
     /// The task that loaded the plugin panicked.
     pub fn panicked() -> Self {
         Self {
@@ -205,6 +230,26 @@ impl PluginVersion {
     }
 }
 
+/// The component of one plugin in force by the specification of another, of the same MCPPlugin.
+pub(super) async fn combine(
+    host: &Host,
+    operator_namespace: Option<&str>,
+    specified: &ActivePlugin,
+    component: &ActivePlugin,
+) -> Result<ActivePlugin, Rejection> {
+    let unreadable = |error: serde_json::Error| Rejection::unreadable(&error.to_string());
+    let spec = serde_json::from_str(&specified.version.spec).map_err(unreadable)?;
+    let mut wanted = McpPlugin::new(&specified.name, spec);
+    wanted.metadata.uid = Some(specified.uid.clone());
+    wanted.metadata.generation = Some(specified.generation);
+    let version = PluginVersion {
+        digest: component.version.digest.clone(),
+        spec: specified.version.spec.clone(),
+    };
+    let loaded = async || Ok(component.plugin.clone());
+    activate(host, operator_namespace, &wanted, &version, loaded).await
+}
+
 /// Loads the component, and puts it into force if it passes.
 pub(super) async fn activate(
     host: &Host,
@@ -236,6 +281,9 @@ pub(super) async fn activate(
         ..why
     })?;
     let fingerprint = format!("{name} {} {}", version.digest, version.spec);
+    let generation = wanted.metadata.generation.unwrap_or_default();
+    let uid = wanted.metadata.uid.clone().unwrap_or_default();
+    let revision = format!("{name} {uid} {generation} {}", version.digest);
     Ok(ActivePlugin {
         name,
         plugin,
@@ -250,7 +298,10 @@ pub(super) async fn activate(
         priority: spec.priority,
         matching,
         version: version.clone(),
+        uid,
+        generation,
         fingerprint,
+        revision,
     })
 }
 

@@ -12,6 +12,7 @@
 //! sides of the contract.
 
 mod activate;
+mod around;
 mod context;
 mod convert;
 mod error;
@@ -22,6 +23,7 @@ mod matching;
 mod reconcile;
 mod registrar;
 mod snapshot;
+mod snapshots;
 mod source;
 mod static_plugins;
 mod unavailable;
@@ -37,6 +39,7 @@ pub use mcp_plugin_host::contract::{Operation, Stage};
 pub use reconcile::{
     AdmittedServer, InvalidServer, Judgement, ReconcileInputs, default_and_validate, mutate_objects,
 };
-pub use snapshot::{Snapshot, Snapshots};
+pub use snapshot::Snapshot;
+pub use snapshots::{Behind, Published, SnapshotSender, Snapshots};
 pub use static_plugins::{activate_all, activate_recorded};
 pub use unavailable::UnavailablePlugin;

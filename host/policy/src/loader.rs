@@ -8,7 +8,7 @@ use kube::ResourceExt;
 use mcp_operator_api::v1alpha1::McpPlugin;
 use mcp_plugin_host::{Digest, Host};
 
-use super::activate::{ActivePlugin, PluginVersion, Rejection, activate};
+use super::activate::{ActivePlugin, PluginVersion, Rejection, activate, combine};
 use super::lookup::ConfigMapLookup;
 use super::source;
 
@@ -20,8 +20,8 @@ pub enum LoadOutcome {
     InForce {
         version: PluginVersion,
         active: Box<ActivePlugin>,
-        /// The component, if it is from a place that may be gone at the next start.
-        component: Option<Vec<u8>>,
+        /// The component itself: its source may be gone at the next start.
+        component: Vec<u8>,
     },
     /// It cannot be put into force.
     Rejected {
@@ -31,6 +31,16 @@ pub enum LoadOutcome {
         /// The component that an earlier run of the operator had in force.
         last_good: Option<Box<ActivePlugin>>,
     },
+}
+
+impl LoadOutcome {
+    /// What passed all checks.
+    pub fn loaded(&self) -> Option<&ActivePlugin> {
+        match self {
+            Self::InForce { active, .. } => Some(active),
+            Self::Unchanged | Self::Rejected { .. } => None,
+        }
+    }
 }
 
 /// Loads components from ConfigMaps and the folder of built-in plugins into a plugin host. Cheap to clone.
@@ -84,7 +94,7 @@ impl PluginLoader {
             Ok(active) => LoadOutcome::InForce {
                 version,
                 active: Box::new(active),
-                component: plugin.spec.source.config_map.is_some().then_some(bytes),
+                component: bytes,
             },
             Err(why) => LoadOutcome::Rejected {
                 version: Some(version),
@@ -92,6 +102,20 @@ impl PluginLoader {
                 last_good: None,
             },
         }
+    }
+
+    /// What an MCPPlugin was, or will be, while its component and its specification changed one after the other: another replica
+    /// may have seen it so.
+    pub async fn between(&self, one: &ActivePlugin, other: &ActivePlugin) -> Vec<ActivePlugin> {
+        if one.digest() == other.digest() || one.generation() == other.generation() {
+            return Vec::new();
+        }
+        let namespace = self.operator_namespace.as_deref();
+        let combinations = [
+            combine(&self.host, namespace, one, other).await,
+            combine(&self.host, namespace, other, one).await,
+        ];
+        combinations.into_iter().flatten().collect()
     }
 
     /// A component that was kept when it was in force, with the present specification.
