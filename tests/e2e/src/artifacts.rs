@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use crate::operator_image::{BUILTIN_PLUGINS, OperatorImage, Profile, USER};
 
-/// Image of the operator.
-const OPERATOR_IMAGE: &str = "docker.io/local/mcp-operator:dev";
+/// Image of the operator, by its name on the node.
+pub(crate) const OPERATOR_IMAGE: &str = "docker.io/local/mcp-operator:dev";
 /// Where cargo puts components, below its target folder.
 const COMPONENTS: &str = "wasm32-wasip2/release";
 /// Cargo's arguments for components.

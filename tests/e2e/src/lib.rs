@@ -21,7 +21,7 @@ pub use clock::Clock;
 pub use environment::Environment;
 pub use install::{
     install_definition, install_definitions, install_into_node, install_plugins,
-    uninstall_definitions, uninstall_plugins,
+    load_operator_image, uninstall_definitions, uninstall_plugins,
 };
 pub use operator::Operator;
 pub use operator_image::{BUILTIN_PLUGINS, OperatorImage, Profile, copy_sources};
