@@ -36,7 +36,13 @@ const ADMIN_API: [&str; 5] = [
     "plugins.tenancy.enabled=false",
     "plugins.validation.enabled=false",
 ];
-const RENDERED: [Rendered; 3] = [
+const CERT_MANAGER: [&str; 1] = ["certificates.mode=cert-manager"];
+const MONITORING: [&str; 3] = [
+    "monitoring.serviceMonitor.enabled=true",
+    "monitoring.alerts.enabled=true",
+    "monitoring.dashboards.enabled=true",
+];
+const RENDERED: [Rendered; 5] = [
     Rendered {
         values: &[],
         files: &[
@@ -68,6 +74,30 @@ const RENDERED: [Rendered; 3] = [
             "plugins.yaml",
             "deploy/overlays/litellm-admin-api/registrar.yaml",
         )],
+    },
+    Rendered {
+        values: &CERT_MANAGER,
+        files: &[(
+            "certificate.yaml",
+            "deploy/components/cert-manager/certificate.yaml",
+        )],
+    },
+    Rendered {
+        values: &MONITORING,
+        files: &[
+            (
+                "service-monitor.yaml",
+                "deploy/components/monitoring/service-monitor.yaml",
+            ),
+            (
+                "prometheus-rule.yaml",
+                "deploy/components/monitoring/prometheus-rule.yaml",
+            ),
+            (
+                "dashboards.yaml",
+                "deploy/components/monitoring/dashboards.yaml",
+            ),
+        ],
     },
 ];
 const HEADER: &str = "# Made from deploy/chart by `cargo xtask manifests`, and never edited.\n";
