@@ -24,7 +24,7 @@ pub use install::{
     load_operator_image, uninstall_definitions, uninstall_plugins,
 };
 pub use operator::Operator;
-pub use operator_image::{BUILTIN_PLUGINS, OperatorImage, Profile, copy_sources};
+pub use operator_image::{BUILTIN_PLUGINS, OperatorImage, copy_sources};
 pub use own_cluster::OwnCluster;
 pub use proxy::Proxy;
 pub use wait::{eventually, holds_for};

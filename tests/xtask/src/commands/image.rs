@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 use mcp_cluster::image::Written;
 use mcp_cluster::{Cache, ensure_rust_targets, handle_signals, repository};
-use mcp_e2e::{Artifacts, BUILTIN_PLUGINS, OperatorImage, Profile, copy_sources};
+use mcp_e2e::{Artifacts, BUILTIN_PLUGINS, OperatorImage, copy_sources};
 
 use self::provenance::{Revision, Subject};
 
@@ -22,9 +22,6 @@ pub(crate) struct Arguments {
     /// Folder for the archive and what says how it was made. [default: `image` in the cache]
     #[arg(long, value_name = "FOLDER")]
     output: Option<PathBuf>,
-    /// Without the last pass of the optimiser, which takes the most time.
-    #[arg(long)]
-    quick: bool,
     /// Builds it once more from a copy of the sources in another folder, and fails unless both images are the same.
     #[arg(long)]
     check: bool,
@@ -70,13 +67,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         sbom: &sbom,
     };
     let provenance = folder.join("mcp-operator.provenance.json");
-    provenance::write(
-        &checkout,
-        &revision,
-        profile(arguments),
-        &subject,
-        &provenance,
-    )?;
+    provenance::write(&checkout, &revision, &subject, &provenance)?;
 
     let mib = mebibytes(made.written.stored_bytes);
     println!("image       {}", arguments.name);
@@ -95,14 +86,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-fn profile(arguments: &Arguments) -> Profile {
-    if arguments.quick {
-        Profile::Bench
-    } else {
-        Profile::Release
-    }
-}
-
 fn make(
     arguments: &Arguments,
     cache: &Cache,
@@ -111,7 +94,7 @@ fn make(
     revision: &Revision,
     archive: &Path,
 ) -> Result<Made> {
-    let parts = OperatorImage::build(cache, checkout, target, profile(arguments))?;
+    let parts = OperatorImage::build(cache, checkout, target)?;
     let created = Timestamp::from_second(revision.seconds)
         .context("SOURCE_DATE_EPOCH is no time")?
         .to_string();
