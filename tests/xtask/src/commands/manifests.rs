@@ -1,13 +1,14 @@
 //! `cargo xtask manifests`: the chart is the source of everything in `deploy/` that is installed.
 
 mod helm;
+mod kustomize;
 mod schemas;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use mcp_cluster::{Cache, chart_tools, handle_signals, repository};
+use mcp_cluster::{Cache, chart_tools, control_plane_tools, handle_signals, repository};
 
 use self::helm::Helm;
 
@@ -138,8 +139,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     helm.lint()?;
     let schemas = schemas::write(&cache, &checkout)?;
     let count = helm.conform(&schemas)?;
+    let kubectl = control_plane_tools(&cache)?.path("kubectl");
+    let folders = kustomize::compare(&kubectl, &helm, &checkout)?;
     println!(
-        "{} files are what the chart says; {count} sets of values conform",
+        "{} files are what the chart says; {count} sets of values conform; {folders} folders of kustomize make what Helm makes",
         wanted.len()
     );
     Ok(())
