@@ -14,6 +14,10 @@ mod health;
 mod leader;
 mod listener;
 mod metrics;
+#[cfg(test)]
+mod pages_tests;
+#[cfg(test)]
+mod reference_tests;
 pub mod run;
 pub mod telemetry;
 pub mod verify;
