@@ -58,6 +58,9 @@ pub enum Command {
     /// Say what admission would say about MCPServers, without a cluster.
     #[command(after_long_help = manifests::CHECK_HELP)]
     Check(Box<ManifestArguments>),
+    /// Write plugins: make, build, test, run, measure and inspect one.
+    #[command(subcommand)]
+    Plugin(mcp_operator_authoring::Command),
     /// Print the custom resource definitions.
     Crd {
         /// Only this one: `mcpservers` or `mcpplugins`.

@@ -3,7 +3,7 @@
 //! - In: arguments and environment variables ([`cli`]), signals.
 //! - Out: `run` starts every part under one supervisor ([`mod@run`]); `crd` prints or applies the
 //!   definitions, `dashboards` prints those of Grafana; `verify` asks whether an installation works; `render` and `check` are
-//!   those of `mcp-operator-offline`.
+//!   those of `mcp-operator-offline`, `plugin` is that of `mcp-operator-authoring`.
 //! - Never: it decides anything about an MCPServer or a plugin.
 
 pub mod cli;

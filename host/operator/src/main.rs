@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         Command::Render(arguments) => {
             return answer(async { offline::render(arguments.sources()?).await });
         }
+        Command::Plugin(command) => return answer(mcp_operator_authoring::run(command)),
         Command::Check(arguments) => {
             return answer(async { offline::check(arguments.sources()?).await });
         }

@@ -7,10 +7,11 @@ use mcp_operator_api::v1alpha1::{
     FailurePolicy, McpPlugin, McpPluginSpec, Mode, OnExisting, PluginGrants, PluginSource,
 };
 use mcp_operator_core::admission::PluginFailure;
+use mcp_operator_core::patch;
 use mcp_operator_core::plugin_spec;
 use mcp_operator_core::quantity::whole_units;
 use mcp_operator_core::retry::Classify;
-use mcp_plugin_host::contract::{Description, Finding};
+use mcp_plugin_host::contract::{Description, Finding, Patch};
 use mcp_plugin_host::{Blame, Digest, Fault, Host, Interfaces, Limits, Plugin, PluginError};
 use serde_json::Value;
 
@@ -58,6 +59,30 @@ impl ActivePlugin {
 
     pub fn interfaces(&self) -> Interfaces {
         self.plugin.interfaces()
+    }
+
+    /// The loaded component, for who asks it without a snapshot.
+    pub fn component(&self) -> &Plugin {
+        &self.plugin
+    }
+
+    /// `MCPPlugin.spec.settings` as JSON, which it has accepted.
+    pub fn settings(&self) -> &str {
+        &self.settings
+    }
+
+    /// What a call of it may take.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The objects with these patches of it, as far as it may change them.
+    ///
+    /// # Errors
+    /// What is refused, in one sentence.
+    pub fn patched(&self, objects: &[Value], patches: Vec<Patch>) -> Result<Vec<Value>, String> {
+        let patches = convert::patches(patches)?;
+        patch::apply(objects, &patches, &self.grants).map_err(|error| error.to_string())
     }
 
     /// SHA-256 of the component, in hexadecimal digits.

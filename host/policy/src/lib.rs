@@ -33,7 +33,7 @@ pub use context::{PolicyContext, User, rendered};
 pub use error::{NOT_SYNCED, PolicyError};
 pub use evaluate::Defaulted;
 pub use loader::{LoadOutcome, PluginLoader};
-pub use lookup::{ConfigMapLookup, NamespaceLookup, NoStoredServers, ServerLookup};
+pub use lookup::{ConfigMapLookup, NamespaceLookup, NoConfigMaps, NoStoredServers, ServerLookup};
 pub use mcp_operator_core::namespace::NamespaceFacts;
 pub use mcp_plugin_host::contract::{Operation, Stage};
 pub use reconcile::{

@@ -183,7 +183,7 @@ fn without_components_it_is_told_where_they_were_sought() {
     assert_eq!(
         (printed.err.as_str(), printed.code),
         (
-            "error: plugin compliance: there is no builtin plugin compliance; there are none in servers\n",
+            "error: plugin compliance: there is no builtin plugin compliance; there are none in servers (--builtin-plugins names the folder)\n",
             Some(2)
         )
     );

@@ -56,6 +56,9 @@ enum Tier {
     /// A real node with MCP servers that other people wrote, and the recipes. Takes some minutes, and is only run where it is
     /// asked for.
     Stock,
+    /// Plugins from an empty folder to the first denial, in each language: needs Python, Node.js and the network. Takes some
+    /// minutes, and is only run where it is asked for.
+    Authoring,
     /// A real node on which the operator is installed by Helm and by kustomize, and taken away again.
     Install,
 }
@@ -87,6 +90,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     handle_signals()?;
     let mut report = Report::default();
     let result = match &arguments.kubeconfig {
+        None if arguments.only == Some(Tier::Authoring) => authoring(&mut report),
         Some(kubeconfig) => existing::run(
             kubeconfig,
             arguments.webhook_host,
@@ -191,6 +195,24 @@ struct Images<'a> {
     /// The operator's, if it is not among the others.
     operator: Option<&'a Path>,
     others: &'a [PathBuf],
+}
+
+/// Plugins in each language, one after the other: their times are told.
+fn authoring(report: &mut Report) -> Result<()> {
+    const ROW: &str = "authoring: each language";
+    report.plan(ROW);
+    ensure_rust_targets()?;
+    let arguments = [
+        "test",
+        "--workspace",
+        "--test",
+        "authoring",
+        "--",
+        "--include-ignored",
+        "--nocapture",
+        "--test-threads=1",
+    ];
+    report.run(ROW, |counts| cargo("", &arguments, |_| {}, counts))
 }
 
 /// Everything that the tests are made of, so that the other rows are the tests' own time: the parts, and for a node the images.
