@@ -15,10 +15,12 @@ use mcp_cluster::{
 use crate::artifacts::cargo;
 
 /// The plugins that come with the operator, as their files are called.
-pub const BUILTIN_PLUGINS: [&str; 5] = [
+pub const BUILTIN_PLUGINS: [&str; 7] = [
+    "cel",
     "compliance",
     "litellm_admin_api",
     "litellm_configmap",
+    "rego",
     "tenancy",
     "validation",
 ];
