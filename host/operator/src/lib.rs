@@ -3,7 +3,7 @@
 //! - In: arguments and environment variables ([`cli`]), signals.
 //! - Out: `run` starts every part under one supervisor ([`mod@run`]); `crd` prints or applies the
 //!   definitions, `dashboards` prints those of Grafana; `verify` asks whether an installation works; `render` and `check` are
-//!   those of `mcp-operator-offline`.
+//!   those of `mcp-operator-offline`; `plugin push`, `pull` and `verify` are in [`plugin_registry`].
 //! - Never: it decides anything about an MCPServer or a plugin.
 
 pub mod cli;
@@ -14,6 +14,7 @@ mod health;
 mod leader;
 mod listener;
 mod metrics;
+pub mod plugin_registry;
 pub mod run;
 pub mod telemetry;
 pub mod verify;

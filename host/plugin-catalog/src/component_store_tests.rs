@@ -10,6 +10,7 @@ struct World {
     api: ApiServer,
     store: ComponentStore,
     plugin: McpPlugin,
+    provenance: Provenance,
 }
 
 impl World {
@@ -20,7 +21,12 @@ impl World {
         let plugin = api.get_as("", "rule").unwrap();
         let store = ComponentStore::new(api.client(), NAMESPACE);
         api.clear_log();
-        Self { api, store, plugin }
+        Self {
+            api,
+            store,
+            plugin,
+            provenance: Provenance::default(),
+        }
     }
 
     async fn keep(&self, component: Option<&[u8]>) -> Result<(), ApiError> {
@@ -28,12 +34,14 @@ impl World {
             plugin: "rule".into(),
             uid: self.plugin.metadata.uid.clone().unwrap(),
             component: component.map(<[u8]>::to_vec),
+            provenance: self.provenance.clone(),
         };
         self.store.keep(&kept).await
     }
 
     async fn read(&self) -> Option<Vec<u8>> {
-        self.store.read(&self.plugin).await.unwrap()
+        let copy = self.store.read(&self.plugin).await.unwrap()?;
+        Some(copy.component)
     }
 
     /// Verbs of what was written since the last call.
@@ -149,4 +157,45 @@ async fn the_copy_of_a_deleted_plugin_is_not_for_its_namesake() {
     world.api.delete("MCPPlugin", "", "rule");
     world.api.collect_garbage();
     assert_eq!(world.copies().len(), 0);
+}
+
+/// A ConfigMap holds 1 MiB.
+#[tokio::test]
+async fn a_large_component_is_kept_in_parts_all_of_which_are_needed() {
+    let world = World::new();
+    let large: Vec<u8> = (0..251).cycle().take(PART * 2 + 7).collect();
+    world.keep(Some(&large)).await.unwrap();
+    assert_eq!(world.written(), [Verb::Create; 3]);
+    assert_eq!(world.read().await.unwrap(), large);
+    world.keep(Some(&large)).await.unwrap();
+    assert_eq!(world.written(), []);
+
+    // One of its parts is gone: then there is no copy, until it is made again.
+    let lost = world.copies().pop().unwrap().name_any();
+    world.api.delete("ConfigMap", NAMESPACE, &lost);
+    world.written();
+    assert_eq!(world.read().await, None);
+    world.keep(Some(&large)).await.unwrap();
+    assert_eq!(world.written(), [Verb::Create]);
+    assert_eq!(world.read().await.unwrap(), large);
+    world.keep(Some(b"small")).await.unwrap();
+    assert_eq!(world.copies().len(), 1);
+    assert_eq!(world.read().await.unwrap(), b"small");
+}
+
+/// Whether a copy may be used after a restart depends on who has signed it.
+#[tokio::test]
+async fn what_is_known_of_a_component_is_kept_with_it_and_anew_when_it_changes() {
+    let mut world = World::new();
+    world.keep(Some(b"first")).await.unwrap();
+    world.written();
+    world.provenance = Provenance {
+        resolved_reference: Some("ghcr.io/acme/rule@sha256:00".into()),
+        signed_by: vec!["sha256:01".into(), "sha256:02".into()],
+    };
+    world.keep(Some(b"first")).await.unwrap();
+    assert_eq!(world.written(), [Verb::Create, Verb::Delete]);
+    let copy = world.store.read(&world.plugin).await.unwrap().unwrap();
+    assert_eq!(copy.component, b"first");
+    assert_eq!(copy.provenance, world.provenance);
 }

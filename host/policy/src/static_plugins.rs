@@ -10,7 +10,7 @@ use mcp_plugin_host::Host;
 
 use super::activate::ActivePlugin;
 use super::loader::{LoadOutcome, PluginLoader};
-use super::lookup::ConfigMapLookup;
+use super::lookup::{ConfigMapLookup, NoSecrets};
 use super::snapshot::{Snapshot, Snapshots};
 
 /// Loads each plugin once. Where the running operator would go on without a plugin, this is an error: there is no status
@@ -26,6 +26,8 @@ pub async fn activate_all(
 ) -> Result<Snapshots, String> {
     let loader = PluginLoader {
         maps,
+        secrets: Arc::new(NoSecrets),
+        signature_keys: None,
         host: host.clone(),
         builtin: builtin.to_owned(),
         operator_namespace: None,
