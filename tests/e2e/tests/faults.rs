@@ -33,6 +33,8 @@ mod outages;
 mod permissions;
 #[path = "faults/quiet.rs"]
 mod quiet;
+#[path = "faults/registry.rs"]
+mod registry;
 #[path = "faults/verbs.rs"]
 mod verbs;
 #[path = "faults/waiting.rs"]
