@@ -7,10 +7,11 @@ use kube::core::admission::{AdmissionRequest, AdmissionResponse, Operation as Re
 use mcp_operator_api::v1alpha1::{McpPluginSpec, McpServer, Mode};
 use mcp_operator_core::admission::{Decision, Denial, Outcome, decide};
 use mcp_operator_core::field_authors::FieldAuthors;
-use mcp_operator_core::plugin_spec;
 use mcp_operator_core::ratchet::ratchet;
 use mcp_operator_core::validated_server::ValidatedServer;
-use mcp_operator_policy::{NOT_SYNCED, Operation, PolicyContext, Snapshot, Stage, User, rendered};
+use mcp_operator_policy::{
+    NOT_SYNCED, Operation, PolicyContext, Snapshot, Stage, User, rendered, validate_plugin_spec,
+};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -135,7 +136,7 @@ pub(crate) fn validate_plugin(
     let spec = new.and_then(|spec| serde_json::from_value::<McpPluginSpec>(spec).ok());
     let mut decision = Decision::default();
     if let Some(spec) = spec {
-        let errors = plugin_spec::validate(&spec, state.operator_namespace.as_deref());
+        let errors = validate_plugin_spec(&spec, state.operator_namespace.as_deref());
         decision.warnings = warnings(&spec);
         decision.denial = (!is_same && !errors.is_empty()).then_some(Denial::Invalid(errors));
     }

@@ -7,7 +7,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use mcp_operator_api::v1alpha1::{McpPlugin, PluginSource};
-use mcp_operator_policy::{ActivePlugin, LoadOutcome, NoConfigMaps, PluginLoader, Rejection};
+use mcp_operator_policy::{
+    ActivePlugin, LoadOutcome, NoConfigMaps, NoSecrets, PluginLoader, Rejection,
+};
 use mcp_plugin_host::{CallObserver, Compiler, Host, HostConfig};
 use serde_json::{Map, Value};
 
@@ -89,6 +91,8 @@ impl Session {
         })?;
         let loader = PluginLoader {
             maps: Arc::new(NoConfigMaps),
+            secrets: Arc::new(NoSecrets),
+            signature_keys: None,
             host,
             builtin: PathBuf::new(),
             operator_namespace: None,

@@ -12,7 +12,8 @@ use mcp_operator_plugin_catalog::PluginCatalog;
 use mcp_operator_policy::{PluginLoader, Snapshots};
 use mcp_operator_registration::RegistrationContext;
 use mcp_operator_runtime::{
-    ClusterConfigMaps, Events, LEASE_NAME, Namespaces, StoredServers, Supervisor, TaskGroup,
+    ClusterConfigMaps, Events, LEASE_NAME, NamespaceSecrets, Namespaces, StoredServers, Supervisor,
+    TaskGroup,
 };
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use tokio::signal::unix::{SignalKind, signal};
@@ -97,6 +98,8 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
     let metrics = start_metrics(arguments, tasks)?;
     let loader = PluginLoader {
         maps: Arc::new(ClusterConfigMaps::new(client.clone())),
+        secrets: Arc::new(NamespaceSecrets::new(client.clone(), &arguments.namespace)),
+        signature_keys: arguments.sources.signature_keys.clone(),
         host: arguments.plugins.host(metrics.plugin_calls())?,
         builtin: arguments.plugins.builtin_plugins.clone(),
         operator_namespace: Some(arguments.namespace.clone()),
@@ -109,6 +112,7 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
         tasks,
         loader.clone(),
         &arguments.namespace,
+        arguments.sources.refresh(),
     );
     metrics::observe_plugins(&metrics, catalog.snapshots());
     let leads = leadership.clone();

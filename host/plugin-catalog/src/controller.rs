@@ -9,22 +9,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{FutureExt, Stream, StreamExt};
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::ResourceExt;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::Store;
 use kube::runtime::watcher::Event;
 use mcp_operator_api::v1alpha1::McpPlugin;
 use mcp_operator_core::retry::Classify;
-use mcp_operator_policy::{ActivePlugin, LoadOutcome, PluginLoader, Rejection};
+use mcp_operator_policy::{ActivePlugin, LoadOutcome, PluginLoader, Rejection, may_move};
 use mcp_operator_runtime::named_watches::Named;
 use mcp_operator_runtime::{NamedWatches, WorkQueue, jitter};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, sleep_until};
 use tracing::{info, warn};
 
 use crate::agreement::Agreement;
-use crate::component_store::{ComponentStore, KeptComponent, LARGEST};
+use crate::component_store::{ComponentStore, KeptComponent};
 use crate::pending::Pending;
 use crate::plugin_state::{Attempt, PluginState, Search};
 use crate::publisher::Publisher;
@@ -51,7 +51,9 @@ struct Loaded {
 pub(crate) struct Controller {
     plugins: Store<GuardedPlugin>,
     loader: PluginLoader,
-    maps: NamedWatches,
+    references: ReferenceWatches,
+    /// How often registries and servers are asked whether a tag or a URL has become something else.
+    refresh: Duration,
     publisher: Publisher,
     states: BTreeMap<String, PluginState>,
     /// Name of the plugin, number of the attempt, and what it led to.
@@ -70,7 +72,8 @@ impl Controller {
     pub(crate) fn new(
         plugins: Store<GuardedPlugin>,
         loader: PluginLoader,
-        maps: NamedWatches,
+        references: ReferenceWatches,
+        refresh: Duration,
         publisher: Publisher,
         components: ComponentStore,
         to_keep: Pending<KeptComponent>,
@@ -78,7 +81,8 @@ impl Controller {
         Self {
             plugins,
             loader,
-            maps,
+            references,
+            refresh,
             publisher,
             states: BTreeMap::new(),
             loading: JoinSet::new(),
@@ -95,24 +99,28 @@ impl Controller {
     pub(crate) async fn run(
         mut self,
         events: impl Stream<Item = Event<GuardedPlugin>>,
-        changed_maps: WorkQueue<Named>,
+        changed: ChangedReferences,
         not_written: WorkQueue<String>,
     ) {
         let mut events = std::pin::pin!(events);
         let mut file_poll = interval(FILE_POLL);
         file_poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut refresh = interval_at(Instant::now() + self.refresh, self.refresh);
+        refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let next_retry = self.states.values().filter_map(PluginState::retry_at).min();
             let startup_deadline = self.startup_deadline.filter(|_| !self.synced);
             tokio::select! {
                 Some(event) = events.next() => self.on_event(&event),
-                map = changed_maps.next() => self.load_where(|plugin| config_map(plugin).as_ref() == Some(&map)),
+                map = changed.maps.next() => self.on_reference(&map, config_maps),
+                secret = changed.secrets.next() => self.on_reference(&secret, secrets),
                 Some(Ok((name, attempt, loaded))) = self.loading.join_next() => self.on_loaded(&name, attempt, loaded),
                 name = not_written.next() => self.on_status_not_written(&name),
                 () = self.publisher.leader_changed() => self.on_leader_changed(),
                 () = until(next_retry) => self.load_due(),
                 () = until(startup_deadline) => {}
                 _ = file_poll.tick() => self.on_tick(),
+                _ = refresh.tick() => self.load_where(|plugin| may_move(&plugin.spec)),
             }
             if !self.synced && self.all_synced() {
                 self.synced = true;
@@ -129,7 +137,7 @@ impl Controller {
             Event::InitDone => self.on_listed(),
             Event::Apply(_) | Event::Init | Event::InitApply(_) => {}
         }
-        self.watch_maps();
+        self.watch_references();
         // A plugin is in force from when it is there, and not only when it is loaded.
         self.settle();
         let plugins = self.plugins.state();
@@ -276,8 +284,8 @@ impl Controller {
                 to_keep = Some(KeptComponent {
                     plugin: name.to_owned(),
                     uid: state.uid().to_owned(),
-                    component: Some(std::mem::take(component))
-                        .filter(|component| component.len() <= LARGEST),
+                    component: std::mem::take(component),
+                    provenance: active.provenance().clone(),
                 });
             }
             LoadOutcome::Rejected { why, last_good, .. } => warn!(
@@ -339,13 +347,43 @@ impl Controller {
         self.listed && (waited || self.states.values().all(PluginState::is_synced))
     }
 
-    /// Each ConfigMap that is named has a watch of its own: all ConfigMaps of a cluster would be too many.
-    fn watch_maps(&mut self) {
+    fn on_reference(&mut self, changed: &Named, references: References) {
+        let namespace = self.loader.operator_namespace.clone().unwrap_or_default();
+        self.load_where(|plugin| references(plugin, &namespace).contains(changed));
+    }
+
+    /// Each ConfigMap and Secret that is named has a watch of its own: all of a cluster would be too many.
+    fn watch_references(&mut self) {
         let plugins = self.plugins.state();
-        let wanted: BTreeSet<Named> = readable(&plugins).filter_map(config_map).collect();
-        self.maps.keep::<ConfigMap>(&wanted);
+        let namespace = self
+            .loader
+            .operator_namespace
+            .as_deref()
+            .unwrap_or_default();
+        let all = |references: References| -> BTreeSet<Named> {
+            readable(&plugins)
+                .flat_map(|plugin| references(plugin, namespace))
+                .collect()
+        };
+        self.references.maps.keep::<ConfigMap>(&all(config_maps));
+        self.references.secrets.keep::<Secret>(&all(secrets));
     }
 }
+
+/// Watches of what MCPPlugins name.
+pub(crate) struct ReferenceWatches {
+    pub(crate) maps: NamedWatches,
+    pub(crate) secrets: NamedWatches,
+}
+
+/// What has changed of it.
+pub(crate) struct ChangedReferences {
+    pub(crate) maps: WorkQueue<Named>,
+    pub(crate) secrets: WorkQueue<Named>,
+}
+
+/// Objects that an MCPPlugin names, of which those without a namespace are in the operator's.
+type References = fn(&McpPlugin, &str) -> BTreeSet<Named>;
 
 /// Loads a plugin, and besides, where it is another one, what the leader has in force.
 async fn load(
@@ -430,8 +468,14 @@ async fn load_kept(
     components: &ComponentStore,
     plugin: &McpPlugin,
 ) -> Result<Option<Box<ActivePlugin>>, Rejection> {
+    if !loader.trusts_copies(plugin) {
+        return Ok(None);
+    }
     match components.read(plugin).await {
-        Ok(Some(copy)) => loader.load_kept(plugin, &copy).await.map(Some),
+        Ok(Some(copy)) => {
+            let loaded = loader.load_kept(plugin, &copy.component, copy.provenance);
+            loaded.await.map(Some)
+        }
         Ok(None) => Ok(None),
         Err(error) => Err(Rejection {
             category: error.category(),
@@ -454,12 +498,30 @@ fn readable(plugins: &[Arc<GuardedPlugin>]) -> impl Iterator<Item = &McpPlugin> 
     plugins.iter().filter_map(|guarded| guarded.0.as_ref().ok())
 }
 
-/// Namespace and name of the ConfigMap that its component is in.
-fn config_map(plugin: &McpPlugin) -> Option<Named> {
-    plugin
-        .spec
-        .source
+/// ConfigMaps with its component, with the certificate authorities of where that is, and with the keys that sign it.
+fn config_maps(plugin: &McpPlugin, operator_namespace: &str) -> BTreeSet<Named> {
+    let source = &plugin.spec.source;
+    let component = source
         .config_map
-        .as_ref()
-        .map(|map| (map.namespace.clone(), map.name.clone()))
+        .iter()
+        .map(|map| (map.namespace.clone(), map.name.clone()));
+    let authorities = source.ca_config_map.iter().map(|key| &key.name);
+    let keys = source.verify.iter().flat_map(|verify| &verify.public_keys);
+    let keys = keys.filter_map(|key| Some(&key.config_map_key_ref.as_ref()?.name));
+    let own = authorities
+        .chain(keys)
+        .map(|name| (operator_namespace.to_owned(), name.clone()));
+    component.chain(own).collect()
+}
+
+/// Secrets with the credentials of a registry, and with the keys that sign its component.
+fn secrets(plugin: &McpPlugin, operator_namespace: &str) -> BTreeSet<Named> {
+    let source = &plugin.spec.source;
+    let pull = source.oci.iter().filter_map(|oci| oci.pull_secret.as_ref());
+    let keys = source.verify.iter().flat_map(|verify| &verify.public_keys);
+    let keys = keys.filter_map(|key| Some(&key.secret_key_ref.as_ref()?.name));
+    let own = pull
+        .chain(keys)
+        .map(|name| (operator_namespace.to_owned(), name.clone()));
+    own.collect()
 }

@@ -1,6 +1,6 @@
 //! The plugins of a cluster: watched, loaded, and published when they change.
 //!
-//! - In: MCPPlugins, and the ConfigMaps and files that hold their components.
+//! - In: MCPPlugins, and the ConfigMaps, files, registries and servers that have their components.
 //! - Out: a [`Snapshot`](mcp_operator_policy::Snapshot) whenever the plugins in force change, and the status of each
 //!   MCPPlugin.
 //! - Never: it asks no plugin about an MCPServer, and knows neither admission nor reconciling.

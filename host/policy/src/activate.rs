@@ -7,6 +7,7 @@ use mcp_operator_api::v1alpha1::{
     FailurePolicy, McpPlugin, McpPluginSpec, Mode, OnExisting, PluginGrants, PluginSource,
 };
 use mcp_operator_core::admission::PluginFailure;
+use mcp_operator_core::field::{ErrorType, FieldError};
 use mcp_operator_core::patch;
 use mcp_operator_core::plugin_spec;
 use mcp_operator_core::quantity::whole_units;
@@ -17,7 +18,9 @@ use serde_json::Value;
 
 use super::context::{CONTEXT, PolicyContext};
 use super::convert;
+use super::found::invalid_reference;
 use super::matching::Matching;
+use super::provenance::Provenance;
 use super::source::{self, SourceError};
 use mcp_operator_connections::Connections;
 
@@ -108,6 +111,11 @@ impl ActivePlugin {
     /// `metadata.generation` of the MCPPlugin that it was put into force by; 0 outside of a cluster.
     pub fn generation(&self) -> i64 {
         self.generation
+    }
+
+    /// Where its component came from.
+    pub fn provenance(&self) -> &Provenance {
+        &self.version.provenance
     }
 
     /// Changes whenever the plugin could behave otherwise.
@@ -229,11 +237,13 @@ impl Rejection {
     }
 }
 
-/// The component's digest and the specification: while both stay the same, a plugin need not be loaded again.
+/// The component's digest, where it came from, and the specification: while these stay the same, a plugin need not be loaded
+/// again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PluginVersion {
     digest: String,
     spec: String,
+    provenance: Provenance,
 }
 
 impl PluginVersion {
@@ -251,7 +261,18 @@ impl PluginVersion {
         Ok(Self {
             digest: component.to_string(),
             spec,
+            provenance: Provenance::default(),
         })
+    }
+
+    /// The same, from there.
+    #[must_use]
+    pub(crate) fn with_provenance(self, provenance: Provenance) -> Self {
+        Self { provenance, ..self }
+    }
+
+    pub(crate) fn digest(&self) -> &str {
+        &self.digest
     }
 }
 
@@ -270,6 +291,7 @@ pub(super) async fn combine(
     let version = PluginVersion {
         digest: component.version.digest.clone(),
         spec: specified.version.spec.clone(),
+        provenance: component.version.provenance.clone(),
     };
     let loaded = async || Ok(component.plugin.clone());
     activate(host, operator_namespace, &wanted, &version, loaded).await
@@ -330,8 +352,29 @@ pub(super) async fn activate(
     })
 }
 
-fn refuse_invalid(spec: &McpPluginSpec, operator_namespace: Option<&str>) -> Result<(), Rejection> {
-    let errors = plugin_spec::validate(spec, operator_namespace);
+/// Everything that is wrong with the specification of an MCPPlugin that its schema cannot say. Outside of a cluster there is no
+/// namespace of the operator.
+pub fn validate_plugin_spec(
+    spec: &McpPluginSpec,
+    operator_namespace: Option<&str>,
+) -> Vec<FieldError> {
+    let mut errors = plugin_spec::validate(spec, operator_namespace);
+    let invalid = spec.source.oci.as_ref().and_then(invalid_reference);
+    errors.extend(invalid.map(|(field, message)| FieldError {
+        field: field.into(),
+        error_type: ErrorType::Invalid,
+        bad_value: None,
+        message,
+        code: "source-reference".into(),
+    }));
+    errors
+}
+
+pub(super) fn refuse_invalid(
+    spec: &McpPluginSpec,
+    operator_namespace: Option<&str>,
+) -> Result<(), Rejection> {
+    let errors = validate_plugin_spec(spec, operator_namespace);
     if errors.is_empty() {
         return Ok(());
     }
@@ -339,7 +382,7 @@ fn refuse_invalid(spec: &McpPluginSpec, operator_namespace: Option<&str>) -> Res
     Err(Rejection::new("InvalidSpec", errors.join("; ")))
 }
 
-fn refuse_other_digest(spec: &McpPluginSpec, digest: &str) -> Result<(), Rejection> {
+pub(super) fn refuse_other_digest(spec: &McpPluginSpec, digest: &str) -> Result<(), Rejection> {
     match &spec.sha256 {
         Some(wanted) if wanted != digest => {
             let message = format!("the component has SHA-256 {digest}, spec.sha256 wants {wanted}");

@@ -10,7 +10,7 @@ use mcp_plugin_host::Host;
 
 use super::activate::ActivePlugin;
 use super::loader::{LoadOutcome, PluginLoader};
-use super::lookup::ConfigMapLookup;
+use super::lookup::{ConfigMapLookup, NoSecrets};
 use super::snapshot::Snapshot;
 use super::snapshots::Snapshots;
 
@@ -27,6 +27,8 @@ pub async fn activate_all(
 ) -> Result<Snapshots, String> {
     let loader = PluginLoader {
         maps,
+        secrets: Arc::new(NoSecrets),
+        signature_keys: None,
         host: host.clone(),
         builtin: builtin.to_owned(),
         operator_namespace: None,

@@ -35,6 +35,8 @@ mod outages;
 mod permissions;
 #[path = "faults/quiet.rs"]
 mod quiet;
+#[path = "faults/registry.rs"]
+mod registry;
 #[path = "faults/uninstall.rs"]
 mod uninstall;
 #[path = "faults/verbs.rs"]
