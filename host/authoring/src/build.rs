@@ -249,7 +249,7 @@ mod tests {
         std::fs::write(&tool, "").unwrap();
         touch(&tool).unwrap();
         assert!(!is_older(&tool, &list));
-        let later = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
+        let later = std::time::SystemTime::now() + std::time::Duration::from_mins(1);
         std::fs::File::options()
             .append(true)
             .open(&list)
