@@ -64,6 +64,9 @@ pub mod annotations {
     pub const SECRETS_SEEN: &str = "mcp.litellm.ai/secrets-seen";
     /// On an MCPServer: the fields that plugins set at admission, with the plugin. Written by the webhook alone.
     pub const DEFAULTS: &str = "mcp.litellm.ai/defaults";
+    /// On an MCPServer: the revision of the plugins that completed it when it was last written. The same validate it.
+    /// Written by the webhook alone.
+    pub const PLUGINS_REVISION: &str = "mcp.litellm.ai/plugins-revision";
     /// On the pod template of a gateway workload: what its pods were last replaced for.
     pub const ROLLED_TO: &str = "mcp.litellm.ai/rolled-to";
 }

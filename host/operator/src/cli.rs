@@ -66,7 +66,7 @@ pub enum Command {
     /// Say what admission would say about MCPServers, without a cluster.
     #[command(after_long_help = manifests::CHECK_HELP)]
     Check(Box<ManifestArguments>),
-    /// Ship plugins: push, pull and verify a component.
+    /// Write plugins and ship them: make, build, test, run, measure, inspect, push, pull and verify one.
     #[command(subcommand)]
     Plugin(Box<PluginCommand>),
     /// Print the custom resource definitions.

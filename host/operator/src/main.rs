@@ -20,6 +20,9 @@ fn main() -> ExitCode {
         } => ask(crd::apply(plural.as_deref())),
         Command::Verify { namespace } => ask(verify::verify(&namespace)),
         Command::Plugin(command) => match *command {
+            PluginCommand::Author(command) => {
+                return answer(mcp_operator_authoring::run(command));
+            }
             PluginCommand::Registry(command) => ask(plugin_registry::run(command)),
         },
         Command::Dashboards { name } => dashboards::print(&name),

@@ -1,9 +1,8 @@
 //! The operator's own copies of components that are in force, in its own namespace: what is enforced outlives both its
-//! source and the pod.
+//! source and the pod, and replicas of two versions of the operator judge by the same ones.
 //!
-//! Components of the operator's image and of its files come with the pod, so only those that come from ConfigMaps, registries
-//! and servers are copied. A ConfigMap holds 1 MiB: what is larger is in several, its parts. A copy belongs to its MCPPlugin:
-//! the garbage collector deletes it with that.
+//! A ConfigMap holds 1 MiB: what is larger is in several, its parts. A copy belongs to its MCPPlugin: the garbage collector
+//! deletes it with that.
 
 use std::collections::BTreeMap;
 
@@ -35,8 +34,7 @@ pub(crate) struct KeptComponent {
     pub(crate) plugin: String,
     /// Which object that is.
     pub(crate) uid: String,
-    /// Absent: its component comes with the operator, and no copy is needed.
-    pub(crate) component: Option<Vec<u8>>,
+    pub(crate) component: Vec<u8>,
     /// Where that came from.
     pub(crate) provenance: Provenance,
 }
@@ -99,10 +97,7 @@ impl ComponentStore {
     /// Makes the copies of a plugin what they should be. The new one comes before the old one goes.
     pub(crate) async fn keep(&self, kept: &KeptComponent) -> Result<(), ApiError> {
         let copies = self.list(&kept.uid).await?;
-        let component = kept.component.as_deref();
-        let wanted = component
-            .map(|component| manifests(kept, component))
-            .unwrap_or_default();
+        let wanted = manifests(kept, &kept.component);
         for wanted in &wanted {
             let namesake = copies
                 .iter()

@@ -29,11 +29,11 @@ impl World {
         }
     }
 
-    async fn keep(&self, component: Option<&[u8]>) -> Result<(), ApiError> {
+    async fn keep(&self, component: &[u8]) -> Result<(), ApiError> {
         let kept = KeptComponent {
             plugin: "rule".into(),
             uid: self.plugin.metadata.uid.clone().unwrap(),
-            component: component.map(<[u8]>::to_vec),
+            component: component.to_vec(),
             provenance: self.provenance.clone(),
         };
         self.store.keep(&kept).await
@@ -65,10 +65,10 @@ impl World {
 async fn what_is_in_force_is_kept_once_and_again_changes_nothing() {
     let world = World::new();
     assert_eq!(world.read().await, None);
-    world.keep(Some(b"first")).await.unwrap();
+    world.keep(b"first").await.unwrap();
     assert_eq!(world.written(), [Verb::Create]);
     assert_eq!(world.read().await.unwrap(), b"first");
-    world.keep(Some(b"first")).await.unwrap();
+    world.keep(b"first").await.unwrap();
     assert_eq!(world.written(), []);
 
     let copy = &world.copies()[0];
@@ -87,31 +87,27 @@ async fn what_is_in_force_is_kept_once_and_again_changes_nothing() {
 }
 
 #[tokio::test]
-async fn the_new_one_is_kept_before_the_old_one_goes_and_nothing_is_kept_that_comes_with_the_image()
-{
+async fn the_new_one_is_kept_before_the_old_one_goes_and_again_changes_nothing() {
     let world = World::new();
-    world.keep(Some(b"first")).await.unwrap();
+    world.keep(b"first").await.unwrap();
     world.written();
-    world.keep(Some(b"second")).await.unwrap();
+    world.keep(b"second").await.unwrap();
     assert_eq!(world.written(), [Verb::Create, Verb::Delete]);
     assert_eq!(world.read().await.unwrap(), b"second");
     assert_eq!(world.copies().len(), 1);
-    world.keep(None).await.unwrap();
-    assert_eq!(world.written(), [Verb::Delete]);
-    assert_eq!(world.read().await, None);
-    world.keep(None).await.unwrap();
+    world.keep(b"second").await.unwrap();
     assert_eq!(world.written(), []);
 }
 
 #[tokio::test]
 async fn a_new_one_that_cannot_be_kept_leaves_the_old_one() {
     let world = World::new();
-    world.keep(Some(b"first")).await.unwrap();
+    world.keep(b"first").await.unwrap();
     let refusal = Failure::forbidden("no");
     world
         .api
         .fail(Match::verb(Verb::Create), refusal, Times::Once);
-    assert!(world.keep(Some(b"second")).await.is_err());
+    assert!(world.keep(b"second").await.is_err());
     assert_eq!(world.read().await.unwrap(), b"first");
 }
 
@@ -123,8 +119,8 @@ async fn of_two_the_one_in_force_is_read() {
     world
         .api
         .fail(Match::verb(Verb::Delete), refusal, Times::Always);
-    world.keep(Some(b"first")).await.unwrap();
-    assert!(world.keep(Some(b"second")).await.is_err());
+    world.keep(b"first").await.unwrap();
+    assert!(world.keep(b"second").await.is_err());
     assert_eq!(world.copies().len(), 2);
     for component in ["first", "second"] {
         let digest = shown_digest(Digest::of(component.as_bytes()));
@@ -136,14 +132,14 @@ async fn of_two_the_one_in_force_is_read() {
 #[tokio::test]
 async fn a_copy_that_is_not_what_it_was_is_not_used_and_made_anew() {
     let world = World::new();
-    world.keep(Some(b"first")).await.unwrap();
+    world.keep(b"first").await.unwrap();
     let name = world.copies()[0].name_any();
     world.api.edit("ConfigMap", NAMESPACE, &name, |copy| {
         copy["binaryData"][KEY] = json!(ByteString(b"forged".to_vec()));
     });
     world.written();
     assert_eq!(world.read().await, None);
-    world.keep(Some(b"first")).await.unwrap();
+    world.keep(b"first").await.unwrap();
     assert_eq!(world.written(), [Verb::Delete, Verb::Create]);
     assert_eq!(world.read().await.unwrap(), b"first");
 }
@@ -151,7 +147,7 @@ async fn a_copy_that_is_not_what_it_was_is_not_used_and_made_anew() {
 #[tokio::test]
 async fn the_copy_of_a_deleted_plugin_is_not_for_its_namesake() {
     let mut world = World::new();
-    world.keep(Some(b"first")).await.unwrap();
+    world.keep(b"first").await.unwrap();
     world.plugin.metadata.uid = Some("another".into());
     assert_eq!(world.read().await, None);
     world.api.delete("MCPPlugin", "", "rule");
@@ -164,10 +160,10 @@ async fn the_copy_of_a_deleted_plugin_is_not_for_its_namesake() {
 async fn a_large_component_is_kept_in_parts_all_of_which_are_needed() {
     let world = World::new();
     let large: Vec<u8> = (0..251).cycle().take(PART * 2 + 7).collect();
-    world.keep(Some(&large)).await.unwrap();
+    world.keep(&large).await.unwrap();
     assert_eq!(world.written(), [Verb::Create; 3]);
     assert_eq!(world.read().await.unwrap(), large);
-    world.keep(Some(&large)).await.unwrap();
+    world.keep(&large).await.unwrap();
     assert_eq!(world.written(), []);
 
     // One of its parts is gone: then there is no copy, until it is made again.
@@ -175,10 +171,10 @@ async fn a_large_component_is_kept_in_parts_all_of_which_are_needed() {
     world.api.delete("ConfigMap", NAMESPACE, &lost);
     world.written();
     assert_eq!(world.read().await, None);
-    world.keep(Some(&large)).await.unwrap();
+    world.keep(&large).await.unwrap();
     assert_eq!(world.written(), [Verb::Create]);
     assert_eq!(world.read().await.unwrap(), large);
-    world.keep(Some(b"small")).await.unwrap();
+    world.keep(b"small").await.unwrap();
     assert_eq!(world.copies().len(), 1);
     assert_eq!(world.read().await.unwrap(), b"small");
 }
@@ -187,13 +183,13 @@ async fn a_large_component_is_kept_in_parts_all_of_which_are_needed() {
 #[tokio::test]
 async fn what_is_known_of_a_component_is_kept_with_it_and_anew_when_it_changes() {
     let mut world = World::new();
-    world.keep(Some(b"first")).await.unwrap();
+    world.keep(b"first").await.unwrap();
     world.written();
     world.provenance = Provenance {
         resolved_reference: Some("ghcr.io/acme/rule@sha256:00".into()),
         signed_by: vec!["sha256:01".into(), "sha256:02".into()],
     };
-    world.keep(Some(b"first")).await.unwrap();
+    world.keep(b"first").await.unwrap();
     assert_eq!(world.written(), [Verb::Create, Verb::Delete]);
     let copy = world.store.read(&world.plugin).await.unwrap().unwrap();
     assert_eq!(copy.component, b"first");

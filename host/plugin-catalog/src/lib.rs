@@ -6,8 +6,9 @@
 //! - Never: it asks no plugin about an MCPServer, and knows neither admission nor reconciling.
 //!
 //! [`catalog`] starts the tasks. [`controller`] alone owns the state, one [`plugin_state`] for each MCPPlugin; loading runs
-//! in tasks of its own. [`component_keeper`] keeps copies of what is in force in the [`component_store`]. [`publisher`] makes known what came of it, [`status_writer`] writes it into the cluster.
+//! in tasks of its own. [`agreement`] says what of it a replica puts into force that does not lead. [`component_keeper`] keeps copies of what is in force in the [`component_store`]. [`publisher`] makes known what came of it, [`status_writer`] writes it into the cluster.
 
+mod agreement;
 mod catalog;
 mod component_keeper;
 mod component_store;

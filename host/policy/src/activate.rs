@@ -8,10 +8,11 @@ use mcp_operator_api::v1alpha1::{
 };
 use mcp_operator_core::admission::PluginFailure;
 use mcp_operator_core::field::{ErrorType, FieldError};
+use mcp_operator_core::patch;
 use mcp_operator_core::plugin_spec;
 use mcp_operator_core::quantity::whole_units;
 use mcp_operator_core::retry::Classify;
-use mcp_plugin_host::contract::{Description, Finding};
+use mcp_plugin_host::contract::{Description, Finding, Patch};
 use mcp_plugin_host::{Blame, Digest, Fault, Host, Interfaces, Limits, Plugin, PluginError};
 use serde_json::Value;
 
@@ -38,7 +39,10 @@ pub struct ActivePlugin {
     priority: i32,
     matching: Matching,
     version: PluginVersion,
+    uid: String,
+    generation: i64,
     fingerprint: String,
+    revision: String,
 }
 
 impl ActivePlugin {
@@ -58,6 +62,30 @@ impl ActivePlugin {
 
     pub fn interfaces(&self) -> Interfaces {
         self.plugin.interfaces()
+    }
+
+    /// The loaded component, for who asks it without a snapshot.
+    pub fn component(&self) -> &Plugin {
+        &self.plugin
+    }
+
+    /// `MCPPlugin.spec.settings` as JSON, which it has accepted.
+    pub fn settings(&self) -> &str {
+        &self.settings
+    }
+
+    /// What a call of it may take.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The objects with these patches of it, as far as it may change them.
+    ///
+    /// # Errors
+    /// What is refused, in one sentence.
+    pub fn patched(&self, objects: &[Value], patches: Vec<Patch>) -> Result<Vec<Value>, String> {
+        let patches = convert::patches(patches)?;
+        patch::apply(objects, &patches, &self.grants).map_err(|error| error.to_string())
     }
 
     /// SHA-256 of the component, in hexadecimal digits.
@@ -80,6 +108,11 @@ impl ActivePlugin {
         &self.version.spec
     }
 
+    /// `metadata.generation` of the MCPPlugin that it was put into force by; 0 outside of a cluster.
+    pub fn generation(&self) -> i64 {
+        self.generation
+    }
+
     /// Where its component came from.
     pub fn provenance(&self) -> &Provenance {
         &self.version.provenance
@@ -88,6 +121,12 @@ impl ActivePlugin {
     /// Changes whenever the plugin could behave otherwise.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    /// The same on every replica, of whatever version of the operator, that has this component in force by this
+    /// specification.
+    pub(super) fn revision(&self) -> &str {
+        &self.revision
     }
 
     pub(super) fn wants(&self, context: &str) -> bool {
@@ -174,6 +213,17 @@ impl Rejection {
         )
     }
 
+    /// This replica could load it, and the one that leads has it not in force.
+    pub fn not_by_the_leader(its_word: &str) -> Self {
+        Self::new(
+            "NotInForce",
+            format!(
+                "the replica that leads has not put it into force: {}",
+                convert::short(its_word)
+            ),
+        )
+    }
+
     /// The task that loaded the plugin panicked.
     pub fn panicked() -> Self {
         Self {
@@ -226,6 +276,27 @@ impl PluginVersion {
     }
 }
 
+/// The component of one plugin in force by the specification of another, of the same MCPPlugin.
+pub(super) async fn combine(
+    host: &Host,
+    operator_namespace: Option<&str>,
+    specified: &ActivePlugin,
+    component: &ActivePlugin,
+) -> Result<ActivePlugin, Rejection> {
+    let unreadable = |error: serde_json::Error| Rejection::unreadable(&error.to_string());
+    let spec = serde_json::from_str(&specified.version.spec).map_err(unreadable)?;
+    let mut wanted = McpPlugin::new(&specified.name, spec);
+    wanted.metadata.uid = Some(specified.uid.clone());
+    wanted.metadata.generation = Some(specified.generation);
+    let version = PluginVersion {
+        digest: component.version.digest.clone(),
+        spec: specified.version.spec.clone(),
+        provenance: component.version.provenance.clone(),
+    };
+    let loaded = async || Ok(component.plugin.clone());
+    activate(host, operator_namespace, &wanted, &version, loaded).await
+}
+
 /// Loads the component, and puts it into force if it passes.
 pub(super) async fn activate(
     host: &Host,
@@ -257,6 +328,9 @@ pub(super) async fn activate(
         ..why
     })?;
     let fingerprint = format!("{name} {} {}", version.digest, version.spec);
+    let generation = wanted.metadata.generation.unwrap_or_default();
+    let uid = wanted.metadata.uid.clone().unwrap_or_default();
+    let revision = format!("{name} {uid} {generation} {}", version.digest);
     Ok(ActivePlugin {
         name,
         plugin,
@@ -271,7 +345,10 @@ pub(super) async fn activate(
         priority: spec.priority,
         matching,
         version: version.clone(),
+        uid,
+        generation,
         fingerprint,
+        revision,
     })
 }
 

@@ -13,6 +13,7 @@
 //! sides of the contract.
 
 mod activate;
+mod around;
 mod context;
 mod convert;
 mod error;
@@ -26,6 +27,7 @@ mod reconcile;
 mod registrar;
 mod required_keys;
 mod snapshot;
+mod snapshots;
 mod source;
 mod static_plugins;
 mod unavailable;
@@ -36,13 +38,16 @@ pub use error::{NOT_SYNCED, PolicyError};
 pub use evaluate::Defaulted;
 pub use found::may_move;
 pub use loader::{LoadOutcome, PluginLoader};
-pub use lookup::{ConfigMapLookup, NamespaceLookup, NoSecrets, NoStoredServers, ServerLookup};
+pub use lookup::{
+    ConfigMapLookup, NamespaceLookup, NoConfigMaps, NoSecrets, NoStoredServers, ServerLookup,
+};
 pub use mcp_operator_core::namespace::NamespaceFacts;
 pub use mcp_plugin_host::contract::{Operation, Stage};
 pub use provenance::Provenance;
 pub use reconcile::{
     AdmittedServer, InvalidServer, Judgement, ReconcileInputs, default_and_validate, mutate_objects,
 };
-pub use snapshot::{Snapshot, Snapshots};
+pub use snapshot::Snapshot;
+pub use snapshots::{Behind, Published, SnapshotSender, Snapshots};
 pub use static_plugins::{activate_all, activate_recorded};
 pub use unavailable::UnavailablePlugin;

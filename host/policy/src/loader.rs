@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use kube::ResourceExt;
-use mcp_operator_api::v1alpha1::{McpPlugin, PluginSource};
+use mcp_operator_api::v1alpha1::McpPlugin;
 use mcp_operator_connections::SecretLookup;
 use mcp_plugin_host::{Digest, Host};
 
 use super::activate::{
-    ActivePlugin, PluginVersion, Rejection, activate, refuse_invalid, refuse_other_digest,
+    ActivePlugin, PluginVersion, Rejection, activate, combine, refuse_invalid, refuse_other_digest,
 };
 use super::lookup::ConfigMapLookup;
 use super::provenance::Provenance;
@@ -25,8 +25,8 @@ pub enum LoadOutcome {
     InForce {
         version: PluginVersion,
         active: Box<ActivePlugin>,
-        /// The component, if it is from a place that may be gone at the next start.
-        component: Option<Vec<u8>>,
+        /// The component itself: its source may be gone at the next start.
+        component: Vec<u8>,
     },
     /// It cannot be put into force.
     Rejected {
@@ -36,6 +36,16 @@ pub enum LoadOutcome {
         /// The component that an earlier run of the operator had in force.
         last_good: Option<Box<ActivePlugin>>,
     },
+}
+
+impl LoadOutcome {
+    /// What passed all checks.
+    pub fn loaded(&self) -> Option<&ActivePlugin> {
+        match self {
+            Self::InForce { active, .. } => Some(active),
+            Self::Unchanged | Self::Rejected { .. } => None,
+        }
+    }
 }
 
 /// Loads components from wherever MCPPlugins say into a plugin host. Cheap to clone.
@@ -103,7 +113,7 @@ impl PluginLoader {
             Ok(active) => LoadOutcome::InForce {
                 version,
                 active: Box::new(active),
-                component: comes_from_elsewhere(&plugin.spec.source).then_some(bytes),
+                component: bytes,
             },
             Err(why) => LoadOutcome::Rejected {
                 version: Some(version),
@@ -111,6 +121,26 @@ impl PluginLoader {
                 last_good: None,
             },
         }
+    }
+
+    /// What an MCPPlugin was, or will be, while its component and its specification changed one after the other: another replica
+    /// may have seen it so.
+    pub async fn between(&self, one: &ActivePlugin, other: &ActivePlugin) -> Vec<ActivePlugin> {
+        if one.digest() == other.digest() || one.generation() == other.generation() {
+            return Vec::new();
+        }
+        let namespace = self.operator_namespace.as_deref();
+        let combinations = [
+            combine(&self.host, namespace, one, other).await,
+            combine(&self.host, namespace, other, one).await,
+        ];
+        combinations.into_iter().flatten().collect()
+    }
+
+    /// Whether a copy of its component may be in force. Where signatures are demanded, what is in the operator's image is only
+    /// taken from there: nobody has signed a copy of it.
+    pub fn trusts_copies(&self, plugin: &McpPlugin) -> bool {
+        plugin.spec.source.builtin.is_none() || self.signature_keys.is_none()
     }
 
     /// A component that was kept when it was in force, with the present specification.
@@ -162,9 +192,4 @@ impl PluginLoader {
         .await;
         active.ok().map(Box::new)
     }
-}
-
-/// Whether a component may be gone at the next start, because it comes neither with the operator nor with its pod.
-fn comes_from_elsewhere(source: &PluginSource) -> bool {
-    source.config_map.is_some() || source.oci.is_some() || source.url.is_some()
 }

@@ -22,6 +22,23 @@ pub trait ConfigMapLookup: Send + Sync {
     fn remedy(&self, namespace: &str, name: &str) -> String;
 }
 
+/// Where there are none: components lie in files.
+pub struct NoConfigMaps;
+
+impl ConfigMapLookup for NoConfigMaps {
+    fn config_map<'a>(
+        &'a self,
+        _namespace: &'a str,
+        _name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<ConfigMap>, String>> {
+        ready(Ok(None)).boxed()
+    }
+
+    fn remedy(&self, _namespace: &str, _name: &str) -> String {
+        "is in a cluster, which is not asked".to_owned()
+    }
+}
+
 /// Finds the labels and annotations of namespaces, by which rules are selected.
 pub trait NamespaceLookup: Send + Sync {
     /// What is known of a namespace. One that does not exist has neither labels nor annotations.

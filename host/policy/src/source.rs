@@ -35,7 +35,7 @@ pub(super) enum SourceError {
     Builtin { name: String, reason: String },
     /// A file is larger than any component may be.
     #[error(
-        "{path} has more than {limit} bytes, which is what a component may have: make it smaller, or raise the operator's limit"
+        "{path} has more than the {} MiB that a component may have: make it smaller, or start the operator with a larger --plugin-size-limit-mib", .limit >> 20
     )]
     TooLarge { path: String, limit: usize },
     /// A ConfigMap has not what it should have.
@@ -163,7 +163,10 @@ pub(super) async fn read_builtin(
     Err(SourceError::NoSuchBuiltin {
         name: name.into(),
         known: match builtins(folder) {
-            none if none.is_empty() => format!(" none in {}", folder.display()),
+            none if none.is_empty() => format!(
+                " none in {} (--builtin-plugins names the folder)",
+                folder.display()
+            ),
             known => format!(": {}", known.join(", ")),
         },
     })

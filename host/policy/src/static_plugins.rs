@@ -11,7 +11,8 @@ use mcp_plugin_host::Host;
 use super::activate::ActivePlugin;
 use super::loader::{LoadOutcome, PluginLoader};
 use super::lookup::{ConfigMapLookup, NoSecrets};
-use super::snapshot::{Snapshot, Snapshots};
+use super::snapshot::Snapshot;
+use super::snapshots::Snapshots;
 
 /// Loads each plugin once. Where the running operator would go on without a plugin, this is an error: there is no status
 /// that would say so.

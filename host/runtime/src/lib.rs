@@ -37,7 +37,7 @@ pub use guarded_server::{Cut, GuardedServer};
 pub use jitter::jitter;
 pub use judged_servers::{JudgedServer, JudgedServers};
 pub use large_servers::{NoRoom, WholeServer};
-pub use leader_election::{Election, ElectionSettings, LEASE_NAME, Leadership, write_client};
+pub use leader_election::{Election, ElectionSettings, LEASE_NAME, Leadership, Term, write_client};
 pub use named_watches::NamedWatches;
 pub use namespace_secrets::NamespaceSecrets;
 pub use namespaces::Namespaces;

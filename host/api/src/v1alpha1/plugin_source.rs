@@ -22,8 +22,8 @@ use super::ConnectionSecretKey;
 )]
 #[serde(rename_all = "camelCase")]
 pub struct PluginSource {
-    /// Name of a plugin that comes with the operator: `validation`, `compliance`,
-    /// `tenancy`, `litellm-configmap`, `litellm-admin-api`.
+    /// Name of a plugin that comes with the operator: `validation`, `compliance`, `tenancy`, `cel`,
+    /// `rego`, `litellm-configmap`, `litellm-admin-api`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "crd",
