@@ -225,13 +225,9 @@ impl Registered {
     /// Waits until what is in force is the only copy that is kept.
     fn is_kept(&self) -> Result<()> {
         let plugin = self.rule_is("True", "InForce")?;
-        let list = [
-            "get",
-            "configmaps",
-            "--namespace",
-            OPERATOR,
-            "--selector=mcp.litellm.ai/plugin-uid",
-        ];
+        let uid = plugin["metadata"]["uid"].as_str().context("no uid")?;
+        let of_rule = format!("--selector=mcp.litellm.ai/plugin-uid={uid}");
+        let list = ["get", "configmaps", "--namespace", OPERATOR, &of_rule];
         eventually("a copy is kept", RECOVERY, || {
             let copies = self.world.kubectl().json(&list)?;
             let copies = copies["items"].as_array().context("no list")?;
