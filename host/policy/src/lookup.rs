@@ -1,8 +1,9 @@
 //! What the plugins' side needs to know from a cluster, or from files where there is none.
 
 use futures::future::{BoxFuture, FutureExt, ready};
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::DynamicObject;
+use mcp_operator_connections::SecretLookup;
 use mcp_operator_core::namespace::NamespaceFacts;
 
 /// Finds ConfigMaps that hold components.
@@ -70,5 +71,21 @@ impl ServerLookup for NoStoredServers {
         _name: &'a str,
     ) -> BoxFuture<'a, Result<Option<DynamicObject>, String>> {
         ready(Ok(None)).boxed()
+    }
+}
+
+/// Where no Secret is known: without a cluster.
+pub(crate) struct NoSecrets;
+
+impl SecretLookup for NoSecrets {
+    fn namespace(&self) -> &'static str {
+        "of the operator"
+    }
+
+    fn secret<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Secret>, String>> {
+        ready(Err(format!(
+            "Secret {name} of the operator's namespace is not known without a cluster"
+        )))
+        .boxed()
     }
 }

@@ -10,8 +10,9 @@ use mcp_plugin_host::Host;
 
 use super::activate::{ActivePlugin, Rejection};
 use super::loader::{LoadOutcome, PluginLoader};
-use super::lookup::{ConfigMapLookup, NoConfigMaps};
-use super::snapshot::{Snapshot, Snapshots};
+use super::lookup::{ConfigMapLookup, NoConfigMaps, NoSecrets};
+use super::snapshot::Snapshot;
+use super::snapshots::Snapshots;
 
 /// Loads each plugin once. Where the running operator would go on without a plugin, this is an error: there is no status
 /// that would say so.
@@ -26,6 +27,8 @@ pub async fn activate_all(
 ) -> Result<Snapshots, String> {
     let loader = PluginLoader {
         maps,
+        secrets: Arc::new(NoSecrets),
+        signature_keys: None,
         host: host.clone(),
         builtin: builtin.to_owned(),
         operator_namespace: None,
@@ -47,6 +50,8 @@ pub async fn activate_file(
 ) -> Result<Arc<ActivePlugin>, Rejection> {
     let loader = PluginLoader {
         maps: Arc::new(NoConfigMaps),
+        secrets: Arc::new(NoSecrets),
+        signature_keys: None,
         host: host.clone(),
         builtin: PathBuf::new(),
         operator_namespace: None,

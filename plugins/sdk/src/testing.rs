@@ -105,3 +105,21 @@ pub fn request_in(namespace: Value) -> Request {
         ..Request::default()
     }
 }
+
+/// A request about a whole object, for a plugin that reads what [`McpServer`] does not have; `context` are the values that
+/// it asked for, by name.
+pub fn request_about(
+    object: &Value,
+    old_object: Option<&Value>,
+    context: &[(&str, Value)],
+) -> Request {
+    Request {
+        object: object.to_string(),
+        old_object: old_object.map(Value::to_string),
+        context: context
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.to_string()))
+            .collect(),
+        ..Request::default()
+    }
+}

@@ -15,10 +15,12 @@ use mcp_cluster::{
 use crate::artifacts::cargo;
 
 /// The plugins that come with the operator, as their files are called.
-pub const BUILTIN_PLUGINS: [&str; 5] = [
+pub const BUILTIN_PLUGINS: [&str; 7] = [
+    "cel",
     "compliance",
     "litellm_admin_api",
     "litellm_configmap",
+    "rego",
     "tenancy",
     "validation",
 ];
@@ -31,25 +33,6 @@ const AUTHORITIES: &str = "etc/ssl/certs/ca-certificates.crt";
 /// The user that it runs as.
 pub(crate) const USER: u32 = 65532;
 const PLUGIN_TARGET: &str = "wasm32-wasip2";
-
-/// How much the compiler optimises.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Profile {
-    /// What is shipped.
-    Release,
-    /// Nearly that, in a fraction of the time: for tests.
-    Bench,
-}
-
-impl Profile {
-    /// As cargo calls it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Release => "release",
-            Self::Bench => "bench",
-        }
-    }
-}
 
 /// What the image is made of, once it is built.
 #[derive(Clone, Debug)]
@@ -68,12 +51,7 @@ impl OperatorImage {
     ///
     /// # Errors
     /// When the machine lacks a compiler, or a build fails, with the end of its log.
-    pub fn build(
-        cache: &Cache,
-        checkout: &Path,
-        target_folder: &Path,
-        profile: Profile,
-    ) -> Result<Self> {
+    pub fn build(cache: &Cache, checkout: &Path, target_folder: &Path) -> Result<Self> {
         ensure_static_compiler()?;
         let (target, mut progress) = (static_target(), Progress::new(2));
         let operator = [
@@ -81,8 +59,7 @@ impl OperatorImage {
             "mcp-operator",
             "--bin",
             "mcp-operator",
-            "--profile",
-            profile.name(),
+            "--release",
         ];
         let build = Build {
             checkout,

@@ -46,7 +46,7 @@ fn first_denial(language: &str, kind: &str) {
         );
         match words[..] {
             ["plugin", "build" | "test", ..] => {
-                assert_eq!(printed.code, Some(0), "{}", printed.all())
+                assert_eq!(printed.code, Some(0), "{}", printed.all());
             }
             ["check", ..] if kind == "validator" => {
                 assert_eq!(printed.code, Some(1), "{}", printed.all());
@@ -56,7 +56,7 @@ fn first_denial(language: &str, kind: &str) {
                 assert!(denied, "{}", printed.all());
             }
             ["plugin", "run", ..] if kind == "validator" => {
-                assert_eq!(printed.code, Some(1), "{}", printed.all())
+                assert_eq!(printed.code, Some(1), "{}", printed.all());
             }
             _ => assert_eq!(printed.code, Some(0), "{}", printed.all()),
         }

@@ -63,6 +63,19 @@ fn a_denial_reads_as_kubectl_prints_it() {
     assert_eq!(denied, printed("", &expected, 1));
 }
 
+/// README.md has it applied where its command for Helm allowed this registry.
+#[test]
+fn the_server_of_the_quick_start_is_admitted() {
+    let registries = policy(
+        "{source: {builtin: validation}, settings: {allowedRegistries: [docker.io/library]}}",
+    );
+    let plugins = registries.path().to_str().unwrap();
+    let file = sample("quickstart.yaml");
+    let admitted = run(&["check", "-f", &file, "--plugins", plugins]);
+    let expected = "mcpserver.mcp.litellm.ai/everything admitted\n";
+    assert_eq!((&*admitted.out, admitted.code), (expected, Some(0)));
+}
+
 /// The policy that is installed gives no default limits.
 #[test]
 fn the_installed_policy_is_the_default() {

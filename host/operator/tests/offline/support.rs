@@ -75,6 +75,7 @@ fn components() -> &'static Path {
             .args(["--package", "validation", "--package", "compliance"])
             .args(["--package", "litellm-configmap", "--package", "tenancy"])
             .args(["--package", "require-team-label"])
+            .args(["--package", "cel-plugin", "--package", "rego"])
             .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins"))
             .status()
             .unwrap();
