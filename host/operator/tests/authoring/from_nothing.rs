@@ -88,11 +88,19 @@ fn javascript() {
     first_denial("js", "validator");
 }
 
+#[test]
+#[ignore = "builds with tools of the language; cargo xtask test --only authoring"]
+fn go() {
+    first_denial("go", "validator");
+}
+
 /// The other kinds, where they build quickly.
 #[test]
 #[ignore = "builds with tools of the language; cargo xtask test --only authoring"]
 fn defaulters_and_registrars() {
-    for kind in ["defaulter", "registrar"] {
-        first_denial("js", kind);
+    for language in ["js", "go"] {
+        for kind in ["defaulter", "registrar"] {
+            first_denial(language, kind);
+        }
     }
 }
