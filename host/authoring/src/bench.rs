@@ -63,7 +63,7 @@ pub struct Arguments {
 pub(crate) const HELP: &str = "\
 A call is what an API server waits for: a fresh instance and its answer about one MCPServer. A defaulter is asked about the \
 MCPServer itself. `load` is what the operator does at its start with a component that it has compiled before, `compile` \
-what it does once, in a process of its own: --compiler-memory-mib of an operator must be more than its address space.
+what it does once, in a process of its own, for which --compiler-memory-mib of as much as its address space is enough.
 
 Times depend on the machine; the ratio to the default rules, measured in the same run, does much less, and is what a CI \
 should limit.

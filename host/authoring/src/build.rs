@@ -9,9 +9,10 @@ use mcp_operator_offline::{Decoder, Outcome};
 use mcp_operator_policy::Rejection;
 use serde_json::Value;
 
+use crate::componentize;
 use crate::project::{Language, Project};
 use crate::session::{HostArguments, OPERATOR_SIZE_LIMIT_MIB, Session};
-use crate::tools::{CARGO, NPM, PYTHON, Step};
+use crate::tools::{CARGO, GO, NPM, PYTHON, Step};
 
 /// What a ConfigMap holds, in bytes.
 const CONFIG_MAP_BYTES: usize = 1 << 20;
@@ -34,6 +35,7 @@ The component is NAME.wasm in the folder, where NAME is that of its MCPPlugin (p
   Rust (Cargo.toml)          cargo build --release --target wasm32-wasip2
   Python (requirements.txt)  a virtual environment .venv with what requirements.txt pins, then build.sh
   JavaScript (package.json)  npm ci, then npm run build
+  Go (go.mod)                build.sh, which leaves a core module; this program makes the component of it
 
 Exit codes:
   0  there is a component, and it fits the contract
@@ -48,6 +50,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Outcome> {
         Language::Rust => rust(&project)?,
         Language::Python => python(&project)?,
         Language::Js => javascript(&project)?,
+        Language::Go => go(&project)?,
     }
     let bytes = std::fs::read(&project.component)
         .with_context(|| format!("the build left no {}", project.component.display()))?;
@@ -188,6 +191,13 @@ fn javascript(project: &Project) -> Result<()> {
     Step::new(folder, &npm, ["run", "--silent", "build"]).run()
 }
 
+fn go(project: &Project) -> Result<()> {
+    GO.find()?;
+    Step::new(&project.folder, "sh", ["build.sh"]).run()?;
+    let core = project.folder.join(format!("{}.core.wasm", project.name()));
+    componentize::component(&core, &project.folder.join("wit"), &project.component)
+}
+
 /// Whether a file that is made of another must be made again.
 fn is_older(made: &Path, of: &Path) -> bool {
     let time = |path: &Path| path.metadata().and_then(|file| file.modified()).ok();
@@ -249,7 +259,7 @@ mod tests {
         std::fs::write(&tool, "").unwrap();
         touch(&tool).unwrap();
         assert!(!is_older(&tool, &list));
-        let later = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
+        let later = std::time::SystemTime::now() + std::time::Duration::from_mins(1);
         std::fs::File::options()
             .append(true)
             .open(&list)

@@ -90,7 +90,7 @@ async fn described(
 }
 
 /// The world of `wit/` with these interfaces.
-fn world(interfaces: Interfaces) -> Option<&'static str> {
+pub(crate) fn world(interfaces: Interfaces) -> Option<&'static str> {
     match (
         interfaces.validator,
         interfaces.defaulter,

@@ -8,13 +8,14 @@
 //!
 //! [`session`] has the plugin host of an author's machine; [`question`] is what a plugin is asked, [`answer`] what it said,
 //! as JSON that people read and write. [`test`] compares both by [`case`] and [`difference`]; [`mistakes`] names what nobody
-//! would notice. [`component`] looks into a component without compiling it.
+//! would notice. [`component`] looks into a component without compiling it, [`componentize`] makes one of a core module.
 
 mod answer;
 mod bench;
 mod build;
 mod case;
 mod component;
+mod componentize;
 mod difference;
 mod inspect;
 mod junit;

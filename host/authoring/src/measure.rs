@@ -1,5 +1,6 @@
 //! Times and memory.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,7 +45,7 @@ pub(crate) fn mebibytes(bytes: u64) -> u64 {
     bytes.div_ceil(1 << 20)
 }
 
-/// The most that child processes of this one have had at once, while it is watched. Only Linux tells.
+/// The most that the largest child process of this one has had, while it is watched. Only Linux tells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ChildMemory {
     /// Address space, which is what the compiler is limited by, in bytes.
@@ -67,16 +68,20 @@ impl ChildWatch {
         let stop: Arc<AtomicBool> = Arc::default();
         let stopped = Arc::clone(&stop);
         let thread = thread::spawn(move || {
-            let mut most = ChildMemory::default();
+            // The kernel remembers the most. Before a child runs its own program that is what this process has, so that the
+            // last look at it counts.
+            let mut seen: BTreeMap<u32, ChildMemory> = BTreeMap::new();
             while !stopped.load(Ordering::Relaxed) {
                 for child in children() {
                     let now = memory(child);
-                    most.address_space = most.address_space.max(now.address_space);
-                    most.resident = most.resident.max(now.resident);
+                    if now != ChildMemory::default() {
+                        seen.insert(child, now);
+                    }
                 }
                 thread::sleep(INTERVAL);
             }
-            most
+            let most = seen.into_values().max_by_key(|child| child.resident);
+            most.unwrap_or_default()
         });
         Self { stop, thread }
     }

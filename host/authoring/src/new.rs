@@ -57,7 +57,8 @@ denied, an MCPPlugin, and a README. From there:
   mcp-operator check --plugin . -f server.yaml        # what kubectl would print
   README.md tells how it ships
 
-Rust needs cargo with the target wasm32-wasip2; Python needs Python 3.10 or newer; JavaScript needs Node.js 20 or newer. \
+Rust needs cargo with the target wasm32-wasip2; Python needs Python 3.10 or newer; JavaScript needs Node.js 20 or newer; Go needs Go 1.25 or \
+newer. \
 `plugin build` installs what else a language needs into the folder, by the versions that are pinned there.";
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
@@ -134,6 +135,7 @@ pub(crate) fn files(name: &str, language: Language, kind: Kind) -> Vec<(String, 
         Language::Rust => "rust",
         Language::Python => "python",
         Language::Js => "js",
+        Language::Go => "go",
     };
     let source = if language == Language::Rust {
         format!("configMap: {{namespace: mcp-operator-system, name: {name}}}")
@@ -200,7 +202,7 @@ mod tests {
 
     use super::*;
 
-    const LANGUAGES: [Language; 3] = [Language::Rust, Language::Python, Language::Js];
+    const LANGUAGES: [Language; 4] = [Language::Rust, Language::Python, Language::Js, Language::Go];
     const KINDS: [Kind; 3] = [Kind::Validator, Kind::Defaulter, Kind::Registrar];
 
     #[test]

@@ -19,14 +19,17 @@ pub(crate) enum Language {
     Python,
     /// JavaScript, with QuickJS.
     Js,
+    /// With Go itself.
+    Go,
 }
 
 impl Language {
     /// The file by which a folder is known to be of a language.
-    const MARKS: [(&'static str, Self); 3] = [
+    const MARKS: [(&'static str, Self); 4] = [
         ("Cargo.toml", Self::Rust),
         ("requirements.txt", Self::Python),
         ("package.json", Self::Js),
+        ("go.mod", Self::Go),
     ];
 
     /// The language of a folder.

@@ -7,9 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use mcp_operator_api::v1alpha1::{McpPlugin, PluginSource};
-use mcp_operator_policy::{
-    ActivePlugin, LoadOutcome, NoConfigMaps, NoSecrets, PluginLoader, Rejection,
-};
+use mcp_operator_policy::{ActivePlugin, Rejection, activate_file};
 use mcp_plugin_host::{CallObserver, Compiler, Host, HostConfig};
 use serde_json::{Map, Value};
 
@@ -52,7 +50,7 @@ pub(crate) struct LastCall {
 
 /// A plugin host, and what its last call was.
 pub(crate) struct Session {
-    loader: PluginLoader,
+    host: Host,
     last: Arc<Mutex<LastCall>>,
 }
 
@@ -89,19 +87,11 @@ impl Session {
                 folder.display()
             )
         })?;
-        let loader = PluginLoader {
-            maps: Arc::new(NoConfigMaps),
-            secrets: Arc::new(NoSecrets),
-            signature_keys: None,
-            host,
-            builtin: PathBuf::new(),
-            operator_namespace: None,
-        };
-        Ok(Self { loader, last })
+        Ok(Self { host, last })
     }
 
     pub(crate) fn host(&self) -> &Host {
-        &self.loader.host
+        &self.host
     }
 
     /// Puts the plugin of a folder into force by its MCPPlugin, as the operator does, with the component that lies there.
@@ -122,11 +112,7 @@ impl Session {
             spec.settings.clone_from(settings);
         }
         let plugin = McpPlugin::new(project.name(), spec);
-        match self.loader.load(&plugin, None).await {
-            LoadOutcome::InForce { active, .. } => Ok(Arc::from(active)),
-            LoadOutcome::Rejected { why, .. } => Err(why),
-            LoadOutcome::Unchanged => Err(Rejection::unreadable("it was not loaded")),
-        }
+        activate_file(&self.host, &plugin).await
     }
 
     /// What the last call took, and what plugins wrote since this was last asked.

@@ -25,6 +25,11 @@ pub(crate) const NPM: Tool = Tool {
     program: "npm",
     remedy: "install Node.js 20 or newer, of which npm is a part (https://nodejs.org)",
 };
+pub(crate) const GO: Tool = Tool {
+    program: "go",
+    remedy: "install Go 1.25 or newer (https://go.dev/dl)",
+};
+
 impl Tool {
     /// Where it is.
     ///

@@ -418,14 +418,14 @@ async fn search(
     plugin: &McpPlugin,
     digest: &str,
 ) -> Search {
-    let is_agreed = |found: &Box<ActivePlugin>| shown_digest(found.digest()) == digest;
+    let is_agreed = |found: &ActivePlugin| shown_digest(found.digest()) == digest;
     let copy = load_kept(loader, components, plugin).await.ok().flatten();
-    if let Some(found) = copy.filter(is_agreed) {
+    if let Some(found) = copy.filter(|found| is_agreed(found)) {
         return Search::Found(found);
     }
     let cached = loader.last_good(plugin).await;
     cached
-        .filter(is_agreed)
+        .filter(|found| is_agreed(found))
         .map_or(Search::InVain, Search::Found)
 }
 

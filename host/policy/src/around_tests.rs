@@ -77,11 +77,14 @@ async fn what_is_staged_is_known_until_something_else_is() {
     let mut around = Around::default();
     around.replace(None, &now, vec![a2.clone()]);
     tokio::time::advance(REMEMBERED * 2).await;
-    assert!(found(&around, &now, &[a2.clone()]));
+    assert!(found(&around, &now, std::slice::from_ref(&a2)));
     assert!(!found(&around, &now, &[]), "it was always there");
     around.replace(Some(&now), &now, vec![a3.clone()]);
-    assert!(found(&around, &now, &[a2.clone()]), "for a while");
-    assert!(found(&around, &now, &[a3.clone()]));
+    assert!(
+        found(&around, &now, std::slice::from_ref(&a2)),
+        "for a while"
+    );
+    assert!(found(&around, &now, std::slice::from_ref(&a3)));
     around.remember(plugin("a", 4));
     assert!(found(&around, &now, &[plugin("a", 4)]));
     tokio::time::advance(REMEMBERED).await;

@@ -184,7 +184,7 @@ impl PluginLoader {
                 match &oci.pull_secret {
                     None => "; name a Secret with some in spec.source.oci.pullSecret".to_owned(),
                     Some(name) => format!(
-                        ", which are those of Secret {}/{name}",
+                        ": they are those of Secret {}/{name}",
                         self.secrets.namespace()
                     ),
                 }

@@ -38,9 +38,7 @@ pub use error::{NOT_SYNCED, PolicyError};
 pub use evaluate::Defaulted;
 pub use found::may_move;
 pub use loader::{LoadOutcome, PluginLoader};
-pub use lookup::{
-    ConfigMapLookup, NamespaceLookup, NoConfigMaps, NoSecrets, NoStoredServers, ServerLookup,
-};
+pub use lookup::{ConfigMapLookup, NamespaceLookup, NoStoredServers, ServerLookup};
 pub use mcp_operator_core::namespace::NamespaceFacts;
 pub use mcp_plugin_host::contract::{Operation, Stage};
 pub use provenance::Provenance;
@@ -49,5 +47,5 @@ pub use reconcile::{
 };
 pub use snapshot::Snapshot;
 pub use snapshots::{Behind, Published, SnapshotSender, Snapshots};
-pub use static_plugins::{activate_all, activate_recorded};
+pub use static_plugins::{activate_all, activate_file, activate_recorded};
 pub use unavailable::UnavailablePlugin;

@@ -23,7 +23,7 @@ pub trait ConfigMapLookup: Send + Sync {
 }
 
 /// Where there are none: components lie in files.
-pub struct NoConfigMaps;
+pub(crate) struct NoConfigMaps;
 
 impl ConfigMapLookup for NoConfigMaps {
     fn config_map<'a>(
@@ -75,7 +75,7 @@ impl ServerLookup for NoStoredServers {
 }
 
 /// Where no Secret is known: without a cluster.
-pub struct NoSecrets;
+pub(crate) struct NoSecrets;
 
 impl SecretLookup for NoSecrets {
     fn namespace(&self) -> &'static str {

@@ -18,7 +18,7 @@ pub(super) fn with_package(lock: &str, name: &str) -> String {
         section
             .lines()
             .next()
-            .map(|line| line.trim_matches(['"']).to_owned())
+            .map(|line| line.trim_matches('"').to_owned())
     });
     let packages: Vec<String> = sections
         .iter()

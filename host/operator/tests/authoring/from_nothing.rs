@@ -46,7 +46,7 @@ fn first_denial(language: &str, kind: &str) {
         );
         match words[..] {
             ["plugin", "build" | "test", ..] => {
-                assert_eq!(printed.code, Some(0), "{}", printed.all())
+                assert_eq!(printed.code, Some(0), "{}", printed.all());
             }
             ["check", ..] if kind == "validator" => {
                 assert_eq!(printed.code, Some(1), "{}", printed.all());
@@ -56,7 +56,7 @@ fn first_denial(language: &str, kind: &str) {
                 assert!(denied, "{}", printed.all());
             }
             ["plugin", "run", ..] if kind == "validator" => {
-                assert_eq!(printed.code, Some(1), "{}", printed.all())
+                assert_eq!(printed.code, Some(1), "{}", printed.all());
             }
             _ => assert_eq!(printed.code, Some(0), "{}", printed.all()),
         }
@@ -88,11 +88,19 @@ fn javascript() {
     first_denial("js", "validator");
 }
 
+#[test]
+#[ignore = "builds with tools of the language; cargo xtask test --only authoring"]
+fn go() {
+    first_denial("go", "validator");
+}
+
 /// The other kinds, where they build quickly.
 #[test]
 #[ignore = "builds with tools of the language; cargo xtask test --only authoring"]
 fn defaulters_and_registrars() {
-    for kind in ["defaulter", "registrar"] {
-        first_denial("js", kind);
+    for language in ["js", "go"] {
+        for kind in ["defaulter", "registrar"] {
+            first_denial(language, kind);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Rules that come from a real registry: found, verified, lost and found again.
 
-use std::fs::{create_dir_all, remove_dir_all, write};
+use std::fs::{create_dir_all, read_dir, remove_file, write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -85,14 +85,29 @@ impl Registered {
         if let Some(mut operator) = self.operator.take() {
             operator.kill();
         }
-        let cache = self.environment.logs.join("components");
-        if cache.exists() {
-            remove_dir_all(cache)?;
-        }
+        self.forget_rule()?;
         let kubeconfig = self.environment.kubectl.kubeconfig();
         let options = [&REFRESH, options].concat();
         let operator = Operator::start_with(&self.environment, name, kubeconfig, &options)?;
         self.operator = Some(operator);
+        Ok(())
+    }
+
+    /// Takes what was compiled of the rule out of the cache, which a new pod does not have. The other plugins stay: compiling
+    /// them anew is what takes longest, and shows nothing.
+    fn forget_rule(&self) -> Result<()> {
+        let digest = "--output=jsonpath={.status.digest}";
+        let get = ["get", "mcpplugin", RULE, "--ignore-not-found", digest];
+        let digest = self.world.kubectl().run(&get)?;
+        let Some(digest) = digest.trim().strip_prefix("sha256:") else {
+            return Ok(());
+        };
+        for file in read_dir(self.environment.logs.join("components"))? {
+            let file = file?;
+            if file.file_name().to_string_lossy().starts_with(digest) {
+                remove_file(file.path())?;
+            }
+        }
         Ok(())
     }
 
@@ -210,13 +225,9 @@ impl Registered {
     /// Waits until what is in force is the only copy that is kept.
     fn is_kept(&self) -> Result<()> {
         let plugin = self.rule_is("True", "InForce")?;
-        let list = [
-            "get",
-            "configmaps",
-            "--namespace",
-            OPERATOR,
-            "--selector=mcp.litellm.ai/plugin-uid",
-        ];
+        let uid = plugin["metadata"]["uid"].as_str().context("no uid")?;
+        let of_rule = format!("--selector=mcp.litellm.ai/plugin-uid={uid}");
+        let list = ["get", "configmaps", "--namespace", OPERATOR, &of_rule];
         eventually("a copy is kept", RECOVERY, || {
             let copies = self.world.kubectl().json(&list)?;
             let copies = copies["items"].as_array().context("no list")?;
