@@ -34,7 +34,7 @@ pub(crate) struct References {
     pub(crate) unsupported: Vec<String>,
 }
 
-/// Brings a parsed expression into the form in which it is evaluated.
+/// Brings a parsed expression into the form in which it is evaluated; numbers of its nodes are gone.
 pub(crate) fn prepare(expression: IdedExpr) -> (IdedExpr, References) {
     let mut walk = Walk::default();
     let expression = walk.expression(expression, true);
@@ -51,7 +51,7 @@ struct Walk {
 
 impl Walk {
     /// `is_whole` says whether the expression is more than the beginning of a longer path.
-    fn expression(&mut self, IdedExpr { id, expr }: IdedExpr, is_whole: bool) -> IdedExpr {
+    fn expression(&mut self, IdedExpr { expr, .. }: IdedExpr, is_whole: bool) -> IdedExpr {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
             self.depth -= 1;
@@ -60,7 +60,7 @@ impl Walk {
                 self.found.unsupported.push(sentence);
             }
             return IdedExpr {
-                id,
+                id: 0,
                 expr: Expr::Literal(LiteralValue::Null),
             };
         }
@@ -69,7 +69,7 @@ impl Walk {
         }
         let expr = match expr {
             Expr::Ident(name) => self.identifier(name),
-            Expr::Select(select) => self.select(id, select),
+            Expr::Select(select) => self.select(select),
             Expr::Call(call) => self.call(call),
             Expr::Comprehension(comprehension) => self.comprehension(*comprehension),
             Expr::List(mut list) => {
@@ -78,6 +78,7 @@ impl Walk {
             }
             Expr::Map(mut map) => {
                 for entry in &mut map.entries {
+                    entry.id = 0;
                     if let EntryExpr::MapEntry(entry) = &mut entry.expr {
                         entry.key = self.expression(std::mem::take(&mut entry.key), true);
                         entry.value = self.expression(std::mem::take(&mut entry.value), true);
@@ -101,7 +102,7 @@ impl Walk {
             literal @ Expr::Literal(_) => literal,
         };
         self.depth -= 1;
-        IdedExpr { id, expr }
+        IdedExpr { id: 0, expr }
     }
 
     fn all(&mut self, expressions: Vec<IdedExpr>) -> Vec<IdedExpr> {
@@ -125,7 +126,7 @@ impl Walk {
         Expr::Ident(name)
     }
 
-    fn select(&mut self, id: u64, select: SelectExpr) -> Expr {
+    fn select(&mut self, select: SelectExpr) -> Expr {
         let SelectExpr {
             operand,
             field,
@@ -144,7 +145,7 @@ impl Walk {
         }
         let operand = self.expression(*operand, false);
         let field = IdedExpr {
-            id,
+            id: 0,
             expr: Expr::Literal(LiteralValue::String(field.as_str().into())),
         };
         if test {
@@ -168,11 +169,13 @@ impl Walk {
         }
         // The namespace of a function is no variable.
         let is_namespace = matches!(&of.target, Some(target) if self.is_namespace(target));
-        if !is_namespace {
-            of.target = of
-                .target
-                .map(|target| Box::new(self.expression(*target, true)));
-        }
+        of.target = of.target.map(|target| {
+            Box::new(if is_namespace {
+                IdedExpr { id: 0, ..*target }
+            } else {
+                self.expression(*target, true)
+            })
+        });
         let args = std::mem::take(&mut of.args).into_iter().enumerate();
         of.args = args
             .map(|(index, arg)| self.expression(arg, !(is_path && index == 0)))

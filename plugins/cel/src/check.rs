@@ -123,7 +123,7 @@ impl Check {
     }
 
     fn expression(&mut self, at: Path, who: &str, source: &str, is_bool: bool) {
-        let mut complaints = match Expression::parse(source) {
+        let mut complaints = match Expression::checked(source) {
             Ok(expression) => {
                 let mut complaints = self.complaints(&expression);
                 if is_bool && let Some(what) = expression.is_never_bool() {

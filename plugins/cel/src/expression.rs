@@ -5,6 +5,7 @@ use kube_cel::cel::parser::Parser;
 use kube_cel::cel::{Context, ExecutionError, Value};
 
 use crate::ast::{self, References};
+use crate::fast;
 use crate::nesting::shape;
 
 /// Bytes of one expression.
@@ -37,15 +38,31 @@ impl Expression {
         if shape.is_doubled {
             return Err("has two `!` or two signs before one value: leave both out".into());
         }
-        let parsed = Parser::new()
-            .enable_optional_syntax(true)
-            .parse(source)
-            .map_err(|errors| sentence(&errors.errors))?;
+        match fast::parse(source) {
+            Some(parsed) => Ok(Self::of(parsed)),
+            None => Ok(Self::of(parsed_by_library(source)?)),
+        }
+    }
+
+    /// The same for settings that nobody has checked yet: what is plain is parsed in both ways.
+    ///
+    /// # Errors
+    /// A sentence that says where it is no expression.
+    pub(crate) fn checked(source: &str) -> Result<Self, String> {
+        let expression = Self::parse(source)?;
+        let by_library = Self::of(parsed_by_library(source)?);
+        if expression.prepared != by_library.prepared {
+            return Err("can be read in two ways: put brackets around its parts".into());
+        }
+        Ok(expression)
+    }
+
+    fn of(parsed: IdedExpr) -> Self {
         let (prepared, references) = ast::prepare(parsed);
-        Ok(Self {
+        Self {
             prepared,
             references,
-        })
+        }
     }
 
     pub(crate) fn evaluate(&self, context: &Context<'_>) -> Result<Value, ExecutionError> {
@@ -70,6 +87,13 @@ impl Expression {
             _ => None,
         }
     }
+}
+
+fn parsed_by_library(source: &str) -> Result<IdedExpr, String> {
+    let parser = Parser::new().enable_optional_syntax(true);
+    parser
+        .parse(source)
+        .map_err(|errors| sentence(&errors.errors))
 }
 
 fn sentence(errors: &[kube_cel::cel::ParseError]) -> String {

@@ -20,6 +20,7 @@ mod check;
 mod engine;
 mod errors;
 mod expression;
+mod fast;
 mod field;
 mod fields;
 mod functions;
