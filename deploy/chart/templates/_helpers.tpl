@@ -37,6 +37,12 @@ one: `helm template` knows none.
 {{- if and (eq .Values.certificates.mode "cert-manager") (not (.Capabilities.APIVersions.Has "cert-manager.io/v1")) -}}
 {{- fail "certificates.mode is `cert-manager`, and the cluster has no cert-manager.io/v1: install cert-manager first, or leave certificates.mode at `self-signed`" -}}
 {{- end -}}
+{{- if and (or .Values.monitoring.serviceMonitor.enabled .Values.monitoring.alerts.enabled) (not (.Capabilities.APIVersions.Has "monitoring.coreos.com/v1")) -}}
+{{- fail "monitoring.serviceMonitor or monitoring.alerts is enabled, and the cluster has no monitoring.coreos.com/v1: install the Prometheus Operator first, or leave them disabled" -}}
+{{- end -}}
+{{- if and .Values.monitoring.dashboards.enabled .Values.monitoring.dashboards.namespace (not (lookup "v1" "Namespace" "" .Values.monitoring.dashboards.namespace)) -}}
+{{- fail (printf "there is no namespace %s for the dashboards: create it first, or leave monitoring.dashboards.namespace empty" .Values.monitoring.dashboards.namespace) -}}
+{{- end -}}
 {{- $namespaces := .Values.watchNamespaces -}}
 {{- if $namespaces -}}
 {{- range .Values.gateways -}}

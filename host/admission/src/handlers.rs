@@ -7,15 +7,16 @@ use kube::core::admission::{AdmissionRequest, AdmissionResponse, Operation as Re
 use mcp_operator_api::v1alpha1::{McpPluginSpec, McpServer, Mode};
 use mcp_operator_core::admission::{Decision, Denial, Outcome, decide};
 use mcp_operator_core::field_authors::FieldAuthors;
-use mcp_operator_core::plugin_spec;
 use mcp_operator_core::ratchet::ratchet;
 use mcp_operator_core::validated_server::ValidatedServer;
-use mcp_operator_policy::{NOT_SYNCED, Operation, PolicyContext, Snapshot, Stage, User, rendered};
+use mcp_operator_policy::{
+    NOT_SYNCED, Operation, PolicyContext, Snapshot, Stage, User, rendered, validate_plugin_spec,
+};
 use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::state::AdmissionState;
-use crate::{review, scale};
+use crate::{review, revision, scale};
 
 /// Said of an update that passes although the object breaks rules.
 const STILL_INVALID: &str = "this MCPServer broke rules before this change and still does: the change is stored, and takes effect when the rest is corrected";
@@ -40,15 +41,21 @@ async fn judge(
     request: &AdmissionRequest<DynamicObject>,
     deadline: Option<Instant>,
 ) -> AdmissionResponse {
-    ask_plugins(state, request, async |plugins, context| {
-        let mut outcomes = plugins.validate_by(&context, deadline).await;
-        let is_ratcheted = ratchet_update(state, &plugins, context, &mut outcomes, deadline).await;
-        let mut decision = decide(&outcomes);
-        if is_ratcheted && decision.denial.is_none() {
-            decision.warnings.insert(0, STILL_INVALID.to_owned());
-        }
-        review::respond(request, decision)
-    })
+    ask_plugins(
+        state,
+        request,
+        revision::noted(request),
+        async |plugins, context| {
+            let mut outcomes = plugins.validate_by(&context, deadline).await;
+            let is_ratcheted =
+                ratchet_update(state, &plugins, context, &mut outcomes, deadline).await;
+            let mut decision = decide(&outcomes);
+            if is_ratcheted && decision.denial.is_none() {
+                decision.warnings.insert(0, STILL_INVALID.to_owned());
+            }
+            review::respond(request, decision)
+        },
+    )
     .await
 }
 
@@ -86,7 +93,7 @@ pub async fn mutate(
         // A patch would be one of something else than an MCPServer.
         return AdmissionResponse::from(request);
     }
-    ask_plugins(state, request, async |plugins, context| {
+    ask_plugins(state, request, None, async |plugins, context| {
         if context.object.as_ref().and_then(server).is_none() {
             // Defaults come before the API server's own look at the schema, which says best what is wrong.
             return AdmissionResponse::from(request);
@@ -97,6 +104,7 @@ pub async fn mutate(
                 let before = context.object.unwrap_or_default();
                 let authors = FieldAuthors::after_request(old, &before, defaulted.authors);
                 authors.note(&mut defaulted.object);
+                revision::note(&mut defaulted.object, plugins.revision());
                 let decision = Decision {
                     warnings: defaulted.warnings,
                     ..Decision::default()
@@ -128,7 +136,7 @@ pub(crate) fn validate_plugin(
     let spec = new.and_then(|spec| serde_json::from_value::<McpPluginSpec>(spec).ok());
     let mut decision = Decision::default();
     if let Some(spec) = spec {
-        let errors = plugin_spec::validate(&spec, state.operator_namespace.as_deref());
+        let errors = validate_plugin_spec(&spec, state.operator_namespace.as_deref());
         decision.warnings = warnings(&spec);
         decision.denial = (!is_same && !errors.is_empty()).then_some(Denial::Invalid(errors));
     }
@@ -155,16 +163,27 @@ fn warnings(spec: &McpPluginSpec) -> Vec<String> {
         .collect()
 }
 
-/// Has the plugins in force asked, unless the request is none that they have a say in.
+/// Has the plugins in force asked, or those that have completed the object, unless the request is none that they have a say
+/// in.
 async fn ask_plugins(
     state: &AdmissionState,
     request: &AdmissionRequest<DynamicObject>,
+    completed_by: Option<&str>,
     ask: impl AsyncFnOnce(Arc<Snapshot>, PolicyContext) -> AdmissionResponse,
 ) -> AdmissionResponse {
     if bypasses_plugins(request) {
         return AdmissionResponse::from(request);
     }
-    let plugins = state.snapshots.current();
+    let plugins = match completed_by {
+        Some(revision) => state.snapshots.to_go_on(revision).await,
+        None => state.snapshots.to_begin().await,
+    };
+    let plugins = match plugins {
+        Ok(plugins) => plugins,
+        Err(behind) => {
+            return review::undecided(request, "ServiceUnavailable", 503, &behind.to_string());
+        }
+    };
     if !plugins.is_synced() {
         return review::undecided(request, "ServiceUnavailable", 503, NOT_SYNCED);
     }

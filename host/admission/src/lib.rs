@@ -6,13 +6,14 @@
 //!
 //! [`server`] serves TLS, and bounds [`connection`]s; [`routes`] bounds bodies, time and load, with a share of
 //! each for every peer ([`peer_shares`]); [`handlers`] ask the plugins; [`review`] reads and
-//! writes AdmissionReviews, purely.
+//! writes AdmissionReviews, purely; [`revision`] ties the two questions about one request together.
 
 mod connection;
 mod handlers;
 mod heap_cost;
 mod peer_shares;
 mod review;
+mod revision;
 mod routes;
 mod scale;
 mod server;

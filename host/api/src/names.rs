@@ -50,6 +50,12 @@ pub mod annotations {
     pub const SERVER_UID: &str = "mcp.litellm.ai/server-uid";
     /// On a copy of a component: its digest, as in the status of the MCPPlugin.
     pub const COMPONENT_DIGEST: &str = "mcp.litellm.ai/component-digest";
+    /// Which part of the component a copy holds, if it is in several: `0/3` is the first of three.
+    pub const COMPONENT_PART: &str = "mcp.litellm.ai/component-part";
+    /// On a copy of a component: the artifact of a registry that it came from, by its digest.
+    pub const RESOLVED_REFERENCE: &str = "mcp.litellm.ai/resolved-reference";
+    /// On a copy of a component: the keys that have signed it, separated by commas.
+    pub const SIGNED_BY: &str = "mcp.litellm.ai/signed-by";
     /// On a pod template: the role in AWS that its pods have. It is read from the ServiceAccount when a pod is made.
     pub const IAM_ROLE: &str = "mcp.litellm.ai/iam-role";
     /// On a pod template: hash of the Secrets that its pods were last replaced for.
@@ -58,6 +64,9 @@ pub mod annotations {
     pub const SECRETS_SEEN: &str = "mcp.litellm.ai/secrets-seen";
     /// On an MCPServer: the fields that plugins set at admission, with the plugin. Written by the webhook alone.
     pub const DEFAULTS: &str = "mcp.litellm.ai/defaults";
+    /// On an MCPServer: the revision of the plugins that completed it when it was last written. The same validate it.
+    /// Written by the webhook alone.
+    pub const PLUGINS_REVISION: &str = "mcp.litellm.ai/plugins-revision";
     /// On the pod template of a gateway workload: what its pods were last replaced for.
     pub const ROLLED_TO: &str = "mcp.litellm.ai/rolled-to";
 }

@@ -10,9 +10,10 @@ use crate::admission::{Finding, Outcome};
 use crate::field::{ErrorType, FieldError};
 
 /// Annotations that follow from the rest of the object, so that they say nothing about what somebody changed.
-const DERIVED_ANNOTATIONS: [&str; 2] = [
+const DERIVED_ANNOTATIONS: [&str; 3] = [
     "kubectl.kubernetes.io/last-applied-configuration",
     mcp_operator_api::names::annotations::DEFAULTS,
+    mcp_operator_api::names::annotations::PLUGINS_REVISION,
 ];
 
 /// Makes warnings of the findings in `new` that the same plugin has in `old` (`before`), in a value that is the same in both.

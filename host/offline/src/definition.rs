@@ -93,6 +93,19 @@ impl Definition {
         schema::fill_in(&self.schema, object);
     }
 
+    /// Whether objects can have a field at this path. Of metadata there is what every object has.
+    pub(crate) fn has_field(&self, path: &str) -> bool {
+        match path.strip_prefix("metadata.") {
+            Some(inside) => {
+                let end = inside.find(['.', '[']).unwrap_or(inside.len());
+                let (name, after) = inside.split_at(end);
+                let is_entry = after.len() > 2 && after.starts_with('[') && after.ends_with(']');
+                METADATA.contains(&name) && (after.is_empty() || is_entry)
+            }
+            None => path == "metadata" || schema::has(&self.schema, path),
+        }
+    }
+
     /// What is wrong by the schema and its rules.
     pub(crate) fn violations(&self, object: &Value) -> Result<Vec<FieldError>, String> {
         let mut errors = schema::violations(&self.schema, object);

@@ -102,7 +102,7 @@ pub(crate) fn parse(source: &str, text: &str) -> Result<Vec<Document>> {
 }
 
 /// The documents of a text, without empty ones; keys that occur twice are refused.
-fn values(text: &str) -> Result<Vec<Value>> {
+pub(crate) fn values(text: &str) -> Result<Vec<Value>> {
     let mut text = Cow::Borrowed(text);
     loop {
         let error = match serde_saphyr::from_multiple_with_options(&text, options()) {

@@ -1,6 +1,6 @@
 //! What is decided about, and by what: manifests, plugins and namespaces from files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -29,9 +29,12 @@ pub struct Sources {
     pub files: Vec<PathBuf>,
     /// Namespace of MCPServers that name none.
     pub namespace: String,
-    /// Files and folders with MCPPlugins and the ConfigMaps of their components. None: those that are installed with the
-    /// operator.
+    /// Files and folders with MCPPlugins and the ConfigMaps of their components. None, and no folder either: those that are
+    /// installed with the operator.
     pub plugin_files: Vec<PathBuf>,
+    /// Folders of plugins, as their authors have them: `plugin.yaml`, and the component beside it. They are asked besides those
+    /// of `plugin_files`, or alone.
+    pub plugin_folders: Vec<PathBuf>,
     /// What runs plugins.
     pub host: Host,
     /// Folder with the components that `spec.source.builtin` names.
@@ -71,7 +74,7 @@ impl Inputs {
 }
 
 /// The MCPServers, with a namespace. What is of another group is passed over.
-fn servers(documents: Vec<Document>, namespace: &str) -> Result<Vec<Document>> {
+pub(crate) fn servers(documents: Vec<Document>, namespace: &str) -> Result<Vec<Document>> {
     let mut servers = Vec::new();
     for mut document in documents {
         let source = document.source.clone();
@@ -119,7 +122,7 @@ fn refuse_unknown_kind(document: &Document) -> Result<()> {
 }
 
 async fn plugins(sources: &Sources) -> Result<Snapshots> {
-    let documents = if sources.plugin_files.is_empty() {
+    let documents = if sources.plugin_files.is_empty() && sources.plugin_folders.is_empty() {
         documents::parse("the default plugins", DEFAULT_PLUGINS)?
     } else {
         documents::read(&sources.plugin_files)?
@@ -138,6 +141,9 @@ async fn plugins(sources: &Sources) -> Result<Snapshots> {
             );
         }
     }
+    for folder in &sources.plugin_folders {
+        plugins.push(folder_plugin(&definition, folder)?);
+    }
     let maps: Vec<ConfigMap> = typed(&documents, "v1", "ConfigMap")?;
     let maps = Arc::new(GivenConfigMaps(maps));
     let snapshots = activate_all(&sources.host, &sources.builtin, maps, &plugins).await;
@@ -145,7 +151,7 @@ async fn plugins(sources: &Sources) -> Result<Snapshots> {
 }
 
 /// One MCPPlugin, as it would be stored.
-fn plugin(definition: &Definition, document: &Document) -> Result<McpPlugin> {
+pub(crate) fn plugin(definition: &Definition, document: &Document) -> Result<McpPlugin> {
     let source = &document.source;
     let decoded = definition.decode(&document.object);
     let decoded = decoded.map_err(|error| anyhow!("{source}: {error}"))?;
@@ -155,6 +161,29 @@ fn plugin(definition: &Definition, document: &Document) -> Result<McpPlugin> {
         Err(Refusal::Denied(status)) => bail!("{source}: {}", kubectl::denial(&status)),
         Err(Refusal::BadRequest(error) | Refusal::Unanswered(error)) => bail!("{source}: {error}"),
     }
+}
+
+/// The MCPPlugin of an author's folder, with the component that lies there in the place of its source.
+fn folder_plugin(definition: &Definition, folder: &Path) -> Result<McpPlugin> {
+    let manifest = folder.join("plugin.yaml");
+    let documents = documents::read(std::slice::from_ref(&manifest))?;
+    let mut plugins = documents
+        .into_iter()
+        .filter(|document| document.is(API_VERSION, PLUGIN_KIND));
+    let (Some(mut document), None) = (plugins.next(), plugins.next()) else {
+        bail!("{}: one {PLUGIN_KIND} is wanted", manifest.display());
+    };
+    let name = document.object["metadata"]["name"].as_str();
+    let name = name.with_context(|| format!("{}: metadata.name is missing", manifest.display()))?;
+    let component = folder.join(format!("{name}.wasm"));
+    ensure!(
+        component.is_file(),
+        "{} is missing: `mcp-operator plugin build {}` makes it",
+        component.display(),
+        folder.display()
+    );
+    document.object["spec"]["source"] = serde_json::json!({ "file": component });
+    plugin(definition, &document)
 }
 
 fn typed<T: DeserializeOwned>(documents: &[Document], version: &str, kind: &str) -> Result<Vec<T>> {

@@ -6,7 +6,7 @@
 //!
 //! [`documents`] reads manifests and [`inputs`] puts together what decides about them. [`admission`] is the API server: it
 //! decodes, fills in defaults and validates by the [`definition`] and its [`schema`], and asks the operator's own webhook in
-//! between. [`mod@render`] goes on as the controller does, up to the step where it would write. [`kubectl`] words refusals.
+//! between. [`manifests`] has single objects decoded for those who ask one plugin. [`mod@render`] goes on as the controller does, up to the step where it would write. [`kubectl`] words refusals.
 
 mod admission;
 mod check;
@@ -15,11 +15,13 @@ mod documents;
 mod inputs;
 mod kubectl;
 mod lookup;
+mod manifests;
 mod render;
 mod schema;
 
 pub use check::check;
 pub use inputs::Sources;
+pub use manifests::{Decoder, yaml};
 pub use render::render;
 
 /// What came of a command: its exit code. The worst of several counts.

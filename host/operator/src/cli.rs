@@ -21,11 +21,19 @@ use crate::webhook::{ClientCa, Endpoint};
 mod bind_address;
 mod kubebuilder;
 mod manifests;
+mod plugin;
+mod plugin_registry;
 mod shared;
+mod sources;
 
 pub use bind_address::BindAddress;
 pub use manifests::ManifestArguments;
+pub use plugin::PluginCommand;
+pub use plugin_registry::{
+    PullArguments, PushArguments, RegistryArguments, RegistryCommand, VerifyArguments,
+};
 pub use shared::{BuildArguments, PluginArguments};
+pub use sources::SourceArguments;
 
 /// Turns MCPServer resources into running, registered MCP servers; rules are WebAssembly plugins.
 #[derive(Debug, Parser)]
@@ -58,6 +66,9 @@ pub enum Command {
     /// Say what admission would say about MCPServers, without a cluster.
     #[command(after_long_help = manifests::CHECK_HELP)]
     Check(Box<ManifestArguments>),
+    /// Write plugins and ship them: make, build, test, run, measure, inspect, push, pull and verify one.
+    #[command(subcommand)]
+    Plugin(Box<PluginCommand>),
     /// Print the custom resource definitions.
     Crd {
         /// Only this one: `mcpservers` or `mcpplugins`.
@@ -93,6 +104,10 @@ pub struct RunArguments {
     /// Plugins.
     #[command(flatten)]
     pub plugins: PluginArguments,
+
+    /// Where they come from.
+    #[command(flatten)]
+    pub sources: SourceArguments,
 
     /// Whether the admission webhook is served. Without it, rules are still judged when the operator works on an MCPServer.
     #[arg(

@@ -8,6 +8,7 @@ use mcp_operator_runtime::client::{cluster_config, connect};
 use mcp_operator_runtime::{Election, Leadership, write_client};
 
 use crate::cli::RunArguments;
+use crate::webhook::Configurations;
 
 /// Clients of a cluster.
 pub(crate) struct Cluster {
@@ -20,6 +21,15 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
+    /// The webhook configurations of this cluster.
+    pub(crate) fn webhook_configurations(&self) -> Configurations {
+        Configurations {
+            reader: self.client.clone(),
+            writer: self.writer.clone(),
+            leadership: self.leadership.clone(),
+        }
+    }
+
     /// Connects to the cluster of the kubeconfig, or of the pod.
     ///
     /// # Errors

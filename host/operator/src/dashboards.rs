@@ -128,8 +128,7 @@ mod tests {
 
     #[test]
     fn the_files_are_what_the_program_prints() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../../deploy/components/monitoring/dashboards");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/chart/monitoring");
         for dashboard in DASHBOARDS {
             let file = folder.join(format!("{}.json", dashboard.name));
             let found: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();

@@ -4,7 +4,6 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
@@ -12,11 +11,11 @@ use tracing::error;
 /// process. From `stopping` on it is not ready: requests go elsewhere before connections end.
 pub(crate) async fn serve(
     listener: TcpListener,
-    ready: watch::Receiver<bool>,
+    is_ready: impl Fn() -> bool + Clone + Send + Sync + 'static,
     stopping: CancellationToken,
 ) {
     let readyz = move || {
-        let is_ready = *ready.borrow() && !stopping.is_cancelled();
+        let is_ready = is_ready() && !stopping.is_cancelled();
         async move {
             if is_ready {
                 (StatusCode::OK, "ok")

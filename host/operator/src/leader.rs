@@ -56,33 +56,31 @@ async fn run_terms(
     stop: &CancellationToken,
 ) {
     loop {
-        tokio::select! {
-            () = leadership.acquired() => {}
+        let term = tokio::select! {
+            term = leadership.acquired() => term,
             () = stop.cancelled() => return,
-        }
-        let term = stop.child_token();
+        };
+        let over = stop.child_token();
         controller.begin_term();
         let work = async {
             tokio::join!(
-                Box::pin(controller.run(term.clone())),
+                Box::pin(controller.run(over.clone())),
                 Box::pin(mcp_operator_registration::run(
                     registration.clone(),
-                    term.clone()
+                    over.clone()
                 )),
             );
         };
         let end = async {
-            let mut leading = leadership.changes();
-            // Its sender is in `leadership`.
-            let _ = leading.wait_for(|is_leader| !is_leader).await;
-            term.cancel();
+            leadership.ended(term).await;
+            over.cancel();
         };
         let mut work = pin!(work);
         tokio::select! {
             () = &mut work => {}
             () = end => work.await,
         }
-        if stop.is_cancelled() || !term.is_cancelled() {
+        if stop.is_cancelled() || !over.is_cancelled() {
             return;
         }
     }

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use mcp_operator::cli::{Arguments, Command, RunArguments};
-use mcp_operator::{crd, dashboards, run, telemetry, verify};
+use mcp_operator::cli::{Arguments, Command, PluginCommand, RunArguments};
+use mcp_operator::{crd, dashboards, plugin_registry, run, telemetry, verify};
 use mcp_operator_offline::{self as offline, Outcome};
 
 fn main() -> ExitCode {
@@ -19,6 +19,12 @@ fn main() -> ExitCode {
             apply: true,
         } => ask(crd::apply(plural.as_deref())),
         Command::Verify { namespace } => ask(verify::verify(&namespace)),
+        Command::Plugin(command) => match *command {
+            PluginCommand::Author(command) => {
+                return answer(mcp_operator_authoring::run(command));
+            }
+            PluginCommand::Registry(command) => ask(plugin_registry::run(command)),
+        },
         Command::Dashboards { name } => dashboards::print(&name),
         Command::Run(arguments) => operate(*arguments),
         Command::Render(arguments) => {

@@ -9,10 +9,11 @@ use mcp_operator_admission::{AdmissionState, router, serve};
 use mcp_operator_controller::{Controller, obtain_hash_key};
 use mcp_operator_metrics::{CertificateMetrics, Metrics};
 use mcp_operator_plugin_catalog::PluginCatalog;
-use mcp_operator_policy::PluginLoader;
+use mcp_operator_policy::{PluginLoader, Snapshots};
 use mcp_operator_registration::RegistrationContext;
 use mcp_operator_runtime::{
-    ClusterConfigMaps, Events, LEASE_NAME, Namespaces, StoredServers, Supervisor, TaskGroup,
+    ClusterConfigMaps, Events, LEASE_NAME, NamespaceSecrets, Namespaces, StoredServers, Supervisor,
+    TaskGroup,
 };
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use tokio::signal::unix::{SignalKind, signal};
@@ -28,7 +29,8 @@ use crate::leader::Leader;
 use crate::listener::listen;
 use crate::metrics;
 use crate::webhook::{
-    CaInjection, CertificateExpiry, CertificateFiles, CertificateRenewal, Endpoint, ServingCert,
+    CaInjection, CertificateExpiry, CertificateFiles, CertificateRenewal, ConfigurationOwner,
+    Endpoint, ServingCert,
 };
 
 /// For so long after a signal, requests are still taken: others have to hear first that this pod is not ready. Outside of
@@ -96,6 +98,8 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
     let metrics = start_metrics(arguments, tasks)?;
     let loader = PluginLoader {
         maps: Arc::new(ClusterConfigMaps::new(client.clone())),
+        secrets: Arc::new(NamespaceSecrets::new(client.clone(), &arguments.namespace)),
+        signature_keys: arguments.sources.signature_keys.clone(),
         host: arguments.plugins.host(metrics.plugin_calls())?,
         builtin: arguments.plugins.builtin_plugins.clone(),
         operator_namespace: Some(arguments.namespace.clone()),
@@ -108,6 +112,7 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
         tasks,
         loader.clone(),
         &arguments.namespace,
+        arguments.sources.refresh(),
     );
     metrics::observe_plugins(&metrics, catalog.snapshots());
     let leads = leadership.clone();
@@ -146,7 +151,7 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
         plugins = catalog.snapshots().current().plugins().len(),
         "ready"
     );
-    ready.send_replace(true);
+    ready.send_replace(Some(catalog.snapshots()));
 
     let controller = Controller::new(
         client,
@@ -182,14 +187,20 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
     Ok(())
 }
 
-/// What it returns says whether the operator is ready.
+/// The operator is ready once what it returns has been told what it judges by, and while that is what the leader judges by.
 fn start_health_endpoint(
     bind: SocketAddr,
     tasks: &TaskGroup,
     stop: &Stop,
-) -> Result<watch::Sender<bool>> {
+) -> Result<watch::Sender<Option<Snapshots>>> {
     let listener = listen(bind)?;
-    let (ready, is_ready) = watch::channel(false);
+    let (ready, judges_by) = watch::channel(None::<Snapshots>);
+    let is_ready = move || {
+        let judges_by = judges_by.borrow();
+        judges_by
+            .as_ref()
+            .is_some_and(|plugins| !plugins.is_behind())
+    };
     tasks.spawn(
         "health endpoint",
         health::serve(listener, is_ready, stop.announced.clone()),
@@ -227,6 +238,11 @@ async fn start_webhook(
             tls
         }
     };
+    let owner = ConfigurationOwner {
+        configurations: cluster.webhook_configurations(),
+        namespace: arguments.namespace.clone(),
+    };
+    tasks.spawn("owner of the webhook configurations", owner.run());
     let listener = listen(arguments.webhook_bind)?;
     tasks.spawn_draining(
         "webhook",
@@ -259,9 +275,7 @@ async fn start_certificates(
     let serving = renewal.serving();
     let (trust, trusted) = watch::channel(None);
     let injection = CaInjection {
-        reader: cluster.client.clone(),
-        writer: cluster.writer.clone(),
-        leadership: cluster.leadership.clone(),
+        configurations: cluster.webhook_configurations(),
         endpoint,
     };
     tasks.spawn("CA injection", injection.run(renewal.ca_bundle(), trust));

@@ -1,16 +1,19 @@
 //! What others see of the catalog, and the tasks behind it.
 
+use std::time::Duration;
+
 use kube::runtime::watcher;
 use kube::{Api, Client, Resource};
 use mcp_operator_api::names::PLUGIN_KIND;
 use mcp_operator_policy::{PluginLoader, Snapshots};
+use mcp_operator_runtime::named_watches::Named;
 use mcp_operator_runtime::watch::{reflector, store, trim_metadata};
 use mcp_operator_runtime::{Leadership, NamedWatches, TaskGroup, WatchEnded, WorkQueue};
 use tokio::sync::watch;
 
 use crate::component_keeper::keep_components;
 use crate::component_store::ComponentStore;
-use crate::controller::{Controller, GuardedPlugin};
+use crate::controller::{ChangedReferences, Controller, GuardedPlugin, ReferenceWatches};
 use crate::pending::Pending;
 use crate::publisher::Publisher;
 use crate::status_writer::{PendingStatuses, write_statuses};
@@ -24,7 +27,8 @@ pub struct PluginCatalog {
 
 impl PluginCatalog {
     /// Starts to watch MCPPlugins, and to load them. Copies of what is in force are kept in `namespace`, the operator's own;
-    /// they and statuses are written by `writer`, while `leadership` is held.
+    /// they and statuses are written by `writer`, while `leadership` is held. Every `refresh`, registries and servers are asked
+    /// whether a tag or a URL has become something else.
     pub fn watch(
         client: &Client,
         writer: &Client,
@@ -32,6 +36,7 @@ impl PluginCatalog {
         tasks: &TaskGroup,
         loader: PluginLoader,
         namespace: &str,
+        refresh: Duration,
     ) -> Self {
         let (snapshot_sender, snapshots) = Snapshots::channel();
         let (synced_sender, synced) = watch::channel(false);
@@ -54,13 +59,17 @@ impl PluginCatalog {
                 leadership.clone(),
             ),
         );
-        let changed_maps = WorkQueue::default();
-        let maps = NamedWatches::new(
-            client.clone(),
-            tasks.clone(),
-            "ConfigMap of a plugin",
-            changed_maps.clone(),
-        );
+        let changed = ChangedReferences {
+            maps: WorkQueue::default(),
+            secrets: WorkQueue::default(),
+        };
+        let watches = |what, changed: &WorkQueue<Named>| {
+            NamedWatches::new(client.clone(), tasks.clone(), what, changed.clone())
+        };
+        let references = ReferenceWatches {
+            maps: watches("ConfigMap of a plugin", &changed.maps),
+            secrets: watches("Secret of a plugin", &changed.secrets),
+        };
         let publisher = Publisher {
             snapshots: snapshot_sender,
             synced: synced_sender,
@@ -74,10 +83,12 @@ impl PluginCatalog {
             "keeper of components",
             keep_components(copies, to_keep.clone(), leadership.clone()),
         );
-        let controller = Controller::new(plugins, loader, maps, publisher, components, to_keep);
+        let controller = Controller::new(
+            plugins, loader, references, refresh, publisher, components, to_keep,
+        );
         tasks.spawn(
             "watch of MCPPlugin",
-            controller.run(events, changed_maps, not_written),
+            controller.run(events, changed, not_written),
         );
         Self { snapshots, synced }
     }

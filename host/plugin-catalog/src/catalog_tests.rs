@@ -1,9 +1,8 @@
 //! The catalog on an API server in memory. No component is compiled: what matters here is what happens without one.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use mcp_operator_runtime::{ClusterConfigMaps, Supervisor};
+use mcp_operator_runtime::{ClusterConfigMaps, NamespaceSecrets, Supervisor};
 use mcp_plugin_host::{Compiler, Host, HostConfig};
 use mcp_testkit::objects::{config_map, mcp_plugin};
 use mcp_testkit::{ApiServer, Failure, Fault, Match, Times, Verb};
@@ -28,6 +27,8 @@ impl World {
         let host = Host::new(HostConfig::new(folder.path().join("cache"), compiler)).unwrap();
         let loader = PluginLoader {
             maps: Arc::new(ClusterConfigMaps::new(api.client())),
+            secrets: Arc::new(NamespaceSecrets::new(api.client(), "operator")),
+            signature_keys: None,
             host,
             builtin: folder.path().to_owned(),
             operator_namespace: Some("operator".to_owned()),
@@ -39,6 +40,7 @@ impl World {
             &supervisor.tasks(),
             loader,
             "operator",
+            Duration::from_mins(5),
         );
         Self {
             api,

@@ -20,7 +20,7 @@ pub(crate) async fn keep_components(
         let again = |class| retry_after(class, attempt, jitter());
         // What is refused for good may be allowed later, and nobody tells.
         let pause = again(error.class()).or_else(|| again(ErrorClass::External));
-        warn!(plugin = name, category = error.category(), retry_in = ?pause, %error, "the component in force could not be copied: it would not outlive its ConfigMap and this pod");
+        warn!(plugin = name, category = error.category(), retry_in = ?pause, %error, "the component in force could not be copied: it would not outlive its source and this pod");
         pause
     };
     pending.write_all(keep, pause, &leadership).await;

@@ -1,8 +1,8 @@
 //! The operator's own copies of components that are in force, in its own namespace: what is enforced outlives both its
-//! source and the pod.
+//! source and the pod, and replicas of two versions of the operator judge by the same ones.
 //!
-//! Components of the operator's image and of its files come with the pod, so only those that come from a ConfigMap are
-//! copied. A copy belongs to its MCPPlugin: the garbage collector deletes it with that.
+//! A ConfigMap holds 1 MiB: what is larger is in several, its parts. A copy belongs to its MCPPlugin: the garbage collector
+//! deletes it with that.
 
 use std::collections::BTreeMap;
 
@@ -13,6 +13,7 @@ use kube::api::{DeleteParams, ListParams, ObjectMeta, PostParams, Preconditions}
 use kube::{Api, Client, ResourceExt};
 use mcp_operator_api::names::{API_VERSION, PLUGIN_KIND, annotations, labels};
 use mcp_operator_api::v1alpha1::McpPlugin;
+use mcp_operator_policy::Provenance;
 use mcp_operator_runtime::{ApiError, request};
 use mcp_plugin_host::Digest;
 use tracing::warn;
@@ -23,6 +24,8 @@ use crate::status::shown_digest;
 const KEY: &str = "plugin.wasm";
 /// Digits of the digest in the name of a copy.
 const NAME_DIGITS: usize = 16;
+/// Most bytes of a component in one ConfigMap, which holds 1 MiB with its keys.
+const PART: usize = 960 << 10;
 
 /// What is to be kept of a plugin.
 #[derive(Clone, Debug)]
@@ -31,8 +34,16 @@ pub(crate) struct KeptComponent {
     pub(crate) plugin: String,
     /// Which object that is.
     pub(crate) uid: String,
-    /// Absent: its component comes with the operator, and no copy is needed.
-    pub(crate) component: Option<Vec<u8>>,
+    pub(crate) component: Vec<u8>,
+    /// Where that came from.
+    pub(crate) provenance: Provenance,
+}
+
+/// A component that was kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ComponentCopy {
+    pub(crate) component: Vec<u8>,
+    pub(crate) provenance: Provenance,
 }
 
 /// The copies. Cheap to clone.
@@ -46,41 +57,48 @@ impl ComponentStore {
     }
 
     /// The component of a plugin that was in force last, if a copy is there and is what it was.
-    pub(crate) async fn read(&self, plugin: &McpPlugin) -> Result<Option<Vec<u8>>, ApiError> {
+    pub(crate) async fn read(&self, plugin: &McpPlugin) -> Result<Option<ComponentCopy>, ApiError> {
         let uid = plugin.metadata.uid.as_deref().unwrap_or_default();
-        let mut copies = self.list(uid).await?;
+        let mut copies: BTreeMap<String, Vec<ConfigMap>> = BTreeMap::new();
+        for part in self.list(uid).await? {
+            copies.entry(set_name(&part)).or_default().push(part);
+        }
+        let mut copies: Vec<Vec<ConfigMap>> = copies.into_values().collect();
         // There are two while a new one takes the place of an old one.
         let in_force = plugin
             .status
             .as_ref()
             .and_then(|status| status.digest.clone());
-        copies.sort_by_key(|copy| {
-            let digest = copy.annotations().get(annotations::COMPONENT_DIGEST);
-            (digest == in_force.as_ref(), copy.creation_timestamp())
+        copies.sort_by_key(|parts| {
+            let digest = parts
+                .first()
+                .and_then(|part| annotation(part, annotations::COMPONENT_DIGEST));
+            let made = parts
+                .iter()
+                .filter_map(ResourceExt::creation_timestamp)
+                .max();
+            (digest == in_force.as_deref(), made)
         });
         let mut newest_first = copies.into_iter().rev();
-        Ok(newest_first.find_map(|copy| {
-            let name = copy.name_any();
-            let component = intact(copy);
-            if component.is_none() {
+        Ok(newest_first.find_map(|parts| {
+            let name = parts.first().map(ResourceExt::name_any);
+            let copy = intact(parts);
+            if copy.is_none() {
                 warn!(
                     plugin = plugin.name_any(),
                     copy = name,
                     "the copy of a component is not what it was, and is not used"
                 );
             }
-            component
+            copy
         }))
     }
 
     /// Makes the copies of a plugin what they should be. The new one comes before the old one goes.
     pub(crate) async fn keep(&self, kept: &KeptComponent) -> Result<(), ApiError> {
         let copies = self.list(&kept.uid).await?;
-        let wanted = kept
-            .component
-            .as_deref()
-            .map(|component| manifest(kept, component));
-        if let Some(wanted) = &wanted {
+        let wanted = manifests(kept, &kept.component);
+        for wanted in &wanted {
             let namesake = copies
                 .iter()
                 .find(|copy| copy.metadata.name == wanted.metadata.name);
@@ -92,8 +110,11 @@ impl ComponentStore {
                 self.create(wanted).await?;
             }
         }
-        let wanted = wanted.and_then(|wanted| wanted.metadata.name);
-        for other in copies.iter().filter(|copy| copy.metadata.name != wanted) {
+        let is_wanted = |copy: &&ConfigMap| {
+            let mut names = wanted.iter().map(|wanted| &wanted.metadata.name);
+            names.any(|name| *name == copy.metadata.name)
+        };
+        for other in copies.iter().filter(|copy| !is_wanted(copy)) {
             self.delete(other).await?;
         }
         Ok(())
@@ -131,19 +152,113 @@ impl ComponentStore {
     }
 }
 
-/// The component of a copy, if it has the digest that the copy is for.
-fn intact(copy: ConfigMap) -> Option<Vec<u8>> {
-    let digest = copy
-        .annotations()
-        .get(annotations::COMPONENT_DIGEST)?
-        .clone();
-    let component = copy.binary_data?.remove(KEY)?.0;
-    (digest == shown_digest(Digest::of(&component))).then_some(component)
+fn annotation<'a>(part: &'a ConfigMap, name: &str) -> Option<&'a str> {
+    part.annotations().get(name).map(String::as_str)
 }
 
-fn manifest(kept: &KeptComponent, component: &[u8]) -> ConfigMap {
+/// Which part it is, and of how many.
+fn position(part: &ConfigMap) -> (usize, usize) {
+    let position = annotation(part, annotations::COMPONENT_PART);
+    let read = position.and_then(|position| {
+        let (index, number) = position.split_once('/')?;
+        Some((index.parse().ok()?, number.parse().ok()?))
+    });
+    read.unwrap_or((0, 1))
+}
+
+/// The name that all parts of one copy have, besides the number of each.
+fn set_name(part: &ConfigMap) -> String {
+    let name = part.name_any();
+    match position(part) {
+        (0, _) => name,
+        (index, _) => name
+            .strip_suffix(&format!("-{index}"))
+            .map_or_else(|| name.clone(), str::to_owned),
+    }
+}
+
+/// The component of a copy, if all its parts are there and it has the digest that the copy is for.
+fn intact(mut parts: Vec<ConfigMap>) -> Option<ComponentCopy> {
+    parts.sort_by_key(position);
+    let number = parts.len();
+    let is_complete = parts
+        .iter()
+        .enumerate()
+        .all(|(index, part)| position(part) == (index, number));
+    let first = parts.first().filter(|_| is_complete)?;
+    let digest = annotation(first, annotations::COMPONENT_DIGEST)?.to_owned();
+    let signed_by = annotation(first, annotations::SIGNED_BY).unwrap_or_default();
+    let provenance = Provenance {
+        resolved_reference: annotation(first, annotations::RESOLVED_REFERENCE).map(str::to_owned),
+        signed_by: signed_by
+            .split(',')
+            .filter(|key| !key.is_empty())
+            .map(str::to_owned)
+            .collect(),
+    };
+    let mut component = Vec::new();
+    for part in parts {
+        component.append(&mut part.binary_data?.remove(KEY)?.0);
+    }
+    (digest == shown_digest(Digest::of(&component))).then_some(ComponentCopy {
+        component,
+        provenance,
+    })
+}
+
+/// The parts of a copy.
+fn manifests(kept: &KeptComponent, component: &[u8]) -> Vec<ConfigMap> {
     let digest = Digest::of(component);
-    let short: String = digest.to_string().chars().take(NAME_DIGITS).collect();
+    let Provenance {
+        resolved_reference,
+        signed_by,
+    } = &kept.provenance;
+    let mut described = BTreeMap::from([(
+        annotations::COMPONENT_DIGEST.to_owned(),
+        shown_digest(digest),
+    )]);
+    if let Some(reference) = resolved_reference {
+        described.insert(
+            annotations::RESOLVED_REFERENCE.to_owned(),
+            reference.clone(),
+        );
+    }
+    if !signed_by.is_empty() {
+        described.insert(annotations::SIGNED_BY.to_owned(), signed_by.join(","));
+    }
+    // The same component from another place, or signed by another key, is another copy: that one comes before this goes.
+    let identity = match described.len() {
+        1 => digest,
+        _ => Digest::of(format!("{described:?}").as_bytes()),
+    };
+    let short: String = identity.to_string().chars().take(NAME_DIGITS).collect();
+    let name = format!("mcp-plugin-{}-{short}", kept.uid);
+    // One of no bytes has a part too.
+    let parts: Vec<&[u8]> = match component {
+        [] => vec![component],
+        _ => component.chunks(PART).collect(),
+    };
+    let number = parts.len();
+    let part = |(index, bytes): (usize, &&[u8])| {
+        let (mut name, mut described) = (name.clone(), described.clone());
+        if number > 1 {
+            let position = format!("{index}/{number}");
+            described.insert(annotations::COMPONENT_PART.to_owned(), position);
+        }
+        if index > 0 {
+            name = format!("{name}-{index}");
+        }
+        manifest(kept, name, described, bytes)
+    };
+    parts.iter().enumerate().map(part).collect()
+}
+
+fn manifest(
+    kept: &KeptComponent,
+    name: String,
+    annotations: BTreeMap<String, String>,
+    bytes: &[u8],
+) -> ConfigMap {
     let owner = OwnerReference {
         api_version: API_VERSION.into(),
         kind: PLUGIN_KIND.into(),
@@ -154,19 +269,16 @@ fn manifest(kept: &KeptComponent, component: &[u8]) -> ConfigMap {
     let label = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     ConfigMap {
         metadata: ObjectMeta {
-            name: Some(format!("mcp-plugin-{}-{short}", kept.uid)),
+            name: Some(name),
             labels: Some([(labels::PLUGIN_UID, kept.uid.as_str())].map(label).into()),
-            annotations: Some(BTreeMap::from([(
-                annotations::COMPONENT_DIGEST.to_owned(),
-                shown_digest(digest),
-            )])),
+            annotations: Some(annotations),
             owner_references: Some(vec![owner]),
             ..ObjectMeta::default()
         },
         immutable: Some(true),
         binary_data: Some(BTreeMap::from([(
             KEY.to_owned(),
-            ByteString(component.to_vec()),
+            ByteString(bytes.to_vec()),
         )])),
         ..ConfigMap::default()
     }

@@ -9,24 +9,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{FutureExt, Stream, StreamExt};
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::ResourceExt;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::Store;
 use kube::runtime::watcher::Event;
 use mcp_operator_api::v1alpha1::McpPlugin;
 use mcp_operator_core::retry::Classify;
-use mcp_operator_policy::{ActivePlugin, LoadOutcome, PluginLoader, Rejection};
+use mcp_operator_policy::{ActivePlugin, LoadOutcome, PluginLoader, Rejection, may_move};
 use mcp_operator_runtime::named_watches::Named;
 use mcp_operator_runtime::{NamedWatches, WorkQueue, jitter};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, sleep_until};
 use tracing::{info, warn};
 
+use crate::agreement::Agreement;
 use crate::component_store::{ComponentStore, KeptComponent};
 use crate::pending::Pending;
-use crate::plugin_state::{Attempt, PluginState};
+use crate::plugin_state::{Attempt, PluginState, Search};
 use crate::publisher::Publisher;
+use crate::status::shown_digest;
 
 /// How often the files of `spec.source.file` are read: nothing reports that one has changed.
 const FILE_POLL: Duration = Duration::from_secs(5);
@@ -37,15 +39,25 @@ const STARTUP_LIMIT: Duration = Duration::from_secs(90);
 /// An MCPPlugin, or why it cannot be read.
 pub(crate) type GuardedPlugin = DeserializeGuard<McpPlugin>;
 
+/// What an attempt led to.
+struct Loaded {
+    outcome: LoadOutcome,
+    search: Search,
+    /// What lies between this and what was in force before.
+    between: Vec<ActivePlugin>,
+}
+
 /// The one task that owns the state.
 pub(crate) struct Controller {
     plugins: Store<GuardedPlugin>,
     loader: PluginLoader,
-    maps: NamedWatches,
+    references: ReferenceWatches,
+    /// How often registries and servers are asked whether a tag or a URL has become something else.
+    refresh: Duration,
     publisher: Publisher,
     states: BTreeMap<String, PluginState>,
     /// Name of the plugin, number of the attempt, and what it led to.
-    loading: JoinSet<(String, u64, LoadOutcome)>,
+    loading: JoinSet<(String, u64, Loaded)>,
     last_attempt: u64,
     listed: bool,
     /// When plugins that are still missing are waited for no longer.
@@ -60,7 +72,8 @@ impl Controller {
     pub(crate) fn new(
         plugins: Store<GuardedPlugin>,
         loader: PluginLoader,
-        maps: NamedWatches,
+        references: ReferenceWatches,
+        refresh: Duration,
         publisher: Publisher,
         components: ComponentStore,
         to_keep: Pending<KeptComponent>,
@@ -68,7 +81,8 @@ impl Controller {
         Self {
             plugins,
             loader,
-            maps,
+            references,
+            refresh,
             publisher,
             states: BTreeMap::new(),
             loading: JoinSet::new(),
@@ -85,24 +99,28 @@ impl Controller {
     pub(crate) async fn run(
         mut self,
         events: impl Stream<Item = Event<GuardedPlugin>>,
-        changed_maps: WorkQueue<Named>,
+        changed: ChangedReferences,
         not_written: WorkQueue<String>,
     ) {
         let mut events = std::pin::pin!(events);
         let mut file_poll = interval(FILE_POLL);
         file_poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut refresh = interval_at(Instant::now() + self.refresh, self.refresh);
+        refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let next_retry = self.states.values().filter_map(PluginState::retry_at).min();
             let startup_deadline = self.startup_deadline.filter(|_| !self.synced);
             tokio::select! {
                 Some(event) = events.next() => self.on_event(&event),
-                map = changed_maps.next() => self.load_where(|plugin| config_map(plugin).as_ref() == Some(&map)),
-                Some(Ok((name, attempt, outcome))) = self.loading.join_next() => self.on_loaded(&name, attempt, outcome),
+                map = changed.maps.next() => self.on_reference(&map, config_maps),
+                secret = changed.secrets.next() => self.on_reference(&secret, secrets),
+                Some(Ok((name, attempt, loaded))) = self.loading.join_next() => self.on_loaded(&name, attempt, loaded),
                 name = not_written.next() => self.on_status_not_written(&name),
                 () = self.publisher.leader_changed() => self.on_leader_changed(),
                 () = until(next_retry) => self.load_due(),
                 () = until(startup_deadline) => {}
-                _ = file_poll.tick() => self.load_where(|plugin| plugin.spec.source.file.is_some()),
+                _ = file_poll.tick() => self.on_tick(),
+                _ = refresh.tick() => self.load_where(|plugin| may_move(&plugin.spec)),
             }
             if !self.synced && self.all_synced() {
                 self.synced = true;
@@ -119,11 +137,33 @@ impl Controller {
             Event::InitDone => self.on_listed(),
             Event::Apply(_) | Event::Init | Event::InitApply(_) => {}
         }
-        self.watch_maps();
+        self.watch_references();
         // A plugin is in force from when it is there, and not only when it is loaded.
+        self.settle();
         let plugins = self.plugins.state();
         self.publisher
             .publish_snapshot(&self.states, &plugins, self.synced);
+    }
+
+    fn on_tick(&mut self) {
+        self.load_where(|plugin| plugin.spec.source.file.is_some());
+        self.publisher.forget_replaced();
+    }
+
+    /// Puts into force what is loaded and agreed on.
+    fn settle(&mut self) {
+        let leads = self.publisher.leads();
+        for plugin in readable(&self.plugins.state()) {
+            let name = plugin.name_any();
+            let Some(state) = self.states.get_mut(&name) else {
+                continue;
+            };
+            let is_same = plugin.uid().unwrap_or_default() == state.uid();
+            if is_same && state.settle(Agreement::of(plugin).as_ref(), leads) {
+                let digest = state.active.as_ref().map(|active| active.digest());
+                info!(plugin = name, digest, "plugin in force");
+            }
+        }
     }
 
     fn on_listed(&mut self) {
@@ -199,7 +239,10 @@ impl Controller {
         };
         self.last_attempt += 1;
         let number = self.last_attempt;
-        let Some(attempt) = state.begin_attempt(number, Instant::now()) else {
+        state.of_source(&plugin.spec.source);
+        let agreement = Agreement::of(&plugin).filter(|_| !self.publisher.leads());
+        let begun = state.begin_attempt(number, agreement.as_ref(), Instant::now());
+        let Some(attempt) = begun else {
             return;
         };
         let (loader, components) = (self.loader.clone(), self.components.clone());
@@ -207,16 +250,26 @@ impl Controller {
         self.loading.spawn(async move {
             let loading =
                 AssertUnwindSafe(load(&loader, &components, &plugin, attempt)).catch_unwind();
-            let outcome = loading.await.unwrap_or_else(|_| LoadOutcome::Rejected {
-                version: None,
-                why: Rejection::panicked(),
-                last_good: None,
+            let loaded = loading.await.unwrap_or_else(|_| Loaded {
+                outcome: LoadOutcome::Rejected {
+                    version: None,
+                    why: Rejection::panicked(),
+                    last_good: None,
+                },
+                search: Search::NotNeeded,
+                between: Vec::new(),
             });
-            (name, number, outcome)
+            (name, number, loaded)
         });
     }
 
-    fn on_loaded(&mut self, name: &str, attempt: u64, mut outcome: LoadOutcome) {
+    fn on_loaded(&mut self, name: &str, attempt: u64, loaded: Loaded) {
+        let Loaded {
+            mut outcome,
+            search,
+            between,
+        } = loaded;
+        self.publisher.remember(between);
         // Deleted while it was being loaded.
         let Some(state) = self.states.get_mut(name) else {
             return;
@@ -227,11 +280,12 @@ impl Controller {
             LoadOutcome::InForce {
                 active, component, ..
             } => {
-                info!(plugin = name, digest = active.digest(), "plugin in force");
+                info!(plugin = name, digest = active.digest(), "plugin loaded");
                 to_keep = Some(KeptComponent {
                     plugin: name.to_owned(),
                     uid: state.uid().to_owned(),
-                    component: component.take(),
+                    component: std::mem::take(component),
+                    provenance: active.provenance().clone(),
                 });
             }
             LoadOutcome::Rejected { why, last_good, .. } => warn!(
@@ -243,9 +297,11 @@ impl Controller {
             ),
         }
         // Deleted and made again while it was being loaded.
-        if !state.finish_attempt(attempt, outcome, Instant::now(), jitter()) {
+        let now = Instant::now();
+        if !state.finish_attempt(attempt, outcome, now, jitter()) {
             return;
         }
+        state.finish_search(search, now, jitter());
         if let Some(kept) = to_keep {
             self.to_keep.replace(name.to_owned(), kept);
         }
@@ -263,6 +319,7 @@ impl Controller {
     }
 
     fn publish(&mut self) {
+        self.settle();
         let plugins = self.plugins.state();
         self.publisher
             .publish(&mut self.states, &plugins, self.synced);
@@ -290,16 +347,90 @@ impl Controller {
         self.listed && (waited || self.states.values().all(PluginState::is_synced))
     }
 
-    /// Each ConfigMap that is named has a watch of its own: all ConfigMaps of a cluster would be too many.
-    fn watch_maps(&mut self) {
+    fn on_reference(&mut self, changed: &Named, references: References) {
+        let namespace = self.loader.operator_namespace.clone().unwrap_or_default();
+        self.load_where(|plugin| references(plugin, &namespace).contains(changed));
+    }
+
+    /// Each ConfigMap and Secret that is named has a watch of its own: all of a cluster would be too many.
+    fn watch_references(&mut self) {
         let plugins = self.plugins.state();
-        let wanted: BTreeSet<Named> = readable(&plugins).filter_map(config_map).collect();
-        self.maps.keep::<ConfigMap>(&wanted);
+        let namespace = self
+            .loader
+            .operator_namespace
+            .as_deref()
+            .unwrap_or_default();
+        let all = |references: References| -> BTreeSet<Named> {
+            readable(&plugins)
+                .flat_map(|plugin| references(plugin, namespace))
+                .collect()
+        };
+        self.references.maps.keep::<ConfigMap>(&all(config_maps));
+        self.references.secrets.keep::<Secret>(&all(secrets));
     }
 }
 
-/// Loads a plugin; at the start of the operator, the component that was in force before is the second choice.
+/// Watches of what MCPPlugins name.
+pub(crate) struct ReferenceWatches {
+    pub(crate) maps: NamedWatches,
+    pub(crate) secrets: NamedWatches,
+}
+
+/// What has changed of it.
+pub(crate) struct ChangedReferences {
+    pub(crate) maps: WorkQueue<Named>,
+    pub(crate) secrets: WorkQueue<Named>,
+}
+
+/// Objects that an MCPPlugin names, of which those without a namespace are in the operator's.
+type References = fn(&McpPlugin, &str) -> BTreeSet<Named>;
+
+/// Loads a plugin, and besides, where it is another one, what the leader has in force.
 async fn load(
+    loader: &PluginLoader,
+    components: &ComponentStore,
+    plugin: &McpPlugin,
+    attempt: Attempt,
+) -> Loaded {
+    let (agreed, in_force) = (attempt.agreed.clone(), attempt.in_force.clone());
+    let outcome = load_source(loader, components, plugin, attempt).await;
+    let digest = outcome.loaded().map(|loaded| shown_digest(loaded.digest()));
+    let search = match agreed.filter(|agreed| digest.as_ref() != Some(agreed)) {
+        None => Search::NotNeeded,
+        Some(agreed) => search(loader, components, plugin, &agreed).await,
+    };
+    let between = match (outcome.loaded(), in_force) {
+        (Some(loaded), Some(in_force)) => loader.between(&in_force, loaded).await,
+        _ => Vec::new(),
+    };
+    Loaded {
+        outcome,
+        search,
+        between,
+    }
+}
+
+/// Looks for the component that the leader has in force where it has left a copy, and where this replica keeps what it has
+/// compiled.
+async fn search(
+    loader: &PluginLoader,
+    components: &ComponentStore,
+    plugin: &McpPlugin,
+    digest: &str,
+) -> Search {
+    let is_agreed = |found: &ActivePlugin| shown_digest(found.digest()) == digest;
+    let copy = load_kept(loader, components, plugin).await.ok().flatten();
+    if let Some(found) = copy.filter(|found| is_agreed(found)) {
+        return Search::Found(found);
+    }
+    let cached = loader.last_good(plugin).await;
+    cached
+        .filter(|found| is_agreed(found))
+        .map_or(Search::InVain, Search::Found)
+}
+
+/// Loads a plugin; at the start of the operator, the component that was in force before is the second choice.
+async fn load_source(
     loader: &PluginLoader,
     components: &ComponentStore,
     plugin: &McpPlugin,
@@ -308,7 +439,7 @@ async fn load(
     match loader.load(plugin, attempt.loaded.as_ref()).await {
         LoadOutcome::Rejected {
             version, mut why, ..
-        } if attempt.nothing_in_force => {
+        } if attempt.in_force.is_none() => {
             let kept = load_kept(loader, components, plugin).await;
             if let Err(of_copy) = &kept {
                 why.retry |= of_copy.retry;
@@ -337,8 +468,14 @@ async fn load_kept(
     components: &ComponentStore,
     plugin: &McpPlugin,
 ) -> Result<Option<Box<ActivePlugin>>, Rejection> {
+    if !loader.trusts_copies(plugin) {
+        return Ok(None);
+    }
     match components.read(plugin).await {
-        Ok(Some(copy)) => loader.load_kept(plugin, &copy).await.map(Some),
+        Ok(Some(copy)) => {
+            let loaded = loader.load_kept(plugin, &copy.component, copy.provenance);
+            loaded.await.map(Some)
+        }
         Ok(None) => Ok(None),
         Err(error) => Err(Rejection {
             category: error.category(),
@@ -361,12 +498,30 @@ fn readable(plugins: &[Arc<GuardedPlugin>]) -> impl Iterator<Item = &McpPlugin> 
     plugins.iter().filter_map(|guarded| guarded.0.as_ref().ok())
 }
 
-/// Namespace and name of the ConfigMap that its component is in.
-fn config_map(plugin: &McpPlugin) -> Option<Named> {
-    plugin
-        .spec
-        .source
+/// ConfigMaps with its component, with the certificate authorities of where that is, and with the keys that sign it.
+fn config_maps(plugin: &McpPlugin, operator_namespace: &str) -> BTreeSet<Named> {
+    let source = &plugin.spec.source;
+    let component = source
         .config_map
-        .as_ref()
-        .map(|map| (map.namespace.clone(), map.name.clone()))
+        .iter()
+        .map(|map| (map.namespace.clone(), map.name.clone()));
+    let authorities = source.ca_config_map.iter().map(|key| &key.name);
+    let keys = source.verify.iter().flat_map(|verify| &verify.public_keys);
+    let keys = keys.filter_map(|key| Some(&key.config_map_key_ref.as_ref()?.name));
+    let own = authorities
+        .chain(keys)
+        .map(|name| (operator_namespace.to_owned(), name.clone()));
+    component.chain(own).collect()
+}
+
+/// Secrets with the credentials of a registry, and with the keys that sign its component.
+fn secrets(plugin: &McpPlugin, operator_namespace: &str) -> BTreeSet<Named> {
+    let source = &plugin.spec.source;
+    let pull = source.oci.iter().filter_map(|oci| oci.pull_secret.as_ref());
+    let keys = source.verify.iter().flat_map(|verify| &verify.public_keys);
+    let keys = keys.filter_map(|key| Some(&key.secret_key_ref.as_ref()?.name));
+    let own = pull
+        .chain(keys)
+        .map(|name| (operator_namespace.to_owned(), name.clone()));
+    own.collect()
 }

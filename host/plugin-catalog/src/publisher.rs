@@ -8,10 +8,14 @@ use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 use mcp_operator_api::names::{API_VERSION, PLUGIN_KIND};
 use mcp_operator_api::v1alpha1::McpPlugin;
-use mcp_operator_policy::{Rejection, Snapshot, UnavailablePlugin};
+use mcp_operator_policy::{
+    ActivePlugin, Published, Rejection, Snapshot, SnapshotSender, UnavailablePlugin,
+};
+use mcp_operator_runtime::Term;
 use serde_json::json;
 use tokio::sync::watch;
 
+use crate::agreement::Agreement;
 use crate::controller::GuardedPlugin;
 use crate::plugin_state::PluginState;
 use crate::status::{self, Loaded};
@@ -19,11 +23,11 @@ use crate::status_writer::{PendingStatus, PendingStatuses};
 
 /// Where it is published.
 pub(crate) struct Publisher {
-    pub(crate) snapshots: watch::Sender<Arc<Snapshot>>,
+    pub(crate) snapshots: SnapshotSender,
     pub(crate) synced: watch::Sender<bool>,
     pub(crate) statuses: PendingStatuses,
     /// Whether this replica writes them.
-    pub(crate) leading: watch::Receiver<bool>,
+    pub(crate) leading: watch::Receiver<Term>,
 }
 
 impl Publisher {
@@ -38,15 +42,53 @@ impl Publisher {
         let unavailable = plugins
             .iter()
             .filter_map(|plugin| unavailable(plugin, states));
-        let snapshot =
-            Snapshot::with_unavailable(active.collect(), unavailable.collect(), all_synced);
+        let unavailable: Vec<_> = unavailable.collect();
+        let staged = states.values().filter_map(|state| state.staged.clone());
+        let snapshot = Snapshot::with_unavailable(active.collect(), unavailable, all_synced);
         let snapshot = Arc::new(snapshot);
-        self.snapshots.send_if_modified(|current| {
-            let differs = current.fingerprint() != snapshot.fingerprint();
-            *current = Arc::clone(&snapshot);
-            differs
+        self.snapshots.publish(Published {
+            current: Arc::clone(&snapshot),
+            staged: staged.collect(),
+            behind: self.behind(states, plugins),
         });
         snapshot
+    }
+
+    /// Names of plugins that the leader has in force otherwise than this replica.
+    fn behind(
+        &self,
+        states: &BTreeMap<String, PluginState>,
+        plugins: &[Arc<GuardedPlugin>],
+    ) -> Vec<String> {
+        if self.leads() {
+            return Vec::new();
+        }
+        let readable = plugins.iter().filter_map(|guarded| guarded.0.as_ref().ok());
+        let behind = readable.filter(|plugin| {
+            let state = states.get(&plugin.name_any());
+            let agreement = Agreement::of(plugin);
+            state
+                .zip(agreement)
+                .is_some_and(|(state, agreement)| state.is_behind(&agreement))
+        });
+        behind.map(ResourceExt::name_any).collect()
+    }
+
+    /// Whether this replica decides what is in force.
+    pub(crate) fn leads(&self) -> bool {
+        self.leading.borrow().is_leader()
+    }
+
+    /// Other replicas may see these in force, or have seen them.
+    pub(crate) fn remember(&self, plugins: Vec<ActivePlugin>) {
+        for plugin in plugins {
+            self.snapshots.remember(Arc::new(plugin));
+        }
+    }
+
+    /// Lets go of what was replaced long ago.
+    pub(crate) fn forget_replaced(&self) {
+        self.snapshots.forget_replaced();
     }
 
     /// Publishes the snapshot, and has the statuses written that have changed.
@@ -57,7 +99,7 @@ impl Publisher {
         all_synced: bool,
     ) {
         let snapshot = self.publish_snapshot(states, plugins, all_synced);
-        if !*self.leading.borrow() {
+        if !self.leads() {
             return;
         }
         let registrar = snapshot.registrar().map(|plugin| plugin.name());
@@ -89,6 +131,12 @@ impl Publisher {
                 refuses: refusing.contains(name.as_str()),
                 registrar,
             };
+            // What somebody else writes later is compared with what the cluster has.
+            if let Some(published) = &state.last_published
+                && !status::differs(published, plugin.status.as_ref())
+            {
+                state.last_published = None;
+            }
             let new = status::compute(&plugin, loaded, Timestamp::now());
             if status::differs(
                 &new,
@@ -143,7 +191,11 @@ fn unavailable(
     }
     Some(match &guarded.0 {
         Ok(plugin) => {
-            UnavailablePlugin::new(plugin, state.and_then(|state| state.rejection.as_ref()))
+            let staged = state.is_some_and(|state| state.staged.is_some());
+            let agreement = Agreement::of(plugin).filter(|_| staged);
+            let by_leader = agreement.map(|said| Rejection::not_by_the_leader(said.message()));
+            let rejection = state.and_then(|state| state.rejection.as_ref());
+            UnavailablePlugin::new(plugin, by_leader.as_ref().or(rejection))
         }
         Err(invalid) => UnavailablePlugin::unreadable(&name, &invalid.error),
     })

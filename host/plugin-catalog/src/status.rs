@@ -51,6 +51,7 @@ pub(crate) fn compute(plugin: &McpPlugin, loaded: Loaded<'_>, now: Timestamp) ->
         .and_then(|status| status.interfaces.clone());
     let digest = active.map(ActivePlugin::digest);
     let description = active.map(ActivePlugin::description);
+    let provenance = active.map(ActivePlugin::provenance);
     McpPluginStatus {
         conditions,
         observed_generation: plugin.metadata.generation,
@@ -58,6 +59,10 @@ pub(crate) fn compute(plugin: &McpPlugin, loaded: Loaded<'_>, now: Timestamp) ->
             .as_ref()
             .map(|digest| digest.chars().take(SHORT_DIGEST).collect()),
         digest: digest.map(shown_digest),
+        resolved_reference: provenance.and_then(|from| from.resolved_reference.clone()),
+        signed_by: provenance
+            .map(|from| from.signed_by.clone())
+            .unwrap_or_default(),
         interfaces: active.map(interfaces).or(was),
         name: description.map(|description| bounded(&description.name)),
         version: description.map(|description| bounded(&description.version)),

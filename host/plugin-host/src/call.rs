@@ -15,6 +15,7 @@ use crate::contract::Failure;
 use crate::deadline::Deadline;
 use crate::error::{Fault, PluginError};
 use crate::limits::Limits;
+use crate::observer::EndedCall;
 use crate::plugin::Plugin;
 use crate::quota::Permit;
 use crate::store::{self, DeadlinePassed, StoreState};
@@ -98,6 +99,15 @@ impl Plugin {
         };
         counted.used_memory(store.data().memory(), limits.memory_bytes);
         let output = output.text();
+        if let Some(observer) = &self.program.observer {
+            observer.ended(&EndedCall {
+                plugin: self.name(),
+                call,
+                took: began.elapsed().saturating_sub(waited),
+                memory_bytes: store.data().memory(),
+                output: &output,
+            });
+        }
         if !output.is_empty() {
             tracing::debug!(plugin = self.name(), call, output, "plugin wrote");
         }

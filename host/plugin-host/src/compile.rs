@@ -106,7 +106,7 @@ fn check_status(compiler: &Compiler, status: ExitStatus, message: String) -> Res
     }
     if let Some(signal) = status.signal() {
         let why = format!(
-            "the compiler was ended by signal {signal}, most likely because it may only have {} MiB of memory ({message})",
+            "the compiler was ended by signal {signal}, most likely because it may only have {} MiB of memory: start the operator with a larger --compiler-memory-mib",
             compiler.memory_bytes >> 20,
         );
         return Err(Failed {

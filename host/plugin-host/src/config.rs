@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use mcp_operator_metrics::PluginCallMetrics;
 
+use crate::observer::CallObserver;
+
 /// Configuration of a [`Host`](crate::Host).
 #[derive(Debug, Clone)]
 pub struct HostConfig {
@@ -30,6 +32,8 @@ pub struct HostConfig {
     pub slot: SlotSize,
     /// Where calls are counted.
     pub metrics: PluginCallMetrics,
+    /// Who is told of each call besides. Nobody, unless it is a tool for authors.
+    pub observer: Option<CallObserver>,
 }
 
 /// The most that an instance of a component may need to fit into the pool. One that needs more is allocated on demand at
@@ -74,6 +78,7 @@ impl HostConfig {
             cache_bytes: 256 << 20,
             slot: SlotSize::default(),
             metrics: PluginCallMetrics::default(),
+            observer: None,
         }
     }
 }

@@ -30,7 +30,7 @@ pub enum Blame {
 pub enum Fault {
     /// The component is larger than [`crate::HostConfig::max_component_bytes`].
     #[error(
-        "the component has {bytes} bytes, {limit} are allowed: make it smaller, or raise the operator's limit"
+        "the component has {bytes} bytes, {} MiB are allowed: make it smaller, or start the operator with a larger --plugin-size-limit-mib", .limit >> 20
     )]
     TooLarge {
         /// Size of the component.
@@ -48,13 +48,13 @@ pub enum Fault {
     #[error("does not compile: {0}")]
     CompileFailed(String),
     /// Compiling took too long.
-    #[error("compiling took longer than {}: make the component smaller, or raise the operator's limit", readable(*.timeout))]
+    #[error("compiling took longer than {}: make the component smaller", readable(*.timeout))]
     CompileTimeout {
         /// The time that was allowed.
         timeout: Duration,
     },
     /// A call did not end in time.
-    #[error("{call} took longer than {}: make it faster, or raise its timeout", readable(*.timeout))]
+    #[error("{call} took longer than {}: make it faster, or raise spec.limits.timeoutMilliseconds of its MCPPlugin (at most 10000)", readable(*.timeout))]
     DeadlineExceeded {
         /// Name of the function.
         call: &'static str,
@@ -63,7 +63,7 @@ pub enum Fault {
     },
     /// A call wanted more memory than it may have.
     #[error(
-        "{call} wanted {wanted} bytes of memory, {limit} are allowed: make it need less, or raise its memory limit"
+        "{call} wanted {} MiB of memory, {} are allowed: make it need less, or raise spec.limits.memory of its MCPPlugin", .wanted.div_ceil(1 << 20), .limit >> 20
     )]
     OutOfMemory {
         /// Name of the function.

@@ -137,6 +137,7 @@ impl Host {
             exports,
             quota: quota::of_plugin(&self.0.config),
             calls: self.0.config.metrics.of(name),
+            observer: self.0.config.observer.clone(),
         };
         let plugin = Plugin::new(program, Arc::clone(&self.0.shared));
         plugin.check().await?;

@@ -14,6 +14,7 @@ use crate::contract::{
 use crate::error::{Fault, PluginError};
 use crate::exports::{Exports, Interfaces};
 use crate::limits::Limits;
+use crate::observer::CallObserver;
 use crate::quota::{Caller, Quota, SharedQuota};
 use crate::store::StoreState;
 
@@ -45,6 +46,7 @@ pub(crate) struct Program {
     pub(crate) quota: Quota,
     /// Its calls are counted here.
     pub(crate) calls: Arc<PluginCalls>,
+    pub(crate) observer: Option<CallObserver>,
 }
 
 impl Plugin {

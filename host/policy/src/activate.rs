@@ -7,16 +7,20 @@ use mcp_operator_api::v1alpha1::{
     FailurePolicy, McpPlugin, McpPluginSpec, Mode, OnExisting, PluginGrants, PluginSource,
 };
 use mcp_operator_core::admission::PluginFailure;
+use mcp_operator_core::field::{ErrorType, FieldError};
+use mcp_operator_core::patch;
 use mcp_operator_core::plugin_spec;
 use mcp_operator_core::quantity::whole_units;
 use mcp_operator_core::retry::Classify;
-use mcp_plugin_host::contract::{Description, Finding};
+use mcp_plugin_host::contract::{Description, Finding, Patch};
 use mcp_plugin_host::{Blame, Digest, Fault, Host, Interfaces, Limits, Plugin, PluginError};
 use serde_json::Value;
 
 use super::context::{CONTEXT, PolicyContext};
 use super::convert;
+use super::found::invalid_reference;
 use super::matching::Matching;
+use super::provenance::Provenance;
 use super::source::{self, SourceError};
 use mcp_operator_connections::Connections;
 
@@ -35,7 +39,10 @@ pub struct ActivePlugin {
     priority: i32,
     matching: Matching,
     version: PluginVersion,
+    uid: String,
+    generation: i64,
     fingerprint: String,
+    revision: String,
 }
 
 impl ActivePlugin {
@@ -55,6 +62,30 @@ impl ActivePlugin {
 
     pub fn interfaces(&self) -> Interfaces {
         self.plugin.interfaces()
+    }
+
+    /// The loaded component, for who asks it without a snapshot.
+    pub fn component(&self) -> &Plugin {
+        &self.plugin
+    }
+
+    /// `MCPPlugin.spec.settings` as JSON, which it has accepted.
+    pub fn settings(&self) -> &str {
+        &self.settings
+    }
+
+    /// What a call of it may take.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The objects with these patches of it, as far as it may change them.
+    ///
+    /// # Errors
+    /// What is refused, in one sentence.
+    pub fn patched(&self, objects: &[Value], patches: Vec<Patch>) -> Result<Vec<Value>, String> {
+        let patches = convert::patches(patches)?;
+        patch::apply(objects, &patches, &self.grants).map_err(|error| error.to_string())
     }
 
     /// SHA-256 of the component, in hexadecimal digits.
@@ -77,9 +108,25 @@ impl ActivePlugin {
         &self.version.spec
     }
 
+    /// `metadata.generation` of the MCPPlugin that it was put into force by; 0 outside of a cluster.
+    pub fn generation(&self) -> i64 {
+        self.generation
+    }
+
+    /// Where its component came from.
+    pub fn provenance(&self) -> &Provenance {
+        &self.version.provenance
+    }
+
     /// Changes whenever the plugin could behave otherwise.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    /// The same on every replica, of whatever version of the operator, that has this component in force by this
+    /// specification.
+    pub(super) fn revision(&self) -> &str {
+        &self.revision
     }
 
     pub(super) fn wants(&self, context: &str) -> bool {
@@ -166,6 +213,17 @@ impl Rejection {
         )
     }
 
+    /// This replica could load it, and the one that leads has it not in force.
+    pub fn not_by_the_leader(its_word: &str) -> Self {
+        Self::new(
+            "NotInForce",
+            format!(
+                "the replica that leads has not put it into force: {}",
+                convert::short(its_word)
+            ),
+        )
+    }
+
     /// The task that loaded the plugin panicked.
     pub fn panicked() -> Self {
         Self {
@@ -179,11 +237,13 @@ impl Rejection {
     }
 }
 
-/// The component's digest and the specification: while both stay the same, a plugin need not be loaded again.
+/// The component's digest, where it came from, and the specification: while these stay the same, a plugin need not be loaded
+/// again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PluginVersion {
     digest: String,
     spec: String,
+    provenance: Provenance,
 }
 
 impl PluginVersion {
@@ -201,8 +261,40 @@ impl PluginVersion {
         Ok(Self {
             digest: component.to_string(),
             spec,
+            provenance: Provenance::default(),
         })
     }
+
+    /// The same, from there.
+    #[must_use]
+    pub(crate) fn with_provenance(self, provenance: Provenance) -> Self {
+        Self { provenance, ..self }
+    }
+
+    pub(crate) fn digest(&self) -> &str {
+        &self.digest
+    }
+}
+
+/// The component of one plugin in force by the specification of another, of the same MCPPlugin.
+pub(super) async fn combine(
+    host: &Host,
+    operator_namespace: Option<&str>,
+    specified: &ActivePlugin,
+    component: &ActivePlugin,
+) -> Result<ActivePlugin, Rejection> {
+    let unreadable = |error: serde_json::Error| Rejection::unreadable(&error.to_string());
+    let spec = serde_json::from_str(&specified.version.spec).map_err(unreadable)?;
+    let mut wanted = McpPlugin::new(&specified.name, spec);
+    wanted.metadata.uid = Some(specified.uid.clone());
+    wanted.metadata.generation = Some(specified.generation);
+    let version = PluginVersion {
+        digest: component.version.digest.clone(),
+        spec: specified.version.spec.clone(),
+        provenance: component.version.provenance.clone(),
+    };
+    let loaded = async || Ok(component.plugin.clone());
+    activate(host, operator_namespace, &wanted, &version, loaded).await
 }
 
 /// Loads the component, and puts it into force if it passes.
@@ -236,6 +328,9 @@ pub(super) async fn activate(
         ..why
     })?;
     let fingerprint = format!("{name} {} {}", version.digest, version.spec);
+    let generation = wanted.metadata.generation.unwrap_or_default();
+    let uid = wanted.metadata.uid.clone().unwrap_or_default();
+    let revision = format!("{name} {uid} {generation} {}", version.digest);
     Ok(ActivePlugin {
         name,
         plugin,
@@ -250,12 +345,36 @@ pub(super) async fn activate(
         priority: spec.priority,
         matching,
         version: version.clone(),
+        uid,
+        generation,
         fingerprint,
+        revision,
     })
 }
 
-fn refuse_invalid(spec: &McpPluginSpec, operator_namespace: Option<&str>) -> Result<(), Rejection> {
-    let errors = plugin_spec::validate(spec, operator_namespace);
+/// Everything that is wrong with the specification of an MCPPlugin that its schema cannot say. Outside of a cluster there is no
+/// namespace of the operator.
+pub fn validate_plugin_spec(
+    spec: &McpPluginSpec,
+    operator_namespace: Option<&str>,
+) -> Vec<FieldError> {
+    let mut errors = plugin_spec::validate(spec, operator_namespace);
+    let invalid = spec.source.oci.as_ref().and_then(invalid_reference);
+    errors.extend(invalid.map(|(field, message)| FieldError {
+        field: field.into(),
+        error_type: ErrorType::Invalid,
+        bad_value: None,
+        message,
+        code: "source-reference".into(),
+    }));
+    errors
+}
+
+pub(super) fn refuse_invalid(
+    spec: &McpPluginSpec,
+    operator_namespace: Option<&str>,
+) -> Result<(), Rejection> {
+    let errors = validate_plugin_spec(spec, operator_namespace);
     if errors.is_empty() {
         return Ok(());
     }
@@ -263,7 +382,7 @@ fn refuse_invalid(spec: &McpPluginSpec, operator_namespace: Option<&str>) -> Res
     Err(Rejection::new("InvalidSpec", errors.join("; ")))
 }
 
-fn refuse_other_digest(spec: &McpPluginSpec, digest: &str) -> Result<(), Rejection> {
+pub(super) fn refuse_other_digest(spec: &McpPluginSpec, digest: &str) -> Result<(), Rejection> {
     match &spec.sha256 {
         Some(wanted) if wanted != digest => {
             let message = format!("the component has SHA-256 {digest}, spec.sha256 wants {wanted}");

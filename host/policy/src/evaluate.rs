@@ -7,7 +7,6 @@ use mcp_operator_api::v1alpha1::{FailurePolicy, Mode, OnExisting};
 use mcp_operator_core::admission::{self, Finding, Outcome, PluginFailure};
 use mcp_operator_core::field::FieldError;
 use mcp_operator_core::field_authors::FieldAuthors;
-use mcp_operator_core::patch;
 use mcp_operator_core::private_values;
 use mcp_operator_core::remote;
 use mcp_plugin_host::contract::Stage;
@@ -243,9 +242,8 @@ impl ActivePlugin {
             .defaults(&self.settings, &request, &limits)
             .await;
         let patches = answer.map_err(|error| self.failure(&error, &limits))?;
-        let patches = convert::patches(patches).map_err(|why| self.refused_patch(&why))?;
-        patch::apply(objects, &patches, &self.grants)
-            .map_err(|error| self.refused_patch(&error.to_string()))
+        self.patched(objects, patches)
+            .map_err(|why| self.refused_patch(&why))
     }
 
     /// A plugin that had less time than its own limit is not advised to be faster than that.

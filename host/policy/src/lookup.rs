@@ -1,8 +1,9 @@
 //! What the plugins' side needs to know from a cluster, or from files where there is none.
 
 use futures::future::{BoxFuture, FutureExt, ready};
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::DynamicObject;
+use mcp_operator_connections::SecretLookup;
 use mcp_operator_core::namespace::NamespaceFacts;
 
 /// Finds ConfigMaps that hold components.
@@ -19,6 +20,23 @@ pub trait ConfigMapLookup: Send + Sync {
 
     /// The end of the error about a ConfigMap that is not there: what to do.
     fn remedy(&self, namespace: &str, name: &str) -> String;
+}
+
+/// Where there are none: components lie in files.
+pub(crate) struct NoConfigMaps;
+
+impl ConfigMapLookup for NoConfigMaps {
+    fn config_map<'a>(
+        &'a self,
+        _namespace: &'a str,
+        _name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<ConfigMap>, String>> {
+        ready(Ok(None)).boxed()
+    }
+
+    fn remedy(&self, _namespace: &str, _name: &str) -> String {
+        "is in a cluster, which is not asked".to_owned()
+    }
 }
 
 /// Finds the labels and annotations of namespaces, by which rules are selected.
@@ -53,5 +71,21 @@ impl ServerLookup for NoStoredServers {
         _name: &'a str,
     ) -> BoxFuture<'a, Result<Option<DynamicObject>, String>> {
         ready(Ok(None)).boxed()
+    }
+}
+
+/// Where no Secret is known: without a cluster.
+pub(crate) struct NoSecrets;
+
+impl SecretLookup for NoSecrets {
+    fn namespace(&self) -> &'static str {
+        "of the operator"
+    }
+
+    fn secret<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Secret>, String>> {
+        ready(Err(format!(
+            "Secret {name} of the operator's namespace is not known without a cluster"
+        )))
+        .boxed()
     }
 }

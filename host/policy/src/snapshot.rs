@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use tokio::sync::watch;
 
 use super::activate::ActivePlugin;
+use super::around::{revision, sorted};
 use super::context::RENDERED;
 use super::unavailable::UnavailablePlugin;
 
@@ -16,6 +16,7 @@ pub struct Snapshot {
     unavailable: Vec<UnavailablePlugin>,
     synced: bool,
     fingerprint: String,
+    revision: String,
 }
 
 impl Default for Snapshot {
@@ -33,11 +34,11 @@ impl Snapshot {
     /// These plugins, and those that should be in force besides. Until it is `synced`, not all plugins were tried, and
     /// nothing can be decided by it.
     pub fn with_unavailable(
-        mut plugins: Vec<Arc<ActivePlugin>>,
+        plugins: Vec<Arc<ActivePlugin>>,
         mut unavailable: Vec<UnavailablePlugin>,
         synced: bool,
     ) -> Self {
-        plugins.sort_by(|a, b| (a.priority(), a.name()).cmp(&(b.priority(), b.name())));
+        let plugins = sorted(plugins);
         unavailable.sort_by(|a, b| a.name().cmp(b.name()));
         let mut hash = Sha256::new();
         for plugin in &plugins {
@@ -48,6 +49,7 @@ impl Snapshot {
         }
         hash.update([u8::from(synced)]);
         Self {
+            revision: revision(&plugins),
             plugins,
             unavailable,
             synced,
@@ -91,35 +93,10 @@ impl Snapshot {
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
-}
 
-/// The snapshot in force. Cheap to clone.
-#[derive(Clone)]
-pub struct Snapshots(watch::Receiver<Arc<Snapshot>>);
-
-impl Snapshots {
-    /// A sender of snapshots, and the receiving side. By the first one, nothing can be decided.
-    pub fn channel() -> (watch::Sender<Arc<Snapshot>>, Self) {
-        let nothing_tried = Snapshot::with_unavailable(Vec::new(), Vec::new(), false);
-        let (sender, receiver) = watch::channel(Arc::new(nothing_tried));
-        (sender, Self(receiver))
-    }
-
-    /// Plugins that never change.
-    pub fn fixed(snapshot: Snapshot) -> Self {
-        Self(watch::channel(Arc::new(snapshot)).1)
-    }
-
-    /// What is in force now.
-    pub fn current(&self) -> Arc<Snapshot> {
-        self.0.borrow().clone()
-    }
-
-    /// Waits for another snapshot than the last one that was taken through this value.
-    pub async fn changed(&mut self) {
-        if self.0.changed().await.is_err() {
-            // The catalogue is gone, so nothing will ever change again.
-            std::future::pending::<()>().await;
-        }
+    /// Which plugins these are that have a say in requests: the same on every replica that has the same ones loaded, whatever
+    /// it lacks besides.
+    pub fn revision(&self) -> &str {
+        &self.revision
     }
 }

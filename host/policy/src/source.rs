@@ -1,8 +1,11 @@
-//! The bytes of a component.
+//! Components that are at hand: of the operator's image, of its files, of ConfigMaps. Each with the signature that lies beside
+//! it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use k8s_openapi::api::core::v1::ConfigMap;
+use mcp_component_source::{ComponentError, FetchError};
 use mcp_operator_api::v1alpha1::{ConfigMapSource, PluginSource};
 use mcp_operator_core::retry::{Classify, ErrorClass};
 use thiserror::Error;
@@ -10,11 +13,16 @@ use tokio::io::AsyncReadExt;
 
 use crate::lookup::ConfigMapLookup;
 
+/// What follows the name of a component in the name of its signature.
+const SIGNATURE_SUFFIX: &str = ".sig";
+/// Most bytes of a signature.
+const SIGNATURE_LIMIT: usize = 256 << 10;
+
 /// Why a component cannot be read.
 #[derive(Debug, Error)]
 pub(super) enum SourceError {
     /// None of the fields is given. The schema of the CRD demands one.
-    #[error("spec.source names no component: give builtin, file or configMap")]
+    #[error("spec.source names no component: give builtin, file, configMap, oci or url")]
     Nothing,
     /// There is no such plugin in the operator's image.
     #[error("there is no builtin plugin {name}; there are{known}")]
@@ -27,7 +35,7 @@ pub(super) enum SourceError {
     Builtin { name: String, reason: String },
     /// A file is larger than any component may be.
     #[error(
-        "{path} has more than {limit} bytes, which is what a component may have: make it smaller, or raise the operator's limit"
+        "{path} has more than the {} MiB that a component may have: make it smaller, or start the operator with a larger --plugin-size-limit-mib", .limit >> 20
     )]
     TooLarge { path: String, limit: usize },
     /// A ConfigMap has not what it should have.
@@ -36,6 +44,45 @@ pub(super) enum SourceError {
     /// A ConfigMap cannot be read.
     #[error("cannot read ConfigMap {name}: {reason}")]
     Unreadable { name: String, reason: String },
+    /// Something that a source needs besides the component cannot be had: a Secret, a key, a certificate authority.
+    #[error("{field}: {reason}")]
+    Reference {
+        field: String,
+        reason: String,
+        category: &'static str,
+    },
+    /// The keys of the operator's own option cannot be read.
+    #[error(
+        "--signature-keys {path}: {reason}; nothing from outside of the operator's image is loaded until that is put right"
+    )]
+    RequiredKeys { path: String, reason: String },
+    /// A component cannot be fetched, or is not trusted.
+    #[error("{field}: {error}{remedy}")]
+    Component {
+        field: &'static str,
+        error: ComponentError,
+        /// What helps, as the end of the sentence.
+        remedy: String,
+    },
+}
+
+impl SourceError {
+    /// About a component that was fetched, or looked at.
+    pub(super) fn component(field: &'static str, error: impl Into<ComponentError>) -> Self {
+        Self::Component {
+            field,
+            error: error.into(),
+            remedy: String::new(),
+        }
+    }
+
+    /// The server wants other credentials.
+    pub(super) fn is_access_denied(error: &ComponentError) -> bool {
+        matches!(
+            error,
+            ComponentError::Fetch(FetchError::AccessDenied { .. })
+        )
+    }
 }
 
 impl Classify for SourceError {
@@ -43,6 +90,7 @@ impl Classify for SourceError {
     fn class(&self) -> ErrorClass {
         match self {
             Self::Builtin { .. } | Self::Unreadable { .. } => ErrorClass::Transient,
+            Self::Component { error, .. } => error.class(),
             _ => ErrorClass::External,
         }
     }
@@ -55,6 +103,9 @@ impl Classify for SourceError {
             | Self::ConfigMap { .. } => "SourceNotFound",
             Self::TooLarge { .. } => "TooLarge",
             Self::Builtin { .. } | Self::Unreadable { .. } => "SourceUnavailable",
+            Self::Reference { category, .. } => category,
+            Self::RequiredKeys { .. } => "InvalidSignatureKey",
+            Self::Component { error, .. } => error.category(),
         }
     }
 }
@@ -73,34 +124,24 @@ pub(super) fn describe(source: &PluginSource) -> String {
             config_map: Some(map),
             ..
         } => format!("ConfigMap {}/{}", map.namespace, map.name),
+        PluginSource { oci: Some(oci), .. } => oci.reference.clone(),
+        PluginSource { url: Some(url), .. } => url.clone(),
         _ => "component".to_owned(),
     }
 }
 
-/// Reads the component that a source names, of at most so many bytes.
-pub(super) async fn read(
-    maps: &dyn ConfigMapLookup,
-    builtin: &Path,
-    source: &PluginSource,
-    limit: usize,
-) -> Result<Vec<u8>, SourceError> {
-    match source {
-        PluginSource {
-            builtin: Some(name),
-            ..
-        } => read_builtin(builtin, name, limit).await,
-        PluginSource {
-            file: Some(path), ..
-        } => read_file(path, limit).await,
-        PluginSource {
-            config_map: Some(named),
-            ..
-        } => read_config_map(maps, named).await,
-        _ => Err(SourceError::Nothing),
-    }
+/// A component, and the signature that lies beside it.
+#[derive(Debug, Default)]
+pub(super) struct Local {
+    pub(super) component: Vec<u8>,
+    pub(super) signature: Option<Vec<u8>>,
 }
 
-async fn read_builtin(folder: &Path, name: &str, limit: usize) -> Result<Vec<u8>, SourceError> {
+pub(super) async fn read_builtin(
+    folder: &Path,
+    name: &str,
+    limit: usize,
+) -> Result<Vec<u8>, SourceError> {
     // Cargo writes `_` where the package has `-`.
     for file in [
         format!("{name}.wasm"),
@@ -122,7 +163,10 @@ async fn read_builtin(folder: &Path, name: &str, limit: usize) -> Result<Vec<u8>
     Err(SourceError::NoSuchBuiltin {
         name: name.into(),
         known: match builtins(folder) {
-            none if none.is_empty() => format!(" none in {}", folder.display()),
+            none if none.is_empty() => format!(
+                " none in {} (--builtin-plugins names the folder)",
+                folder.display()
+            ),
             known => format!(": {}", known.join(", ")),
         },
     })
@@ -167,21 +211,29 @@ fn builtins(folder: &Path) -> Vec<String> {
     names
 }
 
-async fn read_file(path: &str, limit: usize) -> Result<Vec<u8>, SourceError> {
-    match bounded(Path::new(path), limit).await {
-        Ok(Some(bytes)) => Ok(bytes),
-        Ok(None) => Err(too_large(Path::new(path), limit)),
-        Err(error) => Err(SourceError::File {
-            path: path.into(),
-            reason: error.to_string(),
-        }),
-    }
+/// A component of at most so many bytes, and what the file with `.sig` after its name holds.
+pub(super) async fn read_file(path: &str, limit: usize) -> Result<Local, SourceError> {
+    let read = |error: std::io::Error| SourceError::File {
+        path: path.into(),
+        reason: error.to_string(),
+    };
+    let component = bounded(Path::new(path), limit).await.map_err(read)?;
+    let beside = format!("{path}{SIGNATURE_SUFFIX}");
+    let signature = match bounded(Path::new(&beside), SIGNATURE_LIMIT).await {
+        Ok(signature) => signature,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(read(error)),
+    };
+    Ok(Local {
+        component: component.ok_or_else(|| too_large(Path::new(path), limit))?,
+        signature,
+    })
 }
 
-async fn read_config_map(
+pub(super) async fn read_config_map(
     maps: &dyn ConfigMapLookup,
     source: &ConfigMapSource,
-) -> Result<Vec<u8>, SourceError> {
+) -> Result<Local, SourceError> {
     let name = format!("{}/{}", source.namespace, source.name);
     match maps.config_map(&source.namespace, &source.name).await {
         Ok(Some(map)) => component(map, source.key.as_deref())
@@ -194,8 +246,8 @@ async fn read_config_map(
     }
 }
 
-/// The key that is named, or the only one there is.
-fn component(map: ConfigMap, key: Option<&str>) -> Result<Vec<u8>, String> {
+/// The key that is named, or the only one there is besides signatures.
+fn component(map: ConfigMap, key: Option<&str>) -> Result<Local, String> {
     let text = map
         .data
         .unwrap_or_default()
@@ -206,25 +258,32 @@ fn component(map: ConfigMap, key: Option<&str>) -> Result<Vec<u8>, String> {
         .unwrap_or_default()
         .into_iter()
         .map(|(key, bytes)| (key, bytes.0));
-    let mut contents: Vec<(String, Vec<u8>)> = text.chain(binary).collect();
-    let keys = contents
+    let mut contents: BTreeMap<String, Vec<u8>> = text.chain(binary).collect();
+    let keys: Vec<&str> = contents.keys().map(String::as_str).collect();
+    let listed = keys.join(", ");
+    let is_signature = |name: &&str| {
+        name.strip_suffix(SIGNATURE_SUFFIX)
+            .is_some_and(|signed| contents.contains_key(signed))
+    };
+    let components: Vec<&str> = keys
         .iter()
-        .map(|(key, _)| key.as_str())
-        .collect::<Vec<_>>()
-        .join(", ");
-    match key {
-        Some(key) => {
-            let found = contents.into_iter().find(|(name, _)| name == key);
-            found
-                .map(|(_, bytes)| bytes)
-                .ok_or_else(|| format!("has no key {key}; it has: {keys}"))
+        .copied()
+        .filter(|name| !is_signature(name))
+        .collect();
+    let key = match (key, components.as_slice()) {
+        (Some(key), _) | (None, &[key]) => key.to_owned(),
+        (None, []) => return Err("is empty".into()),
+        (None, _) => {
+            return Err(format!(
+                "has several keys, name one in spec.source.configMap.key: {listed}"
+            ));
         }
-        None if contents.len() == 1 => Ok(contents.remove(0).1),
-        None if contents.is_empty() => Err("is empty".into()),
-        None => Err(format!(
-            "has several keys, name one in spec.source.configMap.key: {keys}"
-        )),
-    }
+    };
+    let component = contents.remove(&key);
+    Ok(Local {
+        component: component.ok_or_else(|| format!("has no key {key}; it has: {listed}"))?,
+        signature: contents.remove(&format!("{key}{SIGNATURE_SUFFIX}")),
+    })
 }
 
 #[cfg(test)]

@@ -16,9 +16,10 @@ fn map(keys: &[&str]) -> ConfigMap {
 
 #[test]
 fn the_only_key_need_not_be_named() {
-    assert_eq!(component(map(&["a.wasm"]), None).unwrap(), b"a.wasm");
+    let found = |keys: &[&str], key| component(map(keys), key).map(|local| local.component);
+    assert_eq!(found(&["a.wasm"], None).unwrap(), b"a.wasm");
     assert_eq!(
-        component(map(&["a.wasm", "b.wasm"]), Some("b.wasm")).unwrap(),
+        found(&["a.wasm", "b.wasm"], Some("b.wasm")).unwrap(),
         b"b.wasm"
     );
     assert!(
@@ -73,4 +74,32 @@ async fn of_a_file_no_more_is_read_than_a_component_may_have() {
     // Reading all of it would never end.
     let error = read_file("/dev/zero", 4).await.unwrap_err();
     assert_eq!(error.category(), "TooLarge");
+}
+
+#[test]
+fn a_signature_beside_a_component_is_no_component() {
+    let keys = ["a.wasm", "a.wasm.sig"];
+    for key in [None, Some("a.wasm")] {
+        let local = component(map(&keys), key).unwrap();
+        assert_eq!(local.component, b"a.wasm");
+        assert_eq!(local.signature.unwrap(), b"a.wasm.sig");
+    }
+    // What has no component beside it is one itself.
+    let alone = component(map(&["a.sig"]), None).unwrap();
+    assert_eq!(
+        (alone.component, alone.signature),
+        (b"a.sig".to_vec(), None)
+    );
+}
+
+#[tokio::test]
+async fn a_file_has_its_signature_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.wasm");
+    std::fs::write(&path, "wasm").unwrap();
+    let path = path.to_str().unwrap();
+    assert_eq!(read_file(path, 100).await.unwrap().signature, None);
+    std::fs::write(format!("{path}.sig"), "signature").unwrap();
+    let local = read_file(path, 100).await.unwrap();
+    assert_eq!(local.signature.unwrap(), b"signature");
 }

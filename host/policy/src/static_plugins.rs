@@ -1,6 +1,6 @@
 //! Plugins that are loaded once, from manifests or from a record, instead of being watched.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures::future::join_all;
@@ -8,10 +8,11 @@ use kube::ResourceExt;
 use mcp_operator_api::v1alpha1::{McpPlugin, McpPluginSpec};
 use mcp_plugin_host::Host;
 
-use super::activate::ActivePlugin;
+use super::activate::{ActivePlugin, Rejection};
 use super::loader::{LoadOutcome, PluginLoader};
-use super::lookup::ConfigMapLookup;
-use super::snapshot::{Snapshot, Snapshots};
+use super::lookup::{ConfigMapLookup, NoConfigMaps, NoSecrets};
+use super::snapshot::Snapshot;
+use super::snapshots::Snapshots;
 
 /// Loads each plugin once. Where the running operator would go on without a plugin, this is an error: there is no status
 /// that would say so.
@@ -26,6 +27,8 @@ pub async fn activate_all(
 ) -> Result<Snapshots, String> {
     let loader = PluginLoader {
         maps,
+        secrets: Arc::new(NoSecrets),
+        signature_keys: None,
         host: host.clone(),
         builtin: builtin.to_owned(),
         operator_namespace: None,
@@ -35,6 +38,29 @@ pub async fn activate_all(
     let active: Vec<Option<_>> = activated.await.into_iter().collect::<Result<_, String>>()?;
     let active = active.into_iter().flatten().collect();
     Ok(Snapshots::fixed(Snapshot::new(active)))
+}
+
+/// Loads a plugin whose component is in a file. No cluster is asked.
+///
+/// # Errors
+/// Why it cannot be put into force.
+pub async fn activate_file(
+    host: &Host,
+    plugin: &McpPlugin,
+) -> Result<Arc<ActivePlugin>, Rejection> {
+    let loader = PluginLoader {
+        maps: Arc::new(NoConfigMaps),
+        secrets: Arc::new(NoSecrets),
+        signature_keys: None,
+        host: host.clone(),
+        builtin: PathBuf::new(),
+        operator_namespace: None,
+    };
+    match loader.load(plugin, None).await {
+        LoadOutcome::InForce { active, .. } => Ok(Arc::from(active)),
+        LoadOutcome::Rejected { why, .. } => Err(why),
+        LoadOutcome::Unchanged => Err(Rejection::unreadable("it was not loaded")),
+    }
 }
 
 async fn activate_one(

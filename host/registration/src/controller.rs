@@ -12,7 +12,8 @@ use mcp_operator_metrics::{ReconcileMetrics, RegistrationMetrics};
 use mcp_operator_policy::{PluginLoader, Snapshots};
 use mcp_operator_runtime::named_watches::Named;
 use mcp_operator_runtime::{
-    Events, JudgedServers, Leadership, NamedWatches, ServerStore, TaskGroup, WorkQueue,
+    Events, JudgedServers, Leadership, NamedWatches, NamespaceSecrets, ServerStore, TaskGroup,
+    WorkQueue,
 };
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -29,7 +30,6 @@ use crate::record::RecordConfigMap;
 use crate::registrar_conditions::RegistrarConditions;
 use crate::registrars::{RecordStore, Registrars};
 use crate::requeue::Requeue;
-use crate::secrets::NamespaceSecrets;
 use crate::settings::RegistrationSettings;
 
 /// After a start, the registration waits no longer than this until the controller has been at all servers.

@@ -123,7 +123,7 @@ async fn other_plugins_and_another_key_begin_a_pass() {
     let begins = async |wakeups: &mut Wakeups| timeout(pause, wakeups.changed()).await.is_ok();
     assert!(begins(&mut wakeups).await, "the first list");
     assert!(!begins(&mut wakeups).await, "nothing has changed");
-    sender.send_replace(Arc::default());
+    sender.publish(Arc::default());
     assert!(begins(&mut wakeups).await);
     wakeups.rotated.add(("litellm".into(), "key".into()));
     assert!(begins(&mut wakeups).await);

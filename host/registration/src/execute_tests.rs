@@ -9,13 +9,13 @@ use mcp_operator_connections::{Connections, RetryAfterGate};
 use mcp_operator_core::registration_plan::{ConfigKey, Workload};
 use mcp_operator_core::retry::ErrorClass;
 use mcp_operator_metrics::{Format, Metrics};
+use mcp_operator_runtime::NamespaceSecrets;
 use mcp_testkit::objects::config_map;
 use mcp_testkit::workloads::{deployment_rolled_out, deployment_status};
 use mcp_testkit::{ApiServer, Failure, Match, Times, Verb};
 use serde_json::Value;
 
 use super::*;
-use crate::secrets::NamespaceSecrets;
 
 fn write(name: &str, content: Option<&str>, servers: &[&str]) -> Step {
     let key = ConfigKey {

@@ -28,7 +28,6 @@ mod registrar_conditions;
 mod registrars;
 mod registration_conditions;
 mod requeue;
-mod secrets;
 mod selection;
 mod settings;
 mod status_writer;

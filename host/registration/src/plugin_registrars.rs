@@ -9,7 +9,7 @@ use mcp_operator_core::handover::RegistrarFootprint;
 use mcp_operator_core::registration_plan::Observed;
 use mcp_operator_metrics::{ReconcileMetrics, RegistrationMetrics};
 use mcp_operator_policy::{ActivePlugin, PluginLoader, Snapshots, activate_recorded};
-use mcp_operator_runtime::Leadership;
+use mcp_operator_runtime::{Leadership, NamespaceSecrets};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -19,7 +19,6 @@ use crate::observe::observe;
 use crate::plan::PlannedRegistration;
 use crate::record::RecordedRegistrar;
 use crate::registrars::{Registrar, Registrars};
-use crate::secrets::NamespaceSecrets;
 
 /// Runs registrars in the plugin host, and reads and writes for them.
 pub(crate) struct PluginRegistrars {

@@ -9,7 +9,7 @@
 /// Interface `metadata`, and the types that all interfaces share.
 pub mod metadata {
     wit_bindgen::generate!({
-        path: "../../wit/0.1.0",
+        path: "wit",
         inline: "package mcp-operator:sdk-metadata; world metadata-only { export mcp-operator:plugin/metadata@0.1.0; }",
         world: "mcp-operator:sdk-metadata/metadata-only",
         with: { "mcp-operator:plugin/types@0.1.0": generate, "mcp-operator:plugin/metadata@0.1.0": generate },
@@ -23,7 +23,7 @@ pub mod metadata {
 /// Interface `validator`.
 pub mod validator {
     wit_bindgen::generate!({
-        path: "../../wit/0.1.0",
+        path: "wit",
         inline: "package mcp-operator:sdk-validator; world validator-only { export mcp-operator:plugin/validator@0.1.0; }",
         world: "mcp-operator:sdk-validator/validator-only",
         with: {
@@ -39,7 +39,7 @@ pub mod validator {
 /// Interface `defaulter`.
 pub mod defaulter {
     wit_bindgen::generate!({
-        path: "../../wit/0.1.0",
+        path: "wit",
         inline: "package mcp-operator:sdk-defaulter; world defaulter-only { export mcp-operator:plugin/defaulter@0.1.0; }",
         world: "mcp-operator:sdk-defaulter/defaulter-only",
         with: {
@@ -57,7 +57,7 @@ pub mod defaulter {
 /// Interface `registrar`.
 pub mod registrar {
     wit_bindgen::generate!({
-        path: "../../wit/0.1.0",
+        path: "wit",
         inline: "package mcp-operator:sdk-registrar; world registrar-only { export mcp-operator:plugin/registrar@0.1.0; }",
         world: "mcp-operator:sdk-registrar/registrar-only",
         with: {

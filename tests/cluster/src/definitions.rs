@@ -21,6 +21,10 @@ const SERVICE_MONITORS: Source = (
     "github.com/prometheus-operator/prometheus-operator",
     "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml",
 );
+const PROMETHEUS_RULES: Source = (
+    "github.com/prometheus-operator/prometheus-operator",
+    "example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml",
+);
 const CERT_MANAGER: [Source; 2] = [
     (
         "github.com/cert-manager/cert-manager",
@@ -39,6 +43,8 @@ pub struct Definitions {
     pub external_secrets: PathBuf,
     /// ServiceMonitor, of the Prometheus operator.
     pub service_monitors: PathBuf,
+    /// PrometheusRule, of the same.
+    pub prometheus_rules: PathBuf,
     /// Certificate and Issuer, of cert-manager.
     pub cert_manager: [PathBuf; 2],
 }
@@ -53,6 +59,7 @@ impl Definitions {
         Ok(Self {
             external_secrets: fetch(EXTERNAL_SECRETS)?,
             service_monitors: fetch(SERVICE_MONITORS)?,
+            prometheus_rules: fetch(PROMETHEUS_RULES)?,
             cert_manager: [fetch(CERT_MANAGER[0])?, fetch(CERT_MANAGER[1])?],
         })
     }

@@ -2,7 +2,8 @@
 //!
 //! An archive is an OCI image layout, with the `manifest.json` of `docker save` beside it, as Docker itself has written them
 //! since version 25: `ctr images import`, `kind load image-archive`, `skopeo copy oci-archive:` and `docker load` of any age
-//! take it. The same input gives the same archive, byte for byte: no times, no users, sorted names.
+//! take it. The same input gives the same archive, byte for byte: no times, no users, sorted names, and a compressor that is
+//! ours, at a fixed level.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use flate2::{Compression, GzBuilder};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tar::{Builder, EntryType, Header};
@@ -25,6 +27,9 @@ const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
+const COMPRESSED_LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+/// A fixed one, since the bytes follow from it.
+const COMPRESSION: Compression = Compression::new(6);
 
 /// An image with one layer.
 #[derive(Debug, Clone)]
@@ -37,6 +42,7 @@ pub struct Image {
     labels: BTreeMap<String, String>,
     created: Option<String>,
     user: String,
+    compressed: bool,
 }
 
 /// An image that was written.
@@ -44,8 +50,21 @@ pub struct Image {
 pub struct Written {
     /// SHA-256 of its manifest, by which registries know it: `sha256:...`.
     pub digest: String,
-    /// Bytes of its layer, which is not compressed.
+    /// Bytes of its layer, as a node has it.
     pub layer_bytes: u64,
+    /// Bytes of its layer, as it is in the archive and as registries send it.
+    pub stored_bytes: u64,
+}
+
+/// An image's only layer.
+struct Layer {
+    /// As it is stored.
+    content: Vec<u8>,
+    media_type: &'static str,
+    /// SHA-256 of it without compression, by which an image's configuration knows it.
+    diff_id: String,
+    /// Bytes without compression.
+    bytes: u64,
 }
 
 impl Image {
@@ -60,6 +79,7 @@ impl Image {
             labels: BTreeMap::new(),
             created: None,
             user: String::new(),
+            compressed: false,
         }
     }
 
@@ -191,6 +211,13 @@ impl Image {
         self
     }
 
+    /// Compresses the layer: for an image that is sent somewhere, not for one that a node of this machine takes.
+    #[must_use]
+    pub fn compressed(mut self) -> Self {
+        self.compressed = true;
+        self
+    }
+
     /// Writes the archive.
     ///
     /// # Errors
@@ -200,19 +227,20 @@ impl Image {
         let config = self.config(&layer).to_string();
         let manifest = json!({
             "schemaVersion": 2, "mediaType": MANIFEST,
-            "config": descriptor(CONFIG, config.as_bytes()), "layers": [descriptor(LAYER, &layer)],
+            "config": descriptor(CONFIG, config.as_bytes()),
+            "layers": [descriptor(layer.media_type, &layer.content)],
         })
         .to_string();
         let index = self.index(manifest.as_bytes()).to_string();
         let docker = json!([{
-            "Config": blob(config.as_bytes()), "RepoTags": [self.name], "Layers": [blob(&layer)],
+            "Config": blob(config.as_bytes()), "RepoTags": [self.name], "Layers": [blob(&layer.content)],
         }])
         .to_string();
         let version = json!({ "imageLayoutVersion": "1.0.0" }).to_string();
         let mut members = BTreeMap::from([
             (blob(config.as_bytes()), config.as_bytes()),
             (blob(manifest.as_bytes()), manifest.as_bytes()),
-            (blob(&layer), &layer),
+            (blob(&layer.content), &layer.content),
             ("index.json".into(), index.as_bytes()),
             ("manifest.json".into(), docker.as_bytes()),
         ]);
@@ -229,15 +257,16 @@ impl Image {
             .with_context(|| format!("cannot write {}", archive.display()))?;
         Ok(Written {
             digest: format!("sha256:{}", digest(manifest.as_bytes())),
-            layer_bytes: layer.len() as u64,
+            layer_bytes: layer.bytes,
+            stored_bytes: layer.content.len() as u64,
         })
     }
 
-    fn config(&self, layer: &[u8]) -> Value {
+    fn config(&self, layer: &Layer) -> Value {
         let mut config = json!({
             "architecture": architecture(), "os": "linux",
             "config": { "Entrypoint": self.entrypoint, "User": self.user, "Env": self.variables, "Labels": self.labels },
-            "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{}", digest(layer))] },
+            "rootfs": { "type": "layers", "diff_ids": [layer.diff_id] },
         });
         if let Some(time) = &self.created {
             config["created"] = json!(time);
@@ -257,7 +286,24 @@ impl Image {
         json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": [described] })
     }
 
-    fn layer(&self) -> Result<Vec<u8>> {
+    fn layer(&self) -> Result<Layer> {
+        let content = self.files()?;
+        let (diff_id, bytes) = (format!("sha256:{}", digest(&content)), content.len() as u64);
+        let (content, media_type) = if self.compressed {
+            (compress(&content)?, COMPRESSED_LAYER)
+        } else {
+            (content, LAYER)
+        };
+        Ok(Layer {
+            content,
+            media_type,
+            diff_id,
+            bytes,
+        })
+    }
+
+    /// What is in the image, as a tar.
+    fn files(&self) -> Result<Vec<u8>> {
         let mut tar = Builder::new(Vec::new());
         for folder in self.folders() {
             let mode = if folder == "tmp/" { 0o1777 } else { 0o755 };
@@ -285,6 +331,25 @@ impl Image {
         let names = self.files.keys().chain(self.links.keys());
         names.flat_map(above).chain(["tmp/".to_owned()]).collect()
     }
+}
+
+/// The name of the image in an archive.
+///
+/// # Errors
+/// When it is no archive of one image with one name.
+pub fn name_of(archive: &Path) -> Result<String> {
+    let what = || format!("{} is no archive of an image", archive.display());
+    let file = File::open(archive).with_context(|| format!("cannot read {}", archive.display()))?;
+    let mut tar = tar::Archive::new(file);
+    for entry in tar.entries().with_context(what)? {
+        let entry = entry.with_context(what)?;
+        if entry.path().with_context(what)? == Path::new("manifest.json") {
+            let manifest: Value = serde_json::from_reader(entry).with_context(what)?;
+            let name = manifest[0]["RepoTags"][0].as_str();
+            return name.map(str::to_owned).with_context(what);
+        }
+    }
+    Err(anyhow::anyhow!(what()))
 }
 
 /// The image of a pod's sandbox: a program that sleeps.
@@ -342,6 +407,15 @@ fn header(size: u64, mode: u32, kind: EntryType) -> Header {
     header.set_mode(mode);
     header.set_mtime(0);
     header
+}
+
+/// By gzip, with neither a time nor a name nor a system in its header.
+fn compress(content: &[u8]) -> Result<Vec<u8>> {
+    let mut encoder = GzBuilder::new().write(Vec::new(), COMPRESSION);
+    encoder
+        .write_all(content)
+        .and_then(|()| encoder.finish())
+        .context("cannot compress a layer")
 }
 
 /// Where a blob is in the archive.
@@ -412,14 +486,25 @@ mod tests {
 
     #[test]
     fn both_formats_name_what_is_there() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("image.tar");
-        let written = Image::new("docker.io/local/x:1")
+        let image = Image::new("docker.io/local/x:1")
             .text("etc/ssl/x", "x")
             .link("y", "etc/ssl/x")
-            .entrypoint(&["/bin/x"])
-            .write(&path)
-            .unwrap();
+            .entrypoint(&["/bin/x"]);
+        assert_names_what_is_there(&image, <[u8]>::to_vec);
+        assert_names_what_is_there(&image.compressed(), |layer| {
+            let mut content = Vec::new();
+            let mut decoder = flate2::read::GzDecoder::new(layer);
+            std::io::Read::read_to_end(&mut decoder, &mut content).unwrap();
+            let header = decoder.header().unwrap();
+            assert_eq!((header.mtime(), header.filename()), (0, None));
+            content
+        });
+    }
+
+    fn assert_names_what_is_there(image: &Image, unpack: impl Fn(&[u8]) -> Vec<u8>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("image.tar");
+        let written = image.write(&path).unwrap();
         let members = members(&path);
         let at = |descriptor: &Value| {
             let digest = descriptor["digest"].as_str().unwrap();
@@ -431,18 +516,23 @@ mod tests {
         assert_eq!(index["manifests"][0]["digest"], written.digest);
         let manifest = parsed(at(&index["manifests"][0]));
         let (config, layer) = (parsed(at(&manifest["config"])), at(&manifest["layers"][0]));
-        assert_eq!(layer.len() as u64, written.layer_bytes);
+        let unpacked = unpack(layer);
+        assert_eq!(layer.len() as u64, written.stored_bytes);
+        assert_eq!(unpacked.len() as u64, written.layer_bytes);
         assert_eq!(
             config["rootfs"]["diff_ids"][0],
-            manifest["layers"][0]["digest"]
+            format!("sha256:{}", digest(&unpacked))
         );
+        let is_compressed = manifest["layers"][0]["mediaType"] == COMPRESSED_LAYER;
+        assert_eq!(is_compressed, image.compressed);
+        assert_eq!(name_of(&path).unwrap(), "docker.io/local/x:1");
         let docker = parsed(&members["manifest.json"]);
         assert_eq!(docker[0]["RepoTags"], json!(["docker.io/local/x:1"]));
         for member in [&docker[0]["Config"], &docker[0]["Layers"][0]] {
             assert!(members.contains_key(member.as_str().unwrap()), "{member}");
         }
         let packed = folder.path().join("layer.tar");
-        fs::write(&packed, layer).unwrap();
+        fs::write(&packed, unpacked).unwrap();
         let names: Vec<String> = self::members(&packed).into_keys().collect();
         assert_eq!(names, ["etc/", "etc/ssl/", "etc/ssl/x", "tmp/", "y"]);
     }

@@ -22,21 +22,7 @@ pub(crate) fn write_all(
     address: Ipv4Addr,
     service_address: Ipv4Addr,
 ) -> Result<String> {
-    let ca_key = KeyPair::generate().context("cannot make the key of the certificate authority")?;
-    let mut ca = CertificateParams::default();
-    ca.distinguished_name = name("test-ca", None);
-    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    ca.key_usages = vec![
-        KeyUsagePurpose::KeyCertSign,
-        KeyUsagePurpose::CrlSign,
-        KeyUsagePurpose::DigitalSignature,
-    ];
-    let certificate = ca
-        .self_signed(&ca_key)
-        .context("cannot sign the certificate authority")?;
-    write(&folder.join("ca.crt"), certificate.pem())?;
-    let issuer = Issuer::new(ca, ca_key);
-
+    let issuer = authority(folder)?;
     let mut server = CertificateParams::default();
     server.distinguished_name = name("kube-apiserver", None);
     server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -80,6 +66,34 @@ pub(crate) fn write_all(
         &format!("{token},admin,admin,system:masters\n"),
     )?;
     Ok(token)
+}
+
+/// Writes the certificate of a server at this address and its key, with the authority `ca.crt`.
+pub(crate) fn write_server(folder: &Path, file: &str, address: Ipv4Addr) -> Result<()> {
+    let issuer = authority(folder)?;
+    let mut server = CertificateParams::default();
+    server.distinguished_name = name(file, None);
+    server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    server.subject_alt_names = vec![SanType::IpAddress(IpAddr::V4(address))];
+    issue(folder, file, server, &issuer)
+}
+
+/// Makes a certificate authority, whose certificate is `ca.crt`.
+fn authority(folder: &Path) -> Result<Issuer<'static, KeyPair>> {
+    let ca_key = KeyPair::generate().context("cannot make the key of the certificate authority")?;
+    let mut ca = CertificateParams::default();
+    ca.distinguished_name = name("test-ca", None);
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    ca.key_usages = vec![
+        KeyUsagePurpose::KeyCertSign,
+        KeyUsagePurpose::CrlSign,
+        KeyUsagePurpose::DigitalSignature,
+    ];
+    let certificate = ca
+        .self_signed(&ca_key)
+        .context("cannot sign the certificate authority")?;
+    write(&folder.join("ca.crt"), certificate.pem())?;
+    Ok(Issuer::new(ca, ca_key))
 }
 
 /// Writes a kubeconfig with the administrator's token.

@@ -105,6 +105,22 @@ impl RealNode {
             .map(drop)
     }
 
+    /// Gives an image that the node has one more name.
+    ///
+    /// # Errors
+    /// When the node has none of this name.
+    pub fn tag_image(&self, name: &str, other: &str) -> Result<()> {
+        self.ctr(&[
+            "--namespace=k8s.io",
+            "images",
+            "tag",
+            "--force",
+            name,
+            other,
+        ])
+        .map(drop)
+    }
+
     /// Has all pods that come now run on a simulated node: more than this machine could run.
     ///
     /// # Errors

@@ -1,5 +1,5 @@
 //! Kubernetes itself, built from the Go modules that `tests/control-plane` and `tests/node` pin, and what charts are installed
-//! and judged with, from `tests/chart`.
+//! and judged with, from `tests/chart`; a registry from `tests/registry`.
 //!
 //! These `go.mod` files have no code of this project: they name the programs as tools, and `go.sum` makes the build the
 //! same everywhere. There are several because containerd and coredns would move the control plane's versions.
@@ -52,6 +52,12 @@ const CHART: &[(&str, &str)] = &[
         "github.com/yannh/kubeconform/cmd/kubeconform",
     ),
 ];
+
+/// A registry of artifacts: name and Go package.
+const REGISTRY: &[(&str, &str)] = &[(
+    "registry",
+    "github.com/distribution/distribution/v3/cmd/registry",
+)];
 
 /// What kwok does to nodes and pods: without its own stages it refuses to start, and its binary has none.
 const KWOK_STAGES: &[&str] = &[
@@ -108,6 +114,14 @@ pub fn node_tools(cache: &Cache) -> Result<Tools> {
 /// When Go is missing or a build fails.
 pub fn chart_tools(cache: &Cache) -> Result<Tools> {
     Module::open("chart", CHART)?.build(cache)
+}
+
+/// The registry of the CNCF's distribution; built when it is not there yet.
+///
+/// # Errors
+/// When Go is missing or a build fails.
+pub(crate) fn registry_tools(cache: &Cache) -> Result<Tools> {
+    Module::open("registry", REGISTRY)?.build(cache)
 }
 
 /// The folder with the sources of a Go module that `tests/control-plane` pins.
@@ -309,6 +323,7 @@ mod tests {
             ("control-plane", CONTROL_PLANE),
             ("node", NODE),
             ("chart", CHART),
+            ("registry", REGISTRY),
         ] {
             let text =
                 fs::read_to_string(repository().join("tests").join(module).join("go.mod")).unwrap();

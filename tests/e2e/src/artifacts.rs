@@ -7,10 +7,10 @@ use anyhow::{Context, Result};
 use mcp_cluster::{Cache, Progress, capture, image::Image, repository, run_logged, static_target};
 use serde_json::Value;
 
-use crate::operator_image::{BUILTIN_PLUGINS, OperatorImage, Profile, USER};
+use crate::operator_image::{BUILTIN_PLUGINS, OperatorImage, USER};
 
-/// Image of the operator.
-const OPERATOR_IMAGE: &str = "docker.io/local/mcp-operator:dev";
+/// Image of the operator, by its name on the node.
+pub(crate) const OPERATOR_IMAGE: &str = "docker.io/local/mcp-operator:dev";
 /// Where cargo puts components, below its target folder.
 const COMPONENTS: &str = "wasm32-wasip2/release";
 /// Cargo's arguments for components.
@@ -153,8 +153,7 @@ impl Artifacts {
         Ok(vec![operator, self.server_image(folder)?])
     }
 
-    /// Makes container images for tests: the operator's is built as the one that is shipped, but for the last pass of the
-    /// optimiser.
+    /// Makes container images for tests: the operator's is made of what is shipped.
     ///
     /// # Errors
     /// When they cannot be built or written.
@@ -162,7 +161,7 @@ impl Artifacts {
         let folder = cache.folder("images")?;
         let operator = folder.join("operator.tar");
         let target = Self::image_target()?;
-        OperatorImage::build(cache, &repository(), &target, Profile::Bench)?
+        OperatorImage::build(cache, &repository(), &target)?
             .image(OPERATOR_IMAGE)?
             .write(&operator)?;
         Ok(vec![operator, self.server_image(&folder)?])

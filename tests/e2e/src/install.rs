@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use mcp_cluster::{Kubectl, RealNode, repository};
+use mcp_cluster::{Kubectl, RealNode, image, repository};
+
+use crate::artifacts::OPERATOR_IMAGE;
 
 /// How long the operator may take from nothing to ready; it compiles its plugins first.
 const READY: &str = "--timeout=180s";
@@ -65,6 +67,16 @@ pub fn uninstall_plugins(kubectl: &Kubectl) -> Result<()> {
 /// When the cluster refuses it.
 pub fn uninstall_definitions(kubectl: &Kubectl) -> Result<()> {
     delete(kubectl, "crds")
+}
+
+/// Gives the node the operator's image as it is shipped, by the name that `deploy/overlays/local` has.
+///
+/// # Errors
+/// When it is no archive of an image.
+pub fn load_operator_image(node: &RealNode, archive: &Path) -> Result<()> {
+    let name = image::name_of(archive)?;
+    node.load_image(archive)?;
+    node.tag_image(&name, OPERATOR_IMAGE)
 }
 
 /// Images, definitions and the operator itself, until it is ready.

@@ -21,10 +21,10 @@ pub use clock::Clock;
 pub use environment::Environment;
 pub use install::{
     install_definition, install_definitions, install_into_node, install_plugins,
-    uninstall_definitions, uninstall_plugins,
+    load_operator_image, uninstall_definitions, uninstall_plugins,
 };
 pub use operator::Operator;
-pub use operator_image::{BUILTIN_PLUGINS, OperatorImage, Profile, copy_sources};
+pub use operator_image::{BUILTIN_PLUGINS, OperatorImage, copy_sources};
 pub use own_cluster::OwnCluster;
 pub use proxy::Proxy;
 pub use wait::{eventually, holds_for};

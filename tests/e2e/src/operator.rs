@@ -32,6 +32,8 @@ const IMPATIENT: [&str; 8] = [
 /// A running operator; it stops when this is dropped.
 pub struct Operator {
     process: Process,
+    webhook: SocketAddr,
+    health: SocketAddr,
     metrics: SocketAddr,
 }
 
@@ -90,17 +92,29 @@ impl Operator {
     /// # Errors
     /// When it does not become ready, with the end of its log.
     pub fn start_replica(environment: &Environment, name: &str, kubeconfig: &Path) -> Result<Self> {
+        let replica = Self::start_replica_with(environment, name, kubeconfig, &[])?;
+        eventually("the replica is ready", START, || {
+            anyhow::ensure!(replica.is_ready(), "it is not");
+            Ok(())
+        })?;
+        Ok(replica)
+    }
+
+    /// The same with these options besides, and it need not become ready.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start_replica_with(
+        environment: &Environment,
+        name: &str,
+        kubeconfig: &Path,
+        options: &[&str],
+    ) -> Result<Self> {
         let here = Place::of(environment)?;
-        Self::spawn(
-            environment,
-            name,
-            kubeconfig,
-            &here,
-            &IMPATIENT,
-            |command| {
-                command.env("POD_NAME", name);
-            },
-        )
+        let options = [&IMPATIENT, options].concat();
+        Self::launch(environment, name, kubeconfig, &here, &options, |command| {
+            command.env("POD_NAME", name);
+        })
     }
 
     /// The same, in a network of its own, from which this kubeconfig leads to the API server.
@@ -158,14 +172,31 @@ impl Operator {
                 let ours = found
                     .split_whitespace()
                     .filter(|found| found.contains(&url));
-                anyhow::ensure!(ours.count() == 3, "{found}");
+                anyhow::ensure!(ours.count() == 5, "{found}");
                 is_called(&environment.kubectl)
             },
         )?;
         Ok(operator)
     }
 
+    /// Starts it, and waits until it is ready.
     fn spawn(
+        environment: &Environment,
+        name: &str,
+        kubeconfig: &Path,
+        place: &Place<'_>,
+        options: &[&str],
+        more: impl FnOnce(&mut Command),
+    ) -> Result<Self> {
+        let mut operator = Self::launch(environment, name, kubeconfig, place, options, more)?;
+        operator
+            .process
+            .wait(START, || is_ready(place.health))
+            .context("the operator does not become ready")?;
+        Ok(operator)
+    }
+
+    fn launch(
         environment: &Environment,
         name: &str,
         kubeconfig: &Path,
@@ -201,15 +232,14 @@ impl Operator {
         };
         let log = environment.logs.join(format!("operator-{name}.log"));
         let program = &environment.artifacts.operator;
-        let mut process = match network {
+        let process = match network {
             Some(network) => Process::start_within(network, program, prepare, &log)?,
             None => Process::start(program, prepare, &log)?,
         };
-        process
-            .wait(START, || is_ready(*health))
-            .context("the operator does not become ready")?;
         Ok(Self {
             process,
+            webhook: *webhook,
+            health: *health,
             metrics: *metrics,
         })
     }
@@ -230,6 +260,16 @@ impl Operator {
     /// Ends it at once, as a crash would.
     pub fn kill(&mut self) {
         self.process.kill();
+    }
+
+    /// Whether it says that it is ready.
+    pub fn is_ready(&self) -> bool {
+        is_ready(self.health)
+    }
+
+    /// Where its webhook is, as `address:port`.
+    pub fn webhook_address(&self) -> String {
+        self.webhook.to_string()
     }
 
     /// Where it says what it has counted, as `address:port`.

@@ -34,25 +34,6 @@ const AUTHORITIES: &str = "etc/ssl/certs/ca-certificates.crt";
 pub(crate) const USER: u32 = 65532;
 const PLUGIN_TARGET: &str = "wasm32-wasip2";
 
-/// How much the compiler optimises.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Profile {
-    /// What is shipped.
-    Release,
-    /// Nearly that, in a fraction of the time: for tests.
-    Bench,
-}
-
-impl Profile {
-    /// As cargo calls it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Release => "release",
-            Self::Bench => "bench",
-        }
-    }
-}
-
 /// What the image is made of, once it is built.
 #[derive(Clone, Debug)]
 pub struct OperatorImage {
@@ -70,12 +51,7 @@ impl OperatorImage {
     ///
     /// # Errors
     /// When the machine lacks a compiler, or a build fails, with the end of its log.
-    pub fn build(
-        cache: &Cache,
-        checkout: &Path,
-        target_folder: &Path,
-        profile: Profile,
-    ) -> Result<Self> {
+    pub fn build(cache: &Cache, checkout: &Path, target_folder: &Path) -> Result<Self> {
         ensure_static_compiler()?;
         let (target, mut progress) = (static_target(), Progress::new(2));
         let operator = [
@@ -83,8 +59,7 @@ impl OperatorImage {
             "mcp-operator",
             "--bin",
             "mcp-operator",
-            "--profile",
-            profile.name(),
+            "--release",
         ];
         let build = Build {
             checkout,

@@ -1,6 +1,8 @@
 //! What the operator survives, on control planes that the tests break.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+#[path = "faults/agreement.rs"]
+mod agreement;
 #[path = "faults/askers.rs"]
 mod askers;
 #[path = "faults/cert_manager.rs"]
@@ -33,6 +35,10 @@ mod outages;
 mod permissions;
 #[path = "faults/quiet.rs"]
 mod quiet;
+#[path = "faults/registry.rs"]
+mod registry;
+#[path = "faults/uninstall.rs"]
+mod uninstall;
 #[path = "faults/verbs.rs"]
 mod verbs;
 #[path = "faults/waiting.rs"]

@@ -136,6 +136,13 @@ impl World {
         Ok(())
     }
 
+    fn apply_overlay(&self) -> Result<()> {
+        let overlay = repository().join("deploy/overlays/local");
+        let overlay = overlay.to_string_lossy();
+        let apply = ["apply", "--server-side", "--kustomize", &overlay];
+        self.kubectl().run(&apply).map(drop)
+    }
+
     fn delete_home(&self) -> Result<()> {
         let delete = ["delete", "namespace", HOME, "--timeout=120s"];
         self.kubectl().run(&delete).map(drop)
@@ -146,7 +153,8 @@ impl World {
 fn by_helm_and_by_kustomize_it_runs_and_leaves_only_its_definitions() -> Result<()> {
     let world = World::open()?;
     by_helm(&world)?;
-    by_kustomize(&world)
+    by_kustomize(&world)?;
+    from_kustomize_to_helm(&world)
 }
 
 fn by_helm(world: &World) -> Result<()> {
@@ -198,13 +206,34 @@ fn by_kustomize(world: &World) -> Result<()> {
     install_definitions(world.kubectl())?;
     let overlay = repository().join("deploy/overlays/local");
     let overlay = overlay.to_string_lossy();
-    let apply = ["apply", "--server-side", "--kustomize"];
-    world.kubectl().run(&[&apply[..], &[&overlay]].concat())?;
+    world.apply_overlay()?;
     world.is_up()?;
     world.a_server_comes_and_goes()?;
     println!("kubectl delete -k");
     world
         .kubectl()
         .run(&["delete", "--kustomize", &overlay, "--timeout=120s"])?;
+    world.only_definitions_are_left()
+}
+
+/// As deploy/UPGRADE.md has it: what kustomize made becomes a release, and nothing goes in between.
+fn from_kustomize_to_helm(world: &World) -> Result<()> {
+    println!("kubectl apply -k, then helm install --take-ownership");
+    world.apply_overlay()?;
+    world.is_up()?;
+    let uid = [
+        "get",
+        OPERATOR,
+        IN_HOME,
+        "--output=jsonpath={.metadata.uid}",
+    ];
+    let before = world.kubectl().run(&uid)?;
+    world.chart("install", "mcp-operator", HOME, &["--take-ownership"])?;
+    world.is_up()?;
+    ensure!(world.kubectl().run(&uid)? == before, "it was made anew");
+    world.a_server_comes_and_goes()?;
+    let gone = ["uninstall", "mcp-operator", "--namespace", HOME];
+    world.helm(&[&gone[..], &["--wait", "--timeout=120s"]].concat())?;
+    world.delete_home()?;
     world.only_definitions_are_left()
 }

@@ -25,6 +25,7 @@ mod litellm_calls;
 mod network_policy;
 mod observability;
 mod plugin;
+mod plugin_source;
 mod pod;
 mod probes;
 mod remote;
@@ -43,11 +44,14 @@ pub use litellm_calls::{LiteLlmLimits, LiteLlmToolParameters, ProtocolVersion};
 pub use network_policy::{EgressRule, NetworkPolicy};
 pub use observability::{Metrics, Observability, Tracing};
 pub use plugin::{
-    ConfigMapSource, Connection, ConnectionAuth, ConnectionSecretKey, FailurePolicy, McpPluginSpec,
-    Mode, OnExisting, PluginLimits, PluginSource,
+    Connection, ConnectionAuth, ConnectionSecretKey, FailurePolicy, McpPluginSpec, Mode,
+    OnExisting, PluginLimits,
 };
 #[cfg(feature = "crd")]
 pub use plugin::{McpPlugin, McpPluginStatus, PluginMatch, PluginRule};
+pub use plugin_source::{
+    ConfigMapKey, ConfigMapSource, OciSource, PluginSource, PublicKeySource, SourceVerification,
+};
 pub use pod::{
     EmptyDir, NodeSelector, SecurityContext, Strategy, StrategyType, TaintEffect, Toleration,
     TolerationOperator,

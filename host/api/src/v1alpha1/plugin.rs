@@ -7,7 +7,7 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{PluginGrants, Quantity};
+use super::{PluginGrants, PluginSource, Quantity};
 
 /// What a platform team wants of a plugin. Only `source` must be given.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,7 +61,8 @@ pub struct McpPluginSpec {
     /// Where the component comes from: `{builtin: validation}`.
     pub source: PluginSource,
 
-    /// SHA-256 of the component, 64 hexadecimal digits. A component with another one is refused.
+    /// SHA-256 of the component, 64 hexadecimal digits. A component with another one is refused,
+    /// wherever it comes from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "crd",
@@ -124,55 +125,6 @@ pub struct McpPluginSpec {
 
 fn default_priority() -> i32 {
     100
-}
-
-/// Where a component comes from. Exactly one of the fields must be given.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "crd", derive(kube::KubeSchema))]
-#[cfg_attr(
-    feature = "crd",
-    x_kube(validation = kube::core::Rule::new(
-        "[has(self.builtin), has(self.file), has(self.configMap)].filter(x, x).size() == 1")
-        .message("exactly one of builtin, file and configMap must be given"))
-)]
-#[serde(rename_all = "camelCase")]
-pub struct PluginSource {
-    /// Name of a plugin that comes with the operator: `validation`, `compliance`, `tenancy`, `cel`,
-    /// `rego`, `litellm-configmap`, `litellm-admin-api`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(
-        feature = "crd",
-        schemars(length(max = 63), regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))
-    )]
-    pub builtin: Option<String>,
-
-    /// Path of a file in the operator's container: `/extra-plugins/rule.wasm`. It is looked at every
-    /// five seconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "crd", schemars(length(max = 4096)))]
-    pub file: Option<String>,
-
-    /// A key of a ConfigMap: `{namespace: mcp-operator-system, name: rule}`. A ConfigMap holds at
-    /// most 1 MiB. One that is not in the operator's namespace must be pinned by `sha256`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub config_map: Option<ConfigMapSource>,
-}
-
-/// A key of a ConfigMap that holds a component (`kubectl create configmap NAME --from-file=rule.wasm`).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct ConfigMapSource {
-    /// Namespace of the ConfigMap.
-    #[cfg_attr(feature = "crd", schemars(length(max = 63)))]
-    pub namespace: String,
-    /// Name of the ConfigMap.
-    #[cfg_attr(feature = "crd", schemars(length(max = 253)))]
-    pub name: String,
-    /// Key, for example `plugin.wasm`. Default: the only key there is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "crd", schemars(length(max = 253)))]
-    pub key: Option<String>,
 }
 
 /// What a finding does.
@@ -338,6 +290,18 @@ pub struct McpPluginStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub short_digest: Option<String>,
+
+    /// The artifact of a registry that is in force, by its digest: what the tag of
+    /// `spec.source.oci.reference` stood for when it was looked at last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1100))]
+    pub resolved_reference: Option<String>,
+
+    /// The keys that have signed the component in force, of those that it must be signed by:
+    /// the SHA-256 of each, in DER.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 2), inner(length(max = 128)))]
+    pub signed_by: Vec<String>,
 
     /// Interfaces that the component in force exports, or the last one did: `validator,defaulter`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

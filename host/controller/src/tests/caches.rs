@@ -20,7 +20,7 @@ async fn what_has_not_changed_is_not_compared() {
 #[tokio::test(start_paused = true)]
 async fn whatever_decides_about_the_objects_has_them_compared() {
     let (sender, snapshots) = Snapshots::channel();
-    sender.send_replace(Arc::default());
+    sender.publish(Arc::default());
     let build = build::Settings::default();
     let world = World::with_snapshots(api_server(), build, snapshots).await;
     world.put_server(everything());
@@ -61,7 +61,7 @@ async fn whatever_decides_about_the_objects_has_them_compared() {
     is_compared("availability").await;
     // One that only notes what it finds, and so keeps nothing from being done.
     let audit = json!({ "source": { "builtin": "validation" }, "mode": "audit" });
-    sender.send_replace(super::unavailable::missing(audit));
+    sender.publish(super::unavailable::missing(audit));
     is_compared("plugins").await;
 }
 

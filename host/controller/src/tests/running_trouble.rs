@@ -150,7 +150,7 @@ async fn what_was_refused_for_good_is_tried_again_after_minutes() {
 #[tokio::test(start_paused = true)]
 async fn other_plugins_have_all_servers_looked_at() {
     let (sender, snapshots) = Snapshots::channel();
-    sender.send_replace(Arc::default());
+    sender.publish(Arc::default());
     let build = build::Settings::default();
     let world = World::with_snapshots(api_server(), build, snapshots).await;
     let running = Running::start(world);
@@ -163,7 +163,7 @@ async fn other_plugins_have_all_servers_looked_at() {
         .wait_for(|api| ready_reason(api, NAME).is_some())
         .await;
     let began = Instant::now();
-    sender.send_replace(Arc::new(Snapshot::new(Vec::new())));
+    sender.publish(Arc::new(Snapshot::new(Vec::new())));
     running
         .wait_for(|api| api.get("Service", NAMESPACE, CHILD).is_some())
         .await;

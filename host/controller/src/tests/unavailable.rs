@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use mcp_operator_policy::UnavailablePlugin;
+use mcp_operator_policy::{SnapshotSender, UnavailablePlugin};
 use mcp_testkit::objects::mcp_plugin;
-use tokio::sync::watch;
 
 use super::*;
 
@@ -15,9 +14,9 @@ pub(super) fn missing(spec: Value) -> Arc<Snapshot> {
 }
 
 /// A world whose plugins the test decides about, with a server that is as it should be.
-async fn world() -> (World, watch::Sender<Arc<Snapshot>>) {
+async fn world() -> (World, SnapshotSender) {
     let (sender, snapshots) = Snapshots::channel();
-    sender.send_replace(Arc::default());
+    sender.publish(Arc::default());
     let world = World::with_snapshots(api_server(), build::Settings::default(), snapshots).await;
     world.put_server(everything());
     world.converge().await;
@@ -36,7 +35,7 @@ async fn without_an_enforced_plugin_no_object_of_a_server_is_touched() {
     for policy in ["Fail", "Ignore"] {
         let (world, plugins) = world().await;
         let before = made(&world);
-        plugins.send_replace(missing(
+        plugins.publish(missing(
             json!({ "source": { "builtin": "compliance" }, "failurePolicy": policy }),
         ));
         // Whatever the user wants, and whatever others have changed.
@@ -66,7 +65,7 @@ async fn without_an_enforced_plugin_no_object_of_a_server_is_touched() {
         world.retry().await.unwrap_err();
         assert_eq!(world.written(), [""; 0]);
 
-        plugins.send_replace(Arc::default());
+        plugins.publish(Arc::default());
         world.retry().await.unwrap();
         let service = world.api.get("Service", NAMESPACE, CHILD).unwrap();
         assert_eq!(service["spec"]["ports"][0]["port"], 9000);
@@ -76,7 +75,7 @@ async fn without_an_enforced_plugin_no_object_of_a_server_is_touched() {
 #[tokio::test(start_paused = true)]
 async fn a_server_that_the_plugin_is_not_for_goes_on() {
     let (world, plugins) = world().await;
-    plugins.send_replace(missing(json!({
+    plugins.publish(missing(json!({
         "source": { "builtin": "compliance" }, "match": { "namespaceSelector": { "matchLabels": { "env": "prod" } } },
     })));
     world.edit_spec(|spec| spec["port"] = json!(9000));
@@ -97,8 +96,8 @@ async fn nothing_is_made_before_all_plugins_were_tried() {
 async fn plugins_that_are_again_as_they_were_have_everything_judged_again() {
     let (world, plugins) = world().await;
     assert!(matches!(world.reconcile().await, Ok(Progress::Unchanged)));
-    plugins.send_replace(missing(json!({ "source": { "builtin": "validation" } })));
+    plugins.publish(missing(json!({ "source": { "builtin": "validation" } })));
     assert!(world.reconcile().await.is_err());
-    plugins.send_replace(Arc::default());
+    plugins.publish(Arc::default());
     assert!(matches!(world.reconcile().await, Ok(Progress::Applied(_))));
 }

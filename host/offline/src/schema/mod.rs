@@ -5,6 +5,7 @@
 
 mod defaults;
 mod fields;
+mod paths;
 mod types;
 mod violations;
 
@@ -12,6 +13,7 @@ use serde_json::Value;
 
 pub(crate) use defaults::fill_in;
 pub(crate) use fields::{remove_unknown, unknown};
+pub(crate) use paths::has;
 pub(crate) use violations::violations;
 
 /// The schema of a member: of its own, or that of all members.

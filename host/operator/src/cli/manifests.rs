@@ -25,6 +25,11 @@ pub struct ManifestArguments {
     #[arg(long = "plugins", value_name = "PATH")]
     pub plugin_files: Vec<PathBuf>,
 
+    /// Folder of a plugin, as `mcp-operator plugin new` makes it: its `plugin.yaml` with the component that
+    /// `mcp-operator plugin build` made of it. It is asked besides those of --plugins, or alone. May be given several times.
+    #[arg(long = "plugin", value_name = "FOLDER")]
+    pub plugin_folders: Vec<PathBuf>,
+
     /// Plugins.
     #[command(flatten)]
     pub plugins: PluginArguments,
@@ -40,13 +45,18 @@ impl ManifestArguments {
     /// # Errors
     /// When plugins cannot be run.
     pub fn sources(self) -> Result<Sources> {
+        let mut plugins = self.plugins.for_a_person();
+        if !self.plugin_folders.is_empty() {
+            plugins = plugins.for_an_author();
+        }
         Ok(Sources {
-            host: self.plugins.host(PluginCallMetrics::default())?,
-            builtin: self.plugins.builtin_plugins,
+            host: plugins.host(PluginCallMetrics::default())?,
+            builtin: plugins.builtin_plugins,
             build: self.build.settings(),
             files: self.files,
             namespace: self.namespace,
             plugin_files: self.plugin_files,
+            plugin_folders: self.plugin_folders,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! Options that several commands have.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -16,9 +16,10 @@ pub struct PluginArguments {
     #[arg(long, env = "BUILTIN_PLUGINS", default_value = "/plugins")]
     pub builtin_plugins: PathBuf,
 
-    /// Folder for compiled plugins; only the operator's user may write into it.
-    #[arg(long, env = "CACHE_DIR", default_value = "/var/cache/mcp-operator")]
-    pub cache_dir: PathBuf,
+    /// Folder for compiled plugins; only the user of this program may write into it. [default: /var/cache/mcp-operator, or your
+    /// own cache folder for commands that run no operator]
+    #[arg(long, env = "CACHE_DIR", value_name = "FOLDER")]
+    pub cache_dir: Option<PathBuf>,
 
     /// Largest plugin that is accepted, in MiB. 8 serve Rust, Go, and JavaScript on QuickJS; one
     /// written in Python needs 20.
@@ -117,6 +118,26 @@ pub struct BuildArguments {
 }
 
 impl PluginArguments {
+    /// For a command that runs no operator: compiled plugins go into the user's own cache folder.
+    #[must_use]
+    pub fn for_a_person(mut self) -> Self {
+        self.cache_dir = self.cache_dir.or_else(mcp_operator_authoring::user_cache);
+        self
+    }
+
+    /// For the author of a plugin, whose component may be larger than what an operator takes unless it is told otherwise: that
+    /// is said when it is built.
+    #[must_use]
+    pub fn for_an_author(mut self) -> Self {
+        self.plugin_size_limit_mib = self
+            .plugin_size_limit_mib
+            .max(mcp_operator_authoring::SIZE_LIMIT_MIB);
+        self.compiler_memory_mib = self
+            .compiler_memory_mib
+            .max(mcp_operator_authoring::COMPILER_MEMORY_MIB);
+        self
+    }
+
     /// What runs plugins, with their calls counted by `metrics`. This program compiles them, in a child process.
     ///
     /// # Errors
@@ -124,12 +145,19 @@ impl PluginArguments {
     pub fn host(&self, metrics: PluginCallMetrics) -> Result<Host> {
         let this = std::env::current_exe().context("this program has no path")?;
         let compiler = Compiler::new(this, ["compile-component"]);
-        let mut config = HostConfig::new(&self.cache_dir, compiler);
+        let cache = self.cache_dir.as_deref();
+        let cache = cache.unwrap_or(Path::new("/var/cache/mcp-operator"));
+        let mut config = HostConfig::new(cache, compiler);
         config.max_component_bytes = self.plugin_size_limit_mib.saturating_mul(1 << 20);
         config.memory_bytes = self.plugin_memory_mib.saturating_mul(1 << 20);
         config.compiler.memory_bytes = self.compiler_memory_mib.saturating_mul(1 << 20);
         config.metrics = metrics;
-        Host::new(config).context("plugins cannot be run")
+        Host::new(config).with_context(|| {
+            format!(
+                "plugins cannot be run with {} for compiled ones; --cache-dir names another folder",
+                cache.display()
+            )
+        })
     }
 }
 

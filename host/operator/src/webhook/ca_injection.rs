@@ -1,31 +1,24 @@
-//! Fills into the webhook configurations what only the running operator knows. For the rest they are ordinary manifests
-//! (`deploy/`).
+//! Fills into the webhook configurations whom the API server trusts, and outside of a cluster where it finds the webhook.
 
 use std::fmt::Debug;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use json_patch::jsonptr::PointerBuf;
-use json_patch::{PatchOperation, TestOperation};
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
 };
-use kube::api::{Patch, PatchParams};
-use kube::{Api, Client, Resource};
-use mcp_operator_api::names::field_managers;
-use mcp_operator_runtime::{Leadership, request};
+use kube::Resource;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::warn;
 
+use super::configuration::{Configurations, NAME};
 use super::endpoint::Endpoint;
 
-/// Name of both configurations.
-pub(super) const NAME: &str = "mcp-operator";
 /// Somebody may apply the manifests again, which empties what was filled in.
 const INTERVAL: Duration = Duration::from_secs(10);
 
@@ -41,9 +34,7 @@ pub(crate) struct Trusted {
 /// Fills in the certificate authorities, and outside of a cluster the address; again and again, so that they stay. Only the
 /// leader writes: a replica that has read the Secret before would put an older authority back.
 pub(crate) struct CaInjection {
-    pub(crate) reader: Client,
-    pub(crate) writer: Client,
-    pub(crate) leadership: Leadership,
+    pub(crate) configurations: Configurations,
     pub(crate) endpoint: Endpoint,
 }
 
@@ -54,7 +45,7 @@ impl CaInjection {
         mut ca_bundle: watch::Receiver<String>,
         trusted: watch::Sender<Option<Trusted>>,
     ) {
-        let mut leading = self.leadership.changes();
+        let mut leading = self.configurations.leadership.changes();
         loop {
             let wanted = ca_bundle.borrow_and_update().clone();
             let encoded = STANDARD.encode(&wanted);
@@ -81,55 +72,15 @@ impl CaInjection {
         K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Serialize,
         K: Resource<Scope = kube::core::ClusterResourceScope>,
     {
-        let kind = K::kind(&());
-        let api: Api<K> = Api::all(self.reader.clone());
-        let found = match request(|| format!("get {kind} {NAME}"), api.get_opt(NAME)).await {
-            Ok(Some(found)) => found,
-            Ok(None) => {
-                warn!(%kind, name = NAME, "not found: without it nothing is validated; apply the manifests of deploy/");
-                return true;
+        let fill_in = |configuration: &mut Value| {
+            if let Some(url) = url_of_another(configuration, &self.endpoint) {
+                warn!(kind = %K::kind(&()), name = NAME, url, "written by an operator beside the cluster, and asked in place of this one: delete both webhook configurations and apply the manifests of deploy/ again");
             }
-            Err(error) => {
-                warn!(%kind, name = NAME, %error, "cannot be read");
-                return false;
-            }
+            fill_in(configuration, &self.endpoint, ca_bundle);
         };
-        let found = match serde_json::to_value(found) {
-            Ok(found) => found,
-            Err(error) => {
-                warn!(%kind, name = NAME, %error, "cannot be read");
-                return false;
-            }
-        };
-        let Some(patch) = patch(&found, &self.endpoint, ca_bundle) else {
-            return true;
-        };
-        if !self.leadership.is_held() {
-            return false;
-        }
-        if let Some(url) = url_of_another(&found, &self.endpoint) {
-            warn!(%kind, name = NAME, url, "written by an operator beside the cluster, and asked in place of this one: delete both webhook configurations and apply the manifests of deploy/ again");
-        }
-        let params = PatchParams {
-            field_manager: Some(field_managers::WEBHOOK.into()),
-            ..PatchParams::default()
-        };
-        let patch = Patch::<K>::Json(patch);
-        let api: Api<K> = Api::all(self.writer.clone());
-        let patched = request(
-            || format!("patch {kind} {NAME}"),
-            api.patch(NAME, &params, &patch),
-        );
-        match patched.await {
-            Ok(_) => {
-                info!(%kind, name = NAME, "trusts this webhook");
-                true
-            }
-            Err(error) => {
-                warn!(%kind, name = NAME, %error, "cannot be updated");
-                false
-            }
-        }
+        self.configurations
+            .update::<K>(fill_in, "trusts this webhook")
+            .await
     }
 }
 
@@ -145,10 +96,13 @@ fn note(trusted: &mut Option<Trusted>, ca_bundle: String, is_there: bool) {
     }
 }
 
-/// What differs in the client configurations; nothing if they are as they should be.
-fn patch(found: &Value, endpoint: &Endpoint, ca_bundle: &str) -> Option<json_patch::Patch> {
-    let mut wanted = found.clone();
-    for webhook in wanted["webhooks"].as_array_mut().into_iter().flatten() {
+/// Makes the client configurations what they should be.
+fn fill_in(configuration: &mut Value, endpoint: &Endpoint, ca_bundle: &str) {
+    for webhook in configuration["webhooks"]
+        .as_array_mut()
+        .into_iter()
+        .flatten()
+    {
         let client = &mut webhook["clientConfig"];
         client["caBundle"] = json!(ca_bundle);
         if let Endpoint::Address(address) = endpoint {
@@ -161,17 +115,6 @@ fn patch(found: &Value, endpoint: &Endpoint, ca_bundle: &str) -> Option<json_pat
             }
         }
     }
-    let mut patch = json_patch::diff(found, &wanted);
-    if patch.0.is_empty() {
-        return None;
-    }
-    // The patch names webhooks by their place in the list: in a list that somebody has changed meanwhile, another one's.
-    let seen = TestOperation {
-        path: PointerBuf::from_tokens(["metadata", "resourceVersion"]),
-        value: found["metadata"]["resourceVersion"].clone(),
-    };
-    patch.0.insert(0, PatchOperation::Test(seen));
-    Some(patch)
 }
 
 /// Where an operator beside the cluster was, if that is still in a configuration for one inside. Only who may change more
@@ -192,10 +135,17 @@ fn path_of(client: &Value) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::configuration::difference;
     use super::*;
 
     fn configuration() -> Value {
         json!({ "metadata": { "resourceVersion": "7" }, "webhooks": [{ "name": "a", "clientConfig": { "service": { "name": "w", "namespace": "n", "path": "/validate/mcpserver" } } }] })
+    }
+
+    fn patch(found: &Value, endpoint: &Endpoint, ca_bundle: &str) -> Option<json_patch::Patch> {
+        let mut wanted = found.clone();
+        fill_in(&mut wanted, endpoint, ca_bundle);
+        difference(found, &wanted)
     }
 
     fn after(found: &Value, endpoint: &Endpoint, ca_bundle: &str) -> Option<Value> {

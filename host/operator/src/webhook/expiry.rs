@@ -16,8 +16,8 @@ use mcp_operator_runtime::{Events, Leadership, request};
 use tokio::time::{Instant, sleep};
 use tracing::warn;
 
-use super::ca_injection::NAME;
 use super::certificate::Facts;
+use super::configuration::NAME;
 use super::serving_cert::ServingCert;
 
 /// How often it is looked at.

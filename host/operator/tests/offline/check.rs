@@ -63,6 +63,19 @@ fn a_denial_reads_as_kubectl_prints_it() {
     assert_eq!(denied, printed("", &expected, 1));
 }
 
+/// README.md has it applied where its command for Helm allowed this registry.
+#[test]
+fn the_server_of_the_quick_start_is_admitted() {
+    let registries = policy(
+        "{source: {builtin: validation}, settings: {allowedRegistries: [docker.io/library]}}",
+    );
+    let plugins = registries.path().to_str().unwrap();
+    let file = sample("quickstart.yaml");
+    let admitted = run(&["check", "-f", &file, "--plugins", plugins]);
+    let expected = "mcpserver.mcp.litellm.ai/everything admitted\n";
+    assert_eq!((&*admitted.out, admitted.code), (expected, Some(0)));
+}
+
 /// The policy that is installed gives no default limits.
 #[test]
 fn the_installed_policy_is_the_default() {
@@ -170,7 +183,7 @@ fn without_components_it_is_told_where_they_were_sought() {
     assert_eq!(
         (printed.err.as_str(), printed.code),
         (
-            "error: plugin compliance: there is no builtin plugin compliance; there are none in servers\n",
+            "error: plugin compliance: there is no builtin plugin compliance; there are none in servers (--builtin-plugins names the folder)\n",
             Some(2)
         )
     );

@@ -43,7 +43,7 @@ async fn an_endless_loop_ends_at_its_deadline() {
     assert_eq!(category, "DeadlineExceeded");
     assert_eq!(
         message,
-        "plugin fixture: validate took longer than 100ms: make it faster, or raise its timeout"
+        "plugin fixture: validate took longer than 100ms: make it faster, or raise spec.limits.timeoutMilliseconds of its MCPPlugin (at most 10000)"
     );
 }
 
@@ -67,7 +67,7 @@ async fn a_sleeper_ends_at_its_deadline() {
 async fn a_memory_bomb_ends_at_its_limit() {
     let (category, message) = survive("memory-bomb", long_timeout()).await;
     assert_eq!(category, "OutOfMemory");
-    assert!(message.contains("67108864 are allowed"), "{message}");
+    assert!(message.contains("64 MiB are allowed"), "{message}");
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ impl Replica {
 
     async fn loses(&self) {
         let mut changes = self.leadership.changes();
-        let lost = changes.wait_for(|is_leader| !is_leader);
+        let lost = changes.wait_for(|term| !term.is_leader());
         timeout(Duration::from_secs(10), lost)
             .await
             .unwrap()

@@ -15,7 +15,23 @@ pub struct Leadership(Arc<Shared>);
 struct Shared {
     /// Nanoseconds of [`uptime`]; 0: it may not.
     held_until: AtomicU64,
-    is_leader: watch::Sender<bool>,
+    term: watch::Sender<Term>,
+}
+
+/// One time of leading, or of not leading.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Term {
+    /// How often this replica has begun to lead. Whoever looks only now and then sees by it that a term has ended, although
+    /// another has begun since.
+    number: u64,
+    is_leader: bool,
+}
+
+impl Term {
+    /// Whether the replica leads.
+    pub fn is_leader(self) -> bool {
+        self.is_leader
+    }
 }
 
 impl Leadership {
@@ -32,7 +48,10 @@ impl Leadership {
     fn until(held_until: u64) -> Self {
         Self(Arc::new(Shared {
             held_until: AtomicU64::new(held_until),
-            is_leader: watch::Sender::new(held_until > 0),
+            term: watch::Sender::new(Term {
+                number: 0,
+                is_leader: held_until > 0,
+            }),
         }))
     }
 
@@ -44,14 +63,21 @@ impl Leadership {
     }
 
     /// Whether it is the leader, and when that changes.
-    pub fn changes(&self) -> watch::Receiver<bool> {
-        self.0.is_leader.subscribe()
+    pub fn changes(&self) -> watch::Receiver<Term> {
+        self.0.term.subscribe()
     }
 
     /// Waits until this replica is the leader.
-    pub async fn acquired(&self) {
+    pub async fn acquired(&self) -> Term {
+        let mut changes = self.changes();
+        let acquired = changes.wait_for(|term| term.is_leader).await;
         // The sender is in this very value.
-        let _ = self.changes().wait_for(|is_leader| *is_leader).await;
+        acquired.map(|term| *term).unwrap_or_default()
+    }
+
+    /// Waits until a term is over.
+    pub async fn ended(&self, term: Term) {
+        let _ = self.changes().wait_for(|now| *now != term).await;
     }
 
     /// Until when it is held from now on. `true`: it was not, or is no longer.
@@ -60,9 +86,11 @@ impl Leadership {
             u64::try_from(until.as_nanos()).unwrap_or(u64::MAX - 1)
         });
         self.0.held_until.store(until, Ordering::Release);
-        self.0
-            .is_leader
-            .send_if_modified(|known| std::mem::replace(known, until > 0) != (until > 0))
+        self.0.term.send_if_modified(|term| {
+            let is_leader = until > 0;
+            term.number += u64::from(is_leader && !term.is_leader);
+            std::mem::replace(&mut term.is_leader, is_leader) != is_leader
+        })
     }
 }
 
@@ -83,11 +111,25 @@ mod tests {
         let leader = leadership.changes();
         assert!(!leadership.is_held());
         assert!(leadership.set(Some(uptime() + Duration::from_hours(1))));
-        assert!(leadership.is_held() && *leader.borrow());
+        assert!(leadership.is_held() && leader.borrow().is_leader());
         assert!(!leadership.set(Some(uptime())), "it is told later");
         assert!(!leadership.is_held(), "and is over now");
         assert!(leadership.set(None));
-        assert!(!*leader.borrow());
+        assert!(!leader.borrow().is_leader());
         assert!(Leadership::unelected().is_held());
+    }
+
+    #[tokio::test]
+    async fn a_term_has_ended_although_another_has_begun() {
+        let leadership = Leadership::none();
+        let lead = || leadership.set(Some(uptime() + Duration::from_hours(1)));
+        lead();
+        let first = leadership.acquired().await;
+        lead();
+        assert_eq!(leadership.acquired().await, first, "renewed");
+        leadership.set(None);
+        lead();
+        leadership.ended(first).await;
+        assert_ne!(leadership.acquired().await, first);
     }
 }

@@ -9,5 +9,5 @@ mod leadership;
 mod write_client;
 
 pub use election::{Election, ElectionSettings, NAME as LEASE_NAME};
-pub use leadership::Leadership;
+pub use leadership::{Leadership, Term};
 pub use write_client::write_client;

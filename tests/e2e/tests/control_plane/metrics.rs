@@ -106,6 +106,8 @@ fn the_certificate_tells_until_when_it_is_valid() -> Result<()> {
 }
 
 const MONITORING: &str = "deploy/components/monitoring";
+/// ConfigMap of both dashboards, as Grafana's sidecar finds it.
+const DASHBOARDS: &str = "dashboards.yaml";
 
 fn manifest(file: &str) -> Result<Value> {
     let file = repository().join(MONITORING).join(file);
@@ -128,8 +130,10 @@ fn write_rules(folder: &Path) -> Result<PathBuf> {
 /// Title and expression of every panel of every dashboard.
 fn panels() -> Result<Vec<(String, String)>> {
     let mut found = Vec::new();
-    for dashboard in ["operator", "fleet"] {
-        let dashboard = manifest(&format!("dashboards/{dashboard}.json"))?;
+    let dashboards = manifest(DASHBOARDS)?;
+    for file in ["mcp-operator.json", "mcp-fleet.json"] {
+        let dashboard = dashboards["data"][file].as_str();
+        let dashboard: Value = serde_json::from_str(dashboard.context("no dashboard")?)?;
         for panel in dashboard["panels"].as_array().context("no panels")? {
             for target in panel["targets"].as_array().context("no targets")? {
                 let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();

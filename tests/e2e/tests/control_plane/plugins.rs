@@ -182,7 +182,7 @@ fn exactly_one_source_must_be_given() {
     for source in [json!({}), json!({ "builtin": "a", "file": "/b" })] {
         let refused = world.refused(&world.plugin("one-source", json!({ "source": source })));
         assert!(
-            refused.contains("exactly one of builtin, file and configMap must be given"),
+            refused.contains("exactly one of builtin, file, configMap, oci and url must be given"),
             "{refused}"
         );
     }
@@ -359,6 +359,30 @@ fn a_plugin_that_would_reach_too_far_is_not_stored() -> Result<()> {
         (
             json!({ "source": { "configMap": { "namespace": "default", "name": "rule" } } }),
             "spec.sha256: Required value: code from a ConfigMap of another namespace than mcp-operator-system",
+        ),
+        (
+            json!({ "source": { "oci": { "reference": "acme/rule:1" } } }),
+            "spec.source.oci.reference: Invalid value: it must begin with the host of a registry",
+        ),
+        (
+            json!({ "source": { "oci": { "reference": "ghcr.io/acme/rule:1", "plainHttp": true } } }),
+            "spec.source.oci.plainHttp: Invalid value: only a registry at the operator's own address",
+        ),
+        (
+            json!({ "source": { "url": "http://rules.acme.io/rule.wasm" } }),
+            "spec.source.url in body should match",
+        ),
+        (
+            json!({ "source": { "builtin": "validation", "verify": { "publicKeys": [{ "pem": "a" }] } } }),
+            "verify is for what comes from outside of the operator's image",
+        ),
+        (
+            json!({ "source": { "builtin": "validation", "caBundle": "a" } }),
+            "caBundle and caConfigMap are for oci and url",
+        ),
+        (
+            json!({ "source": { "oci": { "reference": "ghcr.io/acme/rule:1" }, "verify": { "publicKeys": [{}] } } }),
+            "exactly one of pem, secretKeyRef and configMapKeyRef must be given",
         ),
         (
             json!({ "source": builtin, "grants": { "configMaps": [{ "namespace": "kube-system", "name": "coredns" }] } }),

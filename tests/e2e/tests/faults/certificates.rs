@@ -96,7 +96,7 @@ fn a_certificate_that_nobody_renews_is_told_before_it_expires() -> Result<()> {
 }
 
 /// Files as somebody leaves them who makes certificates by hand. It signs itself.
-fn write_certificate(folder: &Path, not_after: OffsetDateTime) -> Result<String> {
+pub(crate) fn write_certificate(folder: &Path, not_after: OffsetDateTime) -> Result<String> {
     let mut params = CertificateParams::new(["127.0.0.1".to_owned()])?;
     params.not_before = not_after - time::Duration::days(100);
     params.not_after = not_after;
@@ -111,8 +111,8 @@ fn write_certificate(folder: &Path, not_after: OffsetDateTime) -> Result<String>
 fn trust(world: &World, authority: &str) -> Result<()> {
     let bundle = STANDARD.encode(authority);
     for (kind, webhooks) in [
-        ("mutatingwebhookconfiguration", 1),
-        ("validatingwebhookconfiguration", 2),
+        ("mutatingwebhookconfiguration", 2),
+        ("validatingwebhookconfiguration", 3),
     ] {
         let patch: Vec<Value> = (0..webhooks)
             .map(|index| {

@@ -14,7 +14,7 @@ const NAME: &str = "client-certificate";
 /// Common name of the certificate that the API server already has as a client, of kubelets.
 const CLIENT: &str = "kube-apiserver-kubelet-client";
 
-/// The configuration that README.md shows.
+/// The configuration that deploy/OPERATIONS.md shows.
 fn configure(folder: &Path, kubeconfig: &Path) -> Result<()> {
     let plugin = |name: &str| {
         json!({ "name": name, "configuration": {

@@ -387,7 +387,7 @@ impl World {
         ])
     }
 
-    /// Makes a key as the README says: it may use nothing but the list of MCP servers.
+    /// Makes a key as deploy/LITELLM.md says: it may use nothing but the list of MCP servers.
     pub(crate) fn make_key(&self) -> Result<String> {
         let user = json!({ "user_id": "mcp-operator", "user_role": "proxy_admin" });
         // Again for the same user is an error that does not matter.

@@ -1,13 +1,14 @@
 //! `cargo xtask manifests`: the chart is the source of everything in `deploy/` that is installed.
 
 mod helm;
+mod kustomize;
 mod schemas;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use mcp_cluster::{Cache, chart_tools, handle_signals, repository};
+use mcp_cluster::{Cache, chart_tools, control_plane_tools, handle_signals, repository};
 
 use self::helm::Helm;
 
@@ -36,7 +37,13 @@ const ADMIN_API: [&str; 5] = [
     "plugins.tenancy.enabled=false",
     "plugins.validation.enabled=false",
 ];
-const RENDERED: [Rendered; 3] = [
+const CERT_MANAGER: [&str; 1] = ["certificates.mode=cert-manager"];
+const MONITORING: [&str; 3] = [
+    "monitoring.serviceMonitor.enabled=true",
+    "monitoring.alerts.enabled=true",
+    "monitoring.dashboards.enabled=true",
+];
+const RENDERED: [Rendered; 5] = [
     Rendered {
         values: &[],
         files: &[
@@ -68,6 +75,30 @@ const RENDERED: [Rendered; 3] = [
             "plugins.yaml",
             "deploy/overlays/litellm-admin-api/registrar.yaml",
         )],
+    },
+    Rendered {
+        values: &CERT_MANAGER,
+        files: &[(
+            "certificate.yaml",
+            "deploy/components/cert-manager/certificate.yaml",
+        )],
+    },
+    Rendered {
+        values: &MONITORING,
+        files: &[
+            (
+                "service-monitor.yaml",
+                "deploy/components/monitoring/service-monitor.yaml",
+            ),
+            (
+                "prometheus-rule.yaml",
+                "deploy/components/monitoring/prometheus-rule.yaml",
+            ),
+            (
+                "dashboards.yaml",
+                "deploy/components/monitoring/dashboards.yaml",
+            ),
+        ],
     },
 ];
 const HEADER: &str = "# Made from deploy/chart by `cargo xtask manifests`, and never edited.\n";
@@ -108,8 +139,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     helm.lint()?;
     let schemas = schemas::write(&cache, &checkout)?;
     let count = helm.conform(&schemas)?;
+    let kubectl = control_plane_tools(&cache)?.path("kubectl");
+    let folders = kustomize::compare(&kubectl, &helm, &checkout)?;
     println!(
-        "{} files are what the chart says; {count} sets of values conform",
+        "{} files are what the chart says; {count} sets of values conform; {folders} folders of kustomize make what Helm makes",
         wanted.len()
     );
     Ok(())

@@ -17,6 +17,7 @@ use mcp_cluster::{
 };
 use mcp_e2e::{
     Artifacts, Environment, Part, install_definitions, install_into_node, install_plugins,
+    load_operator_image,
 };
 
 use self::libtest::Counts;
@@ -38,6 +39,9 @@ pub(crate) struct Arguments {
     /// that is not on this machine's loopback. For kind: `docker network inspect kind` tells the gateway.
     #[arg(long, value_name = "IP", requires = "kubeconfig", default_value_t = Environment::LOOPBACK)]
     webhook_host: IpAddr,
+    /// An archive of `cargo xtask image`, which the real node runs in the place of an operator that is built for the tests.
+    #[arg(long, value_name = "ARCHIVE", conflicts_with = "kubeconfig")]
+    image: Option<PathBuf>,
 }
 
 /// What a test needs.
@@ -52,6 +56,9 @@ enum Tier {
     /// A real node with MCP servers that other people wrote, and the recipes. Takes some minutes, and is only run where it is
     /// asked for.
     Stock,
+    /// Plugins from an empty folder to the first denial, in each language: needs Python, Node.js and the network. Takes some
+    /// minutes, and is only run where it is asked for.
+    Authoring,
     /// A real node on which the operator is installed by Helm and by kustomize, and taken away again.
     Install,
 }
@@ -83,6 +90,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     handle_signals()?;
     let mut report = Report::default();
     let result = match &arguments.kubeconfig {
+        None if arguments.only == Some(Tier::Authoring) => authoring(&mut report),
         Some(kubeconfig) => existing::run(
             kubeconfig,
             arguments.webhook_host,
@@ -127,9 +135,10 @@ fn on_this_machine(arguments: &Arguments, report: &mut Report) -> Result<()> {
         return Ok(());
     }
     let cache = Cache::open()?;
+    let image = arguments.image.as_deref();
     let (artifacts, mut images) = report.run("build", |_| match arguments.only {
-        Some(Tier::Install) => build_installed(&cache),
-        _ => build(&cache, node),
+        Some(Tier::Install) => build_installed(&cache, image),
+        _ => build(&cache, node, image),
     })?;
     if wanted(Tier::ControlPlane) {
         on_control_plane(&cache, &artifacts, arguments.filter.as_deref(), report)?;
@@ -138,6 +147,10 @@ fn on_this_machine(arguments: &Arguments, report: &mut Report) -> Result<()> {
         if is_stock {
             images.extend(stock_images(&cache)?);
         }
+        let images = Images {
+            operator: image,
+            others: &images,
+        };
         on_node(&cache, &artifacts, &images, programs, report)?;
     }
     Ok(())
@@ -177,27 +190,59 @@ fn unit(report: &mut Report) -> Result<()> {
     })
 }
 
+/// What a node is given.
+struct Images<'a> {
+    /// The operator's, if it is not among the others.
+    operator: Option<&'a Path>,
+    others: &'a [PathBuf],
+}
+
+/// Plugins in each language, one after the other: their times are told.
+fn authoring(report: &mut Report) -> Result<()> {
+    const ROW: &str = "authoring: each language";
+    report.plan(ROW);
+    ensure_rust_targets()?;
+    let arguments = [
+        "test",
+        "--workspace",
+        "--test",
+        "authoring",
+        "--",
+        "--include-ignored",
+        "--nocapture",
+        "--test-threads=1",
+    ];
+    report.run(ROW, |counts| cargo("", &arguments, |_| {}, counts))
+}
+
 /// Everything that the tests are made of, so that the other rows are the tests' own time: the parts, and for a node the images.
-fn build(cache: &Cache, node: bool) -> Result<(Artifacts, Vec<PathBuf>)> {
+fn build(cache: &Cache, node: bool, operator: Option<&Path>) -> Result<(Artifacts, Vec<PathBuf>)> {
     let artifacts = Artifacts::build(cache, &Part::ALL)?;
     control_plane_tools(cache)?;
     let mut images = Vec::new();
     if node {
         node_tools(cache)?;
         LiteLlmDatabase::install(cache, &LiteLlm::install(cache)?)?;
-        // The static one takes minutes to build: the tier `install` runs that.
-        images = artifacts.images(&cache.folder("images")?)?;
+        let folder = cache.folder("images")?;
+        images = match operator {
+            Some(_) => vec![artifacts.server_image(&folder)?],
+            // The program as it was built for this machine: a static one would be everything built once more.
+            None => artifacts.images(&folder)?,
+        };
     }
     Ok((artifacts, images))
 }
 
 /// What is installed, and what installs it.
-fn build_installed(cache: &Cache) -> Result<(Artifacts, Vec<PathBuf>)> {
+fn build_installed(cache: &Cache, operator: Option<&Path>) -> Result<(Artifacts, Vec<PathBuf>)> {
     let artifacts = Artifacts::build(cache, &[Part::Server])?;
     control_plane_tools(cache)?;
     node_tools(cache)?;
     chart_tools(cache)?;
-    let images = artifacts.shipped_images(cache)?;
+    let images = match operator {
+        Some(_) => vec![artifacts.server_image(&cache.folder("images")?)?],
+        None => artifacts.shipped_images(cache)?,
+    };
     Ok((artifacts, images))
 }
 
@@ -243,20 +288,23 @@ fn on_control_plane(
 fn on_node(
     cache: &Cache,
     artifacts: &Artifacts,
-    images: &[PathBuf],
+    images: &Images,
     programs: &[Program],
     report: &mut Report,
 ) -> Result<()> {
     let installs_itself = programs.iter().any(|(program, ..)| *program == INSTALL.0);
     let node = report.run(NODE_START, |_| {
         let node = RealNode::start(cache)?;
+        if let Some(archive) = images.operator {
+            load_operator_image(&node, archive)?;
+        }
         if installs_itself {
-            for image in images {
+            for image in images.others {
                 node.load_image(image)?;
             }
             return Ok(node);
         }
-        install_into_node(&node, images)?;
+        install_into_node(&node, images.others)?;
         LiteLlm::install(cache)?.deploy(&node)?;
         Ok(node)
     })?;

@@ -5,7 +5,6 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 use mcp_cluster::capture;
-use mcp_e2e::Profile;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -58,7 +57,6 @@ impl Revision {
 pub(super) fn write(
     checkout: &Path,
     revision: &Revision,
-    profile: Profile,
     subject: &Subject,
     output: &Path,
 ) -> Result<()> {
@@ -85,7 +83,7 @@ pub(super) fn write(
         "predicate": {
             "buildDefinition": {
                 "buildType": "https://mcp.litellm.ai/builds/cargo-xtask-image/v1",
-                "externalParameters": { "name": subject.name, "profile": profile.name() },
+                "externalParameters": { "name": subject.name, "profile": "release" },
                 "internalParameters": {
                     "SOURCE_DATE_EPOCH": revision.seconds, "sourcesChanged": revision.is_changed,
                 },
@@ -140,14 +138,7 @@ mod tests {
             sbom: &at("sbom.json"),
         };
         let output = at("out.json");
-        write(
-            folder.path(),
-            &revision,
-            Profile::Release,
-            &subject,
-            &output,
-        )
-        .unwrap();
+        write(folder.path(), &revision, &subject, &output).unwrap();
         let statement: Value = serde_json::from_slice(&std::fs::read(&output).unwrap()).unwrap();
         assert_eq!(statement["subject"][0]["digest"]["sha256"], "abc");
         assert_eq!(statement["subject"][1]["name"], "image.tar");

@@ -66,6 +66,21 @@ impl Helm {
         Ok(rendered)
     }
 
+    /// All objects of a release with these values, but those of hooks.
+    pub(super) fn template(&self, values: &[&str]) -> Result<String> {
+        let mut command = Command::new(&self.program);
+        command
+            .arg("template")
+            .arg(RELEASE[0])
+            .arg(&self.chart)
+            .args(&RELEASE[1..])
+            .arg("--no-hooks");
+        for value in values {
+            command.args(["--set", value]);
+        }
+        capture(&mut command)
+    }
+
     /// What Helm itself finds wrong.
     pub(super) fn lint(&self) -> Result<()> {
         let mut command = Command::new(&self.program);

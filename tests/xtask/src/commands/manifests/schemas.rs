@@ -34,11 +34,10 @@ pub(super) fn write(cache: &Cache, checkout: &Path) -> Result<PathBuf> {
     }
     let others = Definitions::fetch()?;
     let ours = ["mcpservers", "mcpplugins"].map(|name| checkout.join(format!("crds/{name}.yaml")));
-    for file in ours.iter().chain([&others.service_monitors]) {
+    let monitoring = [&others.service_monitors, &others.prometheus_rules];
+    let files = ours.iter().chain(monitoring).chain(&others.cert_manager);
+    for file in files {
         custom_resource(&folder, file)?;
-    }
-    for file in others.cert_manager {
-        custom_resource(&folder, &file)?;
     }
     Ok(folder)
 }

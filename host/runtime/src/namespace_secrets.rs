@@ -1,20 +1,22 @@
-//! Secrets of the operator's namespace, for the credentials of connections.
+//! Secrets of the operator's namespace: credentials for connections and registries, and public keys.
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client};
 use mcp_operator_connections::SecretLookup;
-use mcp_operator_runtime::request;
+
+use crate::error::request;
 
 /// Reads Secrets of one namespace from the API server.
-pub(crate) struct NamespaceSecrets {
+pub struct NamespaceSecrets {
     api: Api<Secret>,
     namespace: String,
 }
 
 impl NamespaceSecrets {
-    pub(crate) fn new(client: Client, namespace: &str) -> Self {
+    /// Those of this namespace.
+    pub fn new(client: Client, namespace: &str) -> Self {
         Self {
             api: Api::namespaced(client, namespace),
             namespace: namespace.to_owned(),

@@ -1,0 +1,205 @@
+//! `mcp-operator plugin inspect`.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use mcp_operator_offline::{Decoder, Outcome};
+use mcp_plugin_host::contract::Description;
+use mcp_plugin_host::{Digest, Interfaces, Limits};
+use serde_json::{Map, Value, json};
+
+use crate::component::{self, Names};
+use crate::project::Project;
+use crate::run::Format;
+use crate::session::{HostArguments, Session};
+
+/// Options of `plugin inspect`.
+#[derive(Clone, Debug, Args)]
+pub struct Arguments {
+    /// The component, or the folder of the plugin.
+    #[arg(default_value = ".")]
+    path: PathBuf,
+
+    /// How it is printed.
+    #[arg(short, long, value_enum, default_value = "text")]
+    output: Format,
+
+    /// How plugins are run: the component is loaded and asked for its description.
+    #[command(flatten)]
+    host: HostArguments,
+}
+
+pub(crate) const HELP: &str = "\
+`world` is the world of the contract that the component is of; `imports` are all that it imports, of which only WASI is \
+allowed, and nothing comes through that. A component that does not load is told with what it imports and exports.
+
+Exit codes:
+  0  it is a plugin
+  1  it does not fit the contract, or does not describe itself
+  2  it cannot be read";
+
+pub(crate) async fn run(arguments: &Arguments) -> Result<Outcome> {
+    let project = Project::built(&arguments.path, &Decoder::new()?)?;
+    let file = project.component.display().to_string();
+    let bytes =
+        std::fs::read(&project.component).with_context(|| format!("{file} cannot be read"))?;
+    let names = component::names(&bytes).context(file.clone())?;
+    let mut facts = Map::new();
+    facts.insert("file".into(), json!(file));
+    facts.insert("bytes".into(), json!(bytes.len()));
+    facts.insert("sha256".into(), json!(Digest::of(&bytes).to_string()));
+    let session = Session::start(&arguments.host)?;
+    let outcome = match described(&session, project.name(), &bytes).await {
+        Ok((interfaces, description)) => {
+            facts.insert("world".into(), json!(world(interfaces)));
+            facts.insert("interfaces".into(), interfaces.names().collect());
+            describe(&mut facts, description);
+            Outcome::Admitted
+        }
+        Err(why) => {
+            facts.insert("problem".into(), json!(why));
+            Outcome::Denied
+        }
+    };
+    let Names { imports, exports } = names;
+    facts.insert("imports".into(), json!(imports));
+    facts.insert("exports".into(), json!(exports));
+    match arguments.output {
+        Format::Json => println!("{}", serde_json::to_string_pretty(&facts)?),
+        Format::Text => print(&facts),
+    }
+    Ok(outcome)
+}
+
+async fn described(
+    session: &Session,
+    name: &str,
+    bytes: &[u8],
+) -> Result<(Interfaces, Description), String> {
+    let plugin = session
+        .host()
+        .load(name, bytes)
+        .await
+        .map_err(|error| error.to_string())?;
+    let description = plugin.describe(&Limits::default()).await;
+    Ok((
+        plugin.interfaces(),
+        description.map_err(|error| error.to_string())?,
+    ))
+}
+
+/// The world of `wit/` with these interfaces.
+pub(crate) fn world(interfaces: Interfaces) -> Option<&'static str> {
+    match (
+        interfaces.validator,
+        interfaces.defaulter,
+        interfaces.registrar,
+    ) {
+        (true, false, false) => Some("validator-plugin"),
+        (false, true, false) => Some("defaulter-plugin"),
+        (true, true, false) => Some("policy-plugin"),
+        (false, false, true) => Some("registrar-plugin"),
+        _ => None,
+    }
+}
+
+fn describe(facts: &mut Map<String, Value>, said: Description) {
+    let rules = said
+        .rules
+        .iter()
+        .map(|rule| json!({ "code": rule.code, "summary": rule.summary }));
+    let schema = said.settings_schema.map(|text| {
+        serde_json::from_str(&text).unwrap_or_else(|error| json!(format!("no JSON: {error}")))
+    });
+    for (name, value) in [
+        ("name", json!(said.name)),
+        ("version", json!(said.version)),
+        ("summary", json!(said.summary)),
+        ("url", json!(said.url)),
+        ("rules", rules.collect()),
+        ("context", json!(said.context)),
+        ("settingsSchema", json!(schema)),
+    ] {
+        facts.insert(name.to_owned(), value);
+    }
+}
+
+fn print(facts: &Map<String, Value>) {
+    const ORDER: [&str; 14] = [
+        "problem",
+        "name",
+        "version",
+        "summary",
+        "url",
+        "world",
+        "interfaces",
+        "rules",
+        "context",
+        "settingsSchema",
+        "file",
+        "bytes",
+        "sha256",
+        "imports",
+    ];
+    for (name, value) in ORDER
+        .iter()
+        .filter_map(|name| Some((name, facts.get(*name)?)))
+    {
+        match value {
+            Value::Null => {}
+            Value::String(text) if text.is_empty() => {}
+            Value::Array(items) if items.is_empty() => println!("{name:<15} none"),
+            Value::Array(items) => {
+                let mut name = *name;
+                for item in items {
+                    println!("{name:<15} {}", line(item));
+                    name = "";
+                }
+            }
+            other => println!("{name:<15} {}", line(other)),
+        }
+    }
+    // What does not load may export nothing that was expected.
+    if facts.contains_key("problem") {
+        println!("{:<15} {}", "exports", line(&facts["exports"]));
+    }
+}
+
+fn line(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        rule if rule["code"].is_string() => {
+            let text = |name: &str| rule[name].as_str().unwrap_or_default().to_owned();
+            format!("{}: {}", text("code"), text("summary"))
+        }
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn worlds_are_those_of_the_contract() {
+        let text = std::fs::read_to_string(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../wit/0.1.0/worlds.wit"
+        ))
+        .unwrap();
+        let mut known = 0;
+        for bits in 0..8 {
+            let interfaces = Interfaces {
+                validator: bits & 1 != 0,
+                defaulter: bits & 2 != 0,
+                registrar: bits & 4 != 0,
+            };
+            if let Some(world) = world(interfaces) {
+                assert!(text.contains(&format!("world {world} {{")), "{world}");
+                known += 1;
+            }
+        }
+        assert_eq!(known, text.matches("\nworld ").count());
+    }
+}

@@ -1,0 +1,3 @@
+module mcpplugin
+
+go 1.25

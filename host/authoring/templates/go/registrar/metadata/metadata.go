@@ -1,0 +1,19 @@
+// Package metadata says what this plugin is.
+package metadata
+
+import (
+	"mcpplugin/bindings/contract"
+	. "mcpplugin/bindings/metadata"
+	"mcpplugin/registrar"
+)
+
+// Describe is shown in the status of the MCPPlugin.
+func Describe() Description {
+	return Description{Name: "@NAME@", Version: "0.1.0", Summary: "@SUMMARY@"}
+}
+
+// ValidateSettings judges spec.settings of the MCPPlugin before they are used.
+func ValidateSettings(settings string) []contract.Finding {
+	_, findings := registrar.ParseSettings(settings)
+	return findings
+}
