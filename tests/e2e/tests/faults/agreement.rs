@@ -128,25 +128,25 @@ impl Replicas {
         self.world.kubectl().json(&["get", "mcpplugin", RULE])
     }
 
-    /// Waits until both replicas, or those that live, have this component in force.
-    fn have(&self, replicas: &[&Operator], plugin: &str, digest: &str) -> Result<()> {
-        eventually("the replicas have it in force", RECOVERY, || {
-            for replica in replicas {
-                let known = known_digest(replica, plugin)?;
-                ensure!(
-                    !known.is_empty() && digest.contains(&known),
-                    "{known} instead of {digest}"
-                );
-            }
-            Ok(())
-        })
-    }
-
     /// What the API server says about a server that both replicas have a say in.
     fn ask(&self) -> Result<String> {
         let create = ["create", "--dry-run=server", "--filename=-"];
         self.world.kubectl().pipe(&create, &servers("asked", 1))
     }
+}
+
+/// Waits until both replicas, or those that live, have this component in force.
+fn have(replicas: &[&Operator], plugin: &str, digest: &str) -> Result<()> {
+    eventually("the replicas have it in force", RECOVERY, || {
+        for replica in replicas {
+            let known = known_digest(replica, plugin)?;
+            ensure!(
+                !known.is_empty() && digest.contains(&known),
+                "{known} instead of {digest}"
+            );
+        }
+        Ok(())
+    })
 }
 
 /// What both replicas serve with.
@@ -324,7 +324,7 @@ impl Load {
 fn a_swap_under_load_leaves_no_request_half_old_and_half_new() -> Result<()> {
     let replicas = Replicas::start("swap-under-load")?;
     let digest = replicas.in_force()?;
-    replicas.have(&[&replicas.first, &replicas.second], RULE, &digest)?;
+    have(&[&replicas.first, &replicas.second], RULE, &digest)?;
     let load = Load::start(&replicas.world);
     let swapped = (0..SWAPS).try_for_each(|swap| {
         let padding = u8::try_from(swap % 3)?;
@@ -352,12 +352,12 @@ fn what_the_leader_cannot_load_the_other_does_not_judge_by() -> Result<()> {
     let address_space = ["--compiler-memory-mib", "1"];
     replicas.second.kill();
     replicas.second = replicas.replica("second", &address_space)?;
-    replicas.have(&[&replicas.second], RULE, &old)?;
+    have(&[&replicas.second], RULE, &old)?;
     replicas.both_ready()?;
     replicas.first.kill();
     leads(&replicas.world, "second")?;
     replicas.first = replicas.replica("first", &[])?;
-    replicas.have(&[&replicas.first], RULE, &old)?;
+    have(&[&replicas.first], RULE, &old)?;
 
     replicas.put_component(1)?;
     let rule = eventually("the leader says that it cannot", RECOVERY, || {
@@ -377,7 +377,7 @@ fn what_the_leader_cannot_load_the_other_does_not_judge_by() -> Result<()> {
         ensure!(loaded.count() >= 2, "not yet");
         Ok(())
     })?;
-    replicas.have(&[&replicas.first, &replicas.second], RULE, &old)?;
+    have(&[&replicas.first, &replicas.second], RULE, &old)?;
     replicas.both_ready()?;
     // What waits comes into force when who has it leads.
     replicas.second.kill();
@@ -387,14 +387,14 @@ fn what_the_leader_cannot_load_the_other_does_not_judge_by() -> Result<()> {
         ensure!(new != old, "it is not");
         Ok(new)
     })?;
-    replicas.have(&[&replicas.first], RULE, &new)
+    have(&[&replicas.first], RULE, &new)
 }
 
 #[test]
 fn who_lacks_what_is_in_force_is_not_ready_and_does_not_judge() -> Result<()> {
     let mut replicas = Replicas::start("replica-lacks-a-plugin")?;
     let old = replicas.in_force()?;
-    replicas.have(&[&replicas.second], RULE, &old)?;
+    have(&[&replicas.second], RULE, &old)?;
     replicas.second.kill();
     replicas.second = replicas.replica("second", &["--compiler-memory-mib", "1"])?;
     replicas.both_ready()?;
@@ -418,7 +418,7 @@ fn who_lacks_what_is_in_force_is_not_ready_and_does_not_judge() -> Result<()> {
     // Back to what it has: it judges again, without a restart.
     replicas.put_component(0)?;
     replicas.both_ready()?;
-    replicas.have(&[&replicas.first, &replicas.second], RULE, &old)?;
+    have(&[&replicas.first, &replicas.second], RULE, &old)?;
     replicas.ask().map(drop)
 }
 
@@ -449,7 +449,7 @@ fn replicas_with_other_built_in_plugins_judge_by_the_leaders() -> Result<()> {
     let options = ["--webhook-cert-dir", &*certificates];
     replicas.second = Operator::start_replica_with(&environment, "second", &kubeconfig, &options)?;
     replicas.both_ready()?;
-    replicas.have(&[&replicas.first, &replicas.second], plugin, &of_leader)?;
+    have(&[&replicas.first, &replicas.second], plugin, &of_leader)?;
     replicas.first.kill();
     leads(&replicas.world, "second")?;
     let of_second = eventually("its own are in force", RECOVERY, || {
@@ -465,5 +465,5 @@ fn replicas_with_other_built_in_plugins_judge_by_the_leaders() -> Result<()> {
     // And the old one, if it comes back, judges by the new ones.
     replicas.first = replicas.replica("first", &[])?;
     replicas.both_ready()?;
-    replicas.have(&[&replicas.first, &replicas.second], plugin, &of_second)
+    have(&[&replicas.first, &replicas.second], plugin, &of_second)
 }
