@@ -14,6 +14,8 @@ mod confinement;
 mod contest;
 #[path = "control_plane/defaulters.rs"]
 mod defaulters;
+#[path = "control_plane/expressions.rs"]
+mod expressions;
 #[path = "control_plane/foreign_namespace.rs"]
 mod foreign_namespace;
 #[path = "control_plane/injection.rs"]
