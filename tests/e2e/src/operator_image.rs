@@ -3,6 +3,7 @@
 //! Built again from the same sources, in whatever folder, it is the same, byte for byte: no path of this machine is in it.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -166,6 +167,10 @@ pub fn copy_sources(checkout: &Path, folder: &Path) -> Result<()> {
         let parent = to.parent().context("a file without a folder")?;
         fs::create_dir_all(parent)
             .with_context(|| format!("cannot create the folder {}", parent.display()))?;
+        if let Ok(target) = fs::read_link(&from) {
+            copy_link(&target, &to)?;
+            continue;
+        }
         // One that is as it was keeps its time, by which cargo knows that it need not build it again.
         let content = fs::read(&from).with_context(|| format!("cannot read {}", from.display()))?;
         if fs::read(&to).is_ok_and(|before| before == content) {
@@ -174,6 +179,18 @@ pub fn copy_sources(checkout: &Path, folder: &Path) -> Result<()> {
         fs::write(&to, content).with_context(|| format!("cannot write {}", to.display()))?;
     }
     Ok(())
+}
+
+/// A link to the same place.
+fn copy_link(target: &Path, link: &Path) -> Result<()> {
+    if fs::read_link(link).is_ok_and(|before| before == target) {
+        return Ok(());
+    }
+    // What was there before is no link, or leads elsewhere.
+    if fs::symlink_metadata(link).is_ok() {
+        fs::remove_file(link).with_context(|| format!("cannot remove {}", link.display()))?;
+    }
+    symlink(target, link).with_context(|| format!("cannot make the link {}", link.display()))
 }
 
 #[cfg(test)]
@@ -191,7 +208,15 @@ mod tests {
     fn sources_are_those_that_git_knows() {
         let folder = tempfile::tempdir().unwrap();
         copy_sources(&repository(), folder.path()).unwrap();
-        for file in ["Cargo.toml", "host/operator/src/main.rs", "wit/0.1.0"] {
+        // And again, over what is there.
+        copy_sources(&repository(), folder.path()).unwrap();
+        for file in [
+            "Cargo.toml",
+            "host/operator/src/main.rs",
+            "wit/0.1.0",
+            // A link.
+            "plugins/sdk/wit/worlds.wit",
+        ] {
             assert!(folder.path().join(file).exists(), "{file}");
         }
         assert!(!folder.path().join(".git").exists());
