@@ -140,7 +140,7 @@ pub(crate) fn files(name: &str, language: Language, kind: Kind) -> Vec<(String, 
     let source = if language == Language::Rust {
         format!("configMap: {{namespace: mcp-operator-system, name: {name}}}")
     } else {
-        format!("file: /extra-plugins/{name}.wasm")
+        format!("oci: {{reference: \"ghcr.io/acme/{name}:0.1.0\"}}")
     };
     let filled = |text: &str| {
         text.replace("@NAME@", name)

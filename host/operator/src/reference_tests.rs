@@ -16,6 +16,7 @@ const NO_REASONS: &[&str] = &[
     "AbleToScale",
     "Answered",
     "Apply",
+    "CallObserver",
     "Cancelled",
     "ClusterSecretStore",
     "ConfigMap",
@@ -71,12 +72,13 @@ const NO_REASONS: &[&str] = &[
     "ValidatingWebhookConfiguration",
 ];
 /// Below these folders nobody says a reason of a condition or an event: there are types, objects as they are built or
-/// confined, titles of dashboards, and answers of the webhook.
-const WITHOUT_REASONS: [&str; 6] = [
+/// confined, titles of dashboards, and answers of the webhook or on a terminal.
+const WITHOUT_REASONS: [&str; 7] = [
     "host/api",
     "host/core/src/build",
     "host/core/src/patch",
     "host/offline",
+    "host/authoring",
     "host/admission",
     "host/operator/src/dashboards",
 ];
@@ -279,28 +281,30 @@ fn the_options_are_those_of_the_command_line() {
 /// A table for each command that people call.
 fn options(program: &Command) -> String {
     let mut text = String::new();
-    for command in program.get_subcommands().filter(|it| !it.is_hide_set()) {
-        let all = command.get_arguments();
-        let all = all.filter(|it| !it.is_hide_set() && !is_everywhere(it));
-        let rows: Vec<String> = all.map(row).collect();
-        if command.get_name() == "help" {
-            continue;
-        }
-        let about = command.get_about().map(ToString::to_string);
-        let about = about.unwrap_or_default();
-        writeln!(
-            text,
-            "\n### `mcp-operator {}`\n\n{about}.\n",
-            command.get_name()
-        )
-        .unwrap();
-        if !rows.is_empty() {
-            text.push_str("| option | variable | default | |\n|---|---|---|---|\n");
-            text.push_str(&rows.concat());
-        }
+    for command in program.get_subcommands() {
+        describe(command, "mcp-operator", &mut text);
     }
     text.push('\n');
     text
+}
+
+fn describe(command: &Command, program: &str, text: &mut String) {
+    if command.is_hide_set() || command.get_name() == "help" {
+        return;
+    }
+    let name = format!("{program} {}", command.get_name());
+    let about = command.get_about().map(ToString::to_string);
+    writeln!(text, "\n### `{name}`\n\n{}.\n", about.unwrap_or_default()).unwrap();
+    let all = command.get_arguments();
+    let all = all.filter(|it| !it.is_hide_set() && !is_everywhere(it));
+    let rows: Vec<String> = all.map(row).collect();
+    if !rows.is_empty() {
+        text.push_str("| option | variable | default | |\n|---|---|---|---|\n");
+        text.push_str(&rows.concat());
+    }
+    for command in command.get_subcommands() {
+        describe(command, &name, text);
+    }
 }
 
 /// `--help` and `--version`.
