@@ -37,137 +37,49 @@ fn nobody_has_agreed_before_a_leader_has_looked() {
 
 /// What is agreed, what is in force here, what is loaded; whether that comes into force, and whether this replica lacks
 /// something afterwards.
-#[test]
-fn what_the_leader_has_comes_into_force() {
-    let (old, new) = (version("a", 1), version("b", 1));
-    let tightened = version("a", 2);
-    let cases = [
-        (
-            "nobody leads, nothing is in force",
-            None,
-            None,
-            &new,
-            true,
-            false,
-        ),
-        (
-            "nobody leads, something is",
-            None,
-            Some(&old),
-            &new,
-            false,
-            false,
-        ),
-        (
-            "the leader is not there yet",
-            said(Some("a"), 1, "True"),
-            Some(&old),
-            &new,
-            false,
-            false,
-        ),
-        (
-            "the leader has it",
-            said(Some("b"), 1, "True"),
-            Some(&old),
-            &new,
-            true,
-            false,
-        ),
-        (
-            "the leader has it already",
-            said(Some("b"), 1, "True"),
-            None,
-            &new,
-            true,
-            false,
-        ),
-        (
-            "a new specification here first",
-            said(Some("a"), 1, "True"),
-            Some(&old),
-            &tightened,
-            false,
-            false,
-        ),
-        (
-            "a new specification there first",
-            said(Some("a"), 2, "True"),
-            Some(&old),
-            &old,
-            false,
-            true,
-        ),
-        (
-            "a new specification on both",
-            said(Some("a"), 2, "True"),
-            Some(&old),
-            &tightened,
-            true,
-            false,
-        ),
-        (
-            "the leader could not load it",
-            said(Some("a"), 1, "False"),
-            Some(&old),
-            &new,
-            false,
-            false,
-        ),
-        (
-            "nor its specification",
-            said(Some("a"), 2, "False"),
-            Some(&old),
-            &tightened,
-            false,
-            false,
-        ),
-        (
-            "after a restart here",
-            said(Some("a"), 2, "False"),
-            None,
-            &tightened,
-            true,
-            false,
-        ),
-        (
-            "the leader has none",
-            said(None, 1, "False"),
-            None,
-            &new,
-            false,
-            false,
-        ),
-        (
-            "something else is in force here",
-            said(Some("c"), 1, "True"),
-            Some(&old),
-            &new,
-            false,
-            true,
-        ),
-        (
-            "and nothing",
-            said(Some("c"), 1, "True"),
-            None,
-            &new,
-            false,
-            true,
-        ),
-        (
-            "it has it in force",
-            said(Some("b"), 1, "True"),
-            Some(&new),
-            &new,
-            false,
-            false,
-        ),
-    ];
-    for (case, agreed, in_force, loaded, comes, lacks) in cases {
-        let follows = follows(agreed.as_ref(), in_force, loaded);
+struct Case(
+    &'static str,
+    Option<Agreement>,
+    Option<Version>,
+    Version,
+    bool,
+    bool,
+);
+
+impl Case {
+    fn check(self) {
+        let Self(case, agreed, in_force, loaded, comes, lacks) = self;
+        let follows = follows(agreed.as_ref(), in_force.as_ref(), &loaded);
         assert_eq!(follows, comes, "{case}");
         let then = if follows { Some(loaded) } else { in_force };
-        let is_behind = agreed.is_some_and(|agreed| agreed.is_ahead_of(then));
+        let is_behind = agreed.is_some_and(|agreed| agreed.is_ahead_of(then.as_ref()));
         assert_eq!(is_behind, lacks, "{case}");
+    }
+}
+
+#[rustfmt::skip]
+#[test]
+fn what_the_leader_has_comes_into_force() {
+    let (old, new) = (|| version("a", 1), || version("b", 1));
+    let tightened = || version("a", 2);
+    let cases = [
+        Case("nobody leads, nothing is in force", None, None, new(), true, false),
+        Case("nobody leads, something is", None, Some(old()), new(), false, false),
+        Case("the leader is not there yet", said(Some("a"), 1, "True"), Some(old()), new(), false, false),
+        Case("the leader has it", said(Some("b"), 1, "True"), Some(old()), new(), true, false),
+        Case("the leader has it already", said(Some("b"), 1, "True"), None, new(), true, false),
+        Case("a new specification here first", said(Some("a"), 1, "True"), Some(old()), tightened(), false, false),
+        Case("a new specification there first", said(Some("a"), 2, "True"), Some(old()), old(), false, true),
+        Case("a new specification on both", said(Some("a"), 2, "True"), Some(old()), tightened(), true, false),
+        Case("the leader could not load it", said(Some("a"), 1, "False"), Some(old()), new(), false, false),
+        Case("nor its specification", said(Some("a"), 2, "False"), Some(old()), tightened(), false, false),
+        Case("after a restart here", said(Some("a"), 2, "False"), None, tightened(), true, false),
+        Case("the leader has none", said(None, 1, "False"), None, new(), false, false),
+        Case("something else is in force here", said(Some("c"), 1, "True"), Some(old()), new(), false, true),
+        Case("and nothing", said(Some("c"), 1, "True"), None, new(), false, true),
+        Case("it has it in force", said(Some("b"), 1, "True"), Some(new()), new(), false, false),
+    ];
+    for case in cases {
+        case.check();
     }
 }

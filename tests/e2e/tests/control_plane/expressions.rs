@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use crate::world::{SOON, World, condition};
 
 /// What the guide promises, from the text to the denial.
-const PROMISED: Duration = Duration::from_secs(60);
+const PROMISED: Duration = Duration::from_mins(1);
 
 /// The first rule of either plugin waits for its component to be compiled, which takes long without optimisation and beside
 /// everything else that runs.
-const COMPILED: Duration = Duration::from_secs(180);
+const COMPILED: Duration = Duration::from_mins(3);
 
 /// What `kubectl` says to a server that this one is, while a rule is on its way.
 fn is_told(world: &World, manifest: &Value, expected: &str) -> Result<()> {
