@@ -7,7 +7,7 @@
 //!   the operator.
 //!
 //! [`session`] has the plugin host of an author's machine; [`question`] is what a plugin is asked, [`answer`] what it said,
-//! as JSON that people read and write. [`test`] compares both by [`case`] and [`difference`]; [`mistakes`] names what nobody
+//! as JSON that people read and write. [`mod@test`] compares both by [`case`] and [`difference`]; [`mistakes`] names what nobody
 //! would notice. [`component`] looks into a component without compiling it, [`componentize`] makes one of a core module.
 
 mod answer;

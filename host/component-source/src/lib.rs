@@ -7,7 +7,7 @@
 //!   for what is verified by its digest, whom it redirects to.
 //!
 //! [`registry`] speaks with registries, [`https`] with servers, both through [`http`], which has the limits; [`signature`]
-//! decides who has signed; [`push`] is the author's side. It is written on `reqwest`, which is here anyway: the clients that
+//! decides who has signed; [`mod@push`] is the author's side. It is written on `reqwest`, which is here anyway: the clients that
 //! there are follow redirects, and send credentials, to addresses that nobody has judged.
 
 mod address;
