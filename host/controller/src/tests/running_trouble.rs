@@ -163,7 +163,9 @@ async fn other_plugins_have_all_servers_looked_at() {
         .wait_for(|api| ready_reason(api, NAME).is_some())
         .await;
     let began = Instant::now();
-    sender.publish(Arc::new(Snapshot::new(Vec::new())));
+    // One that only notes what it finds, and so keeps nothing from being done.
+    let audit = json!({ "source": { "builtin": "validation" }, "mode": "audit" });
+    sender.publish(super::unavailable::missing(audit));
     running
         .wait_for(|api| api.get("Service", NAMESPACE, CHILD).is_some())
         .await;
