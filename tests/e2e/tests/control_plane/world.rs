@@ -11,7 +11,7 @@ use mcp_e2e::{AuditLog, Environment, Operator, Request, eventually};
 use serde_json::{Map, Value, json};
 
 /// Long, because a busy machine is no error.
-pub(crate) const SOON: Duration = Duration::from_secs(30);
+pub(crate) const SOON: Duration = Duration::from_secs(90);
 /// The operator's own namespace.
 pub(crate) const OPERATOR: &str = "mcp-operator-system";
 
