@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use kube::api::DynamicObject;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse, Operation as RequestOperation};
+use mcp_operator_api::names::annotations::PLUGINS_REVISION;
 use mcp_operator_api::v1alpha1::{McpPluginSpec, McpServer, Mode};
 use mcp_operator_core::admission::{Decision, Denial, Outcome, decide};
+use mcp_operator_core::annotation::annotate;
 use mcp_operator_core::field_authors::FieldAuthors;
 use mcp_operator_core::ratchet::ratchet;
 use mcp_operator_core::validated_server::ValidatedServer;
@@ -104,7 +106,7 @@ pub async fn mutate(
                 let before = context.object.unwrap_or_default();
                 let authors = FieldAuthors::after_request(old, &before, defaulted.authors);
                 authors.note(&mut defaulted.object);
-                revision::note(&mut defaulted.object, plugins.revision());
+                annotate(&mut defaulted.object, PLUGINS_REVISION, plugins.revision());
                 let decision = Decision {
                     warnings: defaulted.warnings,
                     ..Decision::default()

@@ -4,7 +4,6 @@ use kube::ResourceExt;
 use kube::api::DynamicObject;
 use kube::core::admission::AdmissionRequest;
 use mcp_operator_api::names::annotations::PLUGINS_REVISION;
-use serde_json::{Map, Value};
 
 /// By which plugins the object of a request was completed. What is written to a part of an object was completed by none.
 pub(crate) fn noted(request: &AdmissionRequest<DynamicObject>) -> Option<&str> {
@@ -16,18 +15,4 @@ pub(crate) fn noted(request: &AdmissionRequest<DynamicObject>) -> Option<&str> {
         .annotations()
         .get(PLUGINS_REVISION)
         .map(String::as_str)
-}
-
-/// Notes it on an object.
-pub(crate) fn note(object: &mut Value, revision: &str) {
-    let Some(metadata) = object["metadata"].as_object_mut() else {
-        return;
-    };
-    let annotations = metadata.entry("annotations").or_insert(Value::Null);
-    if annotations.is_null() {
-        *annotations = Map::new().into();
-    }
-    if let Some(annotations) = annotations.as_object_mut() {
-        annotations.insert(PLUGINS_REVISION.into(), revision.into());
-    }
 }

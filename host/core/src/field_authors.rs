@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 
 use mcp_operator_api::names::annotations::DEFAULTS;
 use mcp_operator_api::v1alpha1::DefaultedField;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use crate::annotation::annotate;
 use crate::patch::fields::changed;
 
 /// How many fields are remembered and shown. Of more, these are the first by name.
@@ -69,23 +70,12 @@ impl FieldAuthors {
 
     /// Notes it on the server; nothing is noted where there is nothing.
     pub fn note(&self, server: &mut Value) {
-        let Some(metadata) = server["metadata"].as_object_mut() else {
-            return;
-        };
         if self.0.is_empty() {
-            let annotations = metadata
-                .get_mut("annotations")
-                .and_then(Value::as_object_mut);
+            let annotations = server.pointer_mut("/metadata/annotations");
+            let annotations = annotations.and_then(Value::as_object_mut);
             annotations.map(|annotations| annotations.remove(DEFAULTS));
-            return;
-        }
-        let text = serde_json::json!(self.0).to_string();
-        let annotations = metadata.entry("annotations").or_insert(Value::Null);
-        if annotations.is_null() {
-            *annotations = Map::new().into();
-        }
-        if let Some(annotations) = annotations.as_object_mut() {
-            annotations.insert(DEFAULTS.into(), text.into());
+        } else {
+            annotate(server, DEFAULTS, &serde_json::json!(self.0).to_string());
         }
     }
 
@@ -117,7 +107,7 @@ fn overlap(one: &str, other: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Map, json};
 
     use super::*;
 
