@@ -97,7 +97,7 @@ impl ComponentStore {
     /// Makes the copies of a plugin what they should be. The new one comes before the old one goes.
     pub(crate) async fn keep(&self, kept: &KeptComponent) -> Result<(), ApiError> {
         let copies = self.list(&kept.uid).await?;
-        let wanted = manifests(kept, &kept.component);
+        let wanted = manifests(kept);
         for wanted in &wanted {
             let namesake = copies
                 .iter()
@@ -207,7 +207,8 @@ fn intact(mut parts: Vec<ConfigMap>) -> Option<ComponentCopy> {
 }
 
 /// The parts of a copy.
-fn manifests(kept: &KeptComponent, component: &[u8]) -> Vec<ConfigMap> {
+fn manifests(kept: &KeptComponent) -> Vec<ConfigMap> {
+    let component = kept.component.as_slice();
     let digest = Digest::of(component);
     let Provenance {
         resolved_reference,

@@ -7,9 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use sha2::{Digest, Sha256};
+use tokio::time::Instant;
 
 use super::activate::ActivePlugin;
 
