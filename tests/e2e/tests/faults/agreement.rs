@@ -1,17 +1,16 @@
 //! Two replicas judge by the same plugins, whichever of them is asked, and whatever happens to a plugin.
 
 use std::fs;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread::{self, JoinHandle};
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, ensure};
 use mcp_e2e::{Environment, Operator, OwnCluster, eventually};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
+use crate::askers::Askers;
 use crate::certificates::write_certificate;
+use crate::leader::leads;
 use crate::world::{RECOVERY, World};
 
 const OPERATOR: &str = "mcp-operator-system";
@@ -190,18 +189,6 @@ fn environment(world: &World, test: &str, name: &str) -> Result<Environment> {
     })
 }
 
-fn leads(world: &World, replica: &str) -> Result<()> {
-    eventually(&format!("{replica} leads"), RECOVERY, || {
-        let namespace = format!("--namespace={OPERATOR}");
-        let lease = world
-            .kubectl()
-            .json(&["get", "lease", "mcp-operator-leader", &namespace])?;
-        let holder = lease["spec"]["holderIdentity"].as_str().unwrap_or_default();
-        ensure!(holder.starts_with(&format!("{replica}_")), "{holder} leads");
-        Ok(())
-    })
-}
-
 fn digest(plugin: &Value) -> Result<String> {
     let digest = plugin["status"]["digest"].as_str();
     Ok(digest.context("no digest")?.to_owned())
@@ -275,69 +262,28 @@ fn encoded(bytes: &[u8]) -> String {
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
-/// Servers that are created, each of them judged twice, for as long as something goes on.
-struct Load {
-    done: Arc<AtomicBool>,
-    judged: Arc<AtomicUsize>,
-    threads: Vec<JoinHandle<Result<()>>>,
-}
-
-impl Load {
-    const AT_ONCE: usize = 50;
-
-    fn start(world: &World) -> Self {
-        let (done, judged) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
-        let threads = (0..4).map(|thread| {
-            let (kubectl, done, judged) = (world.kubectl().clone(), done.clone(), judged.clone());
-            let servers = servers(&format!("load-{thread}"), Self::AT_ONCE);
-            thread::spawn(move || {
-                while !done.load(Ordering::Relaxed) {
-                    let create = ["create", "--dry-run=server", "--filename=-"];
-                    kubectl.pipe(&create, &servers)?;
-                    judged.fetch_add(Self::AT_ONCE, Ordering::Relaxed);
-                }
-                Ok(())
-            })
-        });
-        let threads = threads.collect();
-        Self {
-            done,
-            judged,
-            threads,
-        }
-    }
-
-    fn judged(&self) -> usize {
-        self.judged.load(Ordering::Relaxed)
-    }
-
-    fn finish(self) -> Result<usize> {
-        self.done.store(true, Ordering::Relaxed);
-        for thread in self.threads {
-            thread.join().map_err(|_| anyhow!("a thread panicked"))??;
-        }
-        Ok(self.judged.load(Ordering::Relaxed))
-    }
-}
+/// Servers that each asker has judged at once.
+const AT_ONCE: usize = 50;
 
 #[test]
 fn a_swap_under_load_leaves_no_request_half_old_and_half_new() -> Result<()> {
     let replicas = Replicas::start("swap-under-load")?;
     let digest = replicas.in_force()?;
     have(&[&replicas.first, &replicas.second], RULE, &digest)?;
-    let load = Load::start(&replicas.world);
+    let manifest = |asker| (servers(&format!("load-{asker}"), AT_ONCE), AT_ONCE);
+    let askers = Askers::asking(&replicas.world, "create", (0..4).map(manifest));
     let swapped = (0..SWAPS).try_for_each(|swap| {
         let padding = u8::try_from(swap % 3)?;
         replicas.put_rule(&format!("v{swap}"), padding)?;
         replicas.in_force()?;
         // Each version judges something.
-        let before = load.judged();
+        let before = askers.asked();
         eventually("requests go on", RECOVERY, || {
-            ensure!(load.judged() > before, "none, since {before}");
+            ensure!(askers.asked() > before, "none, since {before}");
             Ok(())
         })
     });
-    let judged = load.finish()?;
+    let judged = askers.finish(0)?;
     swapped?;
     eprintln!("{judged} requests through {SWAPS} swaps");
     ensure!(judged > 1000, "{judged} are too few to mean something");

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::world::{World, list};
 
-/// Threads that have a server judged, again and again.
+/// Threads that have servers judged, again and again.
 pub(crate) struct Askers {
     done: Arc<AtomicBool>,
     asked: Arc<AtomicUsize>,
@@ -19,15 +19,23 @@ pub(crate) struct Askers {
 impl Askers {
     /// Three of them, each with a server of its own.
     pub(crate) fn start(world: &World) -> Self {
+        let server = |asker| (list(asker..asker + 1, &json!({})), 1);
+        Self::asking(world, "apply", (0..3).map(server))
+    }
+
+    /// One for each manifest, which holds so many servers and is given to this verb of kubectl.
+    pub(crate) fn asking(
+        world: &World,
+        verb: &'static str,
+        manifests: impl IntoIterator<Item = (String, usize)>,
+    ) -> Self {
         let (done, asked) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
-        let threads = (0..3).map(|asker| {
+        let threads = manifests.into_iter().map(|(manifest, servers)| {
             let (kubectl, done, asked) = (world.kubectl().clone(), done.clone(), asked.clone());
-            let server = list(asker..asker + 1, &json!({}));
             thread::spawn(move || {
                 while !done.load(Ordering::Relaxed) {
-                    let dry = ["apply", "--dry-run=server", "--filename", "-"];
-                    kubectl.pipe(&dry, &server)?;
-                    asked.fetch_add(1, Ordering::Relaxed);
+                    kubectl.pipe(&[verb, "--dry-run=server", "--filename", "-"], &manifest)?;
+                    asked.fetch_add(servers, Ordering::Relaxed);
                 }
                 Ok(())
             })
@@ -40,17 +48,22 @@ impl Askers {
         }
     }
 
+    /// How many servers were judged until now.
+    pub(crate) fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
+    }
+
     /// Ends them.
     ///
     /// # Errors
-    /// The first request that failed, or that there were too few to mean something.
-    pub(crate) fn finish(self) -> Result<()> {
+    /// The first request that failed, or that no more than `few` were judged, which would mean nothing.
+    pub(crate) fn finish(self, few: usize) -> Result<usize> {
         self.done.store(true, Ordering::Relaxed);
         for thread in self.threads {
             thread.join().map_err(|_| anyhow!("an asker panicked"))??;
         }
         let asked = self.asked.load(Ordering::Relaxed);
-        ensure!(asked > 30, "{asked} are too few to mean something");
-        Ok(())
+        ensure!(asked > few, "{asked} are too few to mean something");
+        Ok(asked)
     }
 }

@@ -48,7 +48,7 @@ fn two_renewals_lose_no_request() -> Result<()> {
         );
         Ok(())
     });
-    askers.finish()?;
+    askers.finish(30)?;
     renewed?;
     told?;
     for bundle in bundles {

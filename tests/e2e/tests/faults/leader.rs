@@ -56,7 +56,8 @@ fn holder(kubectl: &Kubectl) -> Result<String> {
     Ok(replica.to_owned())
 }
 
-fn leads(world: &World, replica: &str) -> Result<()> {
+/// Waits until this replica leads.
+pub(crate) fn leads(world: &World, replica: &str) -> Result<()> {
     eventually(&format!("{replica} leads"), RECOVERY, || {
         let holder = holder(world.kubectl())?;
         ensure!(holder == replica, "{holder} leads");
