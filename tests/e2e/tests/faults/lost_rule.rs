@@ -75,22 +75,34 @@ impl Lost {
         self.world.kubectl().run(&create).map(drop)
     }
 
+    /// Copies of the rule, and not those of the plugins that come with the operator.
+    fn selector(&self) -> Result<String> {
+        let uid = [
+            "get",
+            "mcpplugin",
+            RULE,
+            "--output=jsonpath={.metadata.uid}",
+        ];
+        let uid = self.world.kubectl().run(&uid)?;
+        Ok(format!("--selector=mcp.litellm.ai/plugin-uid={uid}"))
+    }
+
     fn copies(&self) -> Result<String> {
-        let selector = "--selector=mcp.litellm.ai/plugin-uid";
+        let (selector, output) = (self.selector()?, "--output=name");
         let list = [
             "get",
             "configmaps",
             "--namespace",
             OPERATOR,
-            selector,
-            "--output=name",
+            &selector,
+            output,
         ];
         self.world.kubectl().run(&list)
     }
 
     fn delete_copies(&self) -> Result<()> {
-        let selector = "--selector=mcp.litellm.ai/plugin-uid";
-        let delete = ["delete", "configmaps", "--namespace", OPERATOR, selector];
+        let selector = self.selector()?;
+        let delete = ["delete", "configmaps", "--namespace", OPERATOR, &selector];
         self.world.kubectl().run(&delete).map(drop)
     }
 
