@@ -67,12 +67,11 @@ enum Tier {
 type Program = (&'static str, &'static str, &'static [&'static str]);
 
 /// Test programs against a control plane, and their rows in the table.
-const CONTROL_PLANE: [(&str, &str); 5] = [
+const CONTROL_PLANE: [(&str, &str); 4] = [
     ("control_plane", "control plane: objects"),
     ("lifecycle", "control plane: lifecycle"),
     ("registration", "control plane: registration"),
     ("faults", "control plane: faults"),
-    ("chaos", "control plane: chaos"),
 ];
 /// The same for the real node, with arguments of libtest. In this order: the second gives LiteLLM a database. It takes
 /// minutes, and says where it is.
