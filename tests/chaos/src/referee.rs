@@ -28,6 +28,8 @@ pub const REST: SignedDuration = SignedDuration::from_secs(5);
 /// What the referee is told of the schedule.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Ended {
+    /// From when on the webhook was there: who asked before was early.
+    pub begin: Timestamp,
     /// When the last fault had ended, and users had made their last changes.
     pub end: Timestamp,
     /// When a replica was taken from those who asked it, without a word: until when they may have asked it still.
@@ -169,7 +171,7 @@ pub(crate) fn judge(mut events: Vec<Event>, list: &[Value], ended: &Ended) -> Ve
     let due = ended.end + CONVERGENCE;
     let servers = users::servers(&events);
     verdict.servers = servers.living().count();
-    admissions::judge(&events, &ended.taken_away, &mut verdict);
+    admissions::judge(&events, ended, &mut verdict);
     writers::judge(&events, &mut verdict);
     let registrations = registrations::judge(&servers, list);
     verdict.find(Rule::Registration, registrations);

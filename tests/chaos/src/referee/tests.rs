@@ -45,11 +45,23 @@ fn status(second: i64, agent: &str, server: &str, phase: &str) -> Value {
     status
 }
 
-fn children(second: i64, agent: &str, verb: &str, server: &str) -> Vec<Value> {
-    ["serviceaccounts", "configmaps", "services", "deployments"]
+/// What is made of a server, with the file of this configuration.
+fn children(second: i64, agent: &str, verb: &str, server: &str, configuration: &str) -> Vec<Value> {
+    let mut children: Vec<Value> = ["serviceaccounts", "services", "deployments"]
         .map(|kind| event(second, agent, verb, kind, &format!("n/mcp-{server}")))
-        .to_vec()
+        .to_vec();
+    children.push(file(second, agent, verb, server, configuration));
+    children
 }
+
+fn file(second: i64, agent: &str, verb: &str, server: &str, configuration: &str) -> Value {
+    let name = format!("n/mcp-{server}-{configuration}");
+    event(second, agent, verb, "configmaps", &name)
+}
+
+/// Hashes of configurations.
+const OLD: &str = "0000abc1";
+const NEW: &str = "0000abc2";
 
 /// The first replica leads, a server comes and one goes; the second leads, the server changes and all is well.
 fn log() -> Vec<Value> {
@@ -58,14 +70,15 @@ fn log() -> Vec<Value> {
         user(1, "create", "n/a", "one"),
         user(1, "create", "n/b", "b"),
     ];
-    log.extend(children(2, FIRST, "patch", "a"));
-    log.extend(children(2, FIRST, "patch", "b"));
+    log.extend(children(2, FIRST, "patch", "a", OLD));
+    log.extend(children(2, FIRST, "patch", "b", OLD));
     log.push(status(3, FIRST, "n/a", "Ready"));
     log.push(event(4, USER, "delete", "mcpservers", "n/b"));
-    log.extend(children(5, "kube-controller-manager/1", "delete", "b"));
+    log.extend(children(5, "kube-controller-manager/1", "delete", "b", OLD));
     log.push(lease(50, SECOND));
     log.push(user(END, "patch", "n/a", "two"));
-    log.extend(children(END + 1, SECOND, "patch", "a"));
+    log.extend(children(END + 1, SECOND, "patch", "a", NEW));
+    log.push(file(END + 2, SECOND, "delete", "a", OLD));
     log.push(status(END + 2, SECOND, "n/a", "Ready"));
     log.push(lease(END + 60, SECOND));
     log
@@ -83,6 +96,7 @@ fn judged(log: &[Value], list: &[Value]) -> Verdict {
         .iter()
         .map(|event| Event::parse(&event.to_string()).unwrap());
     let ended = Ended {
+        begin: at(0),
         end: at(END),
         taken_away: vec![Window {
             from: at(20),
@@ -129,6 +143,15 @@ fn an_admission_that_nobody_answered_is_ours() {
         Rule::Admission,
         "connection refused",
     );
+}
+
+#[test]
+fn one_before_the_webhook_was_there_was_early() {
+    let verdict = judged(
+        &[log(), vec![failed_admission(-5, "refused")]].concat(),
+        &list(),
+    );
+    assert!(verdict.is_good() && verdict.judged == 3, "{verdict}");
 }
 
 #[test]
@@ -246,6 +269,10 @@ fn what_is_gone_or_failed_or_left_has_not_converged() {
     );
     let left = event(60, SECOND, "patch", "services", "n/mcp-b");
     refused(vec![left], Rule::Convergence, "still there");
+    let left = file(60, SECOND, "patch", "b", NEW);
+    refused(vec![left], Rule::Convergence, "still there");
+    let gone = file(END + 4, USER, "delete", "a", NEW);
+    refused(vec![gone], Rule::Convergence, "no configmap");
 }
 
 #[test]
@@ -266,7 +293,13 @@ fn a_definition_that_goes_takes_its_servers_with_it() {
     );
     let mut log = [log(), vec![definition]].concat();
     // Users apply theirs again at the end; what is left of the others would be found.
-    log.extend(children(61, "kube-controller-manager/1", "delete", "a"));
+    log.extend(children(
+        61,
+        "kube-controller-manager/1",
+        "delete",
+        "a",
+        OLD,
+    ));
     let verdict = judged(&log, &list());
     assert!(verdict.is_good() && verdict.servers == 1, "{verdict}");
 }
