@@ -16,7 +16,7 @@ use crate::users::{PATIENCE, Users};
 use crate::world::OPERATOR;
 
 /// Objects of a storm.
-const MANY: usize = 150;
+const MANY: usize = 60;
 /// The definition of MCPServers.
 const DEFINITION: &str = "mcpservers.mcp.litellm.ai";
 /// The ClusterRole with what the operator makes of MCPServers.
@@ -109,6 +109,7 @@ impl ObjectFaults {
             "--namespace",
             OwnCluster::NAMESPACE,
             "--selector=storm=yes",
+            "--wait=false",
         ])
     }
 

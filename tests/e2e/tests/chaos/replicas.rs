@@ -164,7 +164,16 @@ impl Replica {
         folder: &Path,
     ) -> Result<Self> {
         let logs = environment.logs.join(format!("chaos-{name}"));
-        fs::create_dir_all(logs.join("components"))?;
+        let components = logs.join("components");
+        fs::create_dir_all(&components)?;
+        // What other tests had compiled.
+        for compiled in fs::read_dir(environment.logs.join("components"))
+            .into_iter()
+            .flatten()
+        {
+            let compiled = compiled?;
+            fs::copy(compiled.path(), components.join(compiled.file_name()))?;
+        }
         let clocks = folder.join(name);
         fs::create_dir_all(&clocks)?;
         Ok(Self {
@@ -196,11 +205,11 @@ impl Replica {
         self.service.is_at(self.number, &operator)?;
         self.operator = Some(operator);
         eventually("the replica is ready", PATIENCE, || {
-            ensure!(
-                self.operator.as_ref().is_some_and(Operator::is_ready),
-                "{} is not ready",
-                self.name
-            );
+            let operator = self.operator.as_mut().context("it does not run")?;
+            if operator.has_ended() {
+                bail!("{} ended; see {}", self.name, operator.log().display());
+            }
+            ensure!(operator.is_ready(), "{} is not ready", self.name);
             Ok(())
         })
     }
@@ -277,7 +286,13 @@ struct Volume {
 impl Volume {
     fn mount(folder: PathBuf) -> Result<Self> {
         let is_mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={VOLUME}m"), "chaos"])
+            .args([
+                "-t",
+                "tmpfs",
+                "-o",
+                &format!("size={VOLUME}m,mode=0755"),
+                "chaos",
+            ])
             .arg(&folder)
             .status()?
             .success();

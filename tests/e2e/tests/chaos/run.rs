@@ -125,6 +125,7 @@ fn whatever_breaks_is_mended_and_nobody_was_harmed() -> Result<()> {
     happened?;
     let changed = users.settle()?;
     let ended = Ended {
+        begin: began,
         end: Timestamp::now(),
         taken_away: replicas.taken_away(),
     };

@@ -169,7 +169,9 @@ fn list(servers: impl Iterator<Item = Value>) -> String {
 
 fn server(name: &str, value: u64) -> Value {
     json!({
-        "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPServer", "metadata": { "name": name, "namespace": NAMESPACE },
+        "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPServer",
+        // The rule that is replaced all the time adds to annotations that there are.
+        "metadata": { "name": name, "namespace": NAMESPACE, "annotations": { "note": "x" } },
         "spec": {
             "image": { "repository": "docker.io/local/mcp-weather", "tag": "1.0.0" }, "config": { "value": value }, "replicas": 1,
             "resources": { "requests": { "cpu": "1m", "memory": "1Mi" }, "limits": { "cpu": "500m", "memory": "64Mi" } },
