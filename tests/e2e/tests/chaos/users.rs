@@ -169,9 +169,7 @@ fn list(servers: impl Iterator<Item = Value>) -> String {
 
 fn server(name: &str, value: u64) -> Value {
     json!({
-        "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPServer",
-        // The rule that is replaced all the time adds to annotations that there are.
-        "metadata": { "name": name, "namespace": NAMESPACE, "annotations": { "note": "x" } },
+        "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPServer", "metadata": { "name": name, "namespace": NAMESPACE },
         "spec": {
             "image": { "repository": "docker.io/local/mcp-weather", "tag": "1.0.0" }, "config": { "value": value }, "replicas": 1,
             "resources": { "requests": { "cpu": "1m", "memory": "1Mi" }, "limits": { "cpu": "500m", "memory": "64Mi" } },
