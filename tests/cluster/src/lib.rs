@@ -21,6 +21,7 @@ mod litellm_database;
 mod machine;
 mod namespaces;
 mod node_files;
+mod node_registry;
 mod oci_registry;
 mod partition;
 mod pki;
@@ -56,6 +57,7 @@ pub use machine::{
     ensure_node_possible, ensure_prerequisites, ensure_python, ensure_rust_targets,
     ensure_static_compiler, static_target,
 };
+pub use node_registry::NodeRegistry;
 pub use oci_registry::OciRegistry;
 pub use partition::CabledNetwork;
 pub use ports::free_port;
