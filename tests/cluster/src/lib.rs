@@ -36,6 +36,7 @@ mod stock;
 mod supervisor;
 mod template;
 mod tools;
+mod vertical_pod_autoscaler;
 
 pub use cache::{CACHE_VARIABLE, Cache, Lock, content_key, repository};
 pub use cert_manager::CertManager;
@@ -70,3 +71,4 @@ pub use tools::{
     Tools, chart_tools, control_plane_tools, has_control_plane_tools, has_node_tools,
     module_sources, node_tools,
 };
+pub use vertical_pod_autoscaler::VerticalPodAutoscaler;
