@@ -69,11 +69,12 @@ enum Tier {
 type Program = (&'static str, &'static str, &'static [&'static str]);
 
 /// Test programs against a control plane, and their rows in the table.
-const CONTROL_PLANE: [Program; 4] = [
+const CONTROL_PLANE: [Program; 5] = [
     ("control_plane", "control plane: objects", &[]),
     ("lifecycle", "control plane: lifecycle", &[]),
     ("registration", "control plane: registration", &[]),
     ("faults", "control plane: faults", &[]),
+    ("chaos", "control plane: chaos", &[]),
 ];
 /// Those of them that are only run where they are asked for.
 const LONG: Program = ("faults", "control plane: long", &["--ignored"]);
