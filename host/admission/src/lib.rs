@@ -9,6 +9,8 @@
 //! writes AdmissionReviews, purely; [`revision`] ties the two questions about one request together.
 
 mod connection;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod handlers;
 mod heap_cost;
 mod peer_shares;

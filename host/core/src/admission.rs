@@ -138,7 +138,7 @@ pub fn decide(outcomes: &[Outcome]) -> Decision {
         }
     }
     decision.audit = notes.joined();
-    errors.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
+    errors.sort_by(FieldError::cmp_shown);
     errors.dedup();
     failures.sort_by(|a, b| a.message.cmp(&b.message));
     if errors.is_empty() {
