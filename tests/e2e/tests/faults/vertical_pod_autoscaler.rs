@@ -73,7 +73,8 @@ fn pods_get_what_is_recommended_for_the_server_and_nothing_is_written_against_it
         Ok(world.get("deployment", "mcp-s-0")?["spec"]["template"].take())
     };
     let before = template(&world)?;
-    let own = before["spec"]["containers"][0]["resources"]["requests"].clone();
+    // The template says limits only, and requests follow from them.
+    let own = before["spec"]["containers"][0]["resources"]["limits"].clone();
     world.settled()?;
 
     // Of what belongs to something that can be scaled, the autoscaler does not take the part below it.
