@@ -9,6 +9,8 @@
 //! writes AdmissionReviews, purely; [`revision`] ties the two questions about one request together.
 
 mod connection;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod handlers;
 mod heap_cost;
 mod peer_shares;
@@ -20,7 +22,7 @@ mod server;
 mod state;
 
 pub use handlers::{mutate, validate};
-pub use review::{invalid, parse};
+pub use review::{ANSWERED, invalid, parse};
 pub use routes::router;
 pub use server::serve;
 pub use state::AdmissionState;

@@ -10,6 +10,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
@@ -121,13 +122,24 @@ async fn serve_connection(
         Err(_) => return debug!("no TLS in time"),
     };
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    serve_stream(stream, is_http2, &connection, router, &shutdown).await;
+}
+
+/// Serves what comes out of TLS.
+pub(crate) async fn serve_stream(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    is_http2: bool,
+    connection: &Arc<Connection>,
+    router: Router,
+    shutdown: &CancellationToken,
+) {
     let router = router.layer(middleware::from_fn_with_state(connection.clone(), track));
     let builder = builder();
     let service = TowerToHyperService::new(router);
     let mut served = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
         ended = served.as_mut() => ended,
-        () = end_of(&connection, is_http2, &shutdown) => {
+        () = end_of(connection, is_http2, shutdown) => {
             // An idle connection ends now, another one after its answers.
             served.as_mut().graceful_shutdown();
             match timeout(CLIENT_TIMEOUT, served).await {

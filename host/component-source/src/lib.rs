@@ -15,6 +15,8 @@ mod challenge;
 mod credentials;
 mod digest;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod http;
 mod https;
 mod manifest;

@@ -72,6 +72,8 @@ pub struct Decision {
     pub warnings: Vec<String>,
     /// Audit annotations: the findings by `<plugin>.<code>`.
     pub audit: BTreeMap<String, String>,
+    /// The plugins that have answered, sorted.
+    pub answered: BTreeSet<String>,
 }
 
 /// Why an object is refused.
@@ -124,6 +126,7 @@ pub fn decide(outcomes: &[Outcome]) -> Decision {
     for outcome in outcomes {
         match &outcome.result {
             Ok(findings) => {
+                decision.answered.insert(outcome.plugin.clone());
                 for finding in findings {
                     decision.record(outcome, finding, &mut errors, &mut notes);
                 }
@@ -135,7 +138,7 @@ pub fn decide(outcomes: &[Outcome]) -> Decision {
         }
     }
     decision.audit = notes.joined();
-    errors.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
+    errors.sort_by(FieldError::cmp_shown);
     errors.dedup();
     failures.sort_by(|a, b| a.message.cmp(&b.message));
     if errors.is_empty() {

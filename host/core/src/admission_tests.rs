@@ -15,6 +15,11 @@ fn finding(code: &str, field: &str, warning: bool) -> Finding {
     Finding { error, warning }
 }
 
+fn with_value(mut finding: Finding, bad_value: Option<Value>) -> Finding {
+    finding.error.bad_value = bad_value;
+    finding
+}
+
 fn outcome(plugin: &str, mode: Mode, result: Result<Vec<Finding>, PluginFailure>) -> Outcome {
     Outcome {
         plugin: plugin.into(),
@@ -35,10 +40,11 @@ fn failure(plugin: &str) -> PluginFailure {
 
 #[test]
 fn nothing_found_is_allowed() {
-    assert_eq!(
-        decide(&[outcome("a", Mode::Enforce, Ok(vec![]))]),
-        Decision::default()
-    );
+    let allowed = Decision {
+        answered: ["a".to_owned()].into(),
+        ..Decision::default()
+    };
+    assert_eq!(decide(&[outcome("a", Mode::Enforce, Ok(vec![]))]), allowed);
     assert_eq!(decide(&[]), Decision::default());
 }
 
@@ -177,12 +183,13 @@ fn a_configuration_that_no_config_map_holds_is_found_without_plugins() {
 
 fn any_outcome() -> impl Strategy<Value = Outcome> {
     let findings =
-        prop::collection::vec(("[ab]", "[xy]", any::<bool>()), 0..3).prop_map(|findings| {
-            Ok(findings
-                .iter()
-                .map(|(code, field, warning)| finding(code, field, *warning))
-                .collect())
-        });
+        prop::collection::vec(("[ab]", "[xy]", any::<bool>(), any::<Option<bool>>()), 0..3)
+            .prop_map(|findings| {
+                let found = findings.iter().map(|(code, field, warning, value)| {
+                    with_value(finding(code, field, *warning), value.map(Value::from))
+                });
+                Ok(found.collect())
+            });
     let result = prop_oneof![findings, "[ab]".prop_map(|name| Err(failure(&name)))];
     let mode = prop_oneof![Just(Mode::Enforce), Just(Mode::Warn), Just(Mode::Audit)];
     let policy = prop_oneof![Just(FailurePolicy::Fail), Just(FailurePolicy::Ignore)];
@@ -223,6 +230,29 @@ fn the_strictest_of_those_that_refuse_decides_about_what_is_registered() {
             OnExisting::Keep
         );
     }
+}
+
+/// As several plugins may say, of which one shows the value.
+#[test]
+fn errors_that_differ_only_in_the_value_have_an_order_and_are_shown_once() {
+    let says = |plugin: &str, value: Option<Value>| {
+        let finding = with_value(finding("a", "spec.b", false), value);
+        outcome(plugin, Mode::Enforce, Ok(vec![finding]))
+    };
+    let outcomes = [
+        says("p", None),
+        says("q", Some(json!(1))),
+        says("r", None),
+        says("s", Some(json!(1))),
+    ];
+    let mut reversed = outcomes.clone();
+    reversed.reverse();
+    let decision = decide(&outcomes);
+    assert_eq!(decide(&reversed), decision);
+    let Some(Denial::Invalid(errors)) = decision.denial else {
+        panic!("it breaks rules")
+    };
+    assert_eq!(errors.len(), 2, "{errors:?}");
 }
 
 proptest! {

@@ -1,6 +1,7 @@
 //! Field errors: what is wrong with one field of an object, worded as the API server words its own (apimachinery's
 //! `field.Error`).
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use serde_json::Value;
@@ -107,9 +108,15 @@ impl FieldError {
         }
     }
 
-    /// Errors are shown in the order of fields, then of rules.
-    pub(crate) fn sort_key(&self) -> (&str, &str, ErrorType, &str) {
+    fn sort_key(&self) -> (&str, &str, ErrorType, &str) {
         (&self.field, &self.code, self.error_type, &self.message)
+    }
+
+    /// Errors are shown in the order of fields, then of rules. Those that are equal stand beside each other.
+    pub(crate) fn cmp_shown(&self, other: &Self) -> Ordering {
+        let value = |error: &Self| error.bad_value.as_ref().map(Value::to_string);
+        let keys = self.sort_key().cmp(&other.sort_key());
+        keys.then_with(|| value(self).cmp(&value(other)))
     }
 }
 

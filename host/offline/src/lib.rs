@@ -12,6 +12,8 @@ mod admission;
 mod check;
 mod definition;
 mod documents;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod inputs;
 mod kubectl;
 mod lookup;

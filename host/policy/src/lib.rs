@@ -19,6 +19,8 @@ mod convert;
 mod error;
 mod evaluate;
 mod found;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod loader;
 mod lookup;
 mod matching;

@@ -35,9 +35,10 @@ mod room;
 mod settings;
 
 use mcp_plugin_sdk::{Plan, Read, Registry, prelude::*};
-use settings::Settings;
+pub use settings::Settings;
 
-struct LiteLlmAdminApi;
+/// The registrar.
+pub struct LiteLlmAdminApi;
 
 impl Plugin for LiteLlmAdminApi {
     type Settings = Settings;

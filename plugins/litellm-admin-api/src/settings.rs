@@ -11,7 +11,7 @@ const REQUESTS_PER_PASS: RangeInclusive<usize> = 3..=1000;
 /// The connection to LiteLLM, and how it is used.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub(crate) struct Settings {
+pub struct Settings {
     /// Name of the connection in `MCPPlugin.spec.connections`.
     pub(crate) connection: String,
     /// The most requests of one plan, reads not counted. Each kind (`DELETE`, `PUT`, `POST`) has a share of them.

@@ -32,9 +32,10 @@ mod verify;
 mod yaml;
 
 use mcp_plugin_sdk::{Plan, Read, Registry, prelude::*};
-use settings::Settings;
+pub use settings::Settings;
 
-struct LiteLlmConfigMap;
+/// The registrar.
+pub struct LiteLlmConfigMap;
 
 impl Plugin for LiteLlmConfigMap {
     type Settings = Settings;

@@ -6,7 +6,7 @@ use serde::Deserialize;
 /// The file, and the workloads that read it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub(crate) struct Settings {
+pub struct Settings {
     pub(crate) namespace: String,
     pub(crate) config_map: String,
     /// The key that the operator owns.

@@ -159,6 +159,17 @@ pub fn ensure_static_compiler() -> Result<()> {
     })
 }
 
+/// The C++ compiler: LLVM's fuzzer is C++.
+///
+/// # Errors
+/// When it is missing and cannot be installed.
+pub fn ensure_cpp_compiler() -> Result<()> {
+    install(|| {
+        let compiler = find_program("c++");
+        compiler.is_none().then_some("g++").into_iter().collect()
+    })
+}
+
 /// Where Debian keeps Mozilla's list, without what this machine trusts besides.
 const AUTHORITIES: &str = "/usr/share/ca-certificates/mozilla";
 

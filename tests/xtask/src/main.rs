@@ -22,6 +22,8 @@ enum Command {
     Bench(commands::bench::Arguments),
     /// Break everything around two replicas by a schedule, and have it judged what users saw of that.
     Chaos(commands::chaos::Arguments),
+    /// Let a fuzzer look for bytes from outside that something does not hold for.
+    Fuzz(commands::fuzz::Arguments),
     /// Run every test there is.
     Test(commands::test::Arguments),
     /// Build what clusters need into the cache, and nothing else.
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => commands::demo::run(&arguments),
         Command::Bench(arguments) => commands::bench::run(&arguments),
         Command::Chaos(arguments) => commands::chaos::run(&arguments),
+        Command::Fuzz(arguments) => commands::fuzz::run(&arguments),
         Command::Test(arguments) => commands::test::run(&arguments),
         Command::Build(arguments) => commands::build::run(&arguments),
         Command::Image(arguments) => commands::image::run(&arguments),

@@ -159,6 +159,23 @@ fn conclude(
     })
 }
 
+#[cfg(feature = "fuzzing")]
+pub(crate) fn is_signed_by_bundle(bundle: &[u8], artifact: Digest, keys: &PublicKeys) -> bool {
+    let verdict = bundle::judge_artifact(bundle, artifact, keys);
+    matches!(verdict, Verdict::Signed(_))
+}
+
+#[cfg(feature = "fuzzing")]
+pub(crate) fn is_signed_by_text(
+    text: &[u8],
+    signature: &str,
+    artifact: Digest,
+    keys: &PublicKeys,
+) -> bool {
+    let verdict = simple_signing::judge(text, signature, artifact, keys);
+    matches!(verdict, Verdict::Signed(_))
+}
+
 /// All signatures of an artifact: bundles that refer to it, and those of before under a tag of its own.
 async fn candidates(registry: &Registry, digest: Digest) -> Result<Vec<Candidate>, FetchError> {
     let mut found = bundles(registry, digest).await?;

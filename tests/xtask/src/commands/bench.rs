@@ -23,6 +23,8 @@ pub(crate) struct Arguments {
 enum What {
     /// A call of a plugin, beside native code.
     Plugin,
+    /// Admission of an MCPServer, beside CEL in the API server and rules that are compiled in.
+    Admission,
     /// The controller, beside a client that just applies the same objects.
     Controller,
     /// Registrars: a plan for 10,000 servers, and what a burst of 1,000 costs LiteLLM.
@@ -37,6 +39,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let cache = Cache::open()?;
     let (bench, artifacts) = match arguments.what {
         What::Plugin => ("plugin_call", Artifacts::build(&cache, &Part::ALL)?),
+        What::Admission => ("admission", Artifacts::build_optimised(&cache)?),
         What::Controller => ("controller", Artifacts::build_optimised(&cache)?),
         What::Registration => ("registration", Artifacts::build_optimised(&cache)?),
         What::Plan => ("registration", Artifacts::build(&cache, &Part::ALL)?),

@@ -6,6 +6,7 @@ pub(crate) mod build;
 pub(crate) mod chaos;
 pub(crate) mod demo;
 pub(crate) mod down;
+pub(crate) mod fuzz;
 pub(crate) mod image;
 pub(crate) mod kubeconfig;
 pub(crate) mod manifests;

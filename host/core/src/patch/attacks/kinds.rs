@@ -48,6 +48,16 @@ attacks! {
     data_of_a_kind_that_nobody_knows: "Surprise" "/data/c", "d" => "data";
 }
 
+/// An API server refuses to apply what a kind has not, and the object would never be written again.
+#[test]
+fn an_empty_specification_where_a_kind_has_none() {
+    let map =
+        json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "mcp-github" } });
+    let operation = json!({ "op": "add", "path": "/spec", "value": {} });
+    let refused = patched(map, json!([operation])).unwrap_err().to_string();
+    assert!(refused.contains(" spec of ConfigMap, "), "{refused}");
+}
+
 #[test]
 fn what_each_kind_leaves_to_plugins() {
     for (kind, path, value) in [

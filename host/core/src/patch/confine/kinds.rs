@@ -1,7 +1,7 @@
 //! The kinds of which a plugin may change a few members and nothing below them is dangerous.
 
-use super::Refusal;
 use super::place::Place;
+use super::{NEVER, Refusal};
 
 /// Members of `spec` that plugins may change. Of a kind that is not listed, none.
 const MUTABLE: &[(&str, &[&str])] = &[
@@ -32,6 +32,10 @@ const MUTABLE: &[(&str, &[&str])] = &[
 ];
 
 pub(super) fn check_spec(kind: &str, spec: &Place<'_>) -> Result<(), Refusal> {
-    let mutable = MUTABLE.iter().find(|(of, _)| *of == kind);
-    spec.only_members(mutable.map_or(&[], |(_, members)| members))
+    if let Some((_, members)) = MUTABLE.iter().find(|(of, _)| *of == kind) {
+        return spec.only_members(members);
+    }
+    spec.only_members(&[])?;
+    // One that is empty and was not there: an apply of a kind that has none would fail.
+    Err(spec.refuse(NEVER))
 }
