@@ -109,6 +109,7 @@ pub async fn mutate(
                 annotate(&mut defaulted.object, PLUGINS_REVISION, plugins.revision());
                 let decision = Decision {
                     warnings: defaulted.warnings,
+                    answered: defaulted.asked,
                     ..Decision::default()
                 };
                 let response = review::respond(request, decision);

@@ -22,7 +22,7 @@ mod server;
 mod state;
 
 pub use handlers::{mutate, validate};
-pub use review::{invalid, parse};
+pub use review::{ANSWERED, invalid, parse};
 pub use routes::router;
 pub use server::serve;
 pub use state::AdmissionState;

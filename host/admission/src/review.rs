@@ -62,6 +62,9 @@ impl Head {
     }
 }
 
+/// Audit annotation with the names of the plugins that have answered. Those of findings have a dot.
+pub const ANSWERED: &str = "answered";
+
 /// The answer to a request, by what was decided.
 pub(crate) fn respond(
     request: &AdmissionRequest<DynamicObject>,
@@ -85,6 +88,11 @@ pub(crate) fn respond(
             )
         })
         .collect();
+    if !decision.answered.is_empty() {
+        let answered = Vec::from_iter(decision.answered).join(", ");
+        let answered = cut(&answered, MAX_ANNOTATION_BYTES).to_owned();
+        response.audit_annotations.insert(ANSWERED.into(), answered);
+    }
     match decision.denial {
         None => {}
         Some(Denial::Invalid(errors)) => deny(&mut response, invalid(request, &errors)),

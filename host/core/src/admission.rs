@@ -72,6 +72,8 @@ pub struct Decision {
     pub warnings: Vec<String>,
     /// Audit annotations: the findings by `<plugin>.<code>`.
     pub audit: BTreeMap<String, String>,
+    /// The plugins that have answered, sorted.
+    pub answered: BTreeSet<String>,
 }
 
 /// Why an object is refused.
@@ -124,6 +126,7 @@ pub fn decide(outcomes: &[Outcome]) -> Decision {
     for outcome in outcomes {
         match &outcome.result {
             Ok(findings) => {
+                decision.answered.insert(outcome.plugin.clone());
                 for finding in findings {
                     decision.record(outcome, finding, &mut errors, &mut notes);
                 }

@@ -3,6 +3,10 @@
 //! These words are not an API, and a server that is told nothing here still has them in its conditions: a remedy is only
 //! added to what they say.
 
+/// As the operator itself begins what the kubelet says of an image.
+const PULL: &str = "cannot pull image";
+const PULL_SECRET: &str = "name a Secret of the namespace that has the registry's user and password in spec.imagePullSecrets, or mend the one that is named there";
+
 /// Words of Kubernetes, all of which a message has, and what helps. The first that fits is told.
 const REMEDIES: &[(&[&str], &str)] = &[
     // The kubelet, of an image.
@@ -17,6 +21,25 @@ const REMEDIES: &[(&[&str], &str)] = &[
     (
         &["runAsUser breaks non-root policy"],
         "set spec.securityContext.runAsUser to the number of a user other than root",
+    ),
+    // containerd and CRI-O, of a registry.
+    (&[PULL, "401 unauthorized"], PULL_SECRET),
+    (&[PULL, "403 forbidden"], PULL_SECRET),
+    (&[PULL, "no basic auth credentials"], PULL_SECRET),
+    (&[PULL, "pull access denied"], PULL_SECRET),
+    (&[PULL, "insufficient_scope"], PULL_SECRET),
+    (&[PULL, "authentication required"], PULL_SECRET),
+    (
+        &[PULL, "no match for platform"],
+        "use an image for the processors of the nodes, or set spec.nodeSelector to nodes that it is for",
+    ),
+    (
+        &[PULL, "not found"],
+        "set spec.image.repository and spec.image.tag, or spec.image.digest, to an image that there is",
+    ),
+    (
+        &[PULL, "manifest unknown"],
+        "set spec.image.repository and spec.image.tag, or spec.image.digest, to an image that there is",
     ),
     // Programs.
     (
@@ -99,6 +122,22 @@ mod tests {
             (
                 "container has runAsNonRoot and image will run as root (pod: \"a\", container: server)",
                 "spec.securityContext.runAsUser",
+            ),
+            (
+                "cannot pull image r.example.com/a:1: failed to pull and unpack image \"r.example.com/a:1\": failed to resolve reference \"r.example.com/a:1\": unexpected status from HEAD request to https://r.example.com/v2/a/manifests/1: 401 Unauthorized",
+                "spec.imagePullSecrets",
+            ),
+            (
+                "cannot pull image docker.io/acme/a:1: failed to pull and unpack image: failed to resolve image: pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed",
+                "spec.imagePullSecrets",
+            ),
+            (
+                "cannot pull image r.example.com/a:2: rpc error: code = NotFound desc = failed to pull and unpack image: r.example.com/a:2: not found",
+                "spec.image.tag",
+            ),
+            (
+                "cannot pull image r.example.com/a:2: no match for platform in manifest: not found",
+                "spec.nodeSelector",
             ),
             (
                 "container server ended with exit code 1 (Error): OSError: [Errno 30] Read-only file system: '/home/app/.cache'",

@@ -1,9 +1,11 @@
 //! Admission of a new object, as an API server carries it out.
 
+use std::collections::BTreeSet;
+
 use kube::api::DynamicObject;
 use kube::core::Status;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse};
-use mcp_operator_admission::{AdmissionState, invalid, mutate, parse, validate};
+use mcp_operator_admission::{ANSWERED, AdmissionState, invalid, mutate, parse, validate};
 use mcp_operator_api::names::{API_VERSION, GROUP};
 use serde_json::{Value, json};
 
@@ -19,6 +21,15 @@ pub(crate) enum Refusal {
     Unanswered(String),
 }
 
+/// What is said in any case.
+#[derive(Default)]
+pub(crate) struct Notes {
+    /// Of what the user is warned.
+    pub(crate) warnings: Vec<String>,
+    /// The plugins that have answered, sorted.
+    pub(crate) answered: BTreeSet<String>,
+}
+
 /// Admits one object after the other.
 pub(crate) struct Admission {
     pub(crate) definition: Definition,
@@ -26,14 +37,14 @@ pub(crate) struct Admission {
 }
 
 impl Admission {
-    /// The object as it is stored, and what the user is warned of in any case.
-    pub(crate) async fn admit(&self, object: &Value) -> (Result<Value, Refusal>, Vec<String>) {
-        let mut warnings = Vec::new();
-        let answer = self.stored(object, &mut warnings).await;
-        (answer, warnings)
+    /// The object as it is stored.
+    pub(crate) async fn admit(&self, object: &Value) -> (Result<Value, Refusal>, Notes) {
+        let mut notes = Notes::default();
+        let answer = self.stored(object, &mut notes).await;
+        (answer, notes)
     }
 
-    async fn stored(&self, object: &Value, warnings: &mut Vec<String>) -> Result<Value, Refusal> {
+    async fn stored(&self, object: &Value, notes: &mut Notes) -> Result<Value, Refusal> {
         let decoded = self
             .definition
             .decode(object)
@@ -42,14 +53,14 @@ impl Admission {
         let request = request_for(&self.definition, &decoded).map_err(Refusal::Unanswered)?;
         let response = mutate(&self.state, &request, None).await;
         let patch = response.patch.clone();
-        allowed(response, warnings)?;
+        allowed(response, notes)?;
         let mut admitted = patched(decoded, patch).map_err(Refusal::Unanswered)?;
         self.definition.complete(&mut admitted);
 
         validate_by_schema(&self.definition, &admitted)?;
 
         let request = request_for(&self.definition, &admitted).map_err(Refusal::Unanswered)?;
-        allowed(validate(&self.state, &request, None).await, warnings)?;
+        allowed(validate(&self.state, &request, None).await, notes)?;
         Ok(admitted)
     }
 }
@@ -64,8 +75,12 @@ pub(crate) fn validate_by_schema(definition: &Definition, object: &Value) -> Res
     Err(Refusal::Denied(Box::new(invalid(&request, &errors))))
 }
 
-fn allowed(response: AdmissionResponse, warnings: &mut Vec<String>) -> Result<(), Refusal> {
-    warnings.extend(response.warnings.unwrap_or_default());
+fn allowed(mut response: AdmissionResponse, notes: &mut Notes) -> Result<(), Refusal> {
+    notes.warnings.extend(response.warnings.unwrap_or_default());
+    let answered = response.audit_annotations.remove(ANSWERED);
+    let answered = answered.unwrap_or_default();
+    let answered = answered.split(", ").filter(|name| !name.is_empty());
+    notes.answered.extend(answered.map(str::to_owned));
     match response.result {
         _ if response.allowed => Ok(()),
         status if status.reason == "Invalid" => Err(Refusal::Denied(Box::new(status))),

@@ -1,5 +1,6 @@
 //! `mcp-operator check`.
 
+use std::collections::BTreeSet;
 use std::io::{Write, stdout};
 
 use anyhow::Result;
@@ -20,10 +21,11 @@ pub async fn check(sources: Sources) -> Result<Outcome> {
     let mut worst = Outcome::Admitted;
     for document in &inputs.servers {
         match admitted(&inputs, document).await {
-            Ok(object) => {
+            Ok((object, answered)) => {
                 let (plural, name) = (&inputs.admission.definition.plural, name(&object));
                 let one = plural.trim_end_matches('s');
-                writeln!(stdout(), "{one}.{GROUP}/{name} admitted")?;
+                let by = by(&answered);
+                writeln!(stdout(), "{one}.{GROUP}/{name} admitted{by}")?;
             }
             Err(outcome) => worst = worst.max(outcome),
         }
@@ -31,13 +33,29 @@ pub async fn check(sources: Sources) -> Result<Outcome> {
     Ok(worst)
 }
 
-/// The MCPServer as it would be stored. Everything else is printed on standard error, as kubectl does.
-pub(crate) async fn admitted(inputs: &Inputs, document: &Document) -> Result<Value, Outcome> {
-    let (answer, warnings) = inputs.admission.admit(&document.object).await;
-    for warning in warnings {
+/// A rule that nobody asked lets everything pass: who reads the answer sees whose it is.
+fn by(answered: &BTreeSet<String>) -> String {
+    if answered.is_empty() {
+        return "; no plugin is for it".into();
+    }
+    format!(
+        " by {}",
+        Vec::from_iter(answered.iter().map(String::as_str)).join(", ")
+    )
+}
+
+/// The MCPServer as it would be stored, and the plugins that have answered. Everything else is printed on standard error, as
+/// kubectl does.
+pub(crate) async fn admitted(
+    inputs: &Inputs,
+    document: &Document,
+) -> Result<(Value, BTreeSet<String>), Outcome> {
+    let (answer, notes) = inputs.admission.admit(&document.object).await;
+    for warning in notes.warnings {
         eprintln!("Warning: {warning}");
     }
-    answer.map_err(|refusal| match refusal {
+    let stored = answer.map(|object| (object, notes.answered));
+    stored.map_err(|refusal| match refusal {
         Refusal::Denied(status) => {
             let denial = kubectl::denial(&status);
             let namespace = document.object["metadata"]["namespace"].as_str();

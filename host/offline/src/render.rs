@@ -29,7 +29,7 @@ pub async fn render(sources: Sources) -> Result<Outcome> {
     let mut is_first = true;
     for document in &inputs.servers {
         let object = match admitted(&inputs, document).await {
-            Ok(object) => object,
+            Ok((object, _)) => object,
             Err(outcome) => {
                 worst = worst.max(outcome);
                 continue;

@@ -9,7 +9,7 @@ use mcp_operator_admission::{AdmissionState, router, serve};
 use mcp_operator_controller::{Controller, obtain_hash_key};
 use mcp_operator_metrics::{CertificateMetrics, Metrics};
 use mcp_operator_plugin_catalog::PluginCatalog;
-use mcp_operator_policy::{PluginLoader, Snapshots};
+use mcp_operator_policy::PluginLoader;
 use mcp_operator_registration::RegistrationContext;
 use mcp_operator_runtime::{
     ClusterConfigMaps, Events, LEASE_NAME, NamespaceSecrets, Namespaces, StoredServers, Supervisor,
@@ -24,7 +24,7 @@ use tracing::{info, warn};
 
 use crate::cli::RunArguments;
 use crate::cluster::Cluster;
-use crate::health;
+use crate::health::{self, Readiness};
 use crate::leader::Leader;
 use crate::listener::listen;
 use crate::metrics;
@@ -126,8 +126,10 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
         operator_namespace: Some(arguments.namespace.clone()),
     };
     let events = Events::new(writer.clone());
+    let (injection, ca_injected) = watch::channel(!arguments.enable_webhooks);
     if arguments.enable_webhooks {
-        let serving = start_webhook(arguments, &cluster, state, &metrics, tasks, stop).await?;
+        let serving =
+            start_webhook(arguments, &cluster, state, &metrics, tasks, stop, injection).await?;
         let expiry = CertificateExpiry {
             client: client.clone(),
             serving,
@@ -151,7 +153,10 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
         plugins = catalog.snapshots().current().plugins().len(),
         "ready"
     );
-    ready.send_replace(Some(catalog.snapshots()));
+    ready.send_replace(Some(Readiness {
+        judges_by: catalog.snapshots(),
+        ca_injected,
+    }));
 
     let controller = Controller::new(
         client,
@@ -187,20 +192,15 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
     Ok(())
 }
 
-/// The operator is ready once what it returns has been told what it judges by, and while that is what the leader judges by.
+/// The operator is ready once what it returns has been told what that depends on, and while all of it holds.
 fn start_health_endpoint(
     bind: SocketAddr,
     tasks: &TaskGroup,
     stop: &Stop,
-) -> Result<watch::Sender<Option<Snapshots>>> {
+) -> Result<watch::Sender<Option<Readiness>>> {
     let listener = listen(bind)?;
-    let (ready, judges_by) = watch::channel(None::<Snapshots>);
-    let is_ready = move || {
-        let judges_by = judges_by.borrow();
-        judges_by
-            .as_ref()
-            .is_some_and(|plugins| !plugins.is_behind())
-    };
+    let (ready, readiness) = watch::channel(None::<Readiness>);
+    let is_ready = move || readiness.borrow().as_ref().is_some_and(Readiness::is_ready);
     tasks.spawn(
         "health endpoint",
         health::serve(listener, is_ready, stop.announced.clone()),
@@ -228,8 +228,10 @@ async fn start_webhook(
     metrics: &Metrics,
     tasks: &TaskGroup,
     stop: &Stop,
+    injected: watch::Sender<bool>,
 ) -> Result<ServingCert> {
-    let serving = start_certificates(arguments, cluster, metrics.certificates(), tasks).await?;
+    let serving =
+        start_certificates(arguments, cluster, metrics.certificates(), tasks, injected).await?;
     let tls = match arguments.client_ca() {
         None => watch::channel(serving.tls(None)).1,
         Some(clients) => {
@@ -262,8 +264,11 @@ async fn start_certificates(
     cluster: &Cluster,
     metrics: CertificateMetrics,
     tasks: &TaskGroup,
+    injected: watch::Sender<bool>,
 ) -> Result<ServingCert> {
     if let Some(folder) = &arguments.webhook_cert_dir {
+        // Whoever issues it tells the API server.
+        injected.send_replace(true);
         let files = CertificateFiles::open(folder.clone(), metrics)?;
         let serving = files.serving();
         tasks.spawn("certificate files", files.run());
@@ -278,7 +283,10 @@ async fn start_certificates(
         configurations: cluster.webhook_configurations(),
         endpoint,
     };
-    tasks.spawn("CA injection", injection.run(renewal.ca_bundle(), trust));
+    tasks.spawn(
+        "CA injection",
+        injection.run(renewal.ca_bundle(), trust, injected),
+    );
     tasks.spawn("certificate renewal", renewal.run(trusted));
     Ok(serving)
 }

@@ -18,6 +18,8 @@ pub use child::child_main;
 use crate::config::Compiler;
 use crate::error::{Fault, one_line};
 
+/// KiB of addresses that the child's allocator reserves at a time.
+const ARENA_KIB: &str = "65536";
 /// Environment variable of the child: its address space, in bytes.
 const MEMORY_VARIABLE: &str = "MCP_PLUGIN_COMPILER_MEMORY_BYTES";
 
@@ -63,6 +65,8 @@ fn spawn(compiler: &Compiler, output: File) -> Result<Child, Fault> {
         .args(&compiler.args)
         .env_clear()
         .env(MEMORY_VARIABLE, compiler.memory_bytes.to_string())
+        // The allocator of the static program would reserve a GiB of addresses at once, more than the child may have.
+        .env("MIMALLOC_ARENA_RESERVE", ARENA_KIB)
         // Each thread needs memory, and CPU time that requests need.
         .env("RAYON_NUM_THREADS", "2")
         .stdin(Stdio::piped())

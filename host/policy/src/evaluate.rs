@@ -1,5 +1,6 @@
 //! Asks the plugins of a snapshot.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::future::join_all;
@@ -33,6 +34,8 @@ pub struct Defaulted {
     pub authors: FieldAuthors,
     /// What plugins in mode `warn` would have added, for the user.
     pub warnings: Vec<String>,
+    /// The plugins that were asked, sorted.
+    pub asked: BTreeSet<String>,
 }
 
 impl Snapshot {
@@ -112,10 +115,12 @@ impl Snapshot {
         let (mut objects, warnings) = completed.map_err(|failures| hidden(failures, context))?;
         let object = objects.pop().unwrap_or_default();
         let written = context.object.as_ref().unwrap_or(&object);
+        let asked = self.defaulters(context);
         Ok(Defaulted {
             authors: authors.of_difference(written, &object),
             object,
             warnings,
+            asked: asked.map(|plugin| plugin.name().to_owned()).collect(),
         })
     }
 

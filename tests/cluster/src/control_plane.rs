@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
+use rustix::process::Signal;
 
 use crate::cache::{Cache, Lock, make_folder, remove_folder};
 use crate::components::Component;
@@ -108,6 +109,22 @@ impl ControlPlane {
     /// When it does not run.
     pub fn kill(&mut self, component: Component) -> Result<()> {
         self.supervisor.kill(component)
+    }
+
+    /// Lets a server stand still, as on a machine that is suspended.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn pause(&self, component: Component) -> Result<()> {
+        self.supervisor.signal(component, Signal::STOP)
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Errors
+    /// As [`ControlPlane::pause`].
+    pub fn resume(&self, component: Component) -> Result<()> {
+        self.supervisor.signal(component, Signal::CONT)
     }
 
     /// Restarts a server, or starts again one that was killed, and waits until the API server is ready.

@@ -21,6 +21,7 @@ mod litellm_database;
 mod machine;
 mod namespaces;
 mod node_files;
+mod node_registry;
 mod oci_registry;
 mod partition;
 mod pki;
@@ -35,6 +36,7 @@ mod stock;
 mod supervisor;
 mod template;
 mod tools;
+mod vertical_pod_autoscaler;
 
 pub use cache::{CACHE_VARIABLE, Cache, Lock, content_key, repository};
 pub use cert_manager::CertManager;
@@ -56,6 +58,7 @@ pub use machine::{
     ensure_node_packages, ensure_node_possible, ensure_prerequisites, ensure_python,
     ensure_rust_targets, ensure_static_compiler, static_target,
 };
+pub use node_registry::NodeRegistry;
 pub use oci_registry::OciRegistry;
 pub use partition::CabledNetwork;
 pub use ports::free_port;
@@ -68,3 +71,4 @@ pub use tools::{
     Tools, chart_tools, control_plane_tools, has_control_plane_tools, has_node_tools,
     module_sources, node_tools,
 };
+pub use vertical_pod_autoscaler::VerticalPodAutoscaler;

@@ -35,6 +35,8 @@ state = "${STATE}/ctr/state"
   address = "${STATE}/ctr/containerd.sock.ttrpc"
 [plugins.'io.containerd.cri.v1.images'.pinned_images]
   sandbox = "${PAUSE}"
+[plugins.'io.containerd.cri.v1.images'.registry]
+  config_path = "${STATE}/registries"
 [plugins.'io.containerd.cri.v1.runtime']
   restrict_oom_score_adj = true
 [plugins.'io.containerd.cri.v1.runtime'.cni]

@@ -21,7 +21,7 @@ const LOGIN: &str = "robot:$2a$04$XI8zMLSrZGR1tq0/S0EM/.JGwpi3nUaUlpDduIylAJVWmd
 pub struct OciRegistry {
     program: PathBuf,
     folder: PathBuf,
-    port: u16,
+    address: SocketAddr,
     process: Option<Process>,
 }
 
@@ -31,15 +31,23 @@ impl OciRegistry {
     /// That user's password.
     pub const PASSWORD: &str = "of-the-robot";
 
-    /// Starts one whose data and log are in a folder.
+    /// Starts one on the loopback whose data and log are in a folder.
     ///
     /// # Errors
     /// When it cannot be built or started.
     pub fn start(cache: &Cache, folder: &Path) -> Result<Self> {
+        Self::start_on(cache, folder, Ipv4Addr::LOCALHOST)
+    }
+
+    /// The same on another address of this machine.
+    ///
+    /// # Errors
+    /// When it cannot be built or started.
+    pub fn start_on(cache: &Cache, folder: &Path, address: Ipv4Addr) -> Result<Self> {
         let program = registry_tools(cache)?.path("registry");
         make_folder(folder)?;
-        let port = free_port()?;
-        pki::write_server(folder, "registry", Ipv4Addr::LOCALHOST)?;
+        let address = SocketAddr::from((address, free_port()?));
+        pki::write_server(folder, "registry", address.ip())?;
         write(&folder.join("htpasswd"), LOGIN)?;
         let at = folder.display();
         let config = format!(
@@ -47,7 +55,7 @@ impl OciRegistry {
 storage: {{filesystem: {{rootdirectory: {at}/data}}}}
 auth: {{htpasswd: {{realm: test, path: {at}/htpasswd}}}}
 http:
-  addr: 127.0.0.1:{port}
+  addr: {address}
   secret: of-a-test
   tls: {{certificate: {at}/registry.crt, key: {at}/registry.key}}
 "
@@ -56,7 +64,7 @@ http:
         let mut registry = Self {
             program,
             folder: folder.to_owned(),
-            port,
+            address,
             process: None,
         };
         registry.resume()?;
@@ -65,7 +73,7 @@ http:
 
     /// As references begin: its address and port.
     pub fn host(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        self.address.to_string()
     }
 
     /// File with the authority of its certificate.
@@ -103,9 +111,8 @@ http:
             &log,
         )?;
         self.process = Some(process);
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
         let began = Instant::now();
-        while TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_err() {
+        while TcpStream::connect_timeout(&self.address, Duration::from_secs(1)).is_err() {
             ensure!(
                 began.elapsed() < START,
                 "the registry does not answer, {} says why",

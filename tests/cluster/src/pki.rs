@@ -69,12 +69,12 @@ pub(crate) fn write_all(
 }
 
 /// Writes the certificate of a server at this address and its key, with the authority `ca.crt`.
-pub(crate) fn write_server(folder: &Path, file: &str, address: Ipv4Addr) -> Result<()> {
+pub(crate) fn write_server(folder: &Path, file: &str, address: IpAddr) -> Result<()> {
     let issuer = authority(folder)?;
     let mut server = CertificateParams::default();
     server.distinguished_name = name(file, None);
     server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    server.subject_alt_names = vec![SanType::IpAddress(IpAddr::V4(address))];
+    server.subject_alt_names = vec![SanType::IpAddress(address)];
     issue(folder, file, server, &issuer)
 }
 

@@ -98,6 +98,11 @@ impl Process {
         &self.log
     }
 
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// Ends it at once, as a crash would.
     pub fn kill(&mut self) {
         // Errors mean that it has ended already.

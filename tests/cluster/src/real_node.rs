@@ -22,8 +22,8 @@ use crate::simulated_node;
 use crate::supervisor::{Program, Supervisor};
 use crate::tools::{Tools, control_plane_tools, node_tools};
 
-/// The two ends of the cable between the machine and the node.
-const MACHINE: (&str, &str) = ("mcpop-host", "10.199.0.1");
+/// The machine's end of its cable to the node, and the address of the other one.
+const MACHINE: &str = "mcpop-host";
 const NODE_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 199, 0, 2);
 const NODE: &str = "node0";
 /// Addresses that no real pod has.
@@ -46,6 +46,14 @@ pub struct RealNode {
 }
 
 impl RealNode {
+    /// Where the node finds this machine.
+    pub(crate) const MACHINE_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 199, 0, 1);
+
+    /// What the node's programs keep.
+    pub(crate) fn folder(cache: &Cache) -> PathBuf {
+        cache.root().join("state/real-node")
+    }
+
     /// Builds what is not built yet and starts the cluster.
     ///
     /// # Errors
@@ -56,10 +64,10 @@ impl RealNode {
         let Some(lock) = cache.try_lock("real-node")? else {
             bail!("a cluster with a real node already runs; `cargo xtask down` stops it");
         };
-        let folder = cache.root().join("state/real-node");
+        let folder = Self::folder(cache);
         MachineSide::clean_up();
         remove_folder(&folder)?;
-        for part in ["ctr", "cni", "kubelet", "images"] {
+        for part in ["ctr", "cni", "kubelet", "images", "registries"] {
             make_folder(&folder.join(part))?;
         }
         let machine = MachineSide;
@@ -274,25 +282,22 @@ fn servers(tools: Tools, folder: &Path) -> Servers {
 fn connect(inside: &Namespaces) -> Result<()> {
     let ip = |args: &[&str]| capture(Command::new("ip").args(args));
     let first = inside.first_process().as_raw_nonzero().to_string();
-    let node = NODE_ADDRESS.to_string();
+    let (node, machine) = (
+        NODE_ADDRESS.to_string(),
+        RealNode::MACHINE_ADDRESS.to_string(),
+    );
     ip(&[
-        "link", "add", MACHINE.0, "type", "veth", "peer", "name", "eth0", "netns", &first,
+        "link", "add", MACHINE, "type", "veth", "peer", "name", "eth0", "netns", &first,
     ])?;
-    ip(&[
-        "address",
-        "add",
-        &format!("{}/30", MACHINE.1),
-        "dev",
-        MACHINE.0,
-    ])?;
-    ip(&["link", "set", MACHINE.0, "up"])?;
+    ip(&["address", "add", &format!("{machine}/30"), "dev", MACHINE])?;
+    ip(&["link", "set", MACHINE, "up"])?;
     inside.run("ip", &["link", "set", "lo", "up"])?;
     inside.run(
         "ip",
         &["address", "add", &format!("{node}/30"), "dev", "eth0"],
     )?;
     inside.run("ip", &["link", "set", "eth0", "up"])?;
-    inside.run("ip", &["route", "add", "default", "via", MACHINE.1])?;
+    inside.run("ip", &["route", "add", "default", "via", &machine])?;
     inside.run("sysctl", &["-q", "-w", "net.ipv4.ip_forward=1"])?;
     for range in [SERVICE_RANGE, POD_RANGE] {
         ip(&["route", "replace", range, "via", &node])?;
@@ -306,7 +311,7 @@ struct MachineSide;
 impl MachineSide {
     /// Also for a cluster that was killed before it could clean up. What is not there is no error.
     fn clean_up() {
-        let _ = capture(Command::new("ip").args(["link", "delete", MACHINE.0]));
+        let _ = capture(Command::new("ip").args(["link", "delete", MACHINE]));
         for cgroup in pod_cgroups() {
             // Deepest first; a cgroup that is still in use stays, and is used again.
             let _ = capture(

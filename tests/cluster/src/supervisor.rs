@@ -183,6 +183,18 @@ impl Supervisor {
         Ok(())
     }
 
+    /// Sends a server a signal.
+    pub(crate) fn signal(&self, component: Component, signal: Signal) -> Result<()> {
+        let running = self
+            .running
+            .iter()
+            .find(|running| running.component == component);
+        let Some(running) = running else {
+            bail!("{component} does not run in this cluster")
+        };
+        kill_process(running.pid, signal).with_context(|| format!("cannot signal {component}"))
+    }
+
     /// Ends a server and starts it again with the same arguments. One that was killed is just started.
     pub(crate) fn restart(&mut self, component: Component) -> Result<()> {
         let program = self

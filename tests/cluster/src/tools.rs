@@ -1,5 +1,5 @@
 //! Kubernetes itself, built from the Go modules that `tests/control-plane` and `tests/node` pin, and what charts are installed
-//! and judged with, from `tests/chart`; a registry from `tests/registry`.
+//! and judged with, from `tests/chart`; a registry from `tests/registry`, and an autoscaler from `tests/vpa`.
 //!
 //! These `go.mod` files have no code of this project: they name the programs as tools, and `go.sum` makes the build the
 //! same everywhere. There are several because containerd and coredns would move the control plane's versions.
@@ -58,6 +58,15 @@ const REGISTRY: &[(&str, &str)] = &[(
     "registry",
     "github.com/distribution/distribution/v3/cmd/registry",
 )];
+
+/// The part of the VerticalPodAutoscaler that changes pods: name and Go package.
+const VERTICAL_POD_AUTOSCALER: &[(&str, &str)] = &[(
+    "admission-controller",
+    "k8s.io/autoscaler/vertical-pod-autoscaler/pkg/admission-controller",
+)];
+
+/// Its definitions, in the module and beside the program.
+pub(crate) const VERTICAL_POD_AUTOSCALER_DEFINITIONS: &str = "vpa-v1-crd-gen.yaml";
 
 /// What kwok does to nodes and pods: without its own stages it refuses to start, and its binary has none.
 const KWOK_STAGES: &[&str] = &[
@@ -122,6 +131,26 @@ pub fn chart_tools(cache: &Cache) -> Result<Tools> {
 /// When Go is missing or a build fails.
 pub(crate) fn registry_tools(cache: &Cache) -> Result<Tools> {
     Module::open("registry", REGISTRY)?.build(cache)
+}
+
+/// The VerticalPodAutoscaler's admission controller, and beside it the definitions of its kinds; built when it is not there
+/// yet.
+///
+/// # Errors
+/// When Go is missing or a build fails.
+pub(crate) fn vertical_pod_autoscaler_tools(cache: &Cache) -> Result<Tools> {
+    let module = Module::open("vpa", VERTICAL_POD_AUTOSCALER)?;
+    let tools = module.build(cache)?;
+    let definitions = tools.path(VERTICAL_POD_AUTOSCALER_DEFINITIONS);
+    if !definitions.is_file() {
+        machine::ensure_go()?;
+        let sources = sources(&module.folder, "k8s.io/autoscaler/vertical-pod-autoscaler")?;
+        let file = sources
+            .join("deploy")
+            .join(VERTICAL_POD_AUTOSCALER_DEFINITIONS);
+        write(&definitions, read(&file)?)?;
+    }
+    Ok(tools)
 }
 
 /// The folder with the sources of a Go module that `tests/control-plane` pins.
@@ -324,6 +353,7 @@ mod tests {
             ("node", NODE),
             ("chart", CHART),
             ("registry", REGISTRY),
+            ("vpa", VERTICAL_POD_AUTOSCALER),
         ] {
             let text =
                 fs::read_to_string(repository().join("tests").join(module).join("go.mod")).unwrap();

@@ -8,6 +8,7 @@ mod audit;
 mod clock;
 mod environment;
 mod install;
+mod litellm;
 mod operator;
 mod operator_image;
 mod own_cluster;
@@ -23,6 +24,7 @@ pub use install::{
     install_definition, install_definitions, install_into_node, install_plugins,
     load_operator_image, uninstall_definitions, uninstall_plugins,
 };
+pub use litellm::{Asked, Fault, LiteLlm};
 pub use operator::Operator;
 pub use operator_image::{BUILTIN_PLUGINS, OperatorImage, copy_sources};
 pub use own_cluster::OwnCluster;

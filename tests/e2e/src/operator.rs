@@ -117,7 +117,30 @@ impl Operator {
         })
     }
 
-    /// The same, in a network of its own, from which this kubeconfig leads to the API server.
+    /// One of several replicas behind the Service of the webhook, with the certificates that they share as in a cluster, and
+    /// with a clock of its own. It need not become ready.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start_behind_service(
+        environment: &Environment,
+        name: &str,
+        kubeconfig: &Path,
+        options: &[&str],
+        clock: &Clock,
+    ) -> Result<Self> {
+        let place = Place {
+            is_behind_service: true,
+            ..Place::of(environment)?
+        };
+        let options = [&IMPATIENT, options].concat();
+        Self::launch(environment, name, kubeconfig, &place, &options, |command| {
+            command.env("POD_NAME", name);
+            clock.show(command);
+        })
+    }
+
+    /// The same as [`Operator::start_replica`], in a network of its own, from which this kubeconfig leads to the API server.
     ///
     /// # Errors
     /// As [`Operator::start_replica`].
@@ -133,6 +156,7 @@ impl Operator {
             health: address(8081),
             metrics: address(8080),
             network: Some(network),
+            is_behind_service: false,
         };
         Self::spawn(
             environment,
@@ -209,6 +233,7 @@ impl Operator {
             health,
             metrics,
             network,
+            is_behind_service,
         } = place;
         let kubeconfig = operator_kubeconfig(&environment.kubectl, kubeconfig, &environment.logs)?;
         let cache = environment.logs.join("components");
@@ -220,7 +245,6 @@ impl Operator {
                 .arg("--cache-dir")
                 .arg(cache)
                 .args(["--webhook-bind", &webhook.to_string()])
-                .args(["--webhook-address", &webhook.to_string()])
                 .args(["--health-bind", &health.to_string()])
                 .args(["--metrics-bind-address", &metrics.to_string()])
                 // Tests change their servers more often than a team may; those that are about that say so by an option.
@@ -228,6 +252,9 @@ impl Operator {
                 .env("REGISTRY_ROLLOUT_PAUSE_SECONDS", "0")
                 .args(options)
                 .env("KUBECONFIG", kubeconfig);
+            if !is_behind_service {
+                command.args(["--webhook-address", &webhook.to_string()]);
+            }
             more(command);
         };
         let log = environment.logs.join(format!("operator-{name}.log"));
@@ -257,6 +284,11 @@ impl Operator {
         Ok(())
     }
 
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.process.has_ended()
+    }
+
     /// Ends it at once, as a crash would.
     pub fn kill(&mut self) {
         self.process.kill();
@@ -270,6 +302,11 @@ impl Operator {
     /// Where its webhook is, as `address:port`.
     pub fn webhook_address(&self) -> String {
         self.webhook.to_string()
+    }
+
+    /// Where it says whether it is ready, as `address:port`.
+    pub fn health_address(&self) -> String {
+        self.health.to_string()
     }
 
     /// Where it says what it has counted, as `address:port`.
@@ -303,6 +340,8 @@ struct Place<'a> {
     metrics: SocketAddr,
     /// Its own; nothing: this machine's.
     network: Option<&'a CabledNetwork>,
+    /// Whether the API server reaches it as in a cluster.
+    is_behind_service: bool,
 }
 
 impl Place<'_> {
@@ -313,6 +352,7 @@ impl Place<'_> {
             health: here(free_port()?),
             metrics: here(free_port()?),
             network: None,
+            is_behind_service: false,
         })
     }
 }

@@ -19,6 +19,7 @@ pub struct Proxy {
 #[derive(Default)]
 struct Shared {
     links: Mutex<Vec<Link>>,
+    parted: AtomicBool,
     ended: AtomicBool,
 }
 
@@ -96,6 +97,20 @@ impl Proxy {
     }
 }
 
+impl Proxy {
+    /// From now on nothing passes, and nobody is told: links that there are stay, and new ones are taken and lead nowhere.
+    pub fn part(&self) {
+        self.shared.parted.store(true, Ordering::SeqCst);
+        self.freeze();
+    }
+
+    /// From now on new links pass again. Those that led nowhere end.
+    pub fn join(&self) {
+        self.shared.parted.store(false, Ordering::SeqCst);
+        self.cut();
+    }
+}
+
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.shared.ended.store(true, Ordering::SeqCst);
@@ -116,16 +131,22 @@ fn accept(listener: &TcpListener, target: SocketAddr, shared: &Shared) {
         if shared.ended.load(Ordering::SeqCst) {
             return;
         }
+        let is_parted = shared.parted.load(Ordering::SeqCst);
         // An API server that is away: the client's connection ends, too.
-        let Ok(link) = TcpStream::connect(target).and_then(|server| connect(client, server)) else {
+        let Ok(link) =
+            TcpStream::connect(target).and_then(|server| connect(client, server, is_parted))
+        else {
             continue;
         };
-        shared.links().push(link);
+        let mut links = shared.links();
+        // Those that have ended are not kept.
+        links.retain(|link| Arc::strong_count(&link.frozen) > 1);
+        links.push(link);
     }
 }
 
-fn connect(client: TcpStream, server: TcpStream) -> std::io::Result<Link> {
-    let frozen = Arc::new(AtomicBool::new(false));
+fn connect(client: TcpStream, server: TcpStream, is_frozen: bool) -> std::io::Result<Link> {
+    let frozen = Arc::new(AtomicBool::new(is_frozen));
     for (from, to) in [(&client, &server), (&server, &client)] {
         let (from, to, frozen) = (from.try_clone()?, to.try_clone()?, frozen.clone());
         thread::spawn(move || pass_on(from, to, &frozen));

@@ -41,6 +41,8 @@ mod registry;
 mod uninstall;
 #[path = "faults/verbs.rs"]
 mod verbs;
+#[path = "faults/vertical_pod_autoscaler.rs"]
+mod vertical_pod_autoscaler;
 #[path = "faults/waiting.rs"]
 mod waiting;
 #[path = "faults/world.rs"]

@@ -228,7 +228,17 @@ fn from_kustomize_to_helm(world: &World) -> Result<()> {
         "--output=jsonpath={.metadata.uid}",
     ];
     let before = world.kubectl().run(&uid)?;
-    world.chart("install", "mcp-operator", HOME, &["--take-ownership"])?;
+    let takes = ["--take-ownership", "--force-conflicts"];
+    world.chart("install", "mcp-operator", HOME, &takes)?;
+    world.is_up()?;
+    ensure!(world.kubectl().run(&uid)? == before, "it was made anew");
+    // Of what is in the pods, kubectl is a manager as before.
+    let changed = [
+        "--force-conflicts",
+        "--set",
+        "options.registry-resync-seconds=30",
+    ];
+    world.chart("upgrade", "mcp-operator", HOME, &changed)?;
     world.is_up()?;
     ensure!(world.kubectl().run(&uid)? == before, "it was made anew");
     world.a_server_comes_and_goes()?;

@@ -14,8 +14,6 @@ mod gateway;
 mod grants;
 #[path = "registration/helm.rs"]
 mod helm;
-#[path = "registration/litellm.rs"]
-mod litellm;
 #[path = "registration/remote.rs"]
 mod remote;
 #[path = "registration/sharing.rs"]

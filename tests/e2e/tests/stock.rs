@@ -5,6 +5,8 @@ use std::time::Duration;
 
 #[path = "stock/ailing.rs"]
 mod ailing;
+#[path = "stock/private_registry.rs"]
+mod private_registry;
 #[path = "stock/recipes.rs"]
 mod recipes;
 

@@ -20,6 +20,8 @@ enum Command {
     Demo(commands::demo::Arguments),
     /// Measure what plugins or the controller cost, and print ratios.
     Bench(commands::bench::Arguments),
+    /// Break everything around two replicas by a schedule, and have it judged what users saw of that.
+    Chaos(commands::chaos::Arguments),
     /// Let a fuzzer look for bytes from outside that something does not hold for.
     Fuzz(commands::fuzz::Arguments),
     /// Run every test there is.
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Demo(arguments) => commands::demo::run(&arguments),
         Command::Bench(arguments) => commands::bench::run(&arguments),
+        Command::Chaos(arguments) => commands::chaos::run(&arguments),
         Command::Fuzz(arguments) => commands::fuzz::run(&arguments),
         Command::Test(arguments) => commands::test::run(&arguments),
         Command::Build(arguments) => commands::build::run(&arguments),

@@ -16,11 +16,13 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::configuration::{Configurations, NAME};
+use super::configuration::{Configurations, NAME, Updated};
 use super::endpoint::Endpoint;
 
 /// Somebody may apply the manifests again, which empties what was filled in.
 const INTERVAL: Duration = Duration::from_secs(10);
+/// How soon a replica looks again whether the leader has done it.
+const UNTIL_THE_LEADER_DID: Duration = Duration::from_millis(500);
 
 /// What both configurations were seen to trust.
 #[derive(Clone, Debug)]
@@ -39,11 +41,13 @@ pub(crate) struct CaInjection {
 }
 
 impl CaInjection {
-    /// For as long as the process runs. Tells `trusted` what is there.
+    /// For as long as the process runs. Tells `trusted` what is there, and `injected` once the configurations trust this
+    /// replica, or it was tried in vain: a permission that is missing is no reason to be never ready.
     pub(crate) async fn run(
         self,
         mut ca_bundle: watch::Receiver<String>,
         trusted: watch::Sender<Option<Trusted>>,
+        injected: watch::Sender<bool>,
     ) {
         let mut leading = self.configurations.leadership.changes();
         loop {
@@ -53,9 +57,22 @@ impl CaInjection {
             let validating = self
                 .update::<ValidatingWebhookConfiguration>(&encoded)
                 .await;
-            trusted.send_modify(|trusted| note(trusted, wanted, mutating && validating));
+            let both = [mutating, validating];
+            let is_there = both.iter().all(|updated| *updated == Updated::AsWanted);
+            trusted.send_modify(|trusted| note(trusted, wanted, is_there));
+            // Beside the cluster a replica has an address of its own, and only the leader's is asked.
+            let waits = both.contains(&Updated::NotLeading)
+                && matches!(self.endpoint, Endpoint::Service { .. });
+            if !waits {
+                injected.send_replace(true);
+            }
+            let pause = if waits {
+                UNTIL_THE_LEADER_DID
+            } else {
+                INTERVAL
+            };
             tokio::select! {
-                () = tokio::time::sleep(INTERVAL) => {}
+                () = tokio::time::sleep(pause) => {}
                 // Its sender is in `leadership`.
                 _ = leading.changed() => {}
                 changed = ca_bundle.changed() => if changed.is_err() {
@@ -66,8 +83,8 @@ impl CaInjection {
         }
     }
 
-    /// Says whether the configuration trusts the webhook now, or is not there to trust anybody.
-    async fn update<K>(&self, ca_bundle: &str) -> bool
+    /// Has the configuration trust the webhook.
+    async fn update<K>(&self, ca_bundle: &str) -> Updated
     where
         K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Serialize,
         K: Resource<Scope = kube::core::ClusterResourceScope>,

@@ -49,7 +49,11 @@ fn printed(out: &str, err: &str, code: i32) -> Printed {
 
 #[test]
 fn what_is_in_order_is_admitted() {
-    let admitted = printed("mcpserver.mcp.litellm.ai/a admitted\n", "", 0);
+    let admitted = printed(
+        "mcpserver.mcp.litellm.ai/a admitted by compliance, tenancy, validation\n",
+        "",
+        0,
+    );
     assert_eq!(check(SERVER), admitted);
     assert_eq!(check(SERVER), admitted, "and again");
 }
@@ -72,7 +76,7 @@ fn the_server_of_the_quick_start_is_admitted() {
     let plugins = registries.path().to_str().unwrap();
     let file = sample("quickstart.yaml");
     let admitted = run(&["check", "-f", &file, "--plugins", plugins]);
-    let expected = "mcpserver.mcp.litellm.ai/everything admitted\n";
+    let expected = "mcpserver.mcp.litellm.ai/everything admitted by p\n";
     assert_eq!((&*admitted.out, admitted.code), (expected, Some(0)));
 }
 
@@ -96,7 +100,11 @@ fn the_platform_says_by_the_namespace_what_a_team_may_ask_for() {
     let note = "note: namespace default is not among the manifests, and was judged as one without annotations: give it with --filename\n";
     assert_eq!(denied.err, format!("{note}{expected}"));
     let namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: default, annotations: {mcp.litellm.ai/iam-roles: 'arn:aws:iam::1:role/*'}}\n";
-    let admitted = printed("mcpserver.mcp.litellm.ai/a admitted\n", "", 0);
+    let admitted = printed(
+        "mcpserver.mcp.litellm.ai/a admitted by compliance, tenancy, validation\n",
+        "",
+        0,
+    );
     assert_eq!(check(&format!("{namespace}---\n{server}")), admitted);
 }
 
@@ -276,7 +284,11 @@ fn several_manifests_are_judged_and_the_worst_counts() {
     );
     assert_eq!(
         check(&format!("{denied}---\n{other}---\n{SERVER}")),
-        printed("mcpserver.mcp.litellm.ai/a admitted\n", &expected, 1)
+        printed(
+            "mcpserver.mcp.litellm.ai/a admitted by compliance, tenancy, validation\n",
+            &expected,
+            1
+        )
     );
 }
 
@@ -332,7 +344,11 @@ spec:
         )
     };
     let allowed = namespace("mcp.litellm.ai/remote-hosts: '*'");
-    let admitted = printed("mcpserver.mcp.litellm.ai/vendor admitted\n", "", 0);
+    let admitted = printed(
+        "mcpserver.mcp.litellm.ai/vendor admitted by compliance, tenancy, validation\n",
+        "",
+        0,
+    );
     assert_eq!(check(&format!("{allowed}{server}")), admitted);
     let internal = server.replace("mcp.example.com", "10.0.0.1");
     let refused = check(&format!("{allowed}{internal}"));

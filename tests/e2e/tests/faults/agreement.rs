@@ -266,6 +266,7 @@ fn encoded(bytes: &[u8]) -> String {
 const AT_ONCE: usize = 50;
 
 #[test]
+#[ignore = "takes minutes; cargo xtask test --only long"]
 fn a_swap_under_load_leaves_no_request_half_old_and_half_new() -> Result<()> {
     let replicas = Replicas::start("swap-under-load")?;
     let digest = replicas.in_force()?;

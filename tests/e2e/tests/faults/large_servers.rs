@@ -23,6 +23,7 @@ const ALL_TOLD: Duration = Duration::from_mins(10);
 
 /// Two teams fill the store, also with what no rule lets in: nobody was there to ask. The operator lives, and serves others.
 #[test]
+#[ignore = "takes minutes; cargo xtask test --only long"]
 fn large_servers_of_two_teams_leave_the_operator_to_a_third() -> Result<()> {
     let world = World::start("large-servers")?;
     let kubectl = world.kubectl();

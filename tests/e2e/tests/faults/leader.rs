@@ -165,6 +165,7 @@ fn after_a_clean_stop_the_other_need_not_wait_for_the_lease() -> Result<()> {
 
 /// Longer than the lease, under load, several times in turn.
 #[test]
+#[ignore = "takes minutes; cargo xtask test --only long"]
 fn a_leader_that_was_stopped_and_goes_on_writes_nothing_any_more() -> Result<()> {
     let replicas = Replicas::start("leader-stopped")?;
     let world = &replicas.world;
@@ -190,6 +191,7 @@ fn a_leader_that_was_stopped_and_goes_on_writes_nothing_any_more() -> Result<()>
 /// The cable of the leader is pulled while it writes, and put back long after another leads: nothing that it sent before may
 /// arrive then.
 #[test]
+#[ignore = "takes minutes; cargo xtask test --only long"]
 fn a_leader_that_is_cut_off_writes_nothing_when_the_network_is_back() -> Result<()> {
     if !CabledNetwork::is_possible() {
         eprintln!("left out: a network of its own takes root");

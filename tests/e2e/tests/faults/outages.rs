@@ -24,6 +24,7 @@ const WRITES_PER_SERVER: usize = 20;
 const READS_PER_KIND: usize = 80;
 
 #[test]
+#[ignore = "takes minutes; cargo xtask test --only long"]
 fn the_api_server_is_killed_in_the_middle_of_a_burst() -> Result<()> {
     let mut world = World::start("api-server-killed")?;
     let _operator = Operator::start(&world.own.environment, "api-server-killed")?;
@@ -55,6 +56,7 @@ fn the_store_is_away_for_a_while() -> Result<()> {
 
 /// What waits for the store waits on, and what was half done is done.
 #[test]
+#[ignore = "takes minutes; cargo xtask test --only long"]
 fn the_store_goes_in_the_middle_of_a_burst() -> Result<()> {
     let mut world = World::start("etcd-burst")?;
     let _operator = Operator::start(&world.own.environment, "etcd-burst")?;

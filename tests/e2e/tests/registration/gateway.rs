@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Result, ensure};
-use mcp_e2e::{Operator, eventually};
+use mcp_e2e::{Fault, LiteLlm, Operator, eventually};
 use serde_json::json;
 
-use crate::litellm::{Fault, LiteLlm};
 use crate::world::{NAMESPACE, SOON, World, condition};
 
 /// A control plane where MCPServers are registered with the stand-in, and no operator yet.

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use mcp_e2e::{Operator, eventually, holds_for};
+use mcp_e2e::{LiteLlm, Operator, eventually, holds_for};
 use serde_json::json;
 
 use crate::gateway::says;
-use crate::litellm::LiteLlm;
 use crate::world::{ATTENTIVE, NAMESPACE, SOON, World, condition};
 
 /// Waits until a server is registered, with this for a message.

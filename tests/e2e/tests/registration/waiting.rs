@@ -7,11 +7,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use mcp_cluster::{Cache, Kstatus};
-use mcp_e2e::Operator;
+use mcp_e2e::{LiteLlm, Operator};
 use serde_json::{Value, json};
 
 use crate::gateway::start;
-use crate::litellm::LiteLlm;
 use crate::world::{ATTENTIVE, NAMESPACE, SOON, World, condition};
 
 /// Servers that are edited at once.

@@ -102,13 +102,7 @@ impl Package {
         let flags = format!("-L native={} {COUNTERS}", library.display());
         let mut cargo = Command::new("cargo");
         cargo
-            .args([
-                "test",
-                "--no-run",
-                "--test",
-                "fuzzer",
-                "--message-format=json",
-            ])
+            .args(["build", "--example", "fuzzer", "--message-format=json"])
             .args(["--config", "profile.dev.opt-level=1"]);
         match self {
             Self::Host => cargo

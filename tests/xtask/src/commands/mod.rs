@@ -3,6 +3,7 @@
 pub(crate) mod background;
 pub(crate) mod bench;
 pub(crate) mod build;
+pub(crate) mod chaos;
 pub(crate) mod demo;
 pub(crate) mod down;
 pub(crate) mod fuzz;

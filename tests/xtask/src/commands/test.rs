@@ -28,7 +28,7 @@ pub(crate) struct Arguments {
     /// Only these: unit tests, tests against a control plane, or tests on a real node.
     #[arg(long, value_enum)]
     only: Option<Tier>,
-    /// Of the tests against a control plane, only those with this in their names.
+    /// Of the tests against a control plane, only those with this in their names: also those that are long.
     #[arg(long)]
     filter: Option<String>,
     /// A cluster of your own to test on, such as kind's: the tests against a control plane run there, as far as they can,
@@ -51,6 +51,8 @@ enum Tier {
     Unit,
     /// A control plane with simulated nodes.
     ControlPlane,
+    /// Those against a control plane that take minutes each. They are only run where they are asked for.
+    Long,
     /// A real node: Linux and root.
     Node,
     /// A real node with MCP servers that other people wrote, and the recipes. Takes some minutes, and is only run where it is
@@ -67,12 +69,15 @@ enum Tier {
 type Program = (&'static str, &'static str, &'static [&'static str]);
 
 /// Test programs against a control plane, and their rows in the table.
-const CONTROL_PLANE: [(&str, &str); 4] = [
-    ("control_plane", "control plane: objects"),
-    ("lifecycle", "control plane: lifecycle"),
-    ("registration", "control plane: registration"),
-    ("faults", "control plane: faults"),
+const CONTROL_PLANE: [Program; 5] = [
+    ("control_plane", "control plane: objects", &[]),
+    ("lifecycle", "control plane: lifecycle", &[]),
+    ("registration", "control plane: registration", &[]),
+    ("faults", "control plane: faults", &[]),
+    ("chaos", "control plane: chaos", &[]),
 ];
+/// Those of them that are only run where they are asked for.
+const LONG: Program = ("faults", "control plane: long", &["--ignored"]);
 /// The same for the real node, with arguments of libtest. In this order: the second gives LiteLLM a database. It takes
 /// minutes, and says where it is.
 const NODE: [Program; 2] = [
@@ -122,7 +127,12 @@ fn on_this_machine(arguments: &Arguments, report: &mut Report) -> Result<()> {
         Some(Tier::Install) => &[INSTALL],
         _ => &NODE,
     };
-    plan(report, wanted, programs, node);
+    let control_plane = match arguments.only {
+        None | Some(Tier::ControlPlane) => &CONTROL_PLANE[..],
+        Some(Tier::Long) => &[LONG],
+        Some(_) => &[],
+    };
+    plan(report, wanted, control_plane, programs, node);
     if arguments.only == Some(Tier::Unit) {
         ensure_rust_targets()?;
     } else {
@@ -140,8 +150,9 @@ fn on_this_machine(arguments: &Arguments, report: &mut Report) -> Result<()> {
         Some(Tier::Install) => build_installed(&cache, image),
         _ => build(&cache, node, image),
     })?;
-    if wanted(Tier::ControlPlane) {
-        on_control_plane(&cache, &artifacts, arguments.filter.as_deref(), report)?;
+    if !control_plane.is_empty() {
+        let filter = arguments.filter.as_deref();
+        on_control_plane(&cache, &artifacts, control_plane, filter, report)?;
     }
     if node {
         if is_stock {
@@ -156,19 +167,23 @@ fn on_this_machine(arguments: &Arguments, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-fn plan(report: &mut Report, wanted: impl Fn(Tier) -> bool, programs: &[Program], node: bool) {
+fn plan(
+    report: &mut Report,
+    wanted: impl Fn(Tier) -> bool,
+    control_plane: &[Program],
+    programs: &[Program],
+    node: bool,
+) {
     if wanted(Tier::Unit) {
         report.plan("unit: host");
         report.plan("unit: plugins");
     }
     let needs_node = wanted(Tier::Node) || wanted(Tier::Stock) || wanted(Tier::Install);
-    if wanted(Tier::ControlPlane) || needs_node {
+    if !control_plane.is_empty() || needs_node {
         report.plan("build");
     }
-    if wanted(Tier::ControlPlane) {
-        for (_, row) in CONTROL_PLANE {
-            report.plan(row);
-        }
+    for (_, row, _) in control_plane {
+        report.plan(row);
     }
     if needs_node {
         let rows = programs.iter().map(|(_, row, _)| *row);
@@ -249,6 +264,7 @@ fn build_installed(cache: &Cache, operator: Option<&Path>) -> Result<(Artifacts,
 fn on_control_plane(
     cache: &Cache,
     artifacts: &Artifacts,
+    programs: &[Program],
     filter: Option<&str>,
     report: &mut Report,
 ) -> Result<()> {
@@ -267,12 +283,21 @@ fn on_control_plane(
         audit: cluster.audit_log(),
         webhook_host: Environment::LOOPBACK,
     };
-    let filter: Vec<&str> = filter.into_iter().collect();
+    // Who names a test wants it, also where it is one of the long ones.
+    let filter: Vec<&str> = filter
+        .into_iter()
+        .flat_map(|filter| [filter, "--include-ignored"])
+        .collect();
     // All of them run, also after one has failed.
-    let failed = CONTROL_PLANE
+    let failed = programs
         .iter()
-        .filter(|(program, row)| {
-            let tests = report.run(row, |counts| e2e(program, &filter, &environment, counts));
+        .filter(|(program, row, arguments)| {
+            let arguments = if filter.is_empty() {
+                arguments
+            } else {
+                &filter[..]
+            };
+            let tests = report.run(row, |counts| e2e(program, arguments, &environment, counts));
             tests
                 .inspect_err(|error| eprintln!("error: {error:#}"))
                 .is_err()

@@ -1,4 +1,4 @@
-//! LiteLLM's admin API as far as the operator uses it, in this process, with faults on demand.
+//! A stand-in for LiteLLM: its admin API as far as the operator uses it, in this process, with faults on demand.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -9,36 +9,45 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use crate::world::NAMESPACE;
+use crate::own_cluster::OwnCluster;
 
 const SERVERS: &str = "/v1/mcp/server";
+const NAMESPACE: &str = OwnCluster::NAMESPACE;
 
 /// A request, as a fault is decided by it.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
-    pub(crate) method: String,
+pub struct Asked {
+    /// `GET`, `POST`, `PUT` or `DELETE`.
+    pub method: String,
     /// Name of the MCPServer that it is about; empty for a list.
-    pub(crate) server: String,
+    pub server: String,
 }
 
 impl Asked {
-    pub(crate) fn is(&self, method: &str, server: &str) -> bool {
+    /// Whether it is this method, about this MCPServer.
+    pub fn is(&self, method: &str, server: &str) -> bool {
         self.method == method && self.server == server
     }
 }
 
 /// What goes wrong instead of an answer.
-pub(crate) enum Fault {
+pub enum Fault {
     /// This status code.
     Status(u16),
     /// No answer at all.
     Silence,
+    /// The connection ends without an answer.
+    HangUp,
+    /// The answer comes so much later.
+    Late(Duration),
+    /// What was asked is said to be done, and is not.
+    Lie,
 }
 
 type Faults = Box<dyn FnMut(&Asked) -> Option<Fault> + Send>;
 
 /// The stand-in. It ends with the tests.
-pub(crate) struct LiteLlm {
+pub struct LiteLlm {
     url: String,
     shared: Arc<Shared>,
 }
@@ -55,7 +64,11 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl LiteLlm {
-    pub(crate) fn start() -> Result<Self> {
+    /// Starts one on a free port.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn start() -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let url = format!("http://{}", listener.local_addr()?);
         let shared = Arc::<Shared>::default();
@@ -70,22 +83,23 @@ impl LiteLlm {
         Ok(Self { url, shared })
     }
 
-    pub(crate) fn url(&self) -> &str {
+    /// Where it listens.
+    pub fn url(&self) -> &str {
         &self.url
     }
 
     /// From now on, this decides what goes wrong.
-    pub(crate) fn fail(&self, faults: impl FnMut(&Asked) -> Option<Fault> + Send + 'static) {
+    pub fn fail(&self, faults: impl FnMut(&Asked) -> Option<Fault> + Send + 'static) {
         *locked(&self.shared.faults) = Some(Box::new(faults));
     }
 
     /// From now on, nothing goes wrong.
-    pub(crate) fn recover(&self) {
+    pub fn recover(&self) {
         *locked(&self.shared.faults) = None;
     }
 
     /// Lists a server as it does what it read from its file.
-    pub(crate) fn list_from_file(&self, server: &str) {
+    pub fn list_from_file(&self, server: &str) {
         locked(&self.shared.entries).push(json!({
             "server_id": format!("mcp-operator.{NAMESPACE}.{server}"),
             "server_name": format!("{NAMESPACE}_{server}"), "is_config": true,
@@ -93,12 +107,12 @@ impl LiteLlm {
     }
 
     /// Forgets everything, as with a new database.
-    pub(crate) fn lose_everything(&self) {
+    pub fn lose_everything(&self) {
         locked(&self.shared.entries).clear();
     }
 
     /// Names of the MCPServers that it knows, sorted.
-    pub(crate) fn known(&self) -> Vec<String> {
+    pub fn known(&self) -> Vec<String> {
         let entries = locked(&self.shared.entries);
         let mut names: Vec<_> = entries
             .iter()
@@ -109,7 +123,7 @@ impl LiteLlm {
     }
 
     /// What it shows of an MCPServer; nothing if it does not know it.
-    pub(crate) fn description(&self, server: &str) -> Option<String> {
+    pub fn description(&self, server: &str) -> Option<String> {
         let entries = locked(&self.shared.entries);
         let entry = entries
             .iter()
@@ -117,8 +131,13 @@ impl LiteLlm {
         entry["description"].as_str().map(str::to_owned)
     }
 
+    /// Its whole list, as it answers it.
+    pub fn list(&self) -> Value {
+        Value::from(locked(&self.shared.entries).clone())
+    }
+
     /// All requests until now.
-    pub(crate) fn asked(&self) -> Vec<Asked> {
+    pub fn asked(&self) -> Vec<Asked> {
         locked(&self.shared.asked).clone()
     }
 }
@@ -165,8 +184,20 @@ fn serve(mut stream: &TcpStream, shared: &Shared) -> Result<()> {
     let fault = locked(&shared.faults)
         .as_mut()
         .and_then(|faults| faults(&asked));
+    if let Some(Fault::Late(time)) = fault {
+        thread::sleep(time);
+    }
     let (status, said) = match fault {
-        None => answer(&asked.method, &id, body, &mut locked(&shared.entries)),
+        None | Some(Fault::Late(_)) => {
+            answer(&asked.method, &id, body, &mut locked(&shared.entries))
+        }
+        Some(Fault::Lie) => answer(
+            &asked.method,
+            &id,
+            body,
+            &mut locked(&shared.entries).clone(),
+        ),
+        Some(Fault::HangUp) => return Ok(()),
         Some(Fault::Status(status)) => (
             status,
             json!({ "detail": { "error": "as the test wants it" } }),
