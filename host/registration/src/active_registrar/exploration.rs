@@ -31,7 +31,7 @@ use crate::test_registrars::{FakeRegistrar, entry, id_of, lock};
 /// Each registers at a place of its own.
 const REGISTRARS: [&str; 3] = ["a1", "b1", "c1"];
 const SERVERS: [&str; 3] = ["x", "y", "z"];
-/// How many of them come and go, where it is not one: three are twice as many states.
+/// How many of them come and go, where it is not one: three are more than twice as many states.
 const LARGER: &str = "MCP_EXPLORE_SERVERS";
 /// In so many passes everything is as it should be, once nothing fails any more.
 const PASSES: usize = 3;
