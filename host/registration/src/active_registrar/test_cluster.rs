@@ -83,13 +83,6 @@ impl Cluster {
         shown_record(&record)
     }
 
-    /// Which one goes on, as the hand-over remembers it.
-    pub(super) fn handover_active(&self) -> Option<String> {
-        let loaded = self.handover.loaded.as_ref()?;
-        let active = loaded.active.as_ref()?;
-        Some(active.fingerprint().to_owned())
-    }
-
     /// Locations where something is registered.
     pub(super) fn registered(&self) -> Vec<String> {
         lock(&self.world.registered).iter().cloned().collect()
