@@ -1,4 +1,5 @@
-//! `render` and `check`: what the operator and its admission would do with manifests, without a cluster.
+//! `render`, `check` and `import`: what the operator and its admission would do with manifests, and MCPServers made of what
+//! others have, without a cluster.
 //!
 //! - In: files with MCPServers and MCPPlugins, and what an administrator would decide ([`Sources`]).
 //! - Out: objects or answers on standard output, refusals on standard error as kubectl words them, an [`Outcome`].
@@ -6,7 +7,8 @@
 //!
 //! [`documents`] reads manifests and [`inputs`] puts together what decides about them. [`admission`] is the API server: it
 //! decodes, fills in defaults and validates by the [`definition`] and its [`schema`], and asks the operator's own webhook in
-//! between. [`manifests`] has single objects decoded for those who ask one plugin. [`mod@render`] goes on as the controller does, up to the step where it would write. [`kubectl`] words refusals.
+//! between. [`manifests`] has single objects decoded for those who ask one plugin. [`mod@render`] goes on as the controller does, up to the step where it would write. [`kubectl`] words refusals. [`mod@import`] asks none
+//! of them: it makes manifests.
 
 mod admission;
 mod check;
@@ -14,6 +16,7 @@ mod definition;
 mod documents;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod import;
 mod inputs;
 mod kubectl;
 mod lookup;
@@ -22,6 +25,7 @@ mod render;
 mod schema;
 
 pub use check::check;
+pub use import::{Import, import};
 pub use inputs::Sources;
 pub use manifests::{Decoder, yaml};
 pub use render::render;

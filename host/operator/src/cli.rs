@@ -11,6 +11,7 @@ use jiff::SignedDuration;
 use mcp_operator_controller::ControllerSettings;
 use mcp_operator_core::desired_entries::GracePeriods;
 use mcp_operator_core::hash_key::HashKey;
+use mcp_operator_kubectl::KubectlArguments;
 use mcp_operator_metrics::ReconcileMetrics;
 use mcp_operator_registration::RegistrationSettings;
 use mcp_operator_runtime::ElectionSettings;
@@ -46,7 +47,7 @@ pub struct Arguments {
 
 impl Arguments {
     /// Reads the arguments, of which the first is how the program was called. `manager` runs the operator, as manifests of
-    /// operators made with Kubebuilder have it.
+    /// operators made with Kubebuilder have it; `kubectl-mcp` is `kubectl mcp`.
     ///
     /// # Errors
     /// When they say nothing that the program can do.
@@ -66,6 +67,16 @@ pub enum Command {
     /// Say what admission would say about MCPServers, without a cluster.
     #[command(after_long_help = manifests::CHECK_HELP)]
     Check(Box<ManifestArguments>),
+    /// Print MCPServers made of what others have: LiteLLM's mcp_servers, and kinds of other operators.
+    #[command(after_long_help = IMPORT_HELP)]
+    Import {
+        /// Files and folders with manifests or with LiteLLM's config.yaml; `-` is standard input.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Namespace of the MCPServers. [default: that of each manifest]
+        #[arg(short, long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+        namespace: Option<String>,
+    },
     /// Write plugins and ship them: make, build, test, run, measure, inspect, push, pull and verify one.
     #[command(subcommand)]
     Plugin(Box<PluginCommand>),
@@ -84,6 +95,9 @@ pub enum Command {
         #[arg(short, long, default_value = "default")]
         namespace: String,
     },
+    /// Ask a cluster about its MCPServers: `kubectl mcp`, where this program is found as `kubectl-mcp` on the PATH.
+    #[command(after_long_help = KUBECTL_HELP)]
+    Kubectl(Box<KubectlArguments>),
     /// Print a dashboard for Grafana, of what the operator counts.
     Dashboards {
         /// `operator`: how the operator itself is; `fleet`: how the MCPServers are.
@@ -94,6 +108,32 @@ pub enum Command {
     #[command(hide = true)]
     CompileComponent,
 }
+
+/// The end of `kubectl --help`.
+const KUBECTL_HELP: &str = "\
+Exit codes:
+  0  nothing is wrong, or nobody asked whether it is
+  1  `why` or `doctor` found something
+  2  the cluster does not answer, or there is no such MCPServer
+
+Nothing is changed, no pod is reached into, and no value of a Secret is shown. As a plugin of kubectl:
+  ln -s \"$(command -v mcp-operator)\" ~/.local/bin/kubectl-mcp && kubectl mcp status";
+
+/// The end of `import --help`.
+const IMPORT_HELP: &str = "\
+Exit codes:
+  0  the MCPServers say everything
+  1  they do not: comments and standard error name what is left out, and what to do about it
+  2  a file cannot be read, or has nothing that is known
+
+What is known:
+  - LiteLLM: `mcp_servers` of its config.yaml, also in a ConfigMap
+  - ToolHive (toolhive.stacklok.dev): MCPServer, MCPRemoteProxy
+  - mcp-lifecycle-operator of kubernetes-sigs (mcp.x-k8s.io): MCPServer
+  - kmcp (kagent.dev): MCPServer
+  - litellm-operator of home-operations (litellm.home-operations.com): LiteLLMMCPServer
+
+Nothing is asked of a cluster, and no rule: `mcp-operator check` says what admission would.";
 
 /// Seconds: 90 days.
 const DEFAULT_CERTIFICATE_LIFETIME: u32 = 90 * 24 * 60 * 60;

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use mcp_operator::cli::{Arguments, Command, PluginCommand, RunArguments};
 use mcp_operator::{crd, dashboards, plugin_registry, run, telemetry, verify};
+use mcp_operator_kubectl as kubectl;
 use mcp_operator_offline::{self as offline, Outcome};
 
 /// musl's own allocator has one lock for all threads, and gives each larger piece back to the kernel: a quarter of the time in
@@ -31,6 +32,16 @@ fn main() -> ExitCode {
             }
             PluginCommand::Registry(command) => ask(plugin_registry::run(command)),
         },
+        Command::Import { files, namespace } => {
+            return match offline::import(&files, namespace.as_deref()) {
+                Ok(outcome) => outcome.into(),
+                Err(error) => {
+                    eprintln!("error: {error:#}");
+                    Outcome::Unanswered.into()
+                }
+            };
+        }
+        Command::Kubectl(arguments) => return question(kubectl::run(*arguments)),
         Command::Dashboards { name } => dashboards::print(&name),
         Command::Run(arguments) => operate(*arguments),
         Command::Render(arguments) => {
@@ -59,6 +70,21 @@ fn operate(arguments: RunArguments) -> anyhow::Result<()> {
 fn ask(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     telemetry::install_crypto();
     tokio::runtime::Runtime::new()?.block_on(command)
+}
+
+/// A question to a cluster has an exit code for what is wrong there, and one for what could not be answered.
+fn question(command: impl Future<Output = anyhow::Result<kubectl::Outcome>>) -> ExitCode {
+    telemetry::install_crypto();
+    let outcome = tokio::runtime::Runtime::new()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(command));
+    match outcome {
+        Ok(outcome) => outcome.into(),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            kubectl::Outcome::Unanswered.into()
+        }
+    }
 }
 
 /// Offline commands have an exit code for what could not be answered.

@@ -73,11 +73,12 @@ const NO_REASONS: &[&str] = &[
 ];
 /// Below these folders nobody says a reason of a condition or an event: there are types, objects as they are built or
 /// confined, titles of dashboards, and answers of the webhook or on a terminal.
-const WITHOUT_REASONS: [&str; 7] = [
+const WITHOUT_REASONS: [&str; 8] = [
     "host/api",
     "host/core/src/build",
     "host/core/src/patch",
     "host/offline",
+    "host/kubectl",
     "host/authoring",
     "host/admission",
     "host/operator/src/dashboards",

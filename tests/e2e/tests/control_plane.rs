@@ -20,6 +20,8 @@ mod expressions;
 mod foreign_namespace;
 #[path = "control_plane/injection.rs"]
 mod injection;
+#[path = "control_plane/kubectl.rs"]
+mod kubectl;
 #[path = "control_plane/metrics.rs"]
 mod metrics;
 #[path = "control_plane/objects.rs"]

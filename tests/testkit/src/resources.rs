@@ -28,6 +28,9 @@ pub struct ResourceType {
     pub has_generation: bool,
     /// Whether a definition brings it, and not Kubernetes itself.
     pub is_custom: bool,
+    /// Whether its objects are questions, such as SubjectAccessReviews: what [`ApiServer::admit`](crate::ApiServer::admit) makes
+    /// of one is the answer, and nothing is stored.
+    pub is_review: bool,
     /// Whether it is there now.
     pub served: bool,
     /// Of a custom resource, the lists that are maps: path with dots, and keys.
@@ -43,6 +46,7 @@ impl ResourceType {
             has_status: false,
             has_generation: false,
             is_custom: false,
+            is_review: false,
             served: true,
             list_maps: Vec::new(),
         }
@@ -72,6 +76,15 @@ impl ResourceType {
     pub fn with_generation(self) -> Self {
         Self {
             has_generation: true,
+            ..self
+        }
+    }
+
+    /// The same for questions that are answered, and not stored.
+    #[must_use]
+    pub fn answered(self) -> Self {
+        Self {
+            is_review: true,
             ..self
         }
     }

@@ -36,6 +36,12 @@ impl Write<'_> {
 
     pub(crate) fn create(&mut self, request: &Request) -> Result<Value, Failure> {
         let mut object = self.read(&request.body)?;
+        if self.resource.is_review {
+            if let Some(rules) = self.rules {
+                rules.admit(&self.resource.api.kind, &mut object)?;
+            }
+            return Ok(object);
+        }
         if self.key.name.is_empty()
             && let Some(prefix) = object["metadata"]["generateName"].as_str()
         {

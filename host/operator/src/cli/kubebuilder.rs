@@ -1,4 +1,5 @@
-//! What manifests of operators made with Kubebuilder say, taken as it is: the program's name and how addresses are written.
+//! Names under which the program is called, and how addresses are written: what manifests of operators made with Kubebuilder
+//! say, and kubectl.
 
 use std::ffi::OsString;
 use std::net::{Ipv6Addr, SocketAddr};
@@ -9,12 +10,23 @@ const MANAGER: &str = "manager";
 /// The command that it has there, without saying it.
 const RUN: &str = "run";
 
-/// Arguments with `run` in front, where the program is called `manager` and given options only.
+/// The program's name as a plugin of kubectl, and the command that it has then.
+const KUBECTL_PLUGIN: &str = "kubectl-mcp";
+const KUBECTL: &str = "kubectl";
+
+/// Arguments with `run` in front, where the program is called `manager` and given options only, and with `kubectl` where it is
+/// called as kubectl calls it.
 pub(super) fn with_command(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = arguments.into_iter().collect();
-    let is_manager = arguments
+    let program = arguments
         .first()
-        .is_some_and(|program| Path::new(program).file_name() == Some(MANAGER.as_ref()));
+        .map(|program| Path::new(program).file_name());
+    let is_called = |name: &str| program == Some(Some(name.as_ref()));
+    if is_called(KUBECTL_PLUGIN) {
+        arguments.insert(1, KUBECTL.into());
+        return arguments;
+    }
+    let is_manager = is_called(MANAGER);
     let is_command = arguments
         .get(1)
         .is_some_and(|argument| !argument.to_string_lossy().starts_with('-'));
@@ -60,6 +72,32 @@ mod tests {
         ] {
             assert_eq!(completed(same), said(same));
         }
+    }
+
+    #[test]
+    fn a_plugin_of_kubectl_is_asked_as_kubectl_was() {
+        let said = |arguments: &[&str]| arguments.iter().map(OsString::from).collect::<Vec<_>>();
+        assert_eq!(
+            completed(&[
+                "/usr/local/bin/kubectl-mcp",
+                "why",
+                "weather",
+                "-n",
+                "tools"
+            ]),
+            said(&[
+                "/usr/local/bin/kubectl-mcp",
+                "kubectl",
+                "why",
+                "weather",
+                "-n",
+                "tools"
+            ])
+        );
+        assert_eq!(
+            completed(&["kubectl-mcp"]),
+            said(&["kubectl-mcp", "kubectl"])
+        );
     }
 
     #[test]

@@ -1,13 +1,15 @@
+use k8s_openapi::api::authorization::v1::SubjectAccessReview;
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::core::ApiResource;
 use kube::{Api, ResourceExt};
 use mcp_operator_api::v1alpha1::McpServer;
 use serde_json::{Value, json};
 
 use super::refused;
 use crate::objects::{config_map, mcp_server};
-use crate::{ApiServer, Verb};
+use crate::{ApiServer, ResourceType, Verb};
 
 fn maps(server: &ApiServer) -> Api<ConfigMap> {
     Api::namespaced(server.client(), "tools")
@@ -240,4 +242,20 @@ async fn an_event_is_one_of_the_newer_group() {
         (Verb::Create, "Event", "e")
     );
     assert_eq!(server.list_as::<Event>().len(), 1);
+}
+
+/// It has no name, and what admission makes of it is the answer.
+#[tokio::test]
+async fn a_review_is_answered_and_not_stored() {
+    let server = ApiServer::new();
+    let resource = ApiResource::erase::<SubjectAccessReview>(&());
+    server.register(ResourceType::built_in(resource).cluster_scoped().answered());
+    server.admit("SubjectAccessReview", |review| {
+        review["status"] = json!({ "allowed": true });
+    });
+    let api: Api<SubjectAccessReview> = Api::all(server.client());
+    let question = SubjectAccessReview::default();
+    let answer = api.create(&PostParams::default(), &question).await.unwrap();
+    assert!(answer.status.unwrap().allowed);
+    assert!(server.objects_of("SubjectAccessReview").is_empty());
 }

@@ -35,6 +35,7 @@ const SAMPLE_IMAGE: &[&str] = &[
     "admission::a_configuration_may_be_as_deep_as_json_is_read",
     "autoscaling::",
     "coexistence::",
+    "kubectl::a_server_is_shown_with_its_objects_and_whoever_set_its_fields",
     "metrics::prometheus_scrapes_every_family_and_promtool_finds_nothing_wrong",
     "objects::",
     "plugins::a_plugin_that_loops_is_ended_and_its_policy_decides",

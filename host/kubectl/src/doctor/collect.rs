@@ -1,0 +1,240 @@
+//! Reads an installation.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use http::Request;
+use http::header::DATE;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use k8s_openapi::api::admissionregistration::v1::{
+    MutatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
+    ValidatingWebhookConfiguration,
+};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::Resource;
+use kube::client::Body;
+use kube::core::ApiResource;
+use mcp_operator_api::v1alpha1::{McpPlugin, McpServer};
+use mcp_operator_runtime::LEASE_NAME;
+use serde_json::{Value, json};
+
+use super::installation::{CONFIGURATION, Installation, MANAGER};
+use super::permissions::{Permission, account, by_namespace, needed};
+use super::{definitions, gateway, plugins};
+use crate::cluster::{Cluster, Scope};
+use crate::readable::Readable;
+
+/// Whether Secrets are asked for: to see which keys they have, and the certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Secrets {
+    Read,
+    Untouched,
+}
+
+/// Reads everything that the checks look at, and nothing else.
+///
+/// # Errors
+/// When the cluster does not answer.
+pub(super) async fn installation(
+    cluster: &Cluster,
+    now: Timestamp,
+    secrets: Secrets,
+) -> Result<Installation> {
+    let mut reading = Reading {
+        cluster,
+        found: Installation {
+            namespace: cluster.operator_namespace.clone(),
+            now,
+            ..Installation::default()
+        },
+    };
+    let home = cluster.operator_namespace.as_str();
+    for name in definitions::names() {
+        reading.object::<CustomResourceDefinition>("", name).await?;
+    }
+    reading
+        .object::<ValidatingWebhookConfiguration>("", CONFIGURATION)
+        .await?;
+    reading
+        .object::<MutatingWebhookConfiguration>("", CONFIGURATION)
+        .await?;
+    reading
+        .object::<ValidatingAdmissionPolicy>("", CONFIGURATION)
+        .await?;
+    reading
+        .object::<ValidatingAdmissionPolicyBinding>("", CONFIGURATION)
+        .await?;
+    reading.object::<Deployment>(home, MANAGER).await?;
+    reading.object::<Lease>(home, LEASE_NAME).await?;
+    reading.found.api_time = api_time(cluster).await?;
+    reading.list::<Pod>(home).await?;
+    if let Some((namespace, name)) = reading.found.webhook_service() {
+        reading.object::<Service>(&namespace, &name).await?;
+        reading.list::<EndpointSlice>(&namespace).await?;
+    }
+    for list in [
+        ApiResource::erase::<McpPlugin>(&()),
+        ApiResource::erase::<McpServer>(&()),
+        ApiResource::erase::<Namespace>(&()),
+    ] {
+        reading.list_of(&list, "").await?;
+    }
+    reading.gateway().await?;
+    if secrets == Secrets::Read {
+        reading.secrets().await?;
+    }
+    reading.permissions().await?;
+    Ok(reading.found)
+}
+
+struct Reading<'a> {
+    cluster: &'a Cluster,
+    found: Installation,
+}
+
+impl Reading<'_> {
+    async fn object<K: Resource<DynamicType = ()>>(
+        &mut self,
+        namespace: &str,
+        name: &str,
+    ) -> Result<()> {
+        let resource = ApiResource::erase::<K>(&());
+        let scope = scope(namespace);
+        let found = self.cluster.get(&resource, scope, name).await?;
+        if let Some(found) = found.or_note(&mut self.found.unread) {
+            let key = (resource.kind, namespace.to_owned(), name.to_owned());
+            self.found.objects.insert(key, found);
+        }
+        Ok(())
+    }
+
+    async fn list<K: Resource<DynamicType = ()>>(&mut self, namespace: &str) -> Result<()> {
+        self.list_of(&ApiResource::erase::<K>(&()), namespace).await
+    }
+
+    async fn list_of(&mut self, resource: &ApiResource, namespace: &str) -> Result<()> {
+        let found = self.cluster.list(resource, scope(namespace), "").await?;
+        if let Some(found) = found.or_note(&mut self.found.unread) {
+            let key = (resource.kind.clone(), namespace.to_owned());
+            self.found.lists.insert(key, found);
+        }
+        Ok(())
+    }
+
+    /// What the registrar that is in force writes and rolls, and what LiteLLM reads.
+    async fn gateway(&mut self) -> Result<()> {
+        let all = self.found.list("MCPPlugin", "").unwrap_or_default();
+        let Some(registrar) = plugins::active_registrar(all).cloned() else {
+            return Ok(());
+        };
+        for map in gateway::config_maps(&registrar) {
+            self.object::<ConfigMap>(map.namespace, map.name).await?;
+        }
+        for workload in gateway::workloads(&registrar) {
+            self.object::<Deployment>(workload.namespace, workload.name)
+                .await?;
+            self.list::<Pod>(workload.namespace).await?;
+            let deployment = self
+                .found
+                .object("Deployment", workload.namespace, workload.name);
+            let deployment = deployment.there().cloned().unwrap_or_default();
+            for (name, ..) in gateway::mounted(&deployment) {
+                self.object::<ConfigMap>(workload.namespace, name).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The certificate of the webhook, and the names of keys.
+    async fn secrets(&mut self) -> Result<()> {
+        let namespace = self.found.namespace.clone();
+        let mut names = vec![self.found.certificate_secret()];
+        let all = self.found.list("MCPPlugin", "").unwrap_or_default();
+        let connections = all.iter().flat_map(plugins::secret_keys);
+        names.extend(connections.map(|(name, _)| name.to_owned()));
+        for name in names {
+            self.object::<Secret>(&namespace, &name).await?;
+        }
+        for ((kind, ..), object) in &mut self.found.objects {
+            if let Some(object) = object.as_mut().filter(|_| kind == "Secret") {
+                forget(object);
+            }
+        }
+        Ok(())
+    }
+
+    async fn permissions(&mut self) -> Result<()> {
+        let user = account(&self.found);
+        let needed = needed(&self.found);
+        // Who may not ask is told so once, and not for each verb.
+        let first = self
+            .cluster
+            .may(&user, &needed[..1.min(needed.len())])
+            .await?;
+        if let Readable::Unknown(why) = first {
+            self.found.unread.push(why);
+            return Ok(());
+        }
+        let Readable::Known(mut answers) = self.cluster.may(&user, &needed).await? else {
+            return Ok(());
+        };
+        let denied: Vec<Permission> = answers
+            .iter()
+            .filter(|(_, allowed)| !allowed)
+            .map(|(it, _)| it.clone())
+            .collect();
+        let narrower = by_namespace(&denied, &self.found);
+        if let Readable::Known(narrow) = self.cluster.may(&user, &narrower).await? {
+            // What is granted by namespaces need not be granted everywhere.
+            answers.retain(|(permission, _)| {
+                let same = |it: &Permission| {
+                    Permission {
+                        namespace: None,
+                        ..it.clone()
+                    } == *permission
+                };
+                !narrow.iter().any(|(it, _)| same(it))
+            });
+            answers.extend(narrow);
+        }
+        self.found.permissions = answers;
+        Ok(())
+    }
+}
+
+fn scope(namespace: &str) -> Scope<'_> {
+    if namespace.is_empty() {
+        Scope::Cluster
+    } else {
+        Scope::Namespace(namespace)
+    }
+}
+
+/// Leaves the names of keys, and certificates, which are no secrets.
+fn forget(secret: &mut Value) {
+    let data = secret["data"].as_object().cloned().unwrap_or_default();
+    let kept = data.into_iter().map(|(key, value)| {
+        let is_public = ["tls.crt", "ca.crt"].contains(&key.as_str());
+        (key, if is_public { value } else { json!("") })
+    });
+    let kept: BTreeMap<String, Value> = kept.collect();
+    *secret = json!({ "kind": "Secret", "data": kept });
+}
+
+/// What the API server's clock says.
+async fn api_time(cluster: &Cluster) -> Result<Option<Timestamp>> {
+    let question = Request::get("/version").body(Body::empty())?;
+    let answer = cluster.client.send(question).await?;
+    let date = answer
+        .headers()
+        .get(DATE)
+        .and_then(|date| date.to_str().ok());
+    Ok(date
+        .and_then(|date| rfc2822::parse(date).ok())
+        .map(|date| date.timestamp()))
+}

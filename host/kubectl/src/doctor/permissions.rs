@@ -1,0 +1,200 @@
+//! What the operator's account needs, verb by verb, and whether it may.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde_json::Value;
+
+use super::Finding;
+use super::gateway::{config_maps, workloads};
+use super::installation::{Installation, MANAGER, place};
+use super::plugins::active_registrar;
+
+/// The roles as they are installed: whoever adds a write adds its verb there.
+const ROLES: &str = include_str!("../../../../deploy/base/rbac.yaml");
+/// What MCPServers become, which may be granted by namespaces.
+const TENANT: &str = "mcp-operator-tenant";
+/// Only where the operator makes its certificates itself.
+const WEBHOOK: &str = "mcp-operator-webhook";
+/// Namespaces that are asked about where nothing is granted for all of the cluster.
+const MOST_NAMESPACES: usize = 20;
+
+/// One verb on one resource.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Permission {
+    pub(crate) verb: String,
+    pub(crate) group: String,
+    pub(crate) resource: String,
+    pub(crate) subresource: String,
+    /// Of one object only.
+    pub(crate) name: Option<String>,
+    /// Nothing: everywhere.
+    pub(crate) namespace: Option<String>,
+}
+
+impl fmt::Display for Permission {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}", self.verb, self.resource)?;
+        if !self.group.is_empty() {
+            write!(formatter, ".{}", self.group)?;
+        }
+        if !self.subresource.is_empty() {
+            write!(formatter, "/{}", self.subresource)?;
+        }
+        if let Some(name) = &self.name {
+            write!(formatter, " {name}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What is needed: everywhere, or in the operator's own namespace.
+pub(crate) fn needed(installation: &Installation) -> Vec<Permission> {
+    let documents = serde_saphyr::from_multiple::<Value>(ROLES).unwrap_or_default();
+    let makes_certificates = !installation.has_mounted_certificate();
+    let roles = documents.iter().filter(|it| {
+        ["Role", "ClusterRole"]
+            .iter()
+            .any(|kind| it["kind"] == *kind)
+    });
+    let roles = roles.filter(|role| role["metadata"]["name"] != WEBHOOK || makes_certificates);
+    let mut needed: Vec<Permission> = roles
+        .flat_map(|role| {
+            let namespace = (role["kind"] == "Role").then(|| installation.namespace.clone());
+            let rules = role["rules"].as_array().into_iter().flatten();
+            rules.flat_map(move |rule| of_rule(rule, namespace.clone()))
+        })
+        .collect();
+    needed.extend(of_gateway(installation));
+    needed
+}
+
+/// What is needed of [`needed`] for each namespace with MCPServers, where it is not granted everywhere.
+pub(crate) fn by_namespace(denied: &[Permission], installation: &Installation) -> Vec<Permission> {
+    let documents = serde_saphyr::from_multiple::<Value>(ROLES).unwrap_or_default();
+    let tenant = documents
+        .iter()
+        .find(|it| it["kind"] == "ClusterRole" && it["metadata"]["name"] == TENANT);
+    let rules = tenant
+        .and_then(|role| role["rules"].as_array())
+        .into_iter()
+        .flatten();
+    let tenant: BTreeSet<Permission> = rules.flat_map(|rule| of_rule(rule, None)).collect();
+    let servers = installation.list("MCPServer", "").unwrap_or_default();
+    let namespaces: BTreeSet<&str> = servers
+        .iter()
+        .filter_map(|it| it["metadata"]["namespace"].as_str())
+        .collect();
+    let of_tenants = denied
+        .iter()
+        .filter(|permission| tenant.contains(permission));
+    of_tenants
+        .flat_map(|permission| {
+            namespaces
+                .iter()
+                .take(MOST_NAMESPACES)
+                .map(|namespace| Permission {
+                    namespace: Some((*namespace).to_owned()),
+                    ..permission.clone()
+                })
+        })
+        .collect()
+}
+
+fn of_rule(rule: &Value, namespace: Option<String>) -> Vec<Permission> {
+    let words = |name: &str| -> Vec<&str> {
+        let list = rule[name].as_array().into_iter().flatten();
+        list.filter_map(Value::as_str).collect()
+    };
+    let names = words("resourceNames")
+        .into_iter()
+        .map(|name| Some(name.to_owned()));
+    let names: Vec<Option<String>> = names.collect();
+    let names = if names.is_empty() { vec![None] } else { names };
+    let mut permissions = Vec::new();
+    for group in words("apiGroups") {
+        for resource in words("resources") {
+            let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
+            for verb in words("verbs") {
+                permissions.extend(names.iter().map(|name| Permission {
+                    verb: verb.into(),
+                    group: group.into(),
+                    resource: resource.into(),
+                    subresource: subresource.into(),
+                    name: name.clone(),
+                    namespace: namespace.clone(),
+                }));
+            }
+        }
+    }
+    permissions
+}
+
+/// What the registrar writes where LiteLLM is.
+fn of_gateway(installation: &Installation) -> Vec<Permission> {
+    let plugins = installation.list("MCPPlugin", "").unwrap_or_default();
+    let Some(registrar) = active_registrar(plugins) else {
+        return Vec::new();
+    };
+    let patch = |group: &str, resource: &str, namespace: &str, name: &str| Permission {
+        verb: "patch".into(),
+        group: group.into(),
+        resource: resource.into(),
+        subresource: String::new(),
+        name: Some(name.into()),
+        namespace: Some(namespace.into()),
+    };
+    let maps = config_maps(registrar);
+    let maps = maps
+        .iter()
+        .map(|it| patch("", "configmaps", it.namespace, it.name));
+    let rolled = workloads(registrar);
+    let rolled = rolled
+        .iter()
+        .map(|it| patch("apps", "deployments", it.namespace, it.name));
+    maps.chain(rolled).collect()
+}
+
+/// The account that is asked about.
+pub(crate) fn account(installation: &Installation) -> String {
+    let deployment = installation.deployment().there();
+    let name =
+        deployment.and_then(|it| it["spec"]["template"]["spec"]["serviceAccountName"].as_str());
+    format!(
+        "system:serviceaccount:{}:{}",
+        installation.namespace,
+        name.unwrap_or(MANAGER)
+    )
+}
+
+pub(super) fn check(installation: &Installation) -> Vec<Finding> {
+    let denied = installation
+        .permissions
+        .iter()
+        .filter(|(_, is_allowed)| !is_allowed);
+    let mut by_place: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (permission, _) in denied {
+        let place = permission.namespace.as_ref();
+        let place = place.map_or_else(
+            || "everywhere".into(),
+            |namespace| format!("in the namespace {namespace}"),
+        );
+        by_place
+            .entry(place)
+            .or_default()
+            .push(permission.to_string());
+    }
+    let user = account(installation);
+    let name = user.rsplit(':').next().unwrap_or_default();
+    let at = place("ServiceAccount", &installation.namespace, name);
+    by_place
+        .into_iter()
+        .map(|(place, verbs)| {
+            Finding::wrong(
+                &at,
+                format!("it may not, {place}: {}", verbs.join(", ")),
+                format!("apply the roles of the chart or of deploy/base/rbac.yaml; kubectl auth can-i --list --as {user}"),
+            )
+        })
+        .collect()
+}

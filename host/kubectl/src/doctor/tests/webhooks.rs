@@ -1,0 +1,229 @@
+//! Faults of the definitions, the webhook configurations and the certificate.
+
+use super::*;
+
+pub(super) const FAULTS: &[Fault] = &[
+    (
+        "the definition is deleted",
+        |api| _ = api.delete("CustomResourceDefinition", "", "mcpservers.mcp.litellm.ai"),
+        "CustomResourceDefinition mcpservers",
+        "not installed",
+    ),
+    (
+        "the definition is old",
+        |api| {
+            edit(
+                api,
+                "CustomResourceDefinition",
+                "",
+                "mcpservers.mcp.litellm.ai",
+                |it| {
+                    let spec = &mut it["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
+                        ["spec"]["properties"];
+                    spec.as_object_mut().unwrap().remove("remote");
+                },
+            );
+        },
+        "CustomResourceDefinition mcpservers",
+        "lacks spec.remote",
+    ),
+    (
+        "the definition lacks a rule",
+        |api| {
+            edit(
+                api,
+                "CustomResourceDefinition",
+                "",
+                "mcpservers.mcp.litellm.ai",
+                |it| {
+                    it["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+                        ["x-kubernetes-validations"] = json!([]);
+                },
+            );
+        },
+        "CustomResourceDefinition mcpservers",
+        "lacks the rule",
+    ),
+    (
+        "the version is not served",
+        |api| {
+            edit(
+                api,
+                "CustomResourceDefinition",
+                "",
+                "mcpplugins.mcp.litellm.ai",
+                |it| it["spec"]["versions"][0]["served"] = json!(false),
+            );
+        },
+        "CustomResourceDefinition mcpplugins",
+        "does not serve the version v1alpha1",
+    ),
+    (
+        "the validating configuration is deleted",
+        |api| _ = api.delete(VALIDATING, "", "mcp-operator"),
+        "ValidatingWebhookConfiguration",
+        "stores MCPServers without rules",
+    ),
+    (
+        "the mutating configuration is deleted",
+        |api| _ = api.delete(MUTATING, "", "mcp-operator"),
+        "MutatingWebhookConfiguration",
+        "asks nobody",
+    ),
+    (
+        "a webhook is taken out",
+        |api| {
+            edit(api, VALIDATING, "", "mcp-operator", |it| {
+                _ = it["webhooks"].as_array_mut().unwrap().remove(0);
+            });
+        },
+        "ValidatingWebhookConfiguration",
+        "rules.mcpservers.mcp.litellm.ai is not in it",
+    ),
+    (
+        "failurePolicy is Ignore",
+        |api| first_webhook(api, |it| it["failurePolicy"] = json!("Ignore")),
+        "ValidatingWebhookConfiguration",
+        "failurePolicy of rules.mcpservers",
+    ),
+    (
+        "updates are not judged",
+        |api| first_webhook(api, |it| it["rules"][0]["operations"] = json!(["CREATE"])),
+        "ValidatingWebhookConfiguration",
+        "rules of rules.mcpservers",
+    ),
+    (
+        "scale is not judged",
+        |api| {
+            first_webhook(api, |it| {
+                it["rules"][0]["resources"] = json!(["mcpservers"]);
+            });
+        },
+        "ValidatingWebhookConfiguration",
+        "rules of rules.mcpservers",
+    ),
+    (
+        "a condition lets everything pass",
+        |api| {
+            first_webhook(api, |it| {
+                it["matchConditions"][0]["expression"] = json!("false");
+            });
+        },
+        "ValidatingWebhookConfiguration",
+        "matchConditions",
+    ),
+    (
+        "the path is another one",
+        |api| first_webhook(api, |it| it["clientConfig"]["service"]["path"] = json!("/")),
+        "ValidatingWebhookConfiguration",
+        "asks for the path",
+    ),
+    (
+        "a Service that is not there is asked",
+        |api| {
+            each_webhook(api, |it| {
+                it["clientConfig"]["service"]["name"] = json!("other");
+            });
+        },
+        "Service mcp-operator-system/other",
+        "it is not there",
+    ),
+    (
+        "another namespace is asked",
+        |api| {
+            first_webhook(api, |it| {
+                it["clientConfig"]["service"]["namespace"] = json!("other");
+            });
+        },
+        "ValidatingWebhookConfiguration",
+        "asks in the namespace other",
+    ),
+    (
+        "the selector leaves a namespace out",
+        |api| {
+            first_webhook(api, |it| {
+                it["namespaceSelector"] = json!({ "matchLabels": { "mcp": "yes" } });
+            });
+        },
+        "ValidatingWebhookConfiguration",
+        "leaves out the namespace tools",
+    ),
+    (
+        "the caBundle is empty",
+        |api| {
+            first_webhook(api, |it| {
+                _ = it["clientConfig"]
+                    .as_object_mut()
+                    .unwrap()
+                    .remove("caBundle");
+            });
+        },
+        "ValidatingWebhookConfiguration",
+        "has no caBundle",
+    ),
+    (
+        "the caBundle is of another authority",
+        |api| {
+            let other = BASE64_STANDARD.encode(authority("mcp-operator-webhook-ca").0.pem());
+            edit(api, MUTATING, "", "mcp-operator", |it| {
+                it["webhooks"][0]["clientConfig"]["caBundle"] = other.into();
+            });
+        },
+        "MutatingWebhookConfiguration",
+        "another authority has signed it",
+    ),
+    (
+        "the caBundle is no certificate",
+        |api| first_webhook(api, |it| it["clientConfig"]["caBundle"] = json!("eA==")),
+        "ValidatingWebhookConfiguration",
+        "no certificate authority in it",
+    ),
+    (
+        "the certificate has expired",
+        |api| {
+            certificate(
+                api,
+                &issued(
+                    "mcp-operator-webhook-service.mcp-operator-system.svc",
+                    -100,
+                    -1,
+                ),
+            );
+        },
+        "Secret mcp-operator-system/mcp-operator-webhook",
+        "has expired",
+    ),
+    (
+        "the certificate is not renewed",
+        |api| {
+            certificate(
+                api,
+                &issued(
+                    "mcp-operator-webhook-service.mcp-operator-system.svc",
+                    -99,
+                    1,
+                ),
+            );
+        },
+        "Secret mcp-operator-system/mcp-operator-webhook",
+        "should have been renewed",
+    ),
+    (
+        "the certificate is for another name",
+        |api| certificate(api, &issued("other.mcp-operator-system.svc", -1, 90)),
+        "WebhookConfiguration mcp-operator",
+        "it is not for mcp-operator-webhook-service.mcp-operator-system.svc",
+    ),
+    (
+        "the certificate's Secret is deleted",
+        |api| _ = api.delete("Secret", HOME, "mcp-operator-webhook"),
+        "Secret mcp-operator-system/mcp-operator-webhook",
+        "has no certificate",
+    ),
+    (
+        "the certificate's Secret has none",
+        |api| certificate(api, "x"),
+        "Secret mcp-operator-system/mcp-operator-webhook",
+        "no certificate in tls.crt",
+    ),
+];

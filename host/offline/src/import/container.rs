@@ -1,0 +1,119 @@
+//! What all kinds say of a container alike.
+
+use serde_json::{Map, Value, json};
+
+use super::fields::Fields;
+
+pub(super) type Spec = Map<String, Value>;
+
+/// Sets a field, if it is said.
+pub(super) fn set(spec: &mut Spec, name: &str, value: Option<impl Into<Value>>) {
+    if let Some(value) = value {
+        spec.insert(name.to_owned(), value.into());
+    }
+}
+
+/// An image's reference in its parts.
+pub(super) fn image(spec: &mut Spec, reference: &str, fields: &mut Fields) {
+    let (name, digest) = match reference.split_once('@') {
+        Some((name, digest)) => (name, Some(digest)),
+        None => (reference, None),
+    };
+    // A colon before the last slash is that of a port.
+    let tag_at = name.rfind(':').filter(|at| !name[*at..].contains('/'));
+    let (repository, tag) = match tag_at {
+        Some(at) => (&name[..at], Some(&name[at + 1..])),
+        None => (name, None),
+    };
+    if digest.is_none() && tag.is_none_or(|tag| tag == "latest") {
+        fields.note(format!("the image {reference} has no tag of its own, which the plugin `validation` refuses: name a version"));
+    }
+    let mut image = json!({ "repository": repository });
+    if let Some(tag) = tag {
+        image["tag"] = tag.into();
+    }
+    if let Some(digest) = digest {
+        image["digest"] = digest.into();
+    }
+    spec.insert("image".into(), image);
+}
+
+/// `env` as pods have it: what comes from a field of the pod or of the container is left out.
+pub(super) fn env(spec: &mut Spec, fields: &mut Fields) {
+    let Some(Value::Array(list)) = fields.take("env") else {
+        return;
+    };
+    let mut kept = Vec::new();
+    for variable in list {
+        let source = &variable["valueFrom"];
+        let is_known = source.is_null()
+            || !source["secretKeyRef"].is_null()
+            || !source["configMapKeyRef"].is_null();
+        if is_known {
+            kept.push(variable);
+        } else {
+            let name = variable["name"].as_str().unwrap_or_default();
+            fields.note(format!("the variable {name} comes from the pod itself, which no MCPServer can say: it is left out"));
+        }
+    }
+    add_env(spec, kept);
+}
+
+/// More variables.
+pub(super) fn add_env(spec: &mut Spec, variables: impl IntoIterator<Item = Value>) {
+    let mut variables = variables.into_iter().peekable();
+    if variables.peek().is_some() {
+        let list = spec.entry("env").or_insert_with(|| json!([]));
+        list.as_array_mut()
+            .into_iter()
+            .for_each(|list| list.extend(variables.by_ref()));
+    }
+}
+
+/// `resources` as pods have them.
+pub(super) fn resources(spec: &mut Spec, fields: &mut Fields) {
+    let mut kept = Spec::new();
+    fields.inside("resources", |resources| {
+        for part in ["limits", "requests"] {
+            set(&mut kept, part, resources.take(part));
+        }
+    });
+    if !kept.contains_key("limits") {
+        fields.note("there are no resources.limits: the plugins say what is used, or refuse it");
+    }
+    if !kept.is_empty() {
+        spec.insert("resources".into(), kept.into());
+    }
+}
+
+/// User and groups: all else about a pod's security an MCPServer has by itself.
+pub(super) fn user(spec: &mut Spec, context: &Value, fields: &mut Fields) {
+    let context = context.as_object().into_iter().flatten();
+    let mut kept = Spec::new();
+    for (name, value) in context {
+        match name.as_str() {
+            "runAsUser" | "runAsGroup" | "fsGroup" => {
+                drop(kept.insert(name.clone(), value.clone()));
+            }
+            // These are so, whatever is said.
+            "runAsNonRoot"
+            | "readOnlyRootFilesystem"
+            | "allowPrivilegeEscalation"
+            | "capabilities"
+            | "seccompProfile" => {}
+            other => fields.note(format!(
+                "the security context's {other} is left out: an MCPServer runs restricted"
+            )),
+        }
+    }
+    if !kept.is_empty() {
+        let context = spec.entry("securityContext").or_insert_with(|| json!({}));
+        context
+            .as_object_mut()
+            .into_iter()
+            .for_each(|context| context.append(&mut kept));
+    }
+}
+
+/// A server of standard input cannot be called by LiteLLM in a cluster.
+pub(super) const STDIO: &str = "the transport stdio is not offered: a server of an MCPServer serves HTTP. Many servers can (look for an option of theirs); a bridge such as mcp-proxy in the image does for the others";
