@@ -1,9 +1,11 @@
 // The admission controller of the VerticalPodAutoscaler, which changes pods as they are made.
-module vpa
+module mcp-operator/tests/vpa
 
 go 1.26.0
 
-tool k8s.io/autoscaler/vertical-pod-autoscaler/pkg/admission-controller
+tool (
+	k8s.io/autoscaler/vertical-pod-autoscaler/pkg/admission-controller
+)
 
 require (
 	github.com/beorn7/perks v1.0.1 // indirect
