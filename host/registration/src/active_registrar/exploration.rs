@@ -127,7 +127,7 @@ fn recorded(registrar: usize) -> RecordedRegistrar {
 
 fn fails() -> RegistrationError {
     RegistrationError::Plugin(PluginFailure {
-        category: "Interrupted",
+        category: "ApiServerUnreachable",
         guest: false,
         message: "no answer".into(),
     })
