@@ -89,7 +89,8 @@ pub(crate) fn respond(
         })
         .collect();
     if !decision.answered.is_empty() {
-        let answered = Vec::from_iter(decision.answered).join(", ");
+        let answered: Vec<String> = decision.answered.into_iter().collect();
+        let answered = answered.join(", ");
         let answered = cut(&answered, MAX_ANNOTATION_BYTES).to_owned();
         response.audit_annotations.insert(ANSWERED.into(), answered);
     }

@@ -38,10 +38,8 @@ fn by(answered: &BTreeSet<String>) -> String {
     if answered.is_empty() {
         return "; no plugin is for it".into();
     }
-    format!(
-        " by {}",
-        Vec::from_iter(answered.iter().map(String::as_str)).join(", ")
-    )
+    let names: Vec<&str> = answered.iter().map(String::as_str).collect();
+    format!(" by {}", names.join(", "))
 }
 
 /// The MCPServer as it would be stored, and the plugins that have answered. Everything else is printed on standard error, as
