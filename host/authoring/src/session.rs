@@ -70,7 +70,7 @@ impl Session {
         let mut config = HostConfig::new(&folder, Compiler::new(this, ["compile-component"]));
         config.max_component_bytes = arguments.plugin_size_limit_mib.saturating_mul(1 << 20);
         config.compiler.memory_bytes = arguments.compiler_memory_mib.saturating_mul(1 << 20);
-        config.compiler.timeout = Duration::from_mins(15);
+        config.compiler.cpu_time = Duration::from_mins(15);
         let seen = Arc::clone(&last);
         config.observer = Some(CallObserver::new(move |call| {
             let mut last = seen.lock().unwrap_or_else(PoisonError::into_inner);

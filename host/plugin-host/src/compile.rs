@@ -22,6 +22,10 @@ use crate::error::{Fault, one_line};
 const ARENA_KIB: &str = "65536";
 /// Environment variable of the child: its address space, in bytes.
 const MEMORY_VARIABLE: &str = "MCP_PLUGIN_COMPILER_MEMORY_BYTES";
+/// Environment variable of the child: its processor time, in seconds.
+const CPU_TIME_VARIABLE: &str = "MCP_PLUGIN_COMPILER_CPU_SECONDS";
+/// How many times its processor time the child may take by the clock.
+const PATIENCE: u32 = 10;
 
 /// Exit codes of the child, after sysexits.h: the component is at fault, or the output could not be written.
 const EXIT_COMPONENT: u8 = 65;
@@ -51,13 +55,18 @@ impl From<Fault> for Failed {
 pub(crate) async fn run(compiler: &Compiler, component: &[u8], output: File) -> Result<(), Failed> {
     let mut child = spawn(compiler, output)?;
     // Dropping the child, here or because the caller was dropped, kills it.
-    let (status, message) = tokio::time::timeout(compiler.timeout, feed(&mut child, component))
+    let patience = compiler.cpu_time.saturating_mul(PATIENCE);
+    let (status, message) = tokio::time::timeout(patience, feed(&mut child, component))
         .await
-        .map_err(|_| Fault::CompileTimeout {
-            timeout: compiler.timeout,
-        })?
+        .map_err(|_| took_too_long(compiler))?
         .map_err(|error| Fault::CompilerUnavailable(error.to_string()))?;
     check_status(compiler, status, one_line(&message))
+}
+
+fn took_too_long(compiler: &Compiler) -> Fault {
+    Fault::CompileTimeout {
+        cpu_time: compiler.cpu_time,
+    }
 }
 
 fn spawn(compiler: &Compiler, output: File) -> Result<Child, Fault> {
@@ -65,6 +74,10 @@ fn spawn(compiler: &Compiler, output: File) -> Result<Child, Fault> {
         .args(&compiler.args)
         .env_clear()
         .env(MEMORY_VARIABLE, compiler.memory_bytes.to_string())
+        .env(
+            CPU_TIME_VARIABLE,
+            compiler.cpu_time.as_secs().max(1).to_string(),
+        )
         // The allocator of the static program would reserve a GiB of addresses at once, more than the child may have.
         .env("MIMALLOC_ARENA_RESERVE", ARENA_KIB)
         // Each thread needs memory, and CPU time that requests need.
@@ -107,6 +120,9 @@ async fn feed(child: &mut Child, component: &[u8]) -> std::io::Result<(ExitStatu
 fn check_status(compiler: &Compiler, status: ExitStatus, message: String) -> Result<(), Failed> {
     if status.success() {
         return Ok(());
+    }
+    if status.signal() == Some(Signal::XCPU.as_raw()) {
+        return Err(took_too_long(compiler).into());
     }
     if let Some(signal) = status.signal() {
         let why = format!(

@@ -96,12 +96,13 @@ pub struct Compiler {
     /// Address space of the child, in bytes. 64 MiB are enough for a Rust component of 300 kB, 1 GiB for one written in
     /// Python.
     pub memory_bytes: u64,
-    /// Time to compile one component.
-    pub timeout: Duration,
+    /// Processor time to compile one component, in whole seconds. The clock may show ten times as much: requests go first,
+    /// and on a busy node the child waits for most of its time.
+    pub cpu_time: Duration,
 }
 
 impl Compiler {
-    /// `program args...` with the defaults: 512 MiB and one minute.
+    /// `program args...` with the defaults: 512 MiB and a minute of processor time.
     pub fn new(
         program: impl Into<PathBuf>,
         args: impl IntoIterator<Item = impl Into<OsString>>,
@@ -110,7 +111,7 @@ impl Compiler {
             program: program.into(),
             args: args.into_iter().map(Into::into).collect(),
             memory_bytes: 512 << 20,
-            timeout: Duration::from_mins(1),
+            cpu_time: Duration::from_mins(1),
         }
     }
 }

@@ -48,10 +48,10 @@ pub enum Fault {
     #[error("does not compile: {0}")]
     CompileFailed(String),
     /// Compiling took too long.
-    #[error("compiling took longer than {}: make the component smaller", readable(*.timeout))]
+    #[error("compiling took longer than {} of processor time: make the component smaller", readable(*.cpu_time))]
     CompileTimeout {
         /// The time that was allowed.
-        timeout: Duration,
+        cpu_time: Duration,
     },
     /// A call did not end in time.
     #[error("{call} took longer than {}: make it faster, or raise spec.limits.timeoutMilliseconds of its MCPPlugin (at most 10000)", readable(*.timeout))]

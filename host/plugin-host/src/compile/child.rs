@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use rustix::process::{Resource, Rlimit, nice, setrlimit};
 
-use super::{EXIT_COMPONENT, EXIT_OUTPUT, MEMORY_VARIABLE};
+use super::{CPU_TIME_VARIABLE, EXIT_COMPONENT, EXIT_OUTPUT, MEMORY_VARIABLE};
 use crate::engine;
 
 /// Most bytes of machine code. It is a few times as large as the component, and all of it is in one volume.
@@ -16,7 +16,8 @@ const NICENESS: i32 = 10;
 /// The `main` of the compiler process: reads a component from standard input and writes its machine code to standard
 /// output.
 ///
-/// It first limits its own address space to [`crate::Compiler::memory_bytes`] of the parent, and gives up to open anything: a
+/// It first limits its own address space to [`crate::Compiler::memory_bytes`] of the parent and its processor time to
+/// [`crate::Compiler::cpu_time`], and gives up to open anything: a
 /// component that takes over the compiler finds no file, no socket and no other process's memory. The exit code says whether the
 /// component or the machine is at fault; the message is on standard error.
 pub fn child_main() -> ExitCode {
@@ -50,30 +51,38 @@ fn compile() -> Result<(), (ExitCode, String)> {
 }
 
 fn limit_resources() -> Result<(), String> {
-    let bytes: u64 = std::env::var(MEMORY_VARIABLE)
-        .ok()
-        .and_then(|value| value.parse().ok())
-        .ok_or_else(|| format!("{MEMORY_VARIABLE} must be a number of bytes: this command is run by the operator itself"))?;
-    limit(Resource::As, bytes)?;
+    let bytes = told(MEMORY_VARIABLE)?;
+    limit(Resource::As, bytes, bytes)?;
+    // At the first of the two it is ended by a signal of its own, by which the parent knows why.
+    let seconds = told(CPU_TIME_VARIABLE)?;
+    limit(Resource::Cpu, seconds, seconds.saturating_add(1))?;
     // No core dump: it would be as large as the address space.
-    limit(Resource::Core, 0)?;
-    limit(Resource::Fsize, MAX_CODE_BYTES)?;
+    limit(Resource::Core, 0, 0)?;
+    limit(Resource::Fsize, MAX_CODE_BYTES, MAX_CODE_BYTES)?;
     // What is open stays open: the three standard streams.
-    limit(Resource::Nofile, 0)?;
+    limit(Resource::Nofile, 0, 0)?;
     // It compiles with normal priority where this is not possible.
     let _ = nice(NICENESS);
     Ok(())
 }
 
-fn limit(resource: Resource, bytes: u64) -> Result<(), String> {
+/// What the parent says of a limit.
+fn told(variable: &str) -> Result<u64, String> {
+    let value = std::env::var(variable).ok();
+    value.and_then(|value| value.parse().ok()).ok_or_else(|| {
+        format!("{variable} must be a number: this command is run by the operator itself")
+    })
+}
+
+fn limit(resource: Resource, current: u64, maximum: u64) -> Result<(), String> {
     setrlimit(
         resource,
         Rlimit {
-            current: Some(bytes),
-            maximum: Some(bytes),
+            current: Some(current),
+            maximum: Some(maximum),
         },
     )
-    .map_err(|error| format!("cannot limit {resource:?} to {bytes} bytes: {error}"))
+    .map_err(|error| format!("cannot limit {resource:?} to {current}: {error}"))
 }
 
 fn write(code: &[u8]) -> io::Result<()> {

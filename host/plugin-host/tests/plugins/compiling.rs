@@ -26,10 +26,28 @@ async fn compiling_ends_at_its_limits() {
         "{error}"
     );
 
-    let host = refusing(|compiler| compiler.timeout = Duration::from_millis(1));
+    let host = refusing(|compiler| compiler.cpu_time = Duration::from_millis(1));
     assert_eq!(
         refused(&host, fixture_component()).await.category(),
         "CompileTimeout"
+    );
+}
+
+/// By the processor's time and not by the clock: on a busy node the compiler waits for most of its time.
+#[tokio::test]
+async fn compiling_ends_when_it_has_used_its_processor_time() {
+    let cache = tempfile::tempdir().unwrap();
+    let mut config = config(cache.path());
+    config.compiler.cpu_time = Duration::from_secs(1);
+    let host = Host::new(config).unwrap();
+    let sums = "i32.const 1 i32.add local.tee 0 local.get 0 i32.mul ".repeat(40);
+    let function = format!("(func (param i32) (result i32) local.get 0 {sums})");
+    let component = format!("(component (core module {}))", function.repeat(20_000));
+    let error = refused(&host, &wat::parse_str(component).unwrap()).await;
+    assert_eq!(error.category(), "CompileTimeout", "{error}");
+    assert!(
+        error.to_string().contains("1s of processor time"),
+        "{error}"
     );
 }
 
@@ -159,6 +177,7 @@ fn the_compiler_can_open_nothing() {
             "MCP_PLUGIN_COMPILER_MEMORY_BYTES",
             (1_u64 << 30).to_string(),
         )
+        .env("MCP_PLUGIN_COMPILER_CPU_SECONDS", "60")
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .spawn()
