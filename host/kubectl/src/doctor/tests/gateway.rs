@@ -176,10 +176,10 @@ pub(super) const FAULTS: &[Fault] = &[
     (
         "an MCPServer is not looked at",
         |api| {
-            api.put(mcp_server("tools", "old"));
-            edit(api, "MCPServer", "tools", "old", |server| {
-                server["metadata"]["creationTimestamp"] = json!("2026-01-01T11:00:00Z");
-            });
+            // When something was made is given once: no edit changes it.
+            let mut server = json!(mcp_server("tools", "old"));
+            server["metadata"]["creationTimestamp"] = json!("2026-01-01T11:00:00Z");
+            api.put(server);
         },
         "MCPServer tools/old",
         "has not looked at it",
