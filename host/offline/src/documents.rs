@@ -83,7 +83,9 @@ pub(crate) fn parse(source: &str, text: &str) -> Result<Vec<Document>> {
     let mut documents = Vec::new();
     for object in values(text).with_context(|| source.to_owned())? {
         match object {
-            Value::Object(mut list) if list.contains_key("items") && is_list(&list["kind"]) => {
+            Value::Object(mut list)
+                if list.contains_key("items") && list.get("kind").is_some_and(is_list) =>
+            {
                 let items = list.remove("items");
                 let items = items.as_ref().and_then(Value::as_array).into_iter();
                 documents.extend(items.flatten().map(|object| Document {
@@ -225,6 +227,13 @@ mod tests {
             let error = format!("{:#}", parse("a.yaml", text).unwrap_err());
             assert!(error.starts_with(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn what_has_items_and_no_kind_is_no_list() {
+        let documents = parse("a.yaml", "items: [{kind: B}]\n").unwrap();
+        assert_eq!(documents.len(), 1);
+        assert!(documents[0].object["kind"].is_null());
     }
 
     #[test]

@@ -29,6 +29,10 @@ pub(crate) struct Arguments {
     /// How many inputs each is given, however long that takes.
     #[arg(long)]
     inputs: Option<u64>,
+    /// What the inputs follow from: the same number gives the same inputs, where the corpora are the same. [default: another
+    /// one each time]
+    #[arg(long)]
+    seed: Option<u32>,
     /// Replace the corpora in the repository by what reaches the most with the fewest bytes.
     #[arg(long)]
     keep: bool,
@@ -250,7 +254,9 @@ impl Fuzzer<'_> {
             .arg(match arguments.inputs {
                 Some(inputs) => format!("-runs={inputs}"),
                 None => format!("-max_total_time={}", arguments.seconds),
-            });
+            })
+            // None is 0, which the fuzzer takes for another one each time.
+            .arg(format!("-seed={}", arguments.seed.unwrap_or_default()));
         let began = Instant::now();
         let ended = run_logged(command.arg(&self.found).arg(&self.kept), &log);
         ended.with_context(|| format!(
