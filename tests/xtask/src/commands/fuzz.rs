@@ -68,7 +68,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         let fuzzer = Fuzzer {
             program,
             kept: target.corpus(),
-            found: cache.folder(format!("fuzz/{}", target.name))?,
+            found: found(&cache, arguments, &target.name)?,
             name: target.name,
             logs: &logs,
         };
@@ -137,6 +137,16 @@ impl Package {
             .map(PathBuf::from)
             .context("cargo does not say where the fuzzer is")
     }
+}
+
+/// Where is put what reaches more of the code: what was found before is begun with too, unless inputs should be the same.
+fn found(cache: &Cache, arguments: &Arguments, target: &str) -> Result<PathBuf> {
+    if arguments.seed.is_none() {
+        return cache.folder(format!("fuzz/{target}"));
+    }
+    let found = cache.folder(format!("fuzz-seeded/{target}"))?;
+    fs::remove_dir_all(&found).with_context(|| format!("cannot empty {}", found.display()))?;
+    cache.folder(format!("fuzz-seeded/{target}"))
 }
 
 struct Target {
