@@ -231,8 +231,7 @@ fn assert_the_difference_does_the_same(result: &[Value]) {
 /// What no plugin without grants may bring about, said once more, by the results alone.
 fn assert_harmless(before: &Value, after: &Value) {
     assert!(depth(after) <= MAX_DEPTH);
-    // What is null is nothing to Kubernetes.
-    let (before, after) = (&without_nulls(before), &without_nulls(after));
+    let (before, after) = (&as_kubernetes_reads(before), &as_kubernetes_reads(after));
     for path in [
         "/kind",
         "/apiVersion",
@@ -318,13 +317,20 @@ fn assert_harmless(before: &Value, after: &Value) {
     }
 }
 
-fn without_nulls(value: &Value) -> Value {
+/// Without what is nothing to Kubernetes: what is null, and labels and annotations of which there are none.
+fn as_kubernetes_reads(value: &Value) -> Value {
+    let is_nothing = |name: &str, value: &Value| {
+        let are_none = value.as_object().is_some_and(serde_json::Map::is_empty);
+        value.is_null() || (are_none && matches!(name, "labels" | "annotations"))
+    };
     match value {
-        Value::Array(items) => items.iter().map(without_nulls).collect(),
+        Value::Array(items) => items.iter().map(as_kubernetes_reads).collect(),
         Value::Object(members) => {
-            let there = members.iter().filter(|(_, value)| !value.is_null());
+            let there = members
+                .iter()
+                .filter(|(name, value)| !is_nothing(name, value));
             there
-                .map(|(name, value)| (name.clone(), without_nulls(value)))
+                .map(|(name, value)| (name.clone(), as_kubernetes_reads(value)))
                 .collect()
         }
         other => other.clone(),
