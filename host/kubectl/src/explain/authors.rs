@@ -109,7 +109,12 @@ impl<'a> Authors<'a> {
         if let Some(manager) = named("Apply") {
             return Author::Manifest(manager);
         }
-        let is_default = self.default(field) == Some(field.value);
+        // Whoever asks for a number of replicas by the subresource means it, whatever the schema says.
+        if let Some(manager) = self.scaled_by(field) {
+            return Author::Manager(manager.to_owned());
+        }
+        let default = self.default(field);
+        let is_default = default.is_some_and(|default| is_same(default, field.value));
         match (is_default, named("Update")) {
             (true, None) => Author::Schema,
             (true, Some(_)) if self.applied.is_some() => Author::Schema,
@@ -131,6 +136,15 @@ impl<'a> Authors<'a> {
             .collect()
     }
 
+    /// The field manager that owns it by the subresource `scale`.
+    fn scaled_by(&self, field: &Field<'_>) -> Option<&str> {
+        let entries = self.server["metadata"]["managedFields"].as_array()?;
+        let scaled = entries.iter().find(|entry| {
+            entry["subresource"] == "scale" && owns(&entry["fieldsV1"], &field.names)
+        });
+        scaled?["manager"].as_str()
+    }
+
     /// What the schema says where nobody says anything.
     fn default(&self, field: &Field<'_>) -> Option<&Value> {
         let mut schema = self.schema;
@@ -144,6 +158,12 @@ impl<'a> Authors<'a> {
         }
         Some(&schema["default"])
     }
+}
+
+/// Numbers are the same in whatever way they are written: a default of 1.0 is stored as 1.
+fn is_same(one: &Value, other: &Value) -> bool {
+    let numbers = one.as_f64().zip(other.as_f64());
+    one == other || numbers.is_some_and(|(one, other)| (one - other).abs() < f64::EPSILON)
 }
 
 fn lookup<'a>(value: &'a Value, names: &[&str]) -> Option<&'a Value> {
@@ -163,4 +183,17 @@ fn owns(fields: &Value, names: &[&str]) -> bool {
         }
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::is_same;
+
+    #[test]
+    fn numbers_are_compared_as_numbers() {
+        assert!(is_same(&json!(1.0), &json!(1)) && is_same(&json!("a"), &json!("a")));
+        assert!(!is_same(&json!(1.5), &json!(1)) && !is_same(&json!("1"), &json!(1)));
+    }
 }
