@@ -259,7 +259,11 @@ fn what_is_checked_is_told_in_the_words_of_the_real_one() -> Result<()> {
     let (out, errors, code) = offline(&world, "check", &manifest.to_string())?;
     ensure!(
         (out.as_str(), errors.as_str(), code)
-            == ("mcpserver.mcp.litellm.ai/a admitted\n", "", Some(0)),
+            == (
+                "mcpserver.mcp.litellm.ai/a admitted by compliance, tenancy, validation\n",
+                "",
+                Some(0)
+            ),
         "{out}{errors}"
     );
     world.apply(&manifest).map(drop)

@@ -37,9 +37,23 @@ fn unblocked(world: &World) -> Result<()> {
 fn a_namespace_that_is_deleted_first_takes_the_webhooks_along() -> Result<()> {
     let world = World::start("uninstall-namespace")?;
     let operator = Operator::start(&world.own.environment, "uninstall-namespace")?;
-    world.apply(1)?;
-    world.converged(1)?;
+    world.apply(2)?;
+    world.converged(2)?;
     owned(&world)?;
+    // Kubernetes' garbage collector learns of new kinds each half minute: of one that came and went in between it would
+    // never know.
+    let delete = [
+        "delete",
+        "mcpserver",
+        "s-1",
+        "--namespace",
+        OwnCluster::NAMESPACE,
+    ];
+    world.kubectl().run(&delete)?;
+    eventually("the collector knows the kind", RECOVERY, || {
+        ensure!(world.count("deployments")? == 1);
+        Ok(())
+    })?;
     // The Deployment would go with the namespace, and the process with its pod.
     drop(operator);
     let blocked = create(&world).err().context("nobody was asked")?;
