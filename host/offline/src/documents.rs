@@ -86,12 +86,19 @@ pub(crate) fn parse(source: &str, text: &str) -> Result<Vec<Document>> {
             Value::Object(mut list)
                 if list.contains_key("items") && list.get("kind").is_some_and(is_list) =>
             {
-                let items = list.remove("items");
-                let items = items.as_ref().and_then(Value::as_array).into_iter();
-                documents.extend(items.flatten().map(|object| Document {
-                    source: source.to_owned(),
-                    object: object.clone(),
-                }));
+                let items = match list.remove("items") {
+                    Some(Value::Array(items)) => items,
+                    _ => Vec::new(),
+                };
+                for object in items {
+                    if !object.is_object() {
+                        bail!("{source}: an item of a list is no manifest: it has no fields");
+                    }
+                    documents.push(Document {
+                        source: source.to_owned(),
+                        object,
+                    });
+                }
             }
             Value::Object(_) => documents.push(Document {
                 source: source.to_owned(),
@@ -222,6 +229,10 @@ mod tests {
                 "a.yaml: duplicate mapping key `a` is not allowed here at line 2, column 1",
             ),
             ("just text", "a.yaml: a document is no manifest"),
+            (
+                "{kind: List, items: [{kind: A}, text]}",
+                "a.yaml: an item of a list is no manifest",
+            ),
             ("a: [", "a.yaml: unclosed bracket '[' at line 1, column 4"),
         ] {
             let error = format!("{:#}", parse("a.yaml", text).unwrap_err());
