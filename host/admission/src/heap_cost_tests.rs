@@ -1,64 +1,21 @@
-#![expect(
-    unsafe_code,
-    reason = "an allocator that counts is one by an unsafe trait"
-)]
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+use std::alloc::Layout;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use mcp_operator_policy::{Snapshot, Snapshots};
+use mcp_testkit::{CountingAllocator, most_during};
 
 use super::*;
 use crate::routes::tests::state;
 use crate::{handlers, review};
 
-thread_local! {
-    static HELD: Cell<isize> = const { Cell::new(0) };
-    static MOST: Cell<isize> = const { Cell::new(0) };
-}
-
-/// The system's allocator, and how much each thread has of it, as a usual allocator rounds it.
-struct Counting;
-
-fn rounded(layout: Layout) -> isize {
-    isize::try_from(((layout.size() + 23) & !15).max(32)).unwrap_or(isize::MAX)
-}
-
-fn count(change: isize) {
-    // A thread that ends frees what it has after its counters are gone.
-    let _ = HELD.try_with(|held| {
-        held.set(held.get() + change);
-        let _ = MOST.try_with(|most| most.set(most.get().max(held.get())));
-    });
-}
-
-// SAFETY: everything is the system allocator's, by the very arguments.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(rounded(layout));
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(-rounded(layout));
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(pointer, layout) }
-    }
+/// As a usual allocator rounds it.
+fn rounded(layout: Layout) -> usize {
+    ((layout.size() + 23) & !15).max(32)
 }
 
 #[global_allocator]
-static COUNTING: Counting = Counting;
-
-/// What a call takes at most beyond what is held before it.
-fn most_during<T>(call: impl FnOnce() -> T) -> usize {
-    let before = HELD.get();
-    MOST.set(before);
-    drop(call());
-    usize::try_from(MOST.get() - before).unwrap()
-}
+static COUNTING: CountingAllocator = CountingAllocator::new(rounded);
 
 /// A review of a server that breaks a rule: of an update, the stored object is judged then, too.
 fn body(part: &str, is_update: bool) -> Vec<u8> {
@@ -165,7 +122,7 @@ fn no_shape_of_a_review_takes_more_memory_than_it_is_charged() {
         for is_update in [false, true] {
             let body = body(&part, is_update);
             let began = Instant::now();
-            let taken = [true, false].map(|mutates| most_during(|| judge(&body, mutates)));
+            let taken = [true, false].map(|mutates| most_during(|| judge(&body, mutates)).1);
             // A shape that takes a time which grows with the square of its size would take minutes.
             assert!(began.elapsed() < Duration::from_secs(20), "{shape}");
             let most = taken.into_iter().max().unwrap();

@@ -11,6 +11,7 @@
 mod access;
 mod commit;
 mod conflicts;
+mod counting_allocator;
 mod discovery;
 mod fields;
 mod garbage;
@@ -36,6 +37,7 @@ pub mod workloads;
 mod write;
 
 pub use self::access::TEST_MANAGER;
+pub use self::counting_allocator::{CountingAllocator, most_during};
 pub use self::log::Recorded;
 pub use self::request::Verb;
 pub use self::resources::ResourceType;
