@@ -5,8 +5,6 @@
 
 mod burst;
 mod cel;
-#[path = "../controller/machine.rs"]
-mod machine;
 mod native;
 mod rig;
 mod times;
@@ -15,6 +13,7 @@ mod webhook;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use mcp_bench::{exit_code, machine};
 
 use crate::rig::{Judge, Rig};
 use crate::times::Times;
@@ -27,13 +26,7 @@ const MORE: usize = 5;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(std::env::args().any(|argument| argument == "--full")).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code(run(std::env::args().any(|argument| argument == "--full")).await)
 }
 
 async fn run(full: bool) -> Result<()> {

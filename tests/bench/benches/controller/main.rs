@@ -4,7 +4,6 @@
 
 mod bare;
 mod batch;
-mod machine;
 mod memory;
 mod rig;
 mod seen;
@@ -13,6 +12,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use mcp_bench::{exit_code, machine};
 use mcp_e2e::Request;
 
 use crate::batch::Batch;
@@ -38,13 +38,7 @@ const QUIET_AFTER_RESTART: Duration = Duration::from_mins(1);
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(std::env::args().any(|argument| argument == "--full")).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code(run(std::env::args().any(|argument| argument == "--full")).await)
 }
 
 async fn run(full: bool) -> Result<()> {

@@ -4,13 +4,12 @@
 //! and LiteLLM are asked for a burst of 1,000.
 
 mod burst;
-#[path = "../controller/machine.rs"]
-mod machine;
 mod plan;
 
 use std::process::ExitCode;
 
 use anyhow::Result;
+use mcp_bench::{exit_code, machine};
 use mcp_plugin_host::compile;
 
 fn main() -> ExitCode {
@@ -18,13 +17,7 @@ fn main() -> ExitCode {
     if std::env::args().any(|argument| argument == "compile-component") {
         return compile::child_main();
     }
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code(run())
 }
 
 fn run() -> Result<()> {

@@ -3,7 +3,7 @@
 use std::fs;
 
 /// Processor, cores and kernel.
-pub(crate) fn facts() -> String {
+pub fn facts() -> String {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let processors = read("/proc/cpuinfo");
     let model = processors
