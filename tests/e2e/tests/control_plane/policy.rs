@@ -85,11 +85,12 @@ fn what_a_policy_finds_invalid_is_not_insisted_on_and_made_when_its_server_is_to
     let mut audit = world.audited("a")?;
     let object = format!("{}/mcp-a", world.namespace);
     let mut writes = loop {
+        // Where other tests change plugins, all servers are judged again: some seconds later, when those are compiled.
         let plugins = world.plugins()?;
+        sleep(Duration::from_secs(10));
         audit.requests()?;
         // Long enough for two writes of one that insists with doubling pauses.
-        sleep(Duration::from_secs(20));
-        // Where other tests change plugins, all servers are judged again.
+        sleep(Duration::from_secs(30));
         if world.plugins()? == plugins {
             break audit.requests()?;
         }
