@@ -6,8 +6,10 @@ mod account;
 mod artifacts;
 mod audit;
 mod clock;
+mod components;
 mod environment;
 mod install;
+mod lease;
 mod litellm;
 mod operator;
 mod operator_image;
@@ -19,11 +21,13 @@ pub use account::{OPERATOR_ACCOUNT, OPERATOR_USER, operator_kubeconfig};
 pub use artifacts::{Artifacts, Part};
 pub use audit::{AuditLog, ReplicaWrite, Request, creations};
 pub use clock::Clock;
+pub use components::{other_version, padded};
 pub use environment::Environment;
 pub use install::{
     install_definition, install_definitions, install_into_node, install_plugins,
     load_operator_image, uninstall_definitions, uninstall_plugins,
 };
+pub use lease::leads;
 pub use litellm::{Asked, Fault, LiteLlm};
 pub use operator::Operator;
 pub use operator_image::{BUILTIN_PLUGINS, OperatorImage, copy_sources};

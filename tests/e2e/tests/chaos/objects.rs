@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use mcp_chaos::{Fault, Kind};
 use mcp_cluster::Kubectl;
-use mcp_e2e::{Environment, OwnCluster, eventually, install_definitions};
+use mcp_e2e::{Environment, OwnCluster, eventually, install_definitions, padded};
 use serde_json::{Value, json};
 
 use crate::users::{PATIENCE, Users};
@@ -115,8 +115,7 @@ impl ObjectFaults {
 
     /// The same component with another digest: a custom section says nothing.
     fn put_component(&self, padding: u8) -> Result<()> {
-        let mut component = self.component.clone();
-        component.extend([0, 3, 1, b'p', padding]);
+        let component = padded(self.component.clone(), padding);
         self.apply(&json!({
             "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": RULE, "namespace": OPERATOR },
             "binaryData": { "plugin.wasm": STANDARD.encode(component) },

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use jiff::{SignedDuration, Timestamp};
 use mcp_chaos::referee::Window;
 use mcp_chaos::{Fault, Kind};
-use mcp_e2e::{Clock, Environment, Operator, Proxy, eventually};
+use mcp_e2e::{Clock, Environment, Operator, Proxy, eventually, other_version};
 use tempfile::TempDir;
 
 use crate::service::WebhookService;
@@ -48,7 +48,8 @@ impl Replicas {
         let folder = tempfile::tempdir()?;
         let plugins = environment.artifacts.plugins.clone();
         let others = folder.path().join("others");
-        other_version(&plugins, &others)?;
+        fs::create_dir_all(&others)?;
+        other_version(&plugins, &others, 9)?;
         let replica =
             |number, name| Replica::new(number, name, environment, service, folder.path());
         let mut all = [replica(0, "first")?, replica(1, "second")?];
@@ -257,24 +258,6 @@ impl Replica {
         drop(volume);
         self.start(&[])
     }
-}
-
-/// The same components with other digests, as another version of the operator has them.
-fn other_version(plugins: &Path, others: &Path) -> Result<()> {
-    fs::create_dir_all(others)?;
-    for component in fs::read_dir(plugins)? {
-        let component = component?;
-        if component
-            .path()
-            .extension()
-            .is_some_and(|extension| extension == "wasm")
-        {
-            let mut content = fs::read(component.path())?;
-            content.extend([0, 3, 1, b'p', 9]);
-            fs::write(others.join(component.file_name()), content)?;
-        }
-    }
-    Ok(())
 }
 
 /// A volume of its own at a folder, where that may be mounted.

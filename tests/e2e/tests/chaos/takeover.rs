@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use mcp_cluster::Kubectl;
-use mcp_e2e::{Operator, OwnCluster, Request, eventually};
+use mcp_e2e::{Operator, OwnCluster, Request, eventually, leads};
 use serde_json::{Value, json};
 
 const NAMESPACE: &str = OwnCluster::NAMESPACE;
@@ -44,17 +44,7 @@ fn takeover_with_many_servers() -> Result<()> {
     let environment = own.environment.clone();
     let replica = |name| Operator::start_replica(&environment, name, kubectl.kubeconfig());
     let mut first = replica("takeover-first")?;
-    eventually("the first leads", WITHIN * 2, || {
-        let lease = kubectl.json(&[
-            "get",
-            "lease",
-            "mcp-operator-leader",
-            "--namespace=mcp-operator-system",
-        ])?;
-        let holder = lease["spec"]["holderIdentity"].as_str().unwrap_or_default();
-        ensure!(holder.starts_with("takeover-first"), "{holder}");
-        Ok(())
-    })?;
+    leads(&kubectl, "takeover-first", WITHIN * 2)?;
     let _second = replica("takeover-second")?;
     let began = Instant::now();
     create(&kubectl, count)?;

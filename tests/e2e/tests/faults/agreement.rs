@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
-use mcp_e2e::{Environment, Operator, OwnCluster, eventually};
+use mcp_e2e::{Environment, Operator, OwnCluster, eventually, other_version, padded};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use time::OffsetDateTime;
@@ -249,14 +249,6 @@ fn servers(name: &str, count: usize) -> String {
     json!({ "apiVersion": "v1", "kind": "List", "items": items }).to_string()
 }
 
-/// The same component with another digest: a custom section says nothing.
-fn padded(mut component: Vec<u8>, padding: u8) -> Vec<u8> {
-    if padding > 0 {
-        component.extend([0, 3, 1, b'p', padding]);
-    }
-    component
-}
-
 fn encoded(bytes: &[u8]) -> String {
     use base64::Engine;
     base64::engine::general_purpose::STANDARD.encode(bytes)
@@ -377,17 +369,8 @@ fn replicas_with_other_built_in_plugins_judge_by_the_leaders() -> Result<()> {
     let of_leader = known_digest(&replicas.first, plugin)?;
     replicas.second.kill();
     let folder = tempfile::tempdir()?;
-    for component in fs::read_dir(&replicas.world.own.environment.artifacts.plugins)? {
-        let component = component?;
-        if component
-            .path()
-            .extension()
-            .is_some_and(|extension| extension == "wasm")
-        {
-            let other = padded(fs::read(component.path())?, 7);
-            fs::write(folder.path().join(component.file_name()), other)?;
-        }
-    }
+    let plugins = &replicas.world.own.environment.artifacts.plugins;
+    other_version(plugins, folder.path(), 7)?;
     let mut environment = environment(&replicas.world, replicas.name, "second")?;
     environment.artifacts.plugins = folder.path().to_owned();
     let kubeconfig = environment.kubectl.kubeconfig().to_owned();

@@ -48,21 +48,9 @@ fn replica(world: &World, name: &str) -> Result<Operator> {
     Operator::start_replica(environment, name, environment.kubectl.kubeconfig())
 }
 
-fn holder(kubectl: &Kubectl) -> Result<String> {
-    let namespace = "--namespace=mcp-operator-system";
-    let lease = kubectl.json(&["get", "lease", "mcp-operator-leader", namespace])?;
-    let holder = lease["spec"]["holderIdentity"].as_str().unwrap_or_default();
-    let (replica, _) = holder.split_once('_').unwrap_or_default();
-    Ok(replica.to_owned())
-}
-
 /// Waits until this replica leads.
 pub(crate) fn leads(world: &World, replica: &str) -> Result<()> {
-    eventually(&format!("{replica} leads"), RECOVERY, || {
-        let holder = holder(world.kubectl())?;
-        ensure!(holder == replica, "{holder} leads");
-        Ok(())
-    })
+    mcp_e2e::leads(world.kubectl(), replica, RECOVERY)
 }
 
 /// Changes the configuration of `s-<index>`, as its user would.
