@@ -13,6 +13,20 @@ pub(super) fn set(spec: &mut Spec, name: &str, value: Option<impl Into<Value>>) 
     }
 }
 
+/// The port, unless it is that of every MCPServer.
+pub(super) fn set_port(spec: &mut Spec, port: Option<Value>) {
+    set(
+        spec,
+        "port",
+        port.filter(|port| port.as_i64() != Some(8080)),
+    );
+}
+
+/// The number of pods: nothing means one elsewhere, and two here.
+pub(super) fn set_replicas(spec: &mut Spec, replicas: Option<Value>) {
+    set(spec, "replicas", Some(replicas.unwrap_or_else(|| json!(1))));
+}
+
 /// An image's reference in its parts.
 pub(super) fn image(spec: &mut Spec, reference: &str, fields: &mut Fields) {
     let (name, digest) = match reference.split_once('@') {
@@ -59,6 +73,15 @@ pub(super) fn env(spec: &mut Spec, fields: &mut Fields) {
     add_env(spec, kept);
 }
 
+/// `env`, and `envFrom`, of which nothing comes.
+pub(super) fn env_and_sources(spec: &mut Spec, fields: &mut Fields) {
+    env(spec, fields);
+    fields.leave(
+        "envFrom",
+        "an MCPServer names its variables one by one: env, with valueFrom",
+    );
+}
+
 /// More variables.
 pub(super) fn add_env(spec: &mut Spec, variables: impl IntoIterator<Item = Value>) {
     let mut variables = variables.into_iter().peekable();
@@ -86,8 +109,17 @@ pub(super) fn resources(spec: &mut Spec, fields: &mut Fields) {
     }
 }
 
+/// User and groups of the pod, and of its container.
+pub(super) fn users(spec: &mut Spec, fields: &mut Fields) {
+    for name in ["podSecurityContext", "securityContext"] {
+        if let Some(context) = fields.take(name) {
+            user(spec, &context, fields);
+        }
+    }
+}
+
 /// User and groups: all else about a pod's security an MCPServer has by itself.
-pub(super) fn user(spec: &mut Spec, context: &Value, fields: &mut Fields) {
+fn user(spec: &mut Spec, context: &Value, fields: &mut Fields) {
     let context = context.as_object().into_iter().flatten();
     let mut kept = Spec::new();
     for (name, value) in context {
@@ -115,5 +147,7 @@ pub(super) fn user(spec: &mut Spec, context: &Value, fields: &mut Fields) {
     }
 }
 
+/// Who may call a server is not the server's own business here.
+pub(super) const WAY_IN: &str = "LiteLLM is the way in: keys, teams and groups of LiteLLM say who may call it (litellm.allowedUserGroups)";
 /// A server of standard input cannot be called by LiteLLM in a cluster.
 pub(super) const STDIO: &str = "the transport stdio is not offered: a server of an MCPServer serves HTTP. Many servers can (look for an option of theirs); a bridge such as mcp-proxy in the image does for the others";

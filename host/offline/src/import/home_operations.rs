@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::container::{STDIO, Spec, env, image, resources, set, user};
+use super::container::{
+    STDIO, Spec, env_and_sources, image, resources, set, set_port, set_replicas, users,
+};
 use super::fields::Fields;
 use super::litellm::{gateway, remote};
 
@@ -41,29 +43,17 @@ pub(super) fn server(fields: &mut Fields) -> Option<Spec> {
 
 fn of_workload(spec: &mut Spec, workload: &mut Fields) -> Option<()> {
     image(spec, &workload.text("image")?, workload);
-    // Nothing means one there, and two here.
-    let replicas = workload.take("replicas").unwrap_or_else(|| json!(1));
-    set(spec, "replicas", Some(replicas));
+    set_replicas(spec, workload.take("replicas"));
     for name in ["command", "args", "nodeSelector", "tolerations"] {
         set(spec, name, workload.take(name));
     }
-    set(
-        spec,
-        "port",
-        workload
-            .take("port")
-            .filter(|port| port.as_i64() != Some(8080)),
-    );
+    set_port(spec, workload.take("port"));
     // Nothing means this there, whatever the transport is.
     let path = workload.text("path").unwrap_or_else(|| "/mcp".into());
     let is_sse = spec.get("transport").is_some_and(|it| it == "sse");
     let ours = if is_sse { "/sse" } else { "/mcp" };
     set(spec, "path", Some(path).filter(|path| path != ours));
-    env(spec, workload);
-    workload.leave(
-        "envFrom",
-        "an MCPServer names its variables one by one: env, with valueFrom",
-    );
+    env_and_sources(spec, workload);
     resources(spec, workload);
     let account = workload.take("serviceAccountName");
     let has_account = account.is_some();
@@ -73,11 +63,7 @@ fn of_workload(spec: &mut Spec, workload: &mut Fields) -> Option<()> {
         spec.insert("automountServiceAccountToken".into(), true.into());
     }
     workload.take("automountServiceAccountToken");
-    for name in ["podSecurityContext", "securityContext"] {
-        if let Some(context) = workload.take(name) {
-            user(spec, &context, workload);
-        }
-    }
+    users(spec, workload);
     workload.leave(
         "affinity",
         "an MCPServer spreads its pods itself (affinity), and nodeSelector chooses nodes",

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::container::{STDIO, Spec, add_env, image, resources, set};
+use super::container::{STDIO, Spec, WAY_IN, add_env, image, resources, set, set_replicas};
 use super::fields::Fields;
 
 pub(super) fn server(fields: &mut Fields) -> Option<Spec> {
@@ -24,11 +24,7 @@ pub(super) fn server(fields: &mut Fields) -> Option<Spec> {
             add_env(&mut spec, variables);
         }
         resources(&mut spec, deployment);
-        set(
-            &mut spec,
-            "replicas",
-            Some(deployment.take("replicas").unwrap_or_else(|| json!(1))),
-        );
+        set_replicas(&mut spec, deployment.take("replicas"));
         set(
             &mut spec,
             "imagePullSecrets",
@@ -76,7 +72,7 @@ pub(super) fn server(fields: &mut Fields) -> Option<Spec> {
         spec.remove("port");
     }
     for name in ["authn", "authz"] {
-        fields.leave(name, "LiteLLM is the way in: keys, teams and groups of LiteLLM say who may call it (litellm.allowedUserGroups)");
+        fields.leave(name, WAY_IN);
     }
     fields.leave("routeFilter", "browsers call LiteLLM, not the server");
     Some(spec)

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::container::{Spec, env, image, resources, set, user};
+use super::container::{
+    Spec, env_and_sources, image, resources, set, set_port, set_replicas, users,
+};
 use super::fields::Fields;
 
 pub(super) fn server(fields: &mut Fields) -> Option<Spec> {
@@ -13,30 +15,18 @@ pub(super) fn server(fields: &mut Fields) -> Option<Spec> {
     let mut spec = Spec::new();
     image(&mut spec, &reference, fields);
     fields.inside("config", |config| {
-        set(
-            &mut spec,
-            "port",
-            config
-                .take("port")
-                .filter(|port| port.as_i64() != Some(8080)),
-        );
+        set_port(&mut spec, config.take("port"));
         set(
             &mut spec,
             "path",
             config.text("path").filter(|path| path != "/mcp"),
         );
         set(&mut spec, "args", config.take("arguments"));
-        env(&mut spec, config);
-        config.leave(
-            "envFrom",
-            "an MCPServer names its variables one by one: env, with valueFrom",
-        );
+        env_and_sources(&mut spec, config);
         storage(&mut spec, config);
     });
     fields.inside("runtime", |runtime| {
-        // Nothing means one there, and two here.
-        let replicas = runtime.take("replicas").unwrap_or_else(|| json!(1));
-        set(&mut spec, "replicas", Some(replicas));
+        set_replicas(&mut spec, runtime.take("replicas"));
         resources(&mut spec, runtime);
         runtime.inside("security", |security| {
             set(
@@ -44,11 +34,7 @@ pub(super) fn server(fields: &mut Fields) -> Option<Spec> {
                 "serviceAccountName",
                 security.take("serviceAccountName"),
             );
-            for name in ["podSecurityContext", "securityContext"] {
-                if let Some(context) = security.take(name) {
-                    user(&mut spec, &context, security);
-                }
-            }
+            users(&mut spec, security);
         });
         runtime.inside("health", |health| probes(&mut spec, health));
     });
@@ -116,12 +102,8 @@ fn probes(spec: &mut Spec, health: &mut Fields) {
         let kind = if http.is_null() { "tcp" } else { "http" };
         ours_is.insert("type".into(), kind.into());
         set(&mut ours_is, "path", http["path"].as_str());
-        let port = if http.is_null() {
-            &tcp["port"]
-        } else {
-            &http["port"]
-        };
-        set(&mut ours_is, "port", port.as_i64());
+        let asked = if http.is_null() { tcp } else { http };
+        set(&mut ours_is, "port", asked["port"].as_i64());
         let headers = http["httpHeaders"]
             .as_array()
             .filter(|headers| !headers.is_empty());

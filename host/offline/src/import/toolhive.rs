@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::container::{STDIO, Spec, add_env, env, image, resources, set};
+use super::container::{STDIO, Spec, WAY_IN, add_env, env, image, resources, set, set_port};
 use super::fields::Fields;
 use super::litellm::remote as remote_url;
 
@@ -23,11 +23,7 @@ pub(super) fn server(fields: &mut Fields) -> Option<Spec> {
     );
     let ports = ["mcpPort", "targetPort", "proxyPort", "port"].map(|name| fields.take(name));
     let port = ports.into_iter().flatten().next();
-    set(
-        &mut spec,
-        "port",
-        port.filter(|port| port.as_i64() != Some(8080)),
-    );
+    set_port(&mut spec, port);
     set(&mut spec, "args", fields.take("args"));
     env(&mut spec, fields);
     secrets(&mut spec, fields);
@@ -82,7 +78,6 @@ fn proxy(spec: &mut Spec, fields: &mut Fields) {
     let affinity = fields.text("sessionAffinity");
     set(spec, "sessions", affinity.filter(|it| it == "None"));
     fields.take("proxyMode");
-    let of_litellm = "LiteLLM is the way in: keys, teams and groups of LiteLLM say who may call it (litellm.allowedUserGroups)";
     for name in [
         "oidcConfig",
         "oidcConfigRef",
@@ -90,7 +85,7 @@ fn proxy(spec: &mut Spec, fields: &mut Fields) {
         "authzConfigRef",
         "authServerRef",
     ] {
-        fields.leave(name, of_litellm);
+        fields.leave(name, WAY_IN);
     }
     for name in ["toolConfigRef", "toolsFilter"] {
         fields.leave(
