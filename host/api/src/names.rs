@@ -25,6 +25,16 @@ pub mod field_managers {
     pub const DEFINITIONS: &str = "mcp-operator-crds";
 }
 
+/// Names of what an installation of the operator is made of, and of what it makes for itself.
+pub mod installation {
+    /// Both webhook configurations, and the policy that confines the operator's account.
+    pub const CONFIGURATION: &str = "mcp-operator";
+    /// The Service through which the API server reaches the webhook, unless an option names another.
+    pub const WEBHOOK_SERVICE: &str = "mcp-operator-webhook-service";
+    /// The Secret with the webhook's certificate, where the operator makes that itself.
+    pub const WEBHOOK_SECRET: &str = "mcp-operator-webhook";
+}
+
 /// Labels that the operator puts on what it makes.
 pub mod labels {
     /// Name of the MCPServer that an object belongs to.

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::remedies::{meaning, remedy};
+use crate::view::Tone;
 
 /// One thing that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -47,7 +48,7 @@ pub(crate) fn causes(server: &Value) -> Vec<Cause> {
     }
     let conditions = conditions(server);
     let mut causes: Vec<Cause> = outdated(server).into_iter().collect();
-    let is_wanted = server["spec"]["litellm"]["autoRegister"].as_bool() != Some(false);
+    let is_wanted = is_to_be_registered(server);
     for (kind, what) in ORDER {
         let Some(condition) = find(&conditions, kind).filter(|it| it.status != "True") else {
             continue;
@@ -68,6 +69,28 @@ pub(crate) fn causes(server: &Value) -> Vec<Cause> {
         }
     }
     causes
+}
+
+/// What these causes mean together: whoever needs somebody, what is on its way, and what is well.
+pub(crate) fn tone(causes: &[Cause]) -> Tone {
+    if causes.iter().any(|cause| cause.needs_somebody) {
+        Tone::Bad
+    } else if causes.is_empty() {
+        Tone::Good
+    } else {
+        Tone::Waiting
+    }
+}
+
+/// Whether somebody wants it registered: so it is where nobody says otherwise.
+pub(crate) fn is_to_be_registered(server: &Value) -> bool {
+    server["spec"]["litellm"]["autoRegister"].as_bool() != Some(false)
+}
+
+/// Whether the operator has never looked at it.
+pub(crate) fn is_unseen(server: &Value) -> bool {
+    let observed = server["status"]["observedGeneration"].as_i64();
+    observed.unwrap_or(-1) < 0
 }
 
 /// `status.conditions`; what cannot be read is left out.
@@ -96,7 +119,6 @@ fn cause(kind: &'static str, what: &'static str, condition: &Condition) -> Cause
 
 /// One that leaves, or that the operator has never looked at: nothing else is known then.
 fn unseen(server: &Value) -> Option<Cause> {
-    let status = &server["status"];
     let metadata = &server["metadata"];
     let without_condition = |what, reason: &str, message: String, remedy: &str| {
         Some(Cause {
@@ -119,7 +141,7 @@ fn unseen(server: &Value) -> Option<Cause> {
             "who set a finalizer removes it; the operator has none",
         );
     }
-    if status["observedGeneration"].as_i64().unwrap_or(-1) < 0 {
+    if is_unseen(server) {
         return without_condition(
             "not written",
             "NotObserved",

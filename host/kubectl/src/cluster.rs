@@ -74,12 +74,7 @@ impl Cluster {
         let api = self.api(resource, scope);
         let action = || format!("get {} {name}", resource.kind);
         let found = readable(request(action, api.get_opt(name)).await)?;
-        Ok(match found {
-            Readable::Known(found) => {
-                Readable::Known(found.flatten().map(|object| value(resource, object)))
-            }
-            Readable::Unknown(why) => Readable::Unknown(why),
-        })
+        Ok(found.map(|found| found.flatten().map(|object| value(resource, object))))
     }
 
     /// The objects of a kind with these labels; none if the API is not there.
@@ -103,13 +98,10 @@ impl Cluster {
         let api = self.api(resource, scope);
         let action = || format!("list {}", resource.plural);
         let found = readable(request(action, api.list(params)).await)?;
-        Ok(match found {
-            Readable::Known(found) => {
-                let items = found.map(|list| list.items).unwrap_or_default().into_iter();
-                Readable::Known(items.map(|object| value(resource, object)).collect())
-            }
-            Readable::Unknown(why) => Readable::Unknown(why),
-        })
+        Ok(found.map(|found| {
+            let items = found.map(|list| list.items).unwrap_or_default().into_iter();
+            items.map(|object| value(resource, object)).collect()
+        }))
     }
 
     /// The MCPServer that is asked about.
@@ -146,16 +138,13 @@ impl Cluster {
         let api = self.api(&resource, Scope::Namespace(&self.namespace));
         let params = ListParams::default().labels(labels);
         let listed = request(|| "list secrets".into(), api.list_metadata(&params)).await;
-        Ok(match readable(listed)? {
-            Readable::Known(found) => {
-                let items = found.map(|list| list.items).unwrap_or_default().into_iter();
-                let items = items.map(|item| {
-                    json!({ "apiVersion": "v1", "kind": "Secret", "metadata": item.metadata })
-                });
-                Readable::Known(items.collect())
-            }
-            Readable::Unknown(why) => Readable::Unknown(why),
-        })
+        Ok(readable(listed)?.map(|found| {
+            let items = found.map(|list| list.items).unwrap_or_default().into_iter();
+            let items = items.map(
+                |item| json!({ "apiVersion": "v1", "kind": "Secret", "metadata": item.metadata }),
+            );
+            items.collect()
+        }))
     }
 
     fn api(&self, resource: &ApiResource, scope: Scope<'_>) -> Api<DynamicObject> {

@@ -18,7 +18,7 @@ use self::authors::{Author, Authors};
 use self::fields::{Field, holds, owned, set_fields};
 use crate::cluster::Cluster;
 use crate::tree::objects;
-use crate::view::{Style, Table, Tone, View, harmless};
+use crate::view::{Style, Table, Tone, View, harmless, not_read, text};
 
 /// What is written into an object by these is the operator's, or says what it has come to.
 const NOT_OTHERS: [&str; 7] = [
@@ -160,7 +160,6 @@ fn shown(field: &Field<'_>) -> String {
 
 fn others(object: &Value) -> Vec<Other> {
     let metadata = &object["metadata"];
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     if !ManagedKind::iter().any(|kind| object["kind"] == kind.name()) {
         return Vec::new();
     }
@@ -217,9 +216,7 @@ impl View for Explanation {
             );
             _ = writeln!(text, "   {}", style.wrap(&harmless(&line), 3));
         }
-        for unread in &self.unread {
-            _ = writeln!(text, "Not read: {}", style.wrap(&harmless(unread), 10));
-        }
+        text.push_str(&not_read(&self.unread, style));
         text
     }
 }

@@ -13,6 +13,14 @@ pub(crate) enum Readable<T> {
 }
 
 impl<T> Readable<T> {
+    /// Something that is made of it.
+    pub(crate) fn map<U>(self, make: impl FnOnce(T) -> U) -> Readable<U> {
+        match self {
+            Self::Known(value) => Readable::Known(make(value)),
+            Self::Unknown(why) => Readable::Unknown(why),
+        }
+    }
+
     pub(crate) fn known(&self) -> Option<&T> {
         match self {
             Self::Known(value) => Some(value),

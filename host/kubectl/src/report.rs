@@ -22,14 +22,10 @@ use crate::cluster::{Cluster, Scope};
 use crate::doctor::{self, Installation};
 use crate::status;
 use crate::tree::objects;
-use crate::view::{Style, View, harmless};
+use crate::view::{Style, View, not_read};
 
 /// MCPServers whose objects are in it.
 const MOST_SERVERS: usize = 50;
-const PLAIN: Style = Style {
-    colors: false,
-    width: None,
-};
 
 const ABOUT: &str = "\
 What `kubectl mcp report` has read: the findings of `kubectl mcp doctor`, the MCPServers with their objects and events, the
@@ -101,9 +97,9 @@ async fn files(
     let fleet = status::view(&hidden, "what was asked about".into(), true, now);
     let mut files = vec![
         ("README.txt".to_owned(), ABOUT.to_owned()),
-        ("doctor.txt".to_owned(), diagnosis.text(&PLAIN)),
+        ("doctor.txt".to_owned(), diagnosis.text(&Style::PLAIN)),
         ("doctor.json".to_owned(), json(&diagnosis)?),
-        ("status.txt".to_owned(), fleet.text(&PLAIN)),
+        ("status.txt".to_owned(), fleet.text(&Style::PLAIN)),
         ("mcpservers.json".to_owned(), json(&hidden)?),
         (
             "installation.json".to_owned(),
@@ -183,13 +179,7 @@ impl View for Report {
             self.file,
             self.holds.len()
         );
-        let mut text = style.wrap(&line, 0) + "\n";
-        for unread in &self.unread {
-            text.push_str("Not read: ");
-            text.push_str(&style.wrap(&harmless(unread), 10));
-            text.push('\n');
-        }
-        text
+        style.wrap(&line, 0) + "\n" + &not_read(&self.unread, style)
     }
 }
 

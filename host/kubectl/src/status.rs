@@ -7,10 +7,10 @@ use mcp_operator_core::conditions::find;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::causes::{Cause, causes, conditions};
+use crate::causes::{Cause, causes, conditions, is_to_be_registered, tone};
 use crate::cluster::Cluster;
 use crate::readable::Readable;
-use crate::view::{Style, Table, Tone, View};
+use crate::view::{Style, Table, Tone, View, text};
 
 /// All MCPServers that were asked about, those in trouble first.
 #[derive(Debug, Serialize)]
@@ -79,19 +79,19 @@ pub(crate) fn view(
 }
 
 fn row(server: &Value, now: Timestamp) -> Row {
-    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let some = |value: &Value| value.as_str().map(str::to_owned);
     let metadata = &server["metadata"];
     let conditions = conditions(server);
-    let is_registered = server["spec"]["litellm"]["autoRegister"].as_bool() != Some(false);
+    let is_wanted = is_to_be_registered(server);
     let registered =
-        find(&conditions, LITELLM_REGISTERED).filter(|it| is_registered || it.status != "False");
+        find(&conditions, LITELLM_REGISTERED).filter(|it| is_wanted || it.status != "False");
     let created = metadata["creationTimestamp"].as_str();
     let created = created.and_then(|created| created.parse::<Timestamp>().ok());
     Row {
-        namespace: text(&metadata["namespace"]).unwrap_or_default(),
-        name: text(&metadata["name"]).unwrap_or_default(),
-        phase: text(&server["status"]["phase"]),
-        ready_pods: text(&server["status"]["ready"]),
+        namespace: text(&metadata["namespace"]),
+        name: text(&metadata["name"]),
+        phase: some(&server["status"]["phase"]),
+        ready_pods: some(&server["status"]["ready"]),
         registered: registered.map(|condition| condition.status.clone()),
         rules: find(&conditions, SPEC_VALID).map(|condition| condition.reason.clone()),
         age_seconds: created.map(|created| now.duration_since(created).as_secs()),
@@ -102,20 +102,15 @@ fn row(server: &Value, now: Timestamp) -> Row {
 impl Row {
     /// Whoever needs somebody comes first, and what is on its way before what is well.
     fn urgency(&self) -> u8 {
-        if self.causes.iter().any(|cause| cause.needs_somebody) {
-            0
-        } else {
-            u8::from(self.causes.is_empty()) + 1
+        match tone(&self.causes) {
+            Tone::Bad => 0,
+            Tone::Waiting => 1,
+            Tone::Good | Tone::Plain => 2,
         }
     }
 
     fn cells(&self, with_namespace: bool) -> Vec<(Tone, String)> {
         let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
-        let tone = match self.urgency() {
-            0 => Tone::Bad,
-            1 => Tone::Waiting,
-            _ => Tone::Good,
-        };
         let plain = |text: String| (Tone::Plain, text);
         let cause = self.causes.iter().find(|cause| cause.needs_somebody);
         let cause = cause.or(self.causes.first());
@@ -124,7 +119,7 @@ impl Row {
         let phase = self.phase.clone().unwrap_or_else(|| "Unseen".into());
         let mut cells = vec![
             plain(self.name.clone()),
-            (tone, phase),
+            (tone(&self.causes), phase),
             plain(or_dash(&self.ready_pods)),
             plain(or_dash(&self.registered)),
             plain(or_dash(&self.rules)),

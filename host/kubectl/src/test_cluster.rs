@@ -14,10 +14,7 @@ use serde_json::{Value, json};
 use crate::cluster::Cluster;
 use crate::view::Style;
 
-pub(crate) const PLAIN: Style = Style {
-    colors: false,
-    width: None,
-};
+pub(crate) const PLAIN: Style = Style::PLAIN;
 
 /// An API server, and a cluster of it.
 pub(crate) struct TestCluster {

@@ -3,7 +3,6 @@
 mod state;
 
 use std::collections::BTreeSet;
-use std::fmt::Write;
 
 use anyhow::Result;
 use k8s_openapi::api::apps::v1::ReplicaSet;
@@ -20,9 +19,10 @@ use serde::Serialize;
 use serde_json::Value;
 use strum::IntoEnumIterator;
 
+pub(crate) use self::state::serves;
 use self::state::state;
 use crate::cluster::{Cluster, Scope};
-use crate::view::{Style, Tone, View, harmless, width};
+use crate::view::{Style, Tone, View, harmless, not_read, text, width};
 
 /// An object, and what belongs to it.
 #[derive(Debug, Serialize)]
@@ -185,10 +185,6 @@ fn missing(server: &McpServer, objects: &[Value], unread: &[String]) -> Vec<Node
         .collect()
 }
 
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
-}
-
 impl View for Tree {
     fn text(&self, style: &Style) -> String {
         let mut lines = Vec::new();
@@ -203,9 +199,7 @@ impl View for Tree {
             text.push_str(shown.trim_end());
             text.push('\n');
         }
-        for unread in &self.unread {
-            _ = writeln!(text, "Not read: {}", style.wrap(&harmless(unread), 10));
-        }
+        text.push_str(&not_read(&self.unread, style));
         text
     }
 }

@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 
 use serde::Serialize;
+use serde_json::Value;
 use unicode_width::UnicodeWidthChar;
 
 use crate::Outcome;
@@ -36,6 +37,12 @@ pub(crate) enum Tone {
 }
 
 impl Style {
+    /// As a file is.
+    pub(crate) const PLAIN: Self = Self {
+        colors: false,
+        width: None,
+    };
+
     /// As standard output is.
     pub(crate) fn of_terminal() -> Self {
         let is_terminal = std::io::stdout().is_terminal();
@@ -96,6 +103,17 @@ impl Style {
         }
         wrapped
     }
+}
+
+/// A line for each thing that whoever asks may not read.
+pub(crate) fn not_read(unread: &[String], style: &Style) -> String {
+    let line = |why: &String| format!("Not read: {}\n", style.wrap(&harmless(why), 10));
+    unread.iter().map(line).collect()
+}
+
+/// What a member of an object says, if that is a text.
+pub(crate) fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
 }
 
 /// Columns that a text takes. Control characters are shown as spaces.
@@ -175,10 +193,7 @@ impl Table {
 mod tests {
     use super::*;
 
-    const PLAIN: Style = Style {
-        colors: false,
-        width: None,
-    };
+    const PLAIN: Style = Style::PLAIN;
 
     #[test]
     fn a_table_has_columns_and_its_last_one_fits_the_terminal() {

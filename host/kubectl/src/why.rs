@@ -10,9 +10,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::Outcome;
-use crate::causes::{Cause, causes};
+use crate::causes::{Cause, causes, tone};
 use crate::cluster::{Cluster, Scope};
-use crate::view::{Style, Tone, View, harmless};
+use crate::view::{Style, Tone, View, harmless, not_read, text};
 
 /// Events that are shown.
 const MOST_EVENTS: usize = 5;
@@ -60,7 +60,6 @@ pub(crate) async fn why(cluster: &Cluster, name: &str) -> Result<Explanation> {
 }
 
 fn view(server: &Value, events: &[Value], unread: Vec<String>) -> Explanation {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let causes = causes(server);
     let uid = &server["metadata"]["uid"];
     let about_this = events
@@ -82,7 +81,6 @@ fn view(server: &Value, events: &[Value], unread: Vec<String>) -> Explanation {
 }
 
 fn warning(event: &Value) -> Warning {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let reason = text(&event["reason"]);
     let series = &event["series"]["lastObservedTime"];
     let last_seen = if series.is_null() {
@@ -124,12 +122,7 @@ impl View for Explanation {
             _ = writeln!(text, "{name} ({phase}):");
         }
         for (index, cause) in self.causes.iter().enumerate() {
-            let tone = if cause.needs_somebody {
-                Tone::Bad
-            } else {
-                Tone::Waiting
-            };
-            let head = style.paint(tone, cause.what);
+            let head = style.paint(tone(std::slice::from_ref(cause)), cause.what);
             let reason = harmless(&cause.reason);
             _ = writeln!(text, "\n{}. {head}: {reason}", index + 1);
             _ = writeln!(text, "   {}", style.wrap(&harmless(&cause.message), 3));
@@ -148,9 +141,10 @@ impl View for Explanation {
                 _ = writeln!(text, "   What helps: {}", style.wrap(remedy, 15));
             }
         }
-        for unread in &self.unread {
-            _ = writeln!(text, "\nNot read: {}", style.wrap(&harmless(unread), 10));
+        if !self.unread.is_empty() {
+            text.push('\n');
         }
+        text.push_str(&not_read(&self.unread, style));
         text
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, value_parser};
 use jiff::SignedDuration;
+use mcp_operator_api::names::installation::WEBHOOK_SERVICE;
 use mcp_operator_controller::ControllerSettings;
 use mcp_operator_core::desired_entries::GracePeriods;
 use mcp_operator_core::hash_key::HashKey;
@@ -176,11 +177,7 @@ pub struct RunArguments {
     pub webhook_address: Option<SocketAddr>,
 
     /// Service through which the API server reaches the webhook.
-    #[arg(
-        long,
-        env = "WEBHOOK_SERVICE",
-        default_value = "mcp-operator-webhook-service"
-    )]
+    #[arg(long, env = "WEBHOOK_SERVICE", default_value = WEBHOOK_SERVICE)]
     pub webhook_service: String,
 
     /// Folder with the webhook's certificate, `tls.crt` and `tls.key` in PEM, which somebody else renews and has the webhook

@@ -28,7 +28,7 @@ fn main() -> ExitCode {
         Command::Verify { namespace } => ask(verify::verify(&namespace)),
         Command::Plugin(command) => match *command {
             PluginCommand::Author(command) => {
-                return answer(mcp_operator_authoring::run(command));
+                return answer(mcp_operator_authoring::run(command), Outcome::Unanswered);
             }
             PluginCommand::Registry(command) => ask(plugin_registry::run(command)),
         },
@@ -45,10 +45,12 @@ fn main() -> ExitCode {
         Command::Dashboards { name } => dashboards::print(&name),
         Command::Run(arguments) => operate(*arguments),
         Command::Render(arguments) => {
-            return answer(async { offline::render(arguments.sources()?).await });
+            let rendered = async { offline::render(arguments.sources()?).await };
+            return answer(rendered, Outcome::Unanswered);
         }
         Command::Check(arguments) => {
-            return answer(async { offline::check(arguments.sources()?).await });
+            let checked = async { offline::check(arguments.sources()?).await };
+            return answer(checked, Outcome::Unanswered);
         }
     };
     match result {
@@ -72,23 +74,17 @@ fn ask(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> 
     tokio::runtime::Runtime::new()?.block_on(command)
 }
 
-/// A question to a cluster has an exit code for what is wrong there, and one for what could not be answered.
+/// A question to a cluster.
 fn question(command: impl Future<Output = anyhow::Result<kubectl::Outcome>>) -> ExitCode {
     telemetry::install_crypto();
-    let outcome = tokio::runtime::Runtime::new()
-        .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(command));
-    match outcome {
-        Ok(outcome) => outcome.into(),
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            kubectl::Outcome::Unanswered.into()
-        }
-    }
+    answer(command, kubectl::Outcome::Unanswered)
 }
 
-/// Offline commands have an exit code for what could not be answered.
-fn answer(command: impl Future<Output = anyhow::Result<Outcome>>) -> ExitCode {
+/// Commands that answer have an exit code for each answer, and one for what could not be answered.
+fn answer<T: Into<ExitCode>>(
+    command: impl Future<Output = anyhow::Result<T>>,
+    unanswered: T,
+) -> ExitCode {
     let outcome = tokio::runtime::Runtime::new()
         .map_err(anyhow::Error::from)
         .and_then(|runtime| runtime.block_on(command));
@@ -96,7 +92,7 @@ fn answer(command: impl Future<Output = anyhow::Result<Outcome>>) -> ExitCode {
         Ok(outcome) => outcome.into(),
         Err(error) => {
             eprintln!("error: {error:#}");
-            Outcome::Unanswered.into()
+            unanswered.into()
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
+use mcp_operator_api::names::installation::CONFIGURATION;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::ring::default_provider;
@@ -15,7 +16,7 @@ use serde_json::Value;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::Finding;
-use super::installation::{CONFIGURATION, Found, Installation, place, webhooks};
+use super::installation::{Found, Installation, place, webhooks};
 
 const CERTIFICATE_KEY: &str = "tls.crt";
 

@@ -19,11 +19,12 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::Resource;
 use kube::client::Body;
 use kube::core::ApiResource;
+use mcp_operator_api::names::installation::CONFIGURATION;
 use mcp_operator_api::v1alpha1::{McpPlugin, McpServer};
 use mcp_operator_runtime::LEASE_NAME;
 use serde_json::{Value, json};
 
-use super::installation::{CONFIGURATION, Installation, MANAGER};
+use super::installation::{Installation, MANAGER};
 use super::permissions::{Permission, account, by_namespace, needed};
 use super::{definitions, gateway, plugins};
 use crate::cluster::{Cluster, Scope};

@@ -1,7 +1,9 @@
 //! What confines the operator's own account.
 
+use mcp_operator_api::names::installation::CONFIGURATION;
+
 use super::Finding;
-use super::installation::{CONFIGURATION, Found, Installation, place};
+use super::installation::{Found, Installation, place};
 
 const POLICY: &str = "ValidatingAdmissionPolicy";
 const BINDING: &str = "ValidatingAdmissionPolicyBinding";

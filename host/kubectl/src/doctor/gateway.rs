@@ -1,5 +1,6 @@
 //! LiteLLM: there, ready, and reading the file that the operator writes.
 
+use mcp_operator_core::rollout::Rollout;
 use serde_json::Value;
 
 use super::Finding;
@@ -129,12 +130,8 @@ fn of_workload(
     installation: &Installation,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let number = |pointer: &str| deployment.pointer(pointer).and_then(Value::as_i64);
-    let (ready, wanted) = (
-        number("/status/readyReplicas").unwrap_or(0),
-        number("/spec/replicas").unwrap_or(1),
-    );
-    if ready == 0 {
+    let rollout = Rollout::of(deployment);
+    if rollout.ready == 0 {
         let namespace = deployment["metadata"]["namespace"]
             .as_str()
             .unwrap_or_default();
@@ -150,7 +147,10 @@ fn of_workload(
         let why = pods.iter().filter(is_its).find_map(trouble);
         findings.push(Finding::wrong(
             at,
-            format!("none of its {wanted} pods is ready: no tool can be called"),
+            format!(
+                "none of its {} pods is ready: no tool can be called",
+                rollout.wanted
+            ),
             why.unwrap_or_else(|| "the log of LiteLLM".into()),
         ));
     }

@@ -3,18 +3,13 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use mcp_operator_api::names::installation::{CONFIGURATION, WEBHOOK_SECRET, WEBHOOK_SERVICE};
 use serde_json::Value;
 
 use super::permissions::Permission;
 
 /// Name of the operator's Deployment and its account.
 pub(crate) const MANAGER: &str = "mcp-operator-controller-manager";
-/// Name of the Service of the webhook.
-pub(crate) const WEBHOOK_SERVICE: &str = "mcp-operator-webhook-service";
-/// Name of the webhook configurations, and of the policy that confines the operator's account.
-pub(crate) const CONFIGURATION: &str = "mcp-operator";
-/// Name of the Secret with the webhook's certificate, where the operator makes that itself.
-pub(crate) const CERTIFICATE: &str = "mcp-operator-webhook";
 
 /// An object that was looked for.
 #[derive(Clone, Copy, Debug)]
@@ -118,12 +113,12 @@ impl Installation {
         let mut volumes = volumes.into_iter().flatten();
         let mounted = volumes.find(|volume| volume["name"] == "webhook-server-cert");
         let name = mounted.and_then(|volume| volume["secret"]["secretName"].as_str());
-        name.unwrap_or(CERTIFICATE).to_owned()
+        name.unwrap_or(WEBHOOK_SECRET).to_owned()
     }
 
     /// Whether somebody else makes the certificate, and has it trusted.
     pub(crate) fn has_mounted_certificate(&self) -> bool {
-        self.certificate_secret() != CERTIFICATE
+        self.certificate_secret() != WEBHOOK_SECRET
     }
 }
 

@@ -50,19 +50,15 @@ impl fmt::Display for Permission {
 
 /// What is needed: everywhere, or in the operator's own namespace.
 pub(crate) fn needed(installation: &Installation) -> Vec<Permission> {
-    let documents = serde_saphyr::from_multiple::<Value>(ROLES).unwrap_or_default();
     let makes_certificates = !installation.has_mounted_certificate();
-    let roles = documents.iter().filter(|it| {
-        ["Role", "ClusterRole"]
-            .iter()
-            .any(|kind| it["kind"] == *kind)
-    });
-    let roles = roles.filter(|role| role["metadata"]["name"] != WEBHOOK || makes_certificates);
+    let roles = roles(&["Role", "ClusterRole"]);
+    let roles = roles
+        .iter()
+        .filter(|role| role["metadata"]["name"] != WEBHOOK || makes_certificates);
     let mut needed: Vec<Permission> = roles
         .flat_map(|role| {
-            let namespace = (role["kind"] == "Role").then(|| installation.namespace.clone());
-            let rules = role["rules"].as_array().into_iter().flatten();
-            rules.flat_map(move |rule| of_rule(rule, namespace.clone()))
+            let namespace = (role["kind"] == "Role").then_some(installation.namespace.as_str());
+            of_role(role, namespace)
         })
         .collect();
     needed.extend(of_gateway(installation));
@@ -71,15 +67,12 @@ pub(crate) fn needed(installation: &Installation) -> Vec<Permission> {
 
 /// What is needed of [`needed`] for each namespace with MCPServers, where it is not granted everywhere.
 pub(crate) fn by_namespace(denied: &[Permission], installation: &Installation) -> Vec<Permission> {
-    let documents = serde_saphyr::from_multiple::<Value>(ROLES).unwrap_or_default();
-    let tenant = documents
-        .iter()
-        .find(|it| it["kind"] == "ClusterRole" && it["metadata"]["name"] == TENANT);
-    let rules = tenant
-        .and_then(|role| role["rules"].as_array())
+    let roles = roles(&["ClusterRole"]);
+    let tenant = roles.iter().find(|role| role["metadata"]["name"] == TENANT);
+    let tenant: BTreeSet<Permission> = tenant
         .into_iter()
-        .flatten();
-    let tenant: BTreeSet<Permission> = rules.flat_map(|rule| of_rule(rule, None)).collect();
+        .flat_map(|role| of_role(role, None))
+        .collect();
     let servers = installation.list("MCPServer", "").unwrap_or_default();
     let namespaces: BTreeSet<&str> = servers
         .iter()
@@ -101,7 +94,19 @@ pub(crate) fn by_namespace(denied: &[Permission], installation: &Installation) -
         .collect()
 }
 
-fn of_rule(rule: &Value, namespace: Option<String>) -> Vec<Permission> {
+/// Those of these kinds.
+fn roles(kinds: &[&str]) -> Vec<Value> {
+    let mut documents = serde_saphyr::from_multiple::<Value>(ROLES).unwrap_or_default();
+    documents.retain(|it| kinds.iter().any(|kind| it["kind"] == *kind));
+    documents
+}
+
+fn of_role(role: &Value, namespace: Option<&str>) -> Vec<Permission> {
+    let rules = role["rules"].as_array().into_iter().flatten();
+    rules.flat_map(|rule| of_rule(rule, namespace)).collect()
+}
+
+fn of_rule(rule: &Value, namespace: Option<&str>) -> Vec<Permission> {
     let words = |name: &str| -> Vec<&str> {
         let list = rule[name].as_array().into_iter().flatten();
         list.filter_map(Value::as_str).collect()
@@ -122,7 +127,7 @@ fn of_rule(rule: &Value, namespace: Option<String>) -> Vec<Permission> {
                     resource: resource.into(),
                     subresource: subresource.into(),
                     name: name.clone(),
-                    namespace: namespace.clone(),
+                    namespace: namespace.map(str::to_owned),
                 }));
             }
         }

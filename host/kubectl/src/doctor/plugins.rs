@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::Finding;
 use super::installation::{Found, Installation, place};
-use crate::causes::conditions;
+use crate::causes::{conditions, is_unseen};
 use crate::remedies::{meaning, remedy};
 
 pub(super) fn check(installation: &Installation) -> Vec<Finding> {
@@ -152,13 +152,7 @@ fn unseen_servers(installation: &Installation) -> Option<Finding> {
     };
     let unseen: Vec<&Value> = servers
         .iter()
-        .filter(|server| {
-            server["status"]["observedGeneration"]
-                .as_i64()
-                .unwrap_or(-1)
-                < 0
-                && is_old(server)
-        })
+        .filter(|server| is_unseen(server) && is_old(server))
         .collect();
     let first = unseen.first()?;
     let namespace = first["metadata"]["namespace"].as_str().unwrap_or_default();

@@ -1,11 +1,12 @@
 //! The operator's pods, and whether the API server finds them.
 
+use mcp_operator_core::rollout::Rollout;
 use serde_json::Value;
 
 use super::Finding;
 use super::installation::{Found, Installation, MANAGER, place};
-use crate::causes::conditions;
 use crate::pod_trouble::trouble;
+use crate::tree::serves;
 
 pub(super) fn check(installation: &Installation) -> Vec<Finding> {
     let namespace = &installation.namespace;
@@ -40,10 +41,13 @@ fn elsewhere(installation: &Installation) -> String {
 
 fn of_deployment(deployment: &Value, installation: &Installation, at: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let number = |pointer: &str| deployment.pointer(pointer).and_then(Value::as_i64);
-    let wanted = number("/spec/replicas").unwrap_or(1);
-    let ready = number("/status/readyReplicas").unwrap_or(0);
-    let updated = number("/status/updatedReplicas").unwrap_or(0);
+    let Rollout {
+        wanted,
+        ready,
+        updated,
+        stuck,
+        ..
+    } = Rollout::of(deployment);
     if wanted == 0 {
         findings.push(Finding::wrong(
             at,
@@ -54,7 +58,7 @@ fn of_deployment(deployment: &Value, installation: &Installation, at: &str) -> V
             ),
         ));
     } else if ready < wanted {
-        let why = troubles(installation).or_else(|| stuck(deployment));
+        let why = troubles(installation).or_else(|| stuck.map(|stuck| stuck.message));
         let why = why.unwrap_or_else(|| "its pods are not ready; their logs say why".into());
         findings.push(Finding::wrong(
             at,
@@ -87,15 +91,6 @@ fn pods(installation: &Installation) -> impl Iterator<Item = &Value> {
 
 fn troubles(installation: &Installation) -> Option<String> {
     pods(installation).find_map(trouble)
-}
-
-fn stuck(deployment: &Value) -> Option<String> {
-    let conditions = conditions(deployment);
-    let failing = conditions.iter().find(|it| {
-        it.type_ == "ReplicaFailure" && it.status == "True"
-            || it.type_ == "Progressing" && it.status == "False"
-    })?;
-    Some(failing.message.clone())
 }
 
 /// The Service of the webhook, and whether a pod serves behind it.
@@ -147,8 +142,7 @@ fn service(installation: &Installation) -> Vec<Finding> {
         |slice: &&Value| slice["metadata"]["labels"]["kubernetes.io/service-name"] == name.as_str();
     let endpoints = slices.iter().filter(of_service);
     let endpoints = endpoints.flat_map(|slice| slice["endpoints"].as_array().into_iter().flatten());
-    let is_ready = |endpoint: &Value| endpoint["conditions"]["ready"].as_bool().unwrap_or(true);
-    if endpoints.into_iter().any(is_ready) {
+    if endpoints.into_iter().any(serves) {
         return Vec::new();
     }
     vec![Finding::wrong(

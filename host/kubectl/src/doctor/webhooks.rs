@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::core::{Selector, SelectorExt};
+use mcp_operator_api::names::installation::CONFIGURATION;
 use serde_json::Value;
 
 use super::Finding;
-use super::installation::{CONFIGURATION, Found, Installation, place, webhooks};
+use super::installation::{Found, Installation, place, webhooks};
 
 /// As they are installed. The chart changes nothing in them but namespaces and certificates.
 const SHIPPED: &str = include_str!("../../../../deploy/base/webhook.yaml");

@@ -1,8 +1,9 @@
 //! The state of an object in a few words.
 
+use mcp_operator_core::rollout::Rollout;
 use serde_json::Value;
 
-use crate::causes::{causes, conditions};
+use crate::causes::{causes, conditions, tone};
 use crate::pod_trouble::trouble;
 use crate::view::Tone;
 
@@ -57,29 +58,21 @@ fn server(object: &Value) -> (Tone, String) {
     let Some(first) = all.first() else {
         return (Tone::Good, phase.into());
     };
-    let tone = if all.iter().any(|cause| cause.needs_somebody) {
-        Tone::Bad
-    } else {
-        Tone::Waiting
-    };
-    (tone, format!("{phase}: {}", first.reason))
+    (tone(&all), format!("{phase}: {}", first.reason))
 }
 
 fn deployment(object: &Value) -> (Tone, String) {
-    let wanted = number(object, "/spec/replicas");
-    let (ready, updated) = (
-        number(object, "/status/readyReplicas"),
-        number(object, "/status/updatedReplicas"),
-    );
+    let Rollout {
+        wanted,
+        ready,
+        updated,
+        stuck,
+        ..
+    } = Rollout::of(object);
     let mut state = format!("{ready}/{wanted} ready");
     if updated < wanted {
         state = format!("{state}, {updated} of the present template");
     }
-    let conditions = conditions(object);
-    let stuck = conditions.iter().find(|it| {
-        it.type_ == "ReplicaFailure" && it.status == "True"
-            || it.type_ == "Progressing" && it.status == "False"
-    });
     match stuck {
         Some(stuck) => (
             Tone::Bad,
@@ -112,15 +105,16 @@ fn endpoints(object: &Value) -> (Tone, String) {
     let all = object["endpoints"]
         .as_array()
         .map_or(&[][..], Vec::as_slice);
-    // Nobody says: ready, as the API has it.
-    let ready = all
-        .iter()
-        .filter(|it| it["conditions"]["ready"].as_bool().unwrap_or(true))
-        .count();
+    let ready = all.iter().filter(|endpoint| serves(endpoint)).count();
     (
         by(ready > 0),
         format!("{ready} of {} pods serve", all.len()),
     )
+}
+
+/// Whether a pod serves at this endpoint. Nobody says: it does, as the API has it.
+pub(crate) fn serves(endpoint: &Value) -> bool {
+    endpoint["conditions"]["ready"].as_bool().unwrap_or(true)
 }
 
 /// What the first condition says that should be True and is not.

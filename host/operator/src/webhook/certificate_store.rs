@@ -6,13 +6,12 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client, ResourceExt};
 use mcp_operator_api::names::field_managers;
+use mcp_operator_api::names::installation::WEBHOOK_SECRET as SECRET;
 use mcp_operator_runtime::{obtain_shared_secret, request};
 
 use super::certificate::KeyPairPem;
 use super::rotation::Certificates;
 
-/// Name of the Secret that all replicas share.
-const SECRET: &str = "mcp-operator-webhook";
 /// What cert-manager writes on the Secrets that are its own.
 const CERT_MANAGER: &str = "cert-manager.io/certificate-name";
 const END: &str = "-----END CERTIFICATE-----\n";

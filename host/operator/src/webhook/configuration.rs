@@ -8,14 +8,12 @@ use json_patch::{PatchOperation, TestOperation};
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, Resource};
 use mcp_operator_api::names::field_managers;
+pub(super) use mcp_operator_api::names::installation::CONFIGURATION as NAME;
 use mcp_operator_runtime::{ApiError, Leadership, request};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tracing::{info, warn};
-
-/// Name of both configurations.
-pub(super) const NAME: &str = "mcp-operator";
 
 /// How often a change is tried again at once that somebody else's came before.
 const ATTEMPTS: usize = 5;
@@ -49,7 +47,8 @@ impl Configurations {
         K: Resource<Scope = kube::core::ClusterResourceScope>,
     {
         let kind = K::kind(&());
-        for attempt in 1.. {
+        let mut attempt = 1;
+        loop {
             let found = match self.read::<K>().await {
                 Ok(Some(found)) => found,
                 Ok(None) => {
@@ -74,14 +73,13 @@ impl Configurations {
                     info!(%kind, name = NAME, "{done}");
                     return Updated::AsWanted;
                 }
-                Err(error) if attempt < ATTEMPTS && was_changed_meanwhile(&error) => {}
+                Err(error) if attempt < ATTEMPTS && was_changed_meanwhile(&error) => attempt += 1,
                 Err(error) => {
                     warn!(%kind, name = NAME, %error, "cannot be updated");
                     return Updated::Failed;
                 }
             }
         }
-        Updated::Failed
     }
 
     async fn patch<K>(&self, patch: json_patch::Patch) -> Result<(), ApiError>
