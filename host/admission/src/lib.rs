@@ -1,14 +1,16 @@
 //! The admission webhook: from the bytes of an AdmissionReview to an answer worded as the API server words its own.
 //!
 //! - In: HTTPS requests of the API server, the plugins in force, and how servers become objects ([`AdmissionState`]).
-//! - Out: AdmissionReviews that allow, refuse, warn or patch.
+//! - Out: AdmissionReviews that allow, refuse, warn or patch; ConversionReviews with MCPServers in another version.
 //! - Never: it talks to no cluster, and stores nothing. Certificates and the webhook configurations are the program's.
 //!
 //! [`server`] serves TLS, and bounds [`connection`]s; [`routes`] bounds bodies, time and load, with a share of
 //! each for every peer ([`peer_shares`]); [`handlers`] ask the plugins; [`review`] reads and
-//! writes AdmissionReviews, purely; [`revision`] ties the two questions about one request together.
+//! writes AdmissionReviews, purely; [`revision`] ties the two questions about one request together. [`conversion_review`]
+//! asks nobody.
 
 mod connection;
+mod conversion_review;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod handlers;

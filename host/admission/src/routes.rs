@@ -26,6 +26,8 @@ use crate::peer_shares::{Peer, PeerShares, Share};
 use crate::state::AdmissionState;
 use crate::{handlers, heap_cost, review};
 
+mod conversion;
+
 /// The largest object: what etcd stores by default.
 const MAX_OBJECT_BYTES: usize = 3 << 19;
 /// What a review says besides.
@@ -103,6 +105,7 @@ fn routes(limited: Arc<Limited>) -> Router {
         .route("/validate/mcpserver", post(validate))
         .route("/mutate/mcpserver", post(mutate))
         .route("/validate/mcpplugin", post(validate_plugin))
+        .route("/convert", post(conversion::convert))
         .with_state(limited)
 }
 
@@ -178,17 +181,7 @@ async fn answer(
     if heap > HEAP / 2 {
         return refuse(&body, TOO_MANY_VALUES);
     }
-    let is_large = heap > LARGE_HEAP;
-    let shares = if is_large {
-        &limited.heap
-    } else {
-        &limited.small_heap
-    };
-    let large = timeout_at(deadline, async {
-        let heap = shares.take(peer, heap.div_ceil(MEMORY_UNIT)).await;
-        (permit_if(is_large, &limited.large).await, heap)
-    });
-    let Ok(_large) = large.await else {
+    let Some(_heap) = take_heap(limited, peer, heap, deadline).await else {
         return overloaded();
     };
     // Not where other requests are waiting for their next bytes.
@@ -209,6 +202,26 @@ async fn answer(
         review::undecided(&review, "Timeout", 504, &message)
     });
     json(&response)
+}
+
+/// Memory for reading and writing a request; of those that need much, no more at once than leave a core to the others.
+async fn take_heap<'a>(
+    limited: &'a Limited,
+    peer: Peer,
+    heap: usize,
+    deadline: Instant,
+) -> Option<(Option<SemaphorePermit<'a>>, Share)> {
+    let is_large = heap > LARGE_HEAP;
+    let shares = if is_large {
+        &limited.heap
+    } else {
+        &limited.small_heap
+    };
+    let taken = timeout_at(deadline, async {
+        let heap = shares.take(peer, heap.div_ceil(MEMORY_UNIT)).await;
+        (permit_if(is_large, &limited.large).await, heap)
+    });
+    taken.await.ok()
 }
 
 /// A permit of a semaphore that is never closed, for those that need one.

@@ -435,3 +435,43 @@ fn the_api_servers_patience_bounds_the_time() {
         Duration::from_millis(9750)
     );
 }
+
+/// Who reads an object gets it, whatever rules there are.
+#[tokio::test]
+async fn objects_are_converted_while_no_plugin_is_loaded() {
+    let object =
+        json!({ "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPServer", "spec": {} });
+    let review = |desired: &str| {
+        json!({
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "ConversionReview",
+            "request": { "uid": "1", "desiredAPIVersion": desired, "objects": [object] },
+        })
+    };
+    let answer = ask_at(
+        "/convert",
+        Snapshots::channel().1,
+        review("mcp.litellm.ai/v1beta1").to_string(),
+    );
+    let answer = answer.await;
+    assert_eq!(answer["kind"], "ConversionReview");
+    assert_eq!(answer["response"]["uid"], "1");
+    let converted = &answer["response"]["convertedObjects"][0];
+    assert_eq!(converted["apiVersion"], "mcp.litellm.ai/v1beta1");
+
+    let convert = |body: String| Request::post("/convert").body(Body::from(body)).unwrap();
+    let requests = ["mcp.litellm.ai/v1beta1", "mcp.litellm.ai/v2"].map(review);
+    let requests = requests.map(|review| convert(review.to_string()));
+    let requests = requests.into_iter().chain([convert("garbage".into())]);
+    let mut counted = counted(requests.collect(), Snapshots::channel().1).await;
+    counted.sort();
+    assert_eq!(
+        counted,
+        [
+            r#"{webhook="convert_mcpserver",verdict="allowed",code="200"} 1"#,
+            r#"{webhook="convert_mcpserver",verdict="denied",code="422"} 1"#,
+            r#"{webhook="convert_mcpserver",verdict="rejected",code="400"} 1"#,
+        ]
+    );
+    let (status, _) = ask(limited(), convert(" ".repeat(MAX_BODY_BYTES + 1))).await;
+    assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
+}

@@ -4,6 +4,8 @@
 pub const GROUP: &str = "mcp.litellm.ai";
 /// `apiVersion` of the custom resources.
 pub const API_VERSION: &str = "mcp.litellm.ai/v1alpha1";
+/// `apiVersion` of MCPServers in the version that comes next.
+pub const BETA_API_VERSION: &str = "mcp.litellm.ai/v1beta1";
 /// Kind of the resource that describes one MCP server.
 pub const SERVER_KIND: &str = "MCPServer";
 /// Kind of the resource that puts a plugin into force.

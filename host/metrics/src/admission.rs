@@ -26,6 +26,8 @@ pub enum Webhook {
     ValidateServer,
     /// Validates MCPPlugins.
     ValidatePlugin,
+    /// Converts MCPServers between versions.
+    Convert,
 }
 
 impl Webhook {
@@ -34,6 +36,7 @@ impl Webhook {
             Self::MutateServer => "mutate_mcpserver",
             Self::ValidateServer => "validate_mcpserver",
             Self::ValidatePlugin => "validate_mcpplugin",
+            Self::Convert => "convert_mcpserver",
         }
     }
 }
@@ -43,7 +46,7 @@ impl Webhook {
 pub enum Verdict {
     /// It passes.
     Allowed,
-    /// A rule refuses it.
+    /// A rule refuses it, or it cannot be converted.
     Denied,
     /// Nobody can say, which refuses it too: plugins that are not loaded, that failed, or too little time.
     Undecided,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, value_parser};
 use jiff::SignedDuration;
+use mcp_operator_api::definitions::{OPTIONAL_VERSION, STORED_VERSION};
 use mcp_operator_api::names::installation::WEBHOOK_SERVICE;
 use mcp_operator_controller::ControllerSettings;
 use mcp_operator_core::desired_entries::GracePeriods;
@@ -89,7 +90,15 @@ pub enum Command {
         /// Apply them to the cluster instead of printing them.
         #[arg(long)]
         apply: bool,
+        /// The newest version of MCPServers that is served. `v1beta1` is converted by the operator, and everything that names
+        /// no version depends on that: `kubectl`, the deletion of namespaces. With `--apply` it is served when the operator
+        /// has said that it converts. [default: `v1alpha1`; with `--apply`: as it is in the cluster]
+        #[arg(long, value_name = "VERSION", value_parser = [STORED_VERSION, OPTIONAL_VERSION])]
+        serve: Option<String>,
     },
+    /// Write every MCPServer and MCPPlugin once as it is, so that all are stored in the version that is stored now, and note
+    /// in the definitions that no other is. Where that is so already, nothing is written.
+    MigrateStorage,
     /// Ask the cluster whether the installation works: all plugins are in force, and the API server asks the webhook.
     Verify {
         /// Namespace for the question: an MCPServer that is refused. Nothing is stored.

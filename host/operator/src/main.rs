@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use mcp_operator::cli::{Arguments, Command, PluginCommand, RunArguments};
-use mcp_operator::{crd, dashboards, plugin_registry, run, telemetry, verify};
+use mcp_operator::{crd, dashboards, plugin_registry, run, storage_migration, telemetry, verify};
 use mcp_operator_kubectl as kubectl;
 use mcp_operator_offline::{self as offline, Outcome};
 
@@ -20,11 +20,14 @@ fn main() -> ExitCode {
         Command::Crd {
             plural,
             apply: false,
-        } => crd::manifests(plural.as_deref()).map(|yaml| print!("{yaml}")),
+            serve,
+        } => crd::manifests(plural.as_deref(), serve.as_deref()).map(|yaml| print!("{yaml}")),
         Command::Crd {
             plural,
             apply: true,
-        } => ask(crd::apply(plural.as_deref())),
+            serve,
+        } => ask(crd::apply(plural.as_deref(), serve.as_deref())),
+        Command::MigrateStorage => ask(storage_migration::migrate()),
         Command::Verify { namespace } => ask(verify::verify(&namespace)),
         Command::Plugin(command) => match *command {
             PluginCommand::Author(command) => {

@@ -70,7 +70,25 @@ pub(crate) fn point_webhooks(kubectl: &Kubectl, address: &str) -> Result<()> {
             &patch,
         ])?;
     }
-    Ok(())
+    point_conversion(kubectl, address)
+}
+
+/// The same for the definition of MCPServers, if there is anything to convert.
+fn point_conversion(kubectl: &Kubectl, address: &str) -> Result<()> {
+    let name = "mcpservers.mcp.litellm.ai";
+    let found = kubectl.json(&["get", "crd", name])?;
+    let versions = found["spec"]["versions"].as_array();
+    if versions.is_none_or(|versions| versions.len() < 2) {
+        return Ok(());
+    }
+    let client = json!({ "url": format!("https://{address}/convert") });
+    let webhook = json!({ "clientConfig": client, "conversionReviewVersions": ["v1"] });
+    let conversion = json!({ "strategy": "Webhook", "webhook": webhook });
+    let patch = json!([{ "op": "add", "path": "/spec/conversion", "value": conversion }]);
+    let patch = format!("--patch={patch}");
+    kubectl
+        .run(&["patch", "crd", name, "--type=json", &patch])
+        .map(drop)
 }
 
 fn point(index: usize, client: &Value, address: &str) -> Vec<Value> {

@@ -44,6 +44,7 @@ impl Request {
     /// Whether it is about where the webhook is: beside a cluster that is another address for each operator.
     pub fn is_about_webhook(&self) -> bool {
         self.resource.ends_with("webhookconfigurations")
+            || self.resource == "customresourcedefinitions"
     }
 }
 

@@ -13,6 +13,8 @@ mod certificates;
 mod client_certificate;
 #[path = "faults/clock.rs"]
 mod clock;
+#[path = "faults/conversion.rs"]
+mod conversion;
 #[path = "faults/install_again.rs"]
 mod install_again;
 #[path = "faults/ipv6.rs"]

@@ -1,4 +1,5 @@
-//! Fills into the webhook configurations whom the API server trusts, and outside of a cluster where it finds the webhook.
+//! Fills into the webhook configurations whom the API server trusts, and outside of a cluster where it finds the webhook; and
+//! into the definition of MCPServers both.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::configuration::{Configurations, NAME, Updated};
+use super::conversion;
 use super::endpoint::Endpoint;
 
 /// Somebody may apply the manifests again, which empties what was filled in.
@@ -24,7 +26,7 @@ const INTERVAL: Duration = Duration::from_secs(10);
 /// How soon a replica looks again whether the leader has done it.
 const UNTIL_THE_LEADER_DID: Duration = Duration::from_millis(500);
 
-/// What both configurations were seen to trust.
+/// What the configurations and the definition were seen to trust.
 #[derive(Clone, Debug)]
 pub(crate) struct Trusted {
     /// Certificates of authorities, in PEM.
@@ -57,11 +59,13 @@ impl CaInjection {
             let validating = self
                 .update::<ValidatingWebhookConfiguration>(&encoded)
                 .await;
-            let both = [mutating, validating];
-            let is_there = both.iter().all(|updated| *updated == Updated::AsWanted);
+            let converting =
+                conversion::point(&self.configurations, &self.endpoint, &encoded).await;
+            let all = [mutating, validating, converting];
+            let is_there = all.iter().all(|updated| *updated == Updated::AsWanted);
             trusted.send_modify(|trusted| note(trusted, wanted, is_there));
             // Beside the cluster a replica has an address of its own, and only the leader's is asked.
-            let waits = both.contains(&Updated::NotLeading)
+            let waits = all.contains(&Updated::NotLeading)
                 && matches!(self.endpoint, Endpoint::Service { .. });
             if !waits {
                 injected.send_replace(true);

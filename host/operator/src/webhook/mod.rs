@@ -3,7 +3,7 @@
 //! Data goes one way: [`certificate`] makes and reads certificates, [`rotation`] says what is to be done with them (both pure),
 //! `certificate_store` keeps them, `renewal` does what is to be done, and `serving_cert` and `ca_injection` are given the result. `expiry` says when all
 //! of that did not help. `configuration` has the objects by which the API server finds the webhook, and
-//! `configuration_owner` has them leave with the operator.
+//! `configuration_owner` has them leave with the operator. `conversion` is the same for the definition of MCPServers.
 
 mod ca_injection;
 mod certificate;
@@ -12,6 +12,7 @@ mod certificate_store;
 mod client_ca;
 mod configuration;
 mod configuration_owner;
+mod conversion;
 mod endpoint;
 mod expiry;
 mod renewal;

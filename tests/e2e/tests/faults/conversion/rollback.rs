@@ -1,0 +1,1 @@
+//! To this version and back.
