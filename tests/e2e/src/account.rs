@@ -74,7 +74,10 @@ pub(crate) fn point_webhooks(kubectl: &Kubectl, address: &str) -> Result<()> {
 }
 
 /// The same for the definition of MCPServers, if there is anything to convert.
-fn point_conversion(kubectl: &Kubectl, address: &str) -> Result<()> {
+///
+/// # Errors
+/// When there is no such definition.
+pub fn point_conversion(kubectl: &Kubectl, address: &str) -> Result<()> {
     let name = "mcpservers.mcp.litellm.ai";
     let found = kubectl.json(&["get", "crd", name])?;
     let versions = found["spec"]["versions"].as_array();

@@ -17,7 +17,7 @@ mod own_cluster;
 mod proxy;
 mod wait;
 
-pub use account::{OPERATOR_ACCOUNT, OPERATOR_USER, operator_kubeconfig};
+pub use account::{OPERATOR_ACCOUNT, OPERATOR_USER, operator_kubeconfig, point_conversion};
 pub use artifacts::{Artifacts, Part};
 pub use audit::{AuditLog, ReplicaWrite, Request, creations};
 pub use clock::Clock;

@@ -1,1 +1,175 @@
-//! To this version and back.
+//! To this version and back, while people go on working.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{JoinHandle, spawn};
+
+use anyhow::{Context, Result, ensure};
+use mcp_cluster::{Kubectl, repository};
+use mcp_e2e::{Operator, OwnCluster, eventually, point_conversion};
+use serde_json::{Value, json};
+
+use super::support::{ALPHA, BETA, DEFINITION, alpha, beta, get, program, says, serve, served};
+use crate::world::{RECOVERY, World};
+
+/// Somebody who applies and reads servers of their own, one after the other.
+struct Load {
+    stop: Arc<AtomicBool>,
+    done: Arc<AtomicUsize>,
+    failures: Arc<Mutex<Vec<String>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Load {
+    fn start(kubectl: &Kubectl, kind: &'static str, server: fn(&str) -> Value) -> Self {
+        let load = Self {
+            stop: Arc::default(),
+            done: Arc::default(),
+            failures: Arc::default(),
+            thread: None,
+        };
+        let (kubectl, stop) = (kubectl.clone(), load.stop.clone());
+        let (done, failures) = (load.done.clone(), load.failures.clone());
+        let thread = spawn(move || {
+            let version = kind.split('.').nth(1).unwrap_or_default();
+            let mut round = 0;
+            while !stop.load(Ordering::Relaxed) {
+                let name = format!("load-{version}-{}", round % 5);
+                if let Err(error) = work(&kubectl, kind, &name, server(&name), round) {
+                    failures.lock().unwrap().push(format!("{error:#}"));
+                }
+                done.fetch_add(1, Ordering::Relaxed);
+                round += 1;
+            }
+        });
+        Self {
+            thread: Some(thread),
+            ..load
+        }
+    }
+
+    /// Waits until so much more was done.
+    fn goes_on(&self, rounds: usize) -> Result<()> {
+        let wanted = self.done.load(Ordering::Relaxed) + rounds;
+        eventually("somebody goes on", RECOVERY, || {
+            ensure!(self.done.load(Ordering::Relaxed) >= wanted);
+            Ok(())
+        })
+    }
+
+    /// Ends it; nothing may have failed.
+    fn end(mut self) -> Result<()> {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            ensure!(thread.join().is_ok(), "it panicked");
+        }
+        let failures = self.failures.lock().unwrap();
+        ensure!(failures.is_empty(), "{failures:#?}");
+        Ok(())
+    }
+}
+
+/// `kubectl apply`, label, read.
+fn work(kubectl: &Kubectl, kind: &str, name: &str, mut server: Value, round: usize) -> Result<()> {
+    server["spec"]["config"]["round"] = json!(round);
+    kubectl.apply(&server.to_string())?;
+    let namespace = format!("--namespace={}", OwnCluster::NAMESPACE);
+    let label = format!("round=r{round}");
+    kubectl.run(&["label", kind, name, &namespace, "--overwrite", &label])?;
+    let found = kubectl.json(&["get", kind, name, &namespace])?;
+    ensure!(found["spec"]["config"]["round"] == round, "{found}");
+    says(&found["spec"], &server["spec"])
+}
+
+/// The definition as it was before there was a second version.
+fn before(world: &World) -> Result<Value> {
+    let text = program(world, &["crd", "mcpservers"])?;
+    let mut definition: Value = serde_json::from_str(&world.kubectl().pipe(
+        &[
+            "create",
+            "--dry-run=client",
+            "--output=json",
+            "--filename=-",
+        ],
+        &text,
+    )?)?;
+    let versions = definition["spec"]["versions"].as_array_mut();
+    versions.context("no versions")?.truncate(1);
+    Ok(definition)
+}
+
+fn apply_definitions(world: &World) -> Result<()> {
+    let crds = repository().join("crds");
+    let crds = crds.to_string_lossy();
+    let apply = [
+        "apply",
+        "--server-side",
+        "--force-conflicts",
+        "--kustomize",
+        &crds,
+    ];
+    world.kubectl().run(&apply).map(drop)
+}
+
+#[test]
+fn to_two_versions_and_back_to_one_nobody_loses_anything() -> Result<()> {
+    let world = World::start("versions-rollback")?;
+    let before = before(&world)?;
+    world.kubectl().apply(&before.to_string())?;
+    let operator = Operator::start(&world.own.environment, "versions-rollback")?;
+    let old = Load::start(world.kubectl(), ALPHA, alpha);
+    old.goes_on(5)?;
+
+    // Forward.
+    apply_definitions(&world)?;
+    point_conversion(world.kubectl(), &operator.webhook_address())?;
+    old.goes_on(5)?;
+    serve(&world, "v1beta1")?;
+    let new = Load::start(world.kubectl(), BETA, beta);
+    old.goes_on(10)?;
+    new.goes_on(10)?;
+    // The definitions again, by somebody who knows that it is served.
+    program(&world, &["crd", "--apply"])?;
+    new.goes_on(3)?;
+
+    // And back.
+    new.end()?;
+    serve(&world, "v1alpha1")?;
+    old.goes_on(3)?;
+    world.kubectl().apply(&before.to_string())?;
+    served(&world, "v1alpha1")?;
+    old.goes_on(10)?;
+    old.end()?;
+    drop(operator);
+    let _operator = Operator::start(&world.own.environment, "versions-rolled-back")?;
+    let name = "load-v1beta1-1";
+    let found = world.kubectl().json(&[
+        "get",
+        ALPHA,
+        name,
+        "--namespace=servers",
+        "--show-managed-fields",
+    ])?;
+    says(
+        &found["spec"]["observability"],
+        &alpha(name)["spec"]["observability"],
+    )?;
+    eprintln!("{}", found["metadata"]["managedFields"]);
+    // Whoever applied it as v1beta1 applies it as v1alpha1 now.
+    let mut changed = alpha(name);
+    changed["spec"]["port"] = json!(9000);
+    world.kubectl().apply(&changed.to_string())?;
+    eventually("the operator says so", RECOVERY, || {
+        let found = get(&world, ALPHA, name)?;
+        let generation = &found["metadata"]["generation"];
+        ensure!(
+            found["status"]["observedGeneration"] == *generation,
+            "{found}"
+        );
+        Ok(())
+    })?;
+    let stored =
+        world.kubectl().json(&["get", "crd", DEFINITION])?["status"]["storedVersions"].clone();
+    assert_eq!(stored, json!(["v1alpha1"]));
+    Ok(())
+}
