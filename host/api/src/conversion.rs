@@ -82,20 +82,30 @@ pub fn convert(object: &RawValue, desired: &str) -> Result<Box<RawValue>, String
             "{kind:?} of {version:?} has one version, and is not converted: {SERVER_KIND} is"
         ));
     }
-    let to_beta = direction(&version, desired)?;
-    if let Some(to_beta) = to_beta {
+    if let Some(to_beta) = direction(&version, desired)? {
         types.insert("apiVersion".into(), Lazy::new_text(desired)?);
-        if to_beta {
-            for exchange in &EXCHANGES {
-                exchange.within(&mut object, exchange.within, &mut room)?;
-            }
-        } else {
-            for exchange in EXCHANGES.iter().rev() {
-                exchange.within(&mut object, exchange.within, &mut room)?;
-            }
-        }
+        exchange_all(&mut object, to_beta, Form::Object, &mut room)?;
     }
     to_raw_value(&object).map_err(|error| error.to_string())
+}
+
+/// The fields that somebody manages (`fieldsV1` of `metadata.managedFields`) by their places in the version `desired`: the API
+/// server converts an object to every version that somebody manages fields of, and applies nothing where it does not know
+/// one of them.
+///
+/// # Errors
+/// As [`convert`].
+pub fn convert_fields(
+    fields: &RawValue,
+    version: &str,
+    desired: &str,
+) -> Result<Box<RawValue>, String> {
+    let mut fields = Lazy::Raw(fields);
+    let mut room = lazy::MOST_MEMBERS;
+    if let Some(to_beta) = direction(version, desired)? {
+        exchange_all(&mut fields, to_beta, Form::ManagedFields, &mut room)?;
+    }
+    to_raw_value(&fields).map_err(|error| error.to_string())
 }
 
 /// Whether it goes to `v1beta1`; nothing where it is what it shall be.
@@ -112,38 +122,82 @@ fn direction(version: &str, desired: &str) -> Result<Option<bool>, String> {
     Ok((version != desired).then_some(desired == BETA_API_VERSION))
 }
 
+/// How places are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// As names and items.
+    Object,
+    /// As the API server notes who manages them: `f:name`, and an item of a list by its key, `k:{"name":"a"}`.
+    ManagedFields,
+}
+
+impl Form {
+    fn place(self, path: &[&str]) -> Vec<String> {
+        let prefix = match self {
+            Self::Object => "",
+            Self::ManagedFields => "f:",
+        };
+        path.iter().map(|name| format!("{prefix}{name}")).collect()
+    }
+}
+
+fn exchange_all(
+    object: &mut Lazy<'_>,
+    to_beta: bool,
+    form: Form,
+    room: &mut usize,
+) -> Result<(), String> {
+    let exchange = |exchange: &Exchange| exchange.within(object, exchange.within, form, room);
+    if to_beta {
+        EXCHANGES.iter().try_for_each(exchange)
+    } else {
+        EXCHANGES.iter().rev().try_for_each(exchange)
+    }
+}
+
 impl Exchange {
     /// In every object that `path` leads to.
-    fn within(&self, at: &mut Lazy<'_>, path: &[&str], room: &mut usize) -> Result<(), String> {
+    fn within(
+        &self,
+        at: &mut Lazy<'_>,
+        path: &[&str],
+        form: Form,
+        room: &mut usize,
+    ) -> Result<(), String> {
         let Some((first, rest)) = path.split_first() else {
-            return self.exchange(at, room);
+            return self.exchange(at, form, room);
         };
-        if *first == ITEMS {
+        if *first != ITEMS {
+            let name = form.place(&[*first]).concat();
+            return match at.members(room)?.and_then(|members| members.get_mut(&name)) {
+                Some(member) => self.within(member, rest, form, room),
+                None => Ok(()),
+            };
+        }
+        if form == Form::Object {
             for item in at.items(room)?.into_iter().flatten() {
-                self.within(item, rest, room)?;
+                self.within(item, rest, form, room)?;
             }
             return Ok(());
         }
-        match at
-            .members(room)?
-            .and_then(|members| members.get_mut(*first))
-        {
-            Some(member) => self.within(member, rest, room),
-            None => Ok(()),
+        for (name, item) in at.members(room)?.into_iter().flatten() {
+            if name.starts_with("k:") {
+                self.within(item, rest, form, room)?;
+            }
         }
+        Ok(())
     }
 
-    fn exchange(&self, object: &mut Lazy<'_>, room: &mut usize) -> Result<(), String> {
-        let reachable = object.can_hold(self.alpha, room)? && object.can_hold(self.beta, room)?;
-        if !reachable {
+    fn exchange(&self, object: &mut Lazy<'_>, form: Form, room: &mut usize) -> Result<(), String> {
+        let (alpha, beta) = (form.place(self.alpha), form.place(self.beta));
+        if !(object.can_hold(&alpha, room)? && object.can_hold(&beta, room)?) {
             // The API server refuses such an object in either version.
             return Ok(());
         }
-        let alpha = object.take(self.alpha, room)?;
-        let beta = object.take(self.beta, room)?;
-        for (path, value) in [(self.beta, alpha), (self.alpha, beta)] {
+        let found = (object.take(&alpha, room)?, object.take(&beta, room)?);
+        for (path, value) in [(beta, found.0), (alpha, found.1)] {
             if let Some(value) = value {
-                object.put(path, value, room)?;
+                object.put(&path, value, room)?;
             }
         }
         Ok(())

@@ -66,6 +66,34 @@ fn every_field_of_the_table_moves_and_nothing_else_does() {
     }
 }
 
+/// Where a conversion has a field, there it also says who manages it.
+#[test]
+fn who_manages_a_field_manages_it_in_the_other_version() {
+    let beta = json!({ "f:metadata": { "f:labels": { ".": {}, "f:key": {} } }, "f:spec": {
+        "f:config": { "f:spread": {} }, "f:probes": { ".": {}, "f:liveness": { "f:path": {} } },
+        "f:spread": { "f:nodes": {} }, "f:observability": { "f:tracing": { "f:endpoint": {} } },
+        "f:secrets": { "k:{\"name\":\"a\"}": { ".": {}, "f:name": {}, "f:key": {} } },
+        "f:litellm": { "f:accessGroups": {} },
+    } });
+    let alpha = json!({ "f:metadata": { "f:labels": { ".": {}, "f:key": {} } }, "f:spec": {
+        "f:config": { "f:spread": {} }, "f:affinity": { "f:podAntiAffinity": {} },
+        "f:observability": {
+            "f:tracing": { "f:jaegerEndpoint": {} },
+            "f:healthProbes": { ".": {}, "f:liveness": { "f:path": {} } },
+        },
+        "f:secrets": { "k:{\"name\":\"a\"}": { ".": {}, "f:name": {}, "f:awsSecretKey": {} } },
+        "f:litellm": { "f:allowedUserGroups": {} },
+    } });
+    let converted = |fields: &Value, version: &str, desired: &str| -> Value {
+        let fields = convert_fields(&raw(&fields.to_string()), version, desired).unwrap();
+        serde_json::from_str(fields.get()).unwrap()
+    };
+    assert_eq!(converted(&beta, BETA_API_VERSION, API_VERSION), alpha);
+    assert_eq!(converted(&alpha, API_VERSION, BETA_API_VERSION), beta);
+    assert_eq!(converted(&beta, BETA_API_VERSION, BETA_API_VERSION), beta);
+    assert!(convert_fields(&raw("{}"), "mcp.litellm.ai/v7", API_VERSION).is_err());
+}
+
 /// An `f64` has no 21 digits, and in the last bit it depends on who reads it.
 #[test]
 fn numbers_and_texts_of_the_configuration_are_not_read() {

@@ -96,8 +96,9 @@ pub enum Command {
         #[arg(long, value_name = "VERSION", value_parser = [STORED_VERSION, OPTIONAL_VERSION])]
         serve: Option<String>,
     },
-    /// Write every MCPServer and MCPPlugin once as it is, so that all are stored in the version that is stored now, and note
-    /// in the definitions that no other is. Where that is so already, nothing is written.
+    /// Has all MCPServers and MCPPlugins be of the version that is stored: objects that were stored in another one, and notes of
+    /// who manages fields in one that is not served any more. Before a version leaves the definition. Where that is so already,
+    /// nothing is written.
     MigrateStorage,
     /// Ask the cluster whether the installation works: all plugins are in force, and the API server asks the webhook.
     Verify {

@@ -1,5 +1,9 @@
-//! `mcp-operator migrate-storage`: after another version has become the one that is stored, everything is written once in
-//! it, and the definition forgets the one before. Until then no release may leave that one out.
+//! `mcp-operator migrate-storage`: everything is of the version that is stored, and of no other. Two things are not, after a
+//! while: objects that were written when another version was stored, and notes of who manages which fields in a version that is
+//! not served any more. The API server refuses to leave out of the definition what is still stored, and it applies
+//! nothing to an object of which somebody manages fields in a version that it does not know.
+
+mod managers;
 
 use std::time::Duration;
 
@@ -8,6 +12,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::api::{DynamicObject, ListParams, Patch, PatchParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client, CustomResourceExt, ResourceExt};
+use mcp_operator_api::definitions::{OPTIONAL_VERSION, STORED_VERSION};
 use mcp_operator_api::names::field_managers;
 use mcp_operator_api::v1alpha1::{McpPlugin, McpServer};
 use mcp_operator_runtime::client::{cluster_config, connect};
@@ -17,7 +22,8 @@ use serde_json::json;
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Objects of one page of a list.
 const PAGE: u32 = 100;
-/// How often it is begun again, where a definition changes meanwhile.
+/// How often it is begun again, where a definition changes meanwhile, and how often an object is read again that somebody
+/// else has written.
 const ATTEMPTS: usize = 5;
 
 /// Migrates MCPServers and MCPPlugins.
@@ -37,22 +43,19 @@ async fn of_definition(client: &Client, name: &str) -> Result<String> {
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
     for _ in 0..ATTEMPTS {
         let definition = request(|| format!("get {name}"), api.get(name)).await?;
-        let versions = &definition.spec.versions;
-        let stored = versions.iter().find(|version| version.storage);
-        let stored = stored.with_context(|| format!("{name} stores no version"))?;
-        let status = definition.status.as_ref();
-        let noted = status.and_then(|status| status.stored_versions.clone());
-        let noted = noted.unwrap_or_default();
-        if noted == [stored.name.as_str()] {
-            return Ok(format!("{name}: all is stored as {}", stored.name));
+        let migration = Migration::of(client, &definition)?;
+        let written = migration.write_all().await?;
+        let stored = &migration.stored;
+        if migration.stored_before == [stored.as_str()] {
+            return Ok(format!(
+                "{name}: all is {stored}, {written} objects written"
+            ));
         }
-        let count = write_all(client, &definition, &stored.name).await?;
-        match forget_others(&api, &definition, &stored.name).await {
+        match forget_others(&api, &definition, stored).await {
             Ok(()) => {
-                let before = noted.join(", ");
-                let stored = &stored.name;
+                let before = migration.stored_before.join(" and ");
                 return Ok(format!(
-                    "{name}: {count} objects are stored as {stored}, and none as another of {before}"
+                    "{name}: all is {stored}, where it was {before}; {written} objects written"
                 ));
             }
             // It may store another version now.
@@ -63,51 +66,103 @@ async fn of_definition(client: &Client, name: &str) -> Result<String> {
     bail!("{name} changes all the time: try again")
 }
 
-/// Writes every object as it is: the API server stores it anew if it was stored in another version, and only then.
-async fn write_all(
-    client: &Client,
-    definition: &CustomResourceDefinition,
-    version: &str,
-) -> Result<usize> {
-    let names = &definition.spec.names;
-    let kind = GroupVersionKind::gvk(&definition.spec.group, version, &names.kind);
-    let resource = ApiResource::from_gvk_with_plural(&kind, &names.plural);
-    let all: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
-    let mut page = ListParams::default().limit(PAGE);
-    let mut count = 0;
-    loop {
-        let list = request(|| format!("list {}", names.plural), all.list(&page)).await?;
-        for object in &list.items {
-            write(client, &resource, object).await?;
-            count += 1;
-        }
-        match list.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => page = page.continue_token(&token),
-            None => return Ok(count),
-        }
-    }
+/// What is done to the objects of one definition.
+struct Migration<'a> {
+    client: &'a Client,
+    resource: ApiResource,
+    /// The version that is stored.
+    stored: String,
+    /// Those that objects may be stored in.
+    stored_before: Vec<String>,
+    /// `apiVersion`s that nobody can write any more.
+    left: Vec<String>,
 }
 
-async fn write(client: &Client, resource: &ApiResource, object: &DynamicObject) -> Result<()> {
-    let name = object.name_any();
-    let api: Api<DynamicObject> = match object.namespace() {
-        Some(namespace) => Api::namespaced_with(client.clone(), &namespace, resource),
-        None => Api::all_with(client.clone(), resource),
-    };
-    let unchanged = json!({ "metadata": { "resourceVersion": object.resource_version() } });
-    let params = PatchParams {
-        field_manager: Some(field_managers::DEFINITIONS.into()),
-        ..PatchParams::default()
-    };
-    let patch = Patch::Merge(&unchanged);
-    let written = request(
-        || format!("patch {} {name}", resource.kind),
-        api.patch(&name, &params, &patch),
-    );
-    match written.await {
-        // Somebody has written it meanwhile, or deleted it: both are as good.
-        Err(error) if !(error.is_conflict() || error.is_not_found()) => Err(error.into()),
-        _ => Ok(()),
+impl<'a> Migration<'a> {
+    fn of(client: &'a Client, definition: &CustomResourceDefinition) -> Result<Self> {
+        let (group, names) = (&definition.spec.group, &definition.spec.names);
+        let versions = &definition.spec.versions;
+        let stored = versions.iter().find(|version| version.storage);
+        let stored = stored.with_context(|| format!("no version of {} is stored", names.plural))?;
+        let kind = GroupVersionKind::gvk(group, &stored.name, &names.kind);
+        let status = definition.status.as_ref();
+        let is_served = |name: &str| versions.iter().any(|it| it.served && it.name == name);
+        // The definition may have forgotten a version already: after somebody went back to a release before it.
+        let left = [STORED_VERSION, OPTIONAL_VERSION].into_iter();
+        let left = left.filter(|name| !is_served(name));
+        Ok(Self {
+            client,
+            resource: ApiResource::from_gvk_with_plural(&kind, &names.plural),
+            stored: stored.name.clone(),
+            stored_before: status
+                .and_then(|status| status.stored_versions.clone())
+                .unwrap_or_default(),
+            left: left.map(|name| format!("{group}/{name}")).collect(),
+        })
+    }
+
+    /// Writes every object that needs it, and says how many.
+    async fn write_all(&self) -> Result<usize> {
+        let all: Api<DynamicObject> = Api::all_with(self.client.clone(), &self.resource);
+        let mut page = ListParams::default().limit(PAGE);
+        let mut written = 0;
+        loop {
+            let plural = &self.resource.plural;
+            let list = request(|| format!("list {plural}"), all.list(&page)).await?;
+            for object in list.items {
+                written += usize::from(self.write(object).await?);
+            }
+            match list.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => page = page.continue_token(&token),
+                None => return Ok(written),
+            }
+        }
+    }
+
+    /// Writes an object, with what it says: the API server stores it anew, if it was stored in another version.
+    async fn write(&self, mut object: DynamicObject) -> Result<bool> {
+        let name = object.name_any();
+        let resource = &self.resource;
+        let api: Api<DynamicObject> = match object.namespace() {
+            Some(namespace) => Api::namespaced_with(self.client.clone(), &namespace, resource),
+            None => Api::all_with(self.client.clone(), resource),
+        };
+        for _ in 0..ATTEMPTS {
+            let managers = managers::converted(&object, &self.left, &resource.api_version);
+            let managers = managers.map_err(anyhow::Error::msg);
+            let managers = managers.with_context(|| format!("{} {name}", resource.kind))?;
+            let mut metadata = json!({ "resourceVersion": object.resource_version() });
+            match managers {
+                Some(managers) => metadata["managedFields"] = json!(managers),
+                None if self.stored_before == [self.stored.as_str()] => return Ok(false),
+                None => {}
+            }
+            let params = PatchParams {
+                field_manager: Some(field_managers::DEFINITIONS.into()),
+                ..PatchParams::default()
+            };
+            let patch = Patch::Merge(json!({ "metadata": metadata }));
+            let written = request(
+                || format!("patch {} {name}", resource.kind),
+                api.patch(&name, &params, &patch),
+            );
+            match written.await {
+                Ok(_) => return Ok(true),
+                Err(error) if error.is_not_found() => return Ok(false),
+                Err(error) if error.is_conflict() => {
+                    let get = request(
+                        || format!("get {} {name}", resource.kind),
+                        api.get_opt(&name),
+                    );
+                    match get.await? {
+                        Some(found) => object = found,
+                        None => return Ok(false),
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        bail!("{} {name} changes all the time: try again", resource.kind)
     }
 }
 
@@ -168,7 +223,10 @@ mod tests {
         let before = api.get("MCPServer", "ns", "s-0").unwrap();
         let said = of_definition(&api.client(), McpServer::crd_name()).await;
         let said = said.unwrap();
-        assert!(said.contains("3 objects are stored as v1alpha1"), "{said}");
+        assert!(
+            said.contains("all is v1alpha1, where it was v1alpha1 and v1beta1; 3 objects"),
+            "{said}"
+        );
         assert_eq!(stored(&api), json!(["v1alpha1"]));
         let patches = api.requests_of(&Match::verb(Verb::Patch).kind("MCPServer"));
         assert_eq!(patches.len(), 3);
@@ -176,7 +234,10 @@ mod tests {
         assert_eq!(before["spec"], after["spec"]);
         let writes = api.writes().len();
         let said = of_definition(&api.client(), McpServer::crd_name()).await;
-        assert!(said.unwrap().ends_with("all is stored as v1alpha1"));
+        assert!(
+            said.unwrap()
+                .ends_with("all is v1alpha1, 0 objects written")
+        );
         assert_eq!(api.writes().len(), writes);
     }
 

@@ -76,13 +76,13 @@ impl<'a> Lazy<'a> {
     }
 
     /// Whether something could stand there: what is on the way is an object, or nothing.
-    pub(super) fn can_hold(&mut self, path: &[&str], room: &mut usize) -> Result<bool, String> {
+    pub(super) fn can_hold(&mut self, path: &[String], room: &mut usize) -> Result<bool, String> {
         let Some((first, rest)) = path.split_first() else {
             return Ok(true);
         };
         match self.members(room)? {
             None => Ok(false),
-            Some(members) => match members.get_mut(*first) {
+            Some(members) => match members.get_mut(first) {
                 Some(member) if !member.is_null() => member.can_hold(rest, room),
                 _ => Ok(true),
             },
@@ -90,10 +90,14 @@ impl<'a> Lazy<'a> {
     }
 
     /// Takes out what stands there.
-    pub(super) fn take(&mut self, path: &[&str], room: &mut usize) -> Result<Option<Self>, String> {
+    pub(super) fn take(
+        &mut self,
+        path: &[String],
+        room: &mut usize,
+    ) -> Result<Option<Self>, String> {
         match (path, self.members(room)?) {
-            ([last], Some(members)) => Ok(members.remove(*last)),
-            ([first, rest @ ..], Some(members)) => match members.get_mut(*first) {
+            ([last], Some(members)) => Ok(members.remove(last)),
+            ([first, rest @ ..], Some(members)) => match members.get_mut(first) {
                 Some(member) => member.take(rest, room),
                 None => Ok(None),
             },
@@ -104,7 +108,7 @@ impl<'a> Lazy<'a> {
     /// Puts it there, into objects that are made on the way if there are none.
     pub(super) fn put(
         &mut self,
-        path: &[&str],
+        path: &[String],
         value: Self,
         room: &mut usize,
     ) -> Result<(), String> {
@@ -113,11 +117,11 @@ impl<'a> Lazy<'a> {
         }
         match (path, self.members(room)?) {
             ([last], Some(members)) => {
-                members.insert((*last).to_owned(), value);
+                members.insert(last.clone(), value);
                 Ok(())
             }
             ([first, rest @ ..], Some(members)) => {
-                let member = members.entry((*first).to_owned());
+                let member = members.entry(first.clone());
                 let member = member.or_insert_with(|| Self::Object(Members::new()));
                 member.put(rest, value, room)
             }

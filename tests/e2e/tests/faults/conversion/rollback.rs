@@ -112,6 +112,7 @@ fn apply_definitions(world: &World) -> Result<()> {
 }
 
 #[test]
+#[ignore = "takes minutes; cargo xtask test --only long"]
 fn to_two_versions_and_back_to_one_nobody_loses_anything() -> Result<()> {
     let world = World::start("versions-rollback")?;
     let before = before(&world)?;
@@ -136,6 +137,17 @@ fn to_two_versions_and_back_to_one_nobody_loses_anything() -> Result<()> {
     new.end()?;
     serve(&world, "v1alpha1")?;
     old.goes_on(3)?;
+    let migrate = || program(&world, &["migrate-storage"]);
+    let said = migrate()?;
+    ensure!(
+        said.contains("all is v1alpha1, 5 objects written"),
+        "{said}"
+    );
+    let said = migrate()?;
+    ensure!(
+        said.contains("all is v1alpha1, 0 objects written"),
+        "{said}"
+    );
     world.kubectl().apply(&before.to_string())?;
     served(&world, "v1alpha1")?;
     old.goes_on(10)?;
@@ -143,21 +155,16 @@ fn to_two_versions_and_back_to_one_nobody_loses_anything() -> Result<()> {
     drop(operator);
     let _operator = Operator::start(&world.own.environment, "versions-rolled-back")?;
     let name = "load-v1beta1-1";
-    let found = world.kubectl().json(&[
-        "get",
-        ALPHA,
-        name,
-        "--namespace=servers",
-        "--show-managed-fields",
-    ])?;
+    let found = get(&world, ALPHA, name)?;
     says(
         &found["spec"]["observability"],
         &alpha(name)["spec"]["observability"],
     )?;
-    eprintln!("{}", found["metadata"]["managedFields"]);
-    // Whoever applied it as v1beta1 applies it as v1alpha1 now.
+    // Whoever applied it as v1beta1 applies it as v1alpha1 now, and still manages what it managed.
     let mut changed = alpha(name);
     changed["spec"]["port"] = json!(9000);
+    let secrets = changed["spec"].as_object_mut().context("no spec")?;
+    secrets.remove("secrets");
     world.kubectl().apply(&changed.to_string())?;
     eventually("the operator says so", RECOVERY, || {
         let found = get(&world, ALPHA, name)?;
@@ -168,8 +175,44 @@ fn to_two_versions_and_back_to_one_nobody_loses_anything() -> Result<()> {
         );
         Ok(())
     })?;
-    let stored =
-        world.kubectl().json(&["get", "crd", DEFINITION])?["status"]["storedVersions"].clone();
-    assert_eq!(stored, json!(["v1alpha1"]));
+    assert_eq!(get(&world, ALPHA, name)?["spec"].get("secrets"), None);
+    let definition = world.kubectl().json(&["get", "crd", DEFINITION])?;
+    assert_eq!(definition["status"]["storedVersions"], json!(["v1alpha1"]));
     Ok(())
+}
+
+/// Somebody who goes back at once: nothing can be applied to what was written as v1beta1, and there is a way out.
+#[test]
+fn who_goes_back_without_a_migration_finds_a_way_out() -> Result<()> {
+    let world = World::start("versions-rollback-at-once")?;
+    let before = before(&world)?;
+    let _operator = Operator::start(&world.own.environment, "versions-rollback-at-once")?;
+    serve(&world, "v1beta1")?;
+    world.kubectl().apply(&beta("a").to_string())?;
+    serve(&world, "v1alpha1")?;
+    world.kubectl().apply(&before.to_string())?;
+    let mut changed = alpha("a");
+    changed["spec"]["port"] = json!(9000);
+    let mut refused = String::new();
+    eventually("nothing is applied", RECOVERY, || {
+        let applied = world.kubectl().apply(&changed.to_string());
+        refused = format!("{:#}", applied.err().context("it is applied")?);
+        Ok(())
+    })?;
+    ensure!(refused.contains("invalid group/version"), "{refused}");
+    let said = program(&world, &["migrate-storage"])?;
+    ensure!(
+        said.contains("all is v1alpha1, 1 objects written"),
+        "{said}"
+    );
+    world.kubectl().apply(&changed.to_string())?;
+    eventually("the operator says so", RECOVERY, || {
+        let found = get(&world, ALPHA, "a")?;
+        let generation = &found["metadata"]["generation"];
+        ensure!(
+            found["spec"]["port"] == 9000 && found["status"]["observedGeneration"] == *generation,
+            "{found}"
+        );
+        Ok(())
+    })
 }
