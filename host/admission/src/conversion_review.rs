@@ -48,12 +48,12 @@ struct Request<'a> {
 pub(crate) struct Answer {
     api_version: &'static str,
     kind: &'static str,
-    response: Converted,
+    response: Response,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Converted {
+struct Response {
     uid: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     converted_objects: Option<Vec<Box<RawValue>>>,
@@ -101,7 +101,7 @@ pub(crate) fn answer(body: &[u8]) -> Result<Answer, String> {
     Ok(Answer {
         api_version: API_VERSION,
         kind: KIND,
-        response: Converted {
+        response: Response {
             uid: request.uid,
             converted_objects,
             result,

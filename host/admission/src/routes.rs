@@ -205,12 +205,12 @@ async fn answer(
 }
 
 /// Memory for reading and writing a request; of those that need much, no more at once than leave a core to the others.
-async fn take_heap<'a>(
-    limited: &'a Limited,
+async fn take_heap(
+    limited: &Limited,
     peer: Peer,
     heap: usize,
     deadline: Instant,
-) -> Option<(Option<SemaphorePermit<'a>>, Share)> {
+) -> Option<(Option<SemaphorePermit<'_>>, Share)> {
     let is_large = heap > LARGE_HEAP;
     let shares = if is_large {
         &limited.heap

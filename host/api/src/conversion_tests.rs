@@ -221,7 +221,7 @@ fn of_schema(schema: &Value) -> BoxedStrategy<Value> {
     if let Some(choices) = schema["enum"].as_array() {
         return proptest::sample::select(choices.clone()).boxed();
     }
-    let least = |unit: i64| schema["minimum"].as_f64().map_or(unit, |it| it as i64);
+    let least = i64::from(schema["minimum"].as_f64().is_some_and(|least| least > 0.0));
     match schema["type"].as_str() {
         Some("object") if schema["properties"].is_object() => {
             let required = schema["required"].as_array().cloned().unwrap_or_default();
@@ -254,7 +254,7 @@ fn of_schema(schema: &Value) -> BoxedStrategy<Value> {
             .prop_map(Value::from)
             .boxed(),
         Some("boolean") => any::<bool>().prop_map(Value::from).boxed(),
-        Some("integer") => (least(0)..=least(0) + 100).prop_map(Value::from).boxed(),
+        Some("integer") => (least..=least + 100).prop_map(Value::from).boxed(),
         Some("number") => (0..=8_u8).prop_map(|n| json!(f64::from(n) / 8.0)).boxed(),
         Some("string") => "[a-zA-Z0-9/:.-]{1,12}".prop_map(Value::from).boxed(),
         _ => prop_oneof![(0..100_i32).prop_map(Value::from), Just(json!("50%"))].boxed(),

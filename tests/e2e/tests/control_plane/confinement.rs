@@ -365,6 +365,47 @@ fn of_webhook_configurations_only_the_ca_bundle_changes() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn of_the_definition_only_who_converts_changes() -> Result<()> {
+    let thief = Thief::new("confined-definition");
+    let name = "mcpservers.mcp.litellm.ai";
+    let found = thief.world.kubectl.json(&["get", "crd", name])?;
+    let replace = |path: &str, value: Value| {
+        let patch = json!([{ "op": "add", "path": path, "value": value }]);
+        thief.patch("crd", name, &patch)
+    };
+    let client = "/spec/conversion/webhook/clientConfig";
+    let ca = &found["spec"]["conversion"]["webhook"]["clientConfig"]["caBundle"];
+    replace(&format!("{client}/caBundle"), ca.clone())?;
+    let service = |namespace: &str, path: &str| json!({ "caBundle": ca, "service": { "namespace": namespace, "name": "a", "path": path } });
+    replace(client, service("mcp-operator-system", "/convert"))?;
+    for (path, value) in [
+        (client, service("evil", "/convert")),
+        (
+            client,
+            service("mcp-operator-system", "/validate/mcpserver"),
+        ),
+        (
+            client,
+            json!({ "caBundle": ca, "url": "https://203.0.113.1/convert" }),
+        ),
+        ("/spec/conversion", json!({ "strategy": "None" })),
+        ("/spec/versions/1/served", json!(true)),
+        ("/spec/versions/0/deprecated", json!(true)),
+        ("/spec/names/shortNames", json!(["a"])),
+        ("/metadata/labels", json!({ "a": "b" })),
+        ("/metadata/finalizers", json!(["example.com/a"])),
+    ] {
+        let words = "the operator changes only that its own namespace converts them";
+        refused(path, replace(path, value), words)?;
+    }
+    for (verb, name) in [("delete", name), ("delete", "mcpplugins.mcp.litellm.ai")] {
+        let answer = thief.run(&[verb, "crd", name], &Value::Null);
+        refused(verb, answer, "the operator never does DELETE of")?;
+    }
+    Ok(())
+}
+
 /// What has lost its owner gets it again, and in that moment nothing else changes.
 #[test]
 fn what_has_all_marks_and_no_owner_may_be_taken_back_as_it_is() -> Result<()> {

@@ -4,6 +4,8 @@
 mod both;
 #[path = "conversion/lockout.rs"]
 mod lockout;
+#[path = "conversion/manifests.rs"]
+mod manifests;
 #[path = "conversion/rollback.rs"]
 mod rollback;
 #[path = "conversion/support.rs"]

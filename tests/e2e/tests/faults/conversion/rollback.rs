@@ -216,3 +216,72 @@ fn who_goes_back_without_a_migration_finds_a_way_out() -> Result<()> {
         Ok(())
     })
 }
+
+/// As it will be where another version is stored: there, and back to the release that stores this one.
+#[test]
+fn what_was_stored_in_the_other_version_is_stored_in_this_one_again() -> Result<()> {
+    let world = World::start("versions-migration")?;
+    let before = before(&world)?;
+    let _operator = Operator::start(&world.own.environment, "versions-migration")?;
+    serve(&world, "v1beta1")?;
+    world.kubectl().apply(&alpha("a").to_string())?;
+    store(&world, "v1beta1")?;
+    // The operator goes on by what it converts itself.
+    world.kubectl().apply(&beta("b").to_string())?;
+    let is_seen = |name: &str| {
+        eventually("the operator says so", RECOVERY, || {
+            let status = get(&world, ALPHA, name)?["status"].clone();
+            ensure!(status["observedGeneration"] == 1, "{status}");
+            Ok(())
+        })
+    };
+    is_seen("b")?;
+    store(&world, "v1alpha1")?;
+    assert_eq!(stored(&world)?, json!(["v1alpha1", "v1beta1"]));
+    // As long as something is stored so, the version cannot go.
+    let refused = world.kubectl().apply(&before.to_string());
+    let refused = refused.err().context("the version is forgotten")?;
+    ensure!(
+        format!("{refused:#}").contains("storedVersions"),
+        "{refused:#}"
+    );
+
+    serve(&world, "v1alpha1")?;
+    let said = program(&world, &["migrate-storage"])?;
+    let wanted = "all is v1alpha1, where it was v1alpha1 and v1beta1; 2 objects written";
+    ensure!(said.contains(wanted), "{said}");
+    assert_eq!(stored(&world)?, json!(["v1alpha1"]));
+    world.kubectl().apply(&before.to_string())?;
+    for name in ["a", "b"] {
+        says(&get(&world, ALPHA, name)?["spec"], &alpha(name)["spec"])?;
+        is_seen(name)?;
+    }
+    let said = program(&world, &["migrate-storage"])?;
+    ensure!(
+        said.contains("all is v1alpha1, 0 objects written"),
+        "{said}"
+    );
+    Ok(())
+}
+
+fn stored(world: &World) -> Result<Value> {
+    let definition = world.kubectl().json(&["get", "crd", DEFINITION])?;
+    Ok(definition["status"]["storedVersions"].clone())
+}
+
+/// Has this version stored, and waits until the API server does so.
+fn store(world: &World, version: &str) -> Result<()> {
+    let patch = json!([
+        { "op": "replace", "path": "/spec/versions/0/storage", "value": version == "v1alpha1" },
+        { "op": "replace", "path": "/spec/versions/1/storage", "value": version == "v1beta1" },
+    ]);
+    let patch = format!("--patch={patch}");
+    let kubectl = world.kubectl();
+    kubectl.run(&["patch", "crd", DEFINITION, "--type=json", &patch])?;
+    eventually("it is stored", RECOVERY, || {
+        let stored = stored(world)?;
+        let versions = stored.as_array().into_iter().flatten();
+        ensure!(versions.into_iter().any(|it| *it == version), "{stored}");
+        Ok(())
+    })
+}

@@ -87,7 +87,7 @@ fn server(version: &str, name: &str, more: &Value) -> Value {
         "spec": {
             "image": { "repository": "docker.io/local/mcp-weather", "tag": "1.0.0" },
             "resources": { "limits": { "cpu": "500m", "memory": "64Mi" } },
-            "config": { "ratio": 0.30000000000000004, "number": 9_007_199_254_740_993_i64 },
+            "config": { "ratio": 0.300_000_000_000_000_04, "number": 9_007_199_254_740_993_i64 },
         },
     });
     for (field, value) in more.as_object().into_iter().flatten() {
