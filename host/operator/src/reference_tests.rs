@@ -70,6 +70,7 @@ const NO_REASONS: &[&str] = &[
     "Unknown",
     "Updating",
     "ValidatingWebhookConfiguration",
+    "Webhook",
 ];
 /// Below these folders nobody says a reason of a condition or an event: there are types, objects as they are built or
 /// confined, titles of dashboards, and answers of the webhook or on a terminal.

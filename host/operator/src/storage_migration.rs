@@ -198,7 +198,8 @@ mod tests {
     fn server() -> ApiServer {
         let api = ApiServer::new();
         let resource = ApiResource::erase::<CustomResourceDefinition>(&());
-        api.register(ResourceType::built_in(resource).cluster_scoped());
+        let resource = ResourceType::built_in(resource).cluster_scoped();
+        api.register(resource.with_status());
         let [definition, _] = mcp_operator_api::definitions::all(false);
         let mut definition = json!(definition);
         definition["status"] = json!({

@@ -200,8 +200,8 @@ mod tests {
     async fn what_fails_is_waited_for_only_where_something_is_converted() {
         for (serves_beta, wanted) in [(false, Updated::AsWanted), (true, Updated::Failed)] {
             let (api, configurations) = server(serves_beta);
-            let patches = Match::verb(Verb::Patch).kind(KIND);
-            api.fail(patches, Failure::new(403, "Forbidden", "no"), Times::Always);
+            let applies = Match::verb(Verb::Apply).kind(KIND);
+            api.fail(applies, Failure::new(403, "Forbidden", "no"), Times::Always);
             assert_eq!(point(&configurations, &service(), "Y2E=").await, wanted);
         }
     }
