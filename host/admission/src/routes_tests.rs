@@ -447,18 +447,15 @@ async fn objects_are_converted_while_no_plugin_is_loaded() {
             "request": { "uid": "1", "desiredAPIVersion": desired, "objects": [object] },
         })
     };
-    let answer = ask_at(
-        "/convert",
-        Snapshots::channel().1,
-        review("mcp.litellm.ai/v1beta1").to_string(),
-    );
-    let answer = answer.await;
+    let convert = |body: String| Request::post("/convert").body(Body::from(body)).unwrap();
+    let limited = || limited_by(Snapshots::channel().1);
+    let beta = review("mcp.litellm.ai/v1beta1").to_string();
+    let (_, answer) = ask(limited(), convert(beta)).await;
     assert_eq!(answer["kind"], "ConversionReview");
     assert_eq!(answer["response"]["uid"], "1");
     let converted = &answer["response"]["convertedObjects"][0];
     assert_eq!(converted["apiVersion"], "mcp.litellm.ai/v1beta1");
 
-    let convert = |body: String| Request::post("/convert").body(Body::from(body)).unwrap();
     let requests = ["mcp.litellm.ai/v1beta1", "mcp.litellm.ai/v2"].map(review);
     let requests = requests.map(|review| convert(review.to_string()));
     let requests = requests.into_iter().chain([convert("garbage".into())]);

@@ -13,11 +13,12 @@ use crate::webhook::state;
 const ROOM: usize = 1 << 20;
 /// How HTTP/2 begins an answer: a frame of settings, after its length.
 const SETTINGS: u8 = 4;
-const PATHS: [&str; 4] = [
+const PATHS: [&str; 5] = [
     "/validate/mcpserver?timeout=1s",
     "/mutate/mcpserver",
     "/validate/mcpplugin",
     "/",
+    "/convert",
 ];
 
 thread_local! {

@@ -6,6 +6,7 @@
 //! once.
 
 mod artifacts;
+mod conversion;
 mod counting;
 mod findings;
 mod http;
@@ -24,10 +25,14 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     Target {
         name: "review",
         run: review::run,
+    },
+    Target {
+        name: "conversion",
+        run: conversion::run,
     },
     Target {
         name: "http",
