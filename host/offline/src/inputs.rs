@@ -19,6 +19,7 @@ use crate::definition::Definition;
 use crate::documents::{self, Document};
 use crate::kubectl;
 use crate::lookup::{GivenConfigMaps, GivenNamespaces};
+use crate::versions;
 
 /// The MCPPlugins that are installed with the operator.
 const DEFAULT_PLUGINS: &str = include_str!("../../../deploy/base/plugins.yaml");
@@ -76,8 +77,9 @@ impl Inputs {
 /// The MCPServers, with a namespace. What is of another group is passed over.
 pub(crate) fn servers(documents: Vec<Document>, namespace: &str) -> Result<Vec<Document>> {
     let mut servers = Vec::new();
-    for mut document in documents {
+    for document in documents {
         let source = document.source.clone();
+        let mut document = versions::stored(document)?;
         if !document.is(API_VERSION, SERVER_KIND) {
             refuse_unknown_kind(&document)?;
             if !document.is("v1", "Namespace") {

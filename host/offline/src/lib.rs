@@ -23,6 +23,7 @@ mod lookup;
 mod manifests;
 mod render;
 mod schema;
+mod versions;
 
 pub use check::check;
 pub use import::{Import, import};
