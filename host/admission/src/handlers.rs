@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kube::api::DynamicObject;
+use kube::core::DynamicObject;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse, Operation as RequestOperation};
 use mcp_operator_api::names::annotations::PLUGINS_REVISION;
 use mcp_operator_api::v1alpha1::{McpPluginSpec, McpServer, Mode};

@@ -1,6 +1,6 @@
 //! AdmissionReviews: read and written, purely.
 
-use kube::api::DynamicObject;
+use kube::core::DynamicObject;
 use kube::core::Status;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse, AdmissionReview, Operation};
 use kube::core::response::{StatusCause, StatusDetails};

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Extension, Router};
 use futures::StreamExt;
-use kube::api::DynamicObject;
+use kube::core::DynamicObject;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse};
 use mcp_operator_metrics::{
     AdmissionMetrics, AdmissionRequest as CountedRequest, Verdict, Webhook,
