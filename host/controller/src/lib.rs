@@ -35,6 +35,7 @@ mod schedule;
 mod server_side_apply;
 mod status_writer;
 mod take_back;
+mod violations;
 
 #[cfg(test)]
 mod tests;

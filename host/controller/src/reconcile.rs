@@ -111,15 +111,17 @@ async fn reconcile_objects(
     let plugins = context.snapshots.current();
     let inputs_hash = context.inputs_hash(server, &plugins); //                          no client
     if context.noop_cache.is_noop(server, inputs_hash) {
-        context.judged.record_same(server);
+        context.record_same(server, &plugins);
         return Ok(Progress::Unchanged);
     }
     // What this one finds counts until another one ends well, also where everything is again as it was before.
     context.noop_cache.forget(&ServerKey::of(server));
     let inputs = context.reconcile_inputs(server).await; //                              client, seldom
-    let inputs = inputs.map_err(ReconcileError::Undecided)?;
+    let inputs = inputs
+        .inspect_err(|_| context.record_unknown(server))
+        .map_err(ReconcileError::Undecided)?;
     let judged = default_and_validate(server, &inputs, &plugins).await; //               plugins
-    context.record_basis(server, &judged); //                                            no client
+    context.record_judgement(server, &plugins, &judged); //                              no client
     let admitted = match judged.map_err(ReconcileError::Undecided)? {
         Judgement::Admitted(admitted) => admitted,
         Judgement::Invalid(invalid) => return Ok(Progress::Invalid(invalid.errors)),

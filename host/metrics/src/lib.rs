@@ -22,6 +22,7 @@ mod queues;
 mod reconciles;
 mod registration;
 mod registry;
+mod violations;
 
 pub use admission::{AdmissionMetrics, AdmissionRequest, Verdict, Webhook};
 pub use certificates::{CertificateMetrics, CertificateRole};

@@ -1,5 +1,6 @@
 //! The one place that knows all families, and their text.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -17,6 +18,7 @@ use crate::plugins::{self, PluginState};
 use crate::queues::{self, QueueState};
 use crate::reconciles::{ReconcileMetrics, Reconciles};
 use crate::registration::RegistrationMetrics;
+use crate::violations;
 
 /// Everything that is counted in this process. Cheap to clone; all clones are one.
 #[derive(Clone, Debug)]
@@ -132,6 +134,11 @@ impl Metrics {
         self.0.sources.lock().plugins = Some(Box::new(plugins));
     }
 
+    /// From now on, a scrape asks this how many MCPServers break rules, by the name of the plugin.
+    pub fn observe_violations(&self, servers: impl Fn() -> BTreeMap<String, u32> + Send + 'static) {
+        self.0.sources.lock().violations = Some(Box::new(servers));
+    }
+
     /// From now on, a scrape asks this for the state of a work queue.
     pub fn observe_queue(
         &self,
@@ -172,6 +179,7 @@ struct Sources(Arc<Mutex<SourceList>>);
 struct SourceList {
     fleet: Option<Source<Fleet>>,
     plugins: Option<Source<Vec<PluginState>>>,
+    violations: Option<Source<BTreeMap<String, u32>>>,
     queues: Vec<(&'static str, Source<QueueState>)>,
     leader: Option<(&'static str, Source<bool>)>,
 }
@@ -202,6 +210,9 @@ impl Collector for Sources {
         }
         if let Some(plugins) = &sources.plugins {
             plugins::encode(&mut encoder, &plugins())?;
+        }
+        if let Some(servers) = &sources.violations {
+            violations::encode(&mut encoder, &servers())?;
         }
         if let Some(fleet) = &sources.fleet {
             fleet().encode(&mut encoder)?;

@@ -35,7 +35,7 @@ pub use error::{ApiError, request, status_message};
 pub use events::Events;
 pub use guarded_server::{Cut, GuardedServer};
 pub use jitter::jitter;
-pub use judged_servers::{JudgedServer, JudgedServers};
+pub use judged_servers::{BrokenRules, JudgedServer, JudgedServers};
 pub use large_servers::{NoRoom, WholeServer};
 pub use leader_election::{Election, ElectionSettings, LEASE_NAME, Leadership, Term, write_client};
 pub use named_watches::NamedWatches;

@@ -56,6 +56,8 @@ mod tenant_detours;
 mod trouble;
 #[path = "control_plane/user_roles.rs"]
 mod user_roles;
+#[path = "control_plane/violations.rs"]
+mod violations;
 #[path = "control_plane/webhook.rs"]
 mod webhook;
 #[path = "control_plane/world.rs"]
