@@ -55,8 +55,14 @@ pub mod labels {
     pub const MANAGED_BY_VALUE: &str = "mcp-operator";
 }
 
-/// Annotations that the operator writes.
+/// Annotations that the operator writes, and the one by which it is given objects.
 pub mod annotations {
+    /// On an object that somebody has made: name of the MCPServer that may take it over. On a Deployment it keeps the pods, too.
+    /// Written by whoever may write the object, never by the operator.
+    pub const ADOPT: &str = "mcp.litellm.ai/adopt";
+    /// On a Deployment that was adopted: digests of the pod template that the operator wanted then and of the adopted one, for
+    /// as long as it keeps that; then whether it is being replaced.
+    pub const ADOPTED_TEMPLATE: &str = "mcp.litellm.ai/adopted-template";
     /// On an object in another namespace than its MCPServer: uid of the MCPServer. It stands for the owner reference, which
     /// cannot reach into another namespace.
     pub const SERVER_UID: &str = "mcp.litellm.ai/server-uid";

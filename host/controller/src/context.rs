@@ -12,6 +12,7 @@ use mcp_operator_runtime::{Events, JudgedServers, Namespaces, ServerStore};
 
 use tokio::sync::watch;
 
+use crate::adopt::KeptPods;
 use crate::cache::{ObjectCache, PodIssues, SecretHashes};
 use crate::fight_detector::FightDetector;
 use crate::identity_delay::IdentityDelay;
@@ -55,6 +56,7 @@ pub(crate) struct Context {
     pub(crate) secret_hashes: SecretHashes,
     pub(crate) fights: FightDetector,
     pub(crate) identity_delay: Arc<IdentityDelay>,
+    pub(crate) kept_pods: KeptPods,
     pub(crate) noop_cache: Arc<NoopCache>,
     pub(crate) backoff: Arc<Backoff>,
     /// What the statuses of MCPPlugins say of it; nothing while nobody knows.
@@ -128,5 +130,6 @@ impl Context {
         self.probe_failures.forget(server);
         self.judged.forget(server);
         self.identity_delay.forget(server);
+        self.kept_pods.forget(server);
     }
 }

@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
+use crate::adopt::KeptPods;
 use crate::cache::{ObjectCache, PodIssues, SecretHashes};
 use crate::context::{Context, ControllerSettings};
 use crate::dispatch::Dispatcher;
@@ -80,6 +81,7 @@ impl Controller {
             secret_hashes: SecretHashes::watch(client, tasks, &queue),
             fights: FightDetector::default(),
             identity_delay,
+            kept_pods: KeptPods::default(),
             noop_cache,
             backoff,
             violating_servers: watch::Sender::new(None),

@@ -10,6 +10,7 @@
 //! [`reconcile`] is the list of steps. [`schedule`] is when they run: it knows the [`requeue`] policy. [`noop_cache`] is why
 //! most reconciles end early, [`controller`] wires it all to kube's `Controller`.
 
+mod adopt;
 mod apply;
 mod cache;
 mod context;

@@ -2,6 +2,7 @@
 
 use kube::Resource;
 use mcp_operator_api::v1alpha1::McpServer;
+use mcp_operator_core::adoption::Adoption;
 use mcp_operator_core::build;
 use mcp_operator_core::field::FieldError;
 use mcp_operator_core::manifest::{Applied, ManagedKind, Objects};
@@ -11,6 +12,7 @@ use mcp_operator_core::server_key::ServerKey;
 use mcp_operator_policy::{Judgement, default_and_validate, mutate_objects};
 use strum::IntoEnumIterator;
 
+use crate::adopt::{expect_no_secret, keep_adopted};
 use crate::apply::apply;
 use crate::context::Context;
 use crate::error::ReconcileError;
@@ -132,7 +134,11 @@ async fn reconcile_objects(
     if matches!(taken_back, Ok(TakenBack::OwnerDeleted)) {
         return Ok(Progress::OwnerDeleted);
     }
+    let adoption = keep_adopted(context, server, &mut objects); //                       no client
     stamp_secret_hashes(context, server, &mut objects); //                               no client
+    if matches!(adoption, Some(Adoption::Kept(_))) {
+        expect_no_secret(&mut objects); //                                               no client
+    }
     let has_kept = keep_fetching(context, server, &mut objects); //                      no client
     let applied = apply(context, server, &objects, attempt).await; //                    client
     if gateway_needs_pods(server) && has_objects(context, server) {
@@ -142,7 +148,7 @@ async fn reconcile_objects(
     taken_back?;
     let progress = applied?.progress(objects);
     // What older pods may need goes with the rollout, whose steps change no inputs.
-    let is_final = pruned? == Pruned::All && !has_kept;
+    let is_final = pruned? == Pruned::All && !has_kept && adoption != Some(Adoption::Replacing);
     // An object that changed meanwhile was compared before or after that: it is compared again.
     if let Progress::Applied(objects) = &progress
         && is_final

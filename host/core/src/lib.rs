@@ -9,6 +9,7 @@
 //! here is tested without a cluster.
 
 pub mod admission;
+pub mod adoption;
 pub mod annotation;
 pub mod autoscaler;
 pub mod build;

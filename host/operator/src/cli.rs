@@ -68,7 +68,7 @@ pub enum Command {
     /// Say what admission would say about MCPServers, without a cluster.
     #[command(after_long_help = manifests::CHECK_HELP)]
     Check(Box<ManifestArguments>),
-    /// Print MCPServers made of what others have: LiteLLM's mcp_servers, and kinds of other operators.
+    /// Print MCPServers made of what others have: manifests by hand, LiteLLM's mcp_servers, and kinds of other operators.
     #[command(after_long_help = IMPORT_HELP)]
     Import {
         /// Files and folders with manifests or with LiteLLM's config.yaml; `-` is standard input.
@@ -128,6 +128,9 @@ Exit codes:
   2  a file cannot be read, or has nothing that is known
 
 What is known:
+  - Manifests by hand: a Deployment (apps/v1), and the Service, ServiceAccount, ConfigMaps, ExternalSecret, \
+PodDisruptionBudget and ServiceMonitor that belong to it. Comments have the two commands by which who may write these \
+objects has them adopted, with the pods that run, and name what is not adopted: deploy/SERVERS.md
   - LiteLLM: `mcp_servers` of its config.yaml, also in a ConfigMap
   - ToolHive (toolhive.stacklok.dev): MCPServer, MCPRemoteProxy
   - mcp-lifecycle-operator of kubernetes-sigs (mcp.x-k8s.io): MCPServer

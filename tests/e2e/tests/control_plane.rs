@@ -4,6 +4,8 @@
 
 #[path = "control_plane/admission.rs"]
 mod admission;
+#[path = "control_plane/adoption.rs"]
+mod adoption;
 #[path = "control_plane/autoscaling.rs"]
 mod autoscaling;
 #[path = "control_plane/coexistence.rs"]

@@ -1,6 +1,8 @@
 //! What the operator survives, on control planes that the tests break.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+#[path = "faults/adoption.rs"]
+mod adoption;
 #[path = "faults/agreement.rs"]
 mod agreement;
 #[path = "faults/askers.rs"]
