@@ -52,6 +52,11 @@ impl Head {
         self.request.operation == Operation::Update
     }
 
+    /// By what the request is found in logs.
+    pub(crate) fn uid(&self) -> &str {
+        &self.request.uid
+    }
+
     /// An AdmissionReview that refuses the object as too large.
     pub(crate) fn refusal(&self, message: &str) -> Value {
         let status = Status::failure(message, "RequestEntityTooLarge").with_code(413);

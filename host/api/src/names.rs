@@ -35,6 +35,10 @@ pub mod installation {
     pub const WEBHOOK_SERVICE: &str = "mcp-operator-webhook-service";
     /// The Secret with the webhook's certificate, where the operator makes that itself.
     pub const WEBHOOK_SECRET: &str = "mcp-operator-webhook";
+    /// The ConfigMap in the operator's namespace that says what is logged.
+    pub const LOGGING: &str = "mcp-operator-logging";
+    /// The key of that.
+    pub const LOG_FILTER: &str = "filter";
 }
 
 /// Labels that the operator puts on what it makes.

@@ -34,6 +34,7 @@ mod requeue;
 mod rotation;
 mod schedule;
 mod server_side_apply;
+mod spans;
 mod status_writer;
 mod take_back;
 mod violations;

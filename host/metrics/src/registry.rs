@@ -18,6 +18,7 @@ use crate::plugins::{self, PluginState};
 use crate::queues::{self, QueueState};
 use crate::reconciles::{ReconcileMetrics, Reconciles};
 use crate::registration::RegistrationMetrics;
+use crate::traces::TraceMetrics;
 use crate::violations;
 
 /// Everything that is counted in this process. Cheap to clone; all clones are one.
@@ -32,6 +33,7 @@ struct Inner {
     admission: AdmissionMetrics,
     registration: RegistrationMetrics,
     certificates: CertificateMetrics,
+    traces: TraceMetrics,
     sources: Sources,
 }
 
@@ -84,6 +86,8 @@ impl Metrics {
         registration.register(&mut registry);
         let certificates = CertificateMetrics::default();
         certificates.register(&mut registry);
+        let traces = TraceMetrics::default();
+        traces.register(&mut registry);
         let plugin_calls = PluginCallMetrics::default();
         registry.register_collector(Box::new(plugin_calls.clone()));
         let sources = Sources::default();
@@ -95,6 +99,7 @@ impl Metrics {
             admission,
             registration,
             certificates,
+            traces,
             sources,
         }))
     }
@@ -122,6 +127,11 @@ impl Metrics {
     /// For whoever serves with a certificate.
     pub fn certificates(&self) -> CertificateMetrics {
         self.0.certificates.clone()
+    }
+
+    /// For whoever exports traces.
+    pub fn traces(&self) -> TraceMetrics {
+        self.0.traces.clone()
     }
 
     /// From now on, a scrape asks this for the MCPServers that there are.

@@ -27,6 +27,7 @@ mod plugin;
 mod plugin_registry;
 mod shared;
 mod sources;
+mod traces;
 
 pub use bind_address::BindAddress;
 pub use manifests::ManifestArguments;
@@ -36,6 +37,7 @@ pub use plugin_registry::{
 };
 pub use shared::{BuildArguments, PluginArguments};
 pub use sources::SourceArguments;
+pub use traces::{CollectorUrl, TraceArguments, TracesExporter, TracesSampler};
 
 /// Turns MCPServer resources into running, registered MCP servers; rules are WebAssembly plugins.
 #[derive(Debug, Parser)]
@@ -326,6 +328,10 @@ pub struct RunArguments {
     /// Write logs as JSON.
     #[arg(long, env = "LOG_JSON")]
     pub log_json: bool,
+
+    /// Traces of the operator.
+    #[command(flatten)]
+    pub traces: TraceArguments,
 }
 
 impl RunArguments {

@@ -39,6 +39,8 @@ mod permissions;
 mod quiet;
 #[path = "faults/registry.rs"]
 mod registry;
+#[path = "faults/traces.rs"]
+mod traces;
 #[path = "faults/uninstall.rs"]
 mod uninstall;
 #[path = "faults/verbs.rs"]
