@@ -1,7 +1,7 @@
 //! What fuzz targets reach of this crate: parts that nobody else needs from outside.
 
 use axum::Router;
-use kube::api::DynamicObject;
+use kube::core::DynamicObject;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse};
 use mcp_operator_core::admission::Decision;
 use tokio::io::{AsyncRead, AsyncWrite};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kube::api::DynamicObject;
+use kube::core::DynamicObject;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse, Operation as RequestOperation};
 use mcp_operator_api::names::annotations::PLUGINS_REVISION;
 use mcp_operator_api::v1alpha1::{McpPluginSpec, McpServer, Mode};
@@ -16,6 +16,7 @@ use mcp_operator_policy::{
 };
 use serde_json::Value;
 use tokio::time::Instant;
+use tracing::{Instrument, info_span};
 
 use crate::state::AdmissionState;
 use crate::{review, revision, scale};
@@ -81,7 +82,8 @@ async fn ratchet_update(
         object: Some(old.clone()),
         ..context.clone()
     };
-    let before = plugins.validate_by(&stored, deadline).await;
+    let asked_again = plugins.validate_by(&stored, deadline);
+    let before = asked_again.instrument(info_span!("ratchet")).await;
     ratchet(outcomes, &before, old, new)
 }
 

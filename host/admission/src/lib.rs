@@ -6,8 +6,9 @@
 //!
 //! [`server`] serves TLS, and bounds [`connection`]s; [`routes`] bounds bodies, time and load, with a share of
 //! each for every peer ([`peer_shares`]); [`handlers`] ask the plugins; [`review`] reads and
-//! writes AdmissionReviews, purely; [`revision`] ties the two questions about one request together. [`conversion_review`]
-//! asks nobody.
+//! writes AdmissionReviews, purely; [`revision`] ties the two questions about one request together; [`lookup_key`] says by
+//! what a request is found in logs, audit logs and traces, and [`request_span`] what a trace says of it.
+//! [`conversion_review`] asks nobody.
 
 mod connection;
 mod conversion_review;
@@ -15,7 +16,9 @@ mod conversion_review;
 pub mod fuzzing;
 mod handlers;
 mod heap_cost;
+mod lookup_key;
 mod peer_shares;
+mod request_span;
 mod review;
 mod revision;
 mod routes;
@@ -24,6 +27,7 @@ mod server;
 mod state;
 
 pub use handlers::{mutate, validate};
+pub use lookup_key::{REQUEST, TRACE};
 pub use review::{ANSWERED, invalid, parse};
 pub use routes::router;
 pub use server::serve;

@@ -1,6 +1,6 @@
 //! AdmissionReviews: read and written, purely.
 
-use kube::api::DynamicObject;
+use kube::core::DynamicObject;
 use kube::core::Status;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse, AdmissionReview, Operation};
 use kube::core::response::{StatusCause, StatusDetails};
@@ -50,6 +50,11 @@ pub(crate) fn head(body: &[u8]) -> Result<Head, String> {
 impl Head {
     pub(crate) fn is_update(&self) -> bool {
         self.request.operation == Operation::Update
+    }
+
+    /// By what the request is found in logs.
+    pub(crate) fn uid(&self) -> &str {
+        &self.request.uid
     }
 
     /// An AdmissionReview that refuses the object as too large.

@@ -1,7 +1,7 @@
 //! The revision of the plugins that completed an object, noted on it: they also validate it.
 
 use kube::ResourceExt;
-use kube::api::DynamicObject;
+use kube::core::DynamicObject;
 use kube::core::admission::AdmissionRequest;
 use mcp_operator_api::names::annotations::PLUGINS_REVISION;
 

@@ -12,19 +12,18 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Extension, Router};
 use futures::StreamExt;
-use kube::api::DynamicObject;
+use kube::core::DynamicObject;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse};
-use mcp_operator_metrics::{
-    AdmissionMetrics, AdmissionRequest as CountedRequest, Verdict, Webhook,
-};
+use mcp_operator_metrics::{AdmissionMetrics, Verdict, Webhook};
 use serde::Serialize;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
+use tracing::{Instrument, Span};
 
 use crate::peer_shares::{Peer, PeerShares, Share};
 use crate::state::AdmissionState;
-use crate::{handlers, heap_cost, review};
+use crate::{handlers, heap_cost, lookup_key, request_span, review};
 
 mod conversion;
 
@@ -110,27 +109,39 @@ fn routes(limited: Arc<Limited>) -> Router {
 }
 
 async fn validate(State(limited): State<Arc<Limited>>, request: Request) -> Response {
-    let counted = limited.metrics.begin(Webhook::ValidateServer);
-    let answer = answer(&limited, request, async |review, deadline| {
+    let decide = async |review: &_, deadline| {
         handlers::validate(&limited.state, review, Some(deadline)).await
-    });
-    count(counted, answer.await)
+    };
+    let webhook = Webhook::ValidateServer;
+    observed(
+        &limited,
+        webhook,
+        answer(&limited, webhook, request, decide),
+    )
+    .await
 }
 
 async fn mutate(State(limited): State<Arc<Limited>>, request: Request) -> Response {
-    let counted = limited.metrics.begin(Webhook::MutateServer);
-    let answer = answer(&limited, request, async |review, deadline| {
-        handlers::mutate(&limited.state, review, Some(deadline)).await
-    });
-    count(counted, answer.await)
+    let decide =
+        async |review: &_, deadline| handlers::mutate(&limited.state, review, Some(deadline)).await;
+    let webhook = Webhook::MutateServer;
+    observed(
+        &limited,
+        webhook,
+        answer(&limited, webhook, request, decide),
+    )
+    .await
 }
 
 async fn validate_plugin(State(limited): State<Arc<Limited>>, request: Request) -> Response {
-    let counted = limited.metrics.begin(Webhook::ValidatePlugin);
-    let answer = answer(&limited, request, async |review, _| {
-        handlers::validate_plugin(&limited.state, review)
-    });
-    count(counted, answer.await)
+    let decide = async |review: &_, _| handlers::validate_plugin(&limited.state, review);
+    let webhook = Webhook::ValidatePlugin;
+    observed(
+        &limited,
+        webhook,
+        answer(&limited, webhook, request, decide),
+    )
+    .await
 }
 
 /// What an AdmissionReview says, on the HTTP answer that carries it.
@@ -147,10 +158,19 @@ impl Judged {
     }
 }
 
-fn count(counted: CountedRequest<'_>, answer: Response) -> Response {
+/// The answer to a request, which is counted and a trace.
+async fn observed(
+    limited: &Limited,
+    webhook: Webhook,
+    answer: impl Future<Output = Response>,
+) -> Response {
+    let counted = limited.metrics.begin(webhook);
+    let span = request_span::begin(webhook);
+    let answer = answer.instrument(span.clone()).await;
     let judged = answer.extensions().get().copied();
     let Judged(verdict, code) =
         judged.unwrap_or(Judged(Verdict::Rejected, answer.status().as_u16()));
+    request_span::end(&span, verdict, code);
     counted.answered(verdict, code);
     answer
 }
@@ -158,6 +178,7 @@ fn count(counted: CountedRequest<'_>, answer: Response) -> Response {
 /// Reads the request, has it decided, writes the answer: all of it within the time that began when it arrived.
 async fn answer(
     limited: &Limited,
+    webhook: Webhook,
     request: Request,
     decide: impl AsyncFnOnce(&AdmissionRequest<DynamicObject>, Instant) -> AdmissionResponse,
 ) -> Response {
@@ -192,15 +213,17 @@ async fn answer(
             return (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response();
         }
     };
+    request_span::identify(&Span::current(), &review);
     let decided = timeout_at(deadline, async {
         let _active = limited.active.take(peer, 1).await;
         // Plugins have a little less, so that one that is late fails by itself and not all of the request.
         decide(&review, deadline.checked_sub(MARGIN).unwrap_or(deadline)).await
     });
-    let response = decided.await.unwrap_or_else(|_| {
+    let mut response = decided.await.unwrap_or_else(|_| {
         let message = format!("the request was not judged within {time:?}: too many at once");
         review::undecided(&review, "Timeout", 504, &message)
     });
+    lookup_key::tell(webhook, &review, (limited.state.trace_id)(), &mut response);
     json(&response)
 }
 
@@ -324,6 +347,7 @@ fn refuse(body: &[u8], message: &str) -> Response {
 }
 
 fn too_large_object(head: &review::Head, message: &str) -> Response {
+    lookup_key::tell_unread(head.uid(), message);
     let judged = Judged(Verdict::Denied, StatusCode::PAYLOAD_TOO_LARGE.as_u16());
     json_body(&head.refusal(message), judged)
 }

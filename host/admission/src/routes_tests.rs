@@ -41,6 +41,7 @@ pub(crate) fn state(snapshots: Snapshots) -> AdmissionState {
         servers: Arc::new(NoStoredServers),
         build: mcp_operator_core::build::Settings::default(),
         operator_namespace: Some("mcp-operator-system".to_owned()),
+        trace_id: || None,
     }
 }
 

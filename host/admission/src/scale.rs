@@ -1,7 +1,7 @@
 //! Requests for `mcpservers/scale`. What they carry is a Scale of the API `autoscaling/v1`, and what they do is an update of
 //! an MCPServer: that is what rules have to judge.
 
-use kube::api::DynamicObject;
+use kube::core::DynamicObject;
 use kube::core::GroupVersionKind;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse, Operation};
 use mcp_operator_api::names::{GROUP, SERVER_KIND};

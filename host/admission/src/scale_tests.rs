@@ -50,6 +50,7 @@ fn state(stored: Result<Option<Value>, String>, snapshots: Snapshots) -> Admissi
         servers: stored,
         build: mcp_operator_core::build::Settings::default(),
         operator_namespace: None,
+        trace_id: || None,
     }
 }
 

@@ -18,4 +18,6 @@ pub struct AdmissionState {
     pub build: build::Settings,
     /// The namespace that the operator runs in. Outside of a cluster there is none.
     pub operator_namespace: Option<String>,
+    /// The id of the trace that a request is a part of, if one is exported.
+    pub trace_id: fn() -> Option<String>,
 }

@@ -21,6 +21,8 @@ pub mod field_managers {
     pub const REGISTRY: &str = "mcp-operator-registry";
     /// The plugin catalogue: status of MCPPlugins.
     pub const PLUGINS: &str = "mcp-operator-plugins";
+    /// The controller's count of servers that break rules, in the status of MCPPlugins.
+    pub const VIOLATIONS: &str = "mcp-operator-violations";
     /// The webhook's own configuration: certificate authority bundles and serving certificate.
     pub const WEBHOOK: &str = "mcp-operator-webhook";
     /// `mcp-operator crd --apply`: the custom resource definitions.
@@ -35,6 +37,10 @@ pub mod installation {
     pub const WEBHOOK_SERVICE: &str = "mcp-operator-webhook-service";
     /// The Secret with the webhook's certificate, where the operator makes that itself.
     pub const WEBHOOK_SECRET: &str = "mcp-operator-webhook";
+    /// The ConfigMap in the operator's namespace that says what is logged.
+    pub const LOGGING: &str = "mcp-operator-logging";
+    /// The key of that.
+    pub const LOG_FILTER: &str = "filter";
 }
 
 /// Labels that the operator puts on what it makes.
@@ -55,8 +61,14 @@ pub mod labels {
     pub const MANAGED_BY_VALUE: &str = "mcp-operator";
 }
 
-/// Annotations that the operator writes.
+/// Annotations that the operator writes, and the one by which it is given objects.
 pub mod annotations {
+    /// On an object that somebody has made: name of the MCPServer that may take it over. On a Deployment it keeps the pods, too.
+    /// Written by whoever may write the object, never by the operator.
+    pub const ADOPT: &str = "mcp.litellm.ai/adopt";
+    /// On a Deployment that was adopted: digests of the pod template that the operator wanted then and of the adopted one, for
+    /// as long as it keeps that; then whether it is being replaced.
+    pub const ADOPTED_TEMPLATE: &str = "mcp.litellm.ai/adopted-template";
     /// On an object in another namespace than its MCPServer: uid of the MCPServer. It stands for the owner reference, which
     /// cannot reach into another namespace.
     pub const SERVER_UID: &str = "mcp.litellm.ai/server-uid";

@@ -7,12 +7,13 @@
 //!   the operator.
 //!
 //! [`session`] has the plugin host of an author's machine; [`question`] is what a plugin is asked, [`answer`] what it said,
-//! as JSON that people read and write. [`mod@test`] compares both by [`case`] and [`difference`]; [`mistakes`] names what nobody
+//! as JSON that people read and write. [`captured`] has questions that an API server has put. [`mod@test`] compares both by [`case`] and [`difference`]; [`mistakes`] names what nobody
 //! would notice. [`component`] looks into a component without compiling it, [`componentize`] makes one of a core module.
 
 mod answer;
 mod bench;
 mod build;
+mod captured;
 mod case;
 mod component;
 mod componentize;
@@ -25,6 +26,7 @@ mod new;
 mod project;
 mod question;
 mod registration_json;
+mod replay;
 mod run;
 mod session;
 mod test;
@@ -50,6 +52,9 @@ pub enum Command {
     /// Ask a plugin about manifests, and print what it answers.
     #[command(after_long_help = run::HELP)]
     Run(run::Arguments),
+    /// Ask a plugin again what an API server has asked.
+    #[command(after_long_help = replay::HELP)]
+    Replay(replay::Arguments),
     /// Measure what a plugin costs: a call, loading it, compiling it.
     #[command(after_long_help = bench::HELP)]
     Bench(bench::Arguments),
@@ -68,6 +73,7 @@ pub async fn run(command: Command) -> Result<Outcome> {
         Command::Build(arguments) => build::run(&arguments).await,
         Command::Test(arguments) => test::run(&arguments).await,
         Command::Run(arguments) => run::run(&arguments).await,
+        Command::Replay(arguments) => replay::run(&arguments).await,
         Command::Bench(arguments) => bench::run(&arguments).await,
         Command::Inspect(arguments) => inspect::run(&arguments).await,
     }

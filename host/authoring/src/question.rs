@@ -36,11 +36,27 @@ impl RequestPart {
             ..Self::default()
         }
     }
+
+    /// As an API server has asked.
+    pub(crate) fn at_admission(
+        operation: OperationWord,
+        user: User,
+        dry_run: bool,
+        old_object: Option<Value>,
+    ) -> Self {
+        Self {
+            operation,
+            stage: StageWord::Admission,
+            user: Some(user),
+            dry_run,
+            old_object,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum OperationWord {
+pub(crate) enum OperationWord {
     #[default]
     Create,
     Update,
@@ -58,10 +74,10 @@ pub(crate) enum StageWord {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct User {
-    username: String,
+pub(crate) struct User {
+    pub(crate) username: String,
     #[serde(default)]
-    groups: Vec<String>,
+    pub(crate) groups: Vec<String>,
 }
 
 /// One MCPServer, ready to be asked about.

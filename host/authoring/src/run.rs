@@ -116,11 +116,13 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Outcome> {
             .iter()
             .for_each(|(title, answer)| print_text(title, answer)),
     }
-    Ok(answers
-        .iter()
-        .map(|(_, answer)| outcome(answer))
-        .max()
-        .unwrap_or(Outcome::Admitted))
+    Ok(worst(answers.iter().map(|(_, answer)| answer)))
+}
+
+/// What came of several answers.
+pub(crate) fn worst<'a>(answers: impl IntoIterator<Item = &'a Answer>) -> Outcome {
+    let outcomes = answers.into_iter().map(outcome);
+    outcomes.max().unwrap_or(Outcome::Admitted)
 }
 
 /// Settings, or the file that has them.
@@ -187,7 +189,8 @@ fn print_json(answers: &[(String, Answer)]) -> Result<()> {
     Ok(())
 }
 
-fn print_text(title: &str, answer: &Answer) {
+/// For people.
+pub(crate) fn print_text(title: &str, answer: &Answer) {
     let said = match answer {
         Ok(said) => said,
         Err(failure) => {

@@ -14,7 +14,8 @@ use mcp_operator_core::server_key::ServerKey;
 use mcp_operator_core::ssa_diff::{Difference, differences};
 use mcp_operator_runtime::ApiError;
 use serde_json::Value;
-use tracing::{info, warn};
+use strum::IntoStaticStr;
+use tracing::{Instrument, info, warn};
 
 use crate::cache::Availability;
 use crate::context::Context;
@@ -26,6 +27,7 @@ use crate::identity_delay::is_another_identity;
 use crate::reconcile::Progress;
 use crate::requeue::Attempt;
 use crate::server_side_apply::{hand_over_replicas, server_side_apply};
+use crate::spans;
 
 /// What applying all objects came to, where nothing stopped it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +58,7 @@ impl AppliedAll {
 }
 
 /// What became of one object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
 enum Applied {
     /// It was as it should be, or cannot be otherwise.
     Unchanged,
@@ -167,10 +169,11 @@ async fn apply_each(
     attempt: &Attempt,
 ) -> Vec<(ManagedKind, Result<Applied, Error>)> {
     let applied = manifests.into_iter().map(|manifest| async move {
-        (
-            manifest.kind,
-            apply_one(context, server, manifest, attempt).await,
-        )
+        let span = spans::apply(manifest);
+        let applying = apply_one(context, server, manifest, attempt);
+        let result = applying.instrument(span.clone()).await;
+        spans::end(&span, &result);
+        (manifest.kind, result)
     });
     join_all(applied).await
 }

@@ -7,15 +7,19 @@ use mcp_operator_core::hash_key::HashKey;
 use mcp_operator_core::registration_basis::RegistrationBasis;
 use mcp_operator_core::server_key::ServerKey;
 use mcp_operator_metrics::ReconcileMetrics;
-use mcp_operator_policy::{Judgement, PolicyError, ReconcileInputs, Snapshots};
+use mcp_operator_policy::{Judgement, PolicyError, ReconcileInputs, Snapshot, Snapshots};
 use mcp_operator_runtime::{Events, JudgedServers, Namespaces, ServerStore};
 
+use tokio::sync::watch;
+
+use crate::adopt::KeptPods;
 use crate::cache::{ObjectCache, PodIssues, SecretHashes};
 use crate::fight_detector::FightDetector;
 use crate::identity_delay::IdentityDelay;
 use crate::noop_cache::NoopCache;
 use crate::probe_failures::ProbeFailures;
 use crate::requeue::Backoff;
+use crate::violations::{ViolatingServers, asked};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,8 +56,11 @@ pub(crate) struct Context {
     pub(crate) secret_hashes: SecretHashes,
     pub(crate) fights: FightDetector,
     pub(crate) identity_delay: Arc<IdentityDelay>,
+    pub(crate) kept_pods: KeptPods,
     pub(crate) noop_cache: Arc<NoopCache>,
     pub(crate) backoff: Arc<Backoff>,
+    /// What the statuses of MCPPlugins say of it; nothing while nobody knows.
+    pub(crate) violating_servers: watch::Sender<Option<ViolatingServers>>,
 }
 
 impl Context {
@@ -73,8 +80,13 @@ impl Context {
         })
     }
 
-    /// Tells the registration what the rules in force let be registered of a server.
-    pub(crate) fn record_basis(&self, server: &McpServer, judged: &Result<Judgement, PolicyError>) {
+    /// Notes what these plugins say of a server: what the rules let be registered of it, and what it breaks of them.
+    pub(crate) fn record_judgement(
+        &self,
+        server: &McpServer,
+        plugins: &Snapshot,
+        judged: &Result<Judgement, PolicyError>,
+    ) {
         let build = &self.settings.build;
         let basis = match judged {
             Ok(Judgement::Admitted(admitted)) => {
@@ -93,11 +105,22 @@ impl Context {
             let defaults = judgement.defaults().to_vec();
             self.judged.record_defaults(server, defaults);
         }
+        let violations = judged.as_ref().ok().map(|it| it.violations().to_vec());
+        let asked = asked(plugins);
+        self.judged.record_violations(server, asked, violations);
     }
 
-    /// Tells the registration that nobody can say anything about a server: it waits for no other word.
+    /// Notes that these plugins would say of a server what is known already.
+    pub(crate) fn record_same(&self, server: &McpServer, plugins: &Snapshot) {
+        self.judged.record_same(server);
+        self.judged.record_violations(server, asked(plugins), None);
+    }
+
+    /// Notes that nobody can say anything about a server, and nothing is to be waited for.
     pub(crate) fn record_unknown(&self, server: &McpServer) {
         self.judged.record_basis(server, RegistrationBasis::Unknown);
+        let asked = asked(&self.snapshots.current());
+        self.judged.record_violations(server, asked, None);
     }
 
     /// Forgets everything about a server that is gone, or is going.
@@ -107,5 +130,6 @@ impl Context {
         self.probe_failures.forget(server);
         self.judged.forget(server);
         self.identity_delay.forget(server);
+        self.kept_pods.forget(server);
     }
 }

@@ -1,5 +1,6 @@
 //! The wiring: which watches feed the work queue, and kube's `Controller` that runs what comes out of it.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,9 +17,11 @@ use mcp_operator_runtime::{
     TaskGroup, WatchEnded, WorkQueue,
 };
 use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
+use crate::adopt::KeptPods;
 use crate::cache::{ObjectCache, PodIssues, SecretHashes};
 use crate::context::{Context, ControllerSettings};
 use crate::dispatch::Dispatcher;
@@ -27,7 +30,7 @@ use crate::identity_delay::IdentityDelay;
 use crate::noop_cache::NoopCache;
 use crate::probe_failures::ProbeFailures;
 use crate::requeue::{Backoff, RetryLimiter};
-use crate::{orphans, schedule};
+use crate::{orphans, schedule, violations};
 
 /// Merges the many events of one moment, such as the steps in which the status of a Deployment is written: short for a
 /// person who watches, long for controllers.
@@ -78,8 +81,10 @@ impl Controller {
             secret_hashes: SecretHashes::watch(client, tasks, &queue),
             fights: FightDetector::default(),
             identity_delay,
+            kept_pods: KeptPods::default(),
             noop_cache,
             backoff,
+            violating_servers: watch::Sender::new(None),
             judged,
             client: writer,
             settings,
@@ -106,6 +111,18 @@ impl Controller {
     /// What it finds out about them, for the registration.
     pub fn judged(&self) -> &JudgedServers {
         &self.context.judged
+    }
+
+    /// How many servers break rules, by the name of the plugin in force that has them; none while it does not run, and before
+    /// all of them are judged.
+    pub fn violating_servers(&self) -> impl Fn() -> BTreeMap<String, u32> + Send + 'static {
+        let context = Arc::clone(&self.context);
+        move || {
+            let counts = context.violating_servers.borrow();
+            let counts = counts.iter().flatten();
+            let with_rules = counts.filter_map(|(plugin, count)| Some((plugin.clone(), (*count)?)));
+            with_rules.collect()
+        }
     }
 
     /// Waits until the watches have shown what is there. Without that, pods would be replaced for Secrets that only have not
@@ -137,8 +154,9 @@ impl Controller {
         let resyncs = self.resyncs(shutdown.clone());
         let orphans = orphans::run(&self.context, &absent, shutdown.clone());
         let changes = self.context.namespaces.changes();
-        let namespaces = self.namespace_changes(changes, shutdown);
-        tokio::join!(reconciles, resyncs, orphans, namespaces);
+        let namespaces = self.namespace_changes(changes, shutdown.clone());
+        let violations = violations::run(&self.context, shutdown);
+        tokio::join!(reconciles, resyncs, orphans, namespaces, violations);
     }
 
     /// What the platform says of a namespace concerns the servers in it: they are judged again at once.

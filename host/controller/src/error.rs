@@ -18,7 +18,7 @@ pub(crate) enum Error {
     Build(#[from] BuildError),
     /// An object of somebody else has the name that ours should have.
     #[error(
-        "{kind} {name} exists and is not managed by this MCPServer: rename the MCPServer, or delete the {kind} to let the operator make its own"
+        "{kind} {name} exists and is not managed by this MCPServer: rename the MCPServer, delete the {kind} to let the operator make its own, or give it to the MCPServer by the annotation mcp.litellm.ai/adopt and its labels"
     )]
     ForeignObject {
         kind: &'static str,
@@ -33,6 +33,14 @@ pub(crate) enum Error {
         kind: &'static str,
         /// `namespace/name`.
         name: String,
+    },
+    /// An object that is offered cannot be taken without harm to the pods that run, or to who calls them.
+    #[error("{kind} {name} is not adopted: {reason}")]
+    AdoptionRefused {
+        kind: &'static str,
+        /// `namespace/name`.
+        name: String,
+        reason: String,
     },
     /// Objects of a kind cannot be read, so none can be written without risk.
     #[error("{kind} objects cannot be read: {message}")]
@@ -70,7 +78,9 @@ impl Classify for Error {
             Self::Api(error) => error.class(),
             Self::Policy(error) => error.class(),
             Self::Build(_) | Self::Malformed { .. } => ErrorClass::Terminal,
-            Self::ForeignObject { .. } | Self::Unreadable { .. } => ErrorClass::External,
+            Self::ForeignObject { .. } | Self::AdoptionRefused { .. } | Self::Unreadable { .. } => {
+                ErrorClass::External
+            }
             Self::LeftBehind { .. } => ErrorClass::Transient,
         }
     }
@@ -83,6 +93,7 @@ impl Classify for Error {
             Self::Malformed { .. } => "Malformed",
             Self::ForeignObject { .. } => "ForeignObject",
             Self::LeftBehind { .. } => "LeftBehind",
+            Self::AdoptionRefused { .. } => "AdoptionRefused",
             Self::Unreadable { .. } => "Forbidden",
         }
     }
@@ -173,7 +184,7 @@ mod tests {
         assert!(
             error
                 .to_string()
-                .contains("rename the MCPServer, or delete the Service")
+                .contains("rename the MCPServer, delete the Service")
         );
     }
 }

@@ -10,6 +10,7 @@
 //! [`reconcile`] is the list of steps. [`schedule`] is when they run: it knows the [`requeue`] policy. [`noop_cache`] is why
 //! most reconciles end early, [`controller`] wires it all to kube's `Controller`.
 
+mod adopt;
 mod apply;
 mod cache;
 mod context;
@@ -33,8 +34,10 @@ mod requeue;
 mod rotation;
 mod schedule;
 mod server_side_apply;
+mod spans;
 mod status_writer;
 mod take_back;
+mod violations;
 
 #[cfg(test)]
 mod tests;

@@ -72,6 +72,7 @@ pub(crate) fn observe(
         _ if has_pods(server) => {
             let mut notes = missing_permissions(context, server);
             notes.extend(unnoticed(context, &key, &external_secrets));
+            notes.extend(context.kept_pods.note(&key));
             notes
         }
         _ => Vec::new(),

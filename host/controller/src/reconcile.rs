@@ -2,6 +2,7 @@
 
 use kube::Resource;
 use mcp_operator_api::v1alpha1::McpServer;
+use mcp_operator_core::adoption::Adoption;
 use mcp_operator_core::build;
 use mcp_operator_core::field::FieldError;
 use mcp_operator_core::manifest::{Applied, ManagedKind, Objects};
@@ -9,8 +10,10 @@ use mcp_operator_core::remote::relocation::gateway_needs_pods;
 use mcp_operator_core::rollout::Rollout;
 use mcp_operator_core::server_key::ServerKey;
 use mcp_operator_policy::{Judgement, default_and_validate, mutate_objects};
-use strum::IntoEnumIterator;
+use strum::{IntoEnumIterator, IntoStaticStr};
+use tracing::Instrument;
 
+use crate::adopt::{expect_no_secret, keep_adopted};
 use crate::apply::apply;
 use crate::context::Context;
 use crate::error::ReconcileError;
@@ -20,11 +23,12 @@ use crate::orphans::delete_orphans;
 use crate::prune::{Pruned, prune};
 use crate::requeue::Attempt;
 use crate::rotation::stamp_secret_hashes;
+use crate::spans::step;
 use crate::status_writer::write_status;
 use crate::take_back::{TakenBack, take_back};
 
 /// What a reconcile that nothing stopped has found or made.
-#[derive(Debug)]
+#[derive(Debug, IntoStaticStr)]
 pub(crate) enum Progress {
     /// The objects are as they should be.
     Applied(Objects<Applied>),
@@ -58,7 +62,8 @@ pub(crate) async fn reconcile(
     attempt: &Attempt,
 ) -> Result<Reconciled, ReconcileError> {
     let (key, uid) = (ServerKey::of(server), server.meta().uid.as_deref());
-    let orphans = delete_orphans(context, &key, uid).await; //                           client
+    let orphans = delete_orphans(context, &key, uid); //                                 client
+    let orphans = orphans.instrument(step("delete orphans")).await;
     let objects = reconcile_objects(server, context, attempt).await; //                  plugins and client
     let result = objects.and_then(|progress| orphans.map(|()| progress));
     let observed = observe(server, context, &result); //                                 no client
@@ -72,7 +77,8 @@ pub(crate) async fn reconcile(
         .err()
         .is_none_or(|error| attempt.reports(error));
     let written = if is_reported {
-        write_status(context, server, &outcome).await //                                 client
+        let writing = write_status(context, server, &outcome); //                        client
+        writing.instrument(step("write status")).await
     } else {
         Ok(())
     };
@@ -111,36 +117,47 @@ async fn reconcile_objects(
     let plugins = context.snapshots.current();
     let inputs_hash = context.inputs_hash(server, &plugins); //                          no client
     if context.noop_cache.is_noop(server, inputs_hash) {
-        context.judged.record_same(server);
+        context.record_same(server, &plugins);
         return Ok(Progress::Unchanged);
     }
     // What this one finds counts until another one ends well, also where everything is again as it was before.
     context.noop_cache.forget(&ServerKey::of(server));
     let inputs = context.reconcile_inputs(server).await; //                              client, seldom
-    let inputs = inputs.map_err(ReconcileError::Undecided)?;
-    let judged = default_and_validate(server, &inputs, &plugins).await; //               plugins
-    context.record_basis(server, &judged); //                                            no client
+    let inputs = inputs
+        .inspect_err(|_| context.record_unknown(server))
+        .map_err(ReconcileError::Undecided)?;
+    let judging = default_and_validate(server, &inputs, &plugins); //                    plugins
+    let judged = judging.instrument(step("judge")).await;
+    context.record_judgement(server, &plugins, &judged); //                              no client
     let admitted = match judged.map_err(ReconcileError::Undecided)? {
         Judgement::Admitted(admitted) => admitted,
         Judgement::Invalid(invalid) => return Ok(Progress::Invalid(invalid.errors)),
     };
     let built = build::objects(&admitted.server, &context.settings.build)?; //           no client
-    let mut objects = mutate_objects(&admitted, &inputs, &plugins, built).await?; //     plugins
-    let taken_back = take_back(context, server).await; //                                client, seldom
+    let mutating = mutate_objects(&admitted, &inputs, &plugins, built); //               plugins
+    let mut objects = mutating.instrument(step("mutate")).await?;
+    let taking_back = take_back(context, server); //                                     client, seldom
+    let taken_back = taking_back.instrument(step("take back")).await;
     if matches!(taken_back, Ok(TakenBack::OwnerDeleted)) {
         return Ok(Progress::OwnerDeleted);
     }
+    let adoption = keep_adopted(context, server, &mut objects); //                       no client
     stamp_secret_hashes(context, server, &mut objects); //                               no client
+    if matches!(adoption, Some(Adoption::Kept(_))) {
+        expect_no_secret(&mut objects); //                                               no client
+    }
     let has_kept = keep_fetching(context, server, &mut objects); //                      no client
-    let applied = apply(context, server, &objects, attempt).await; //                    client
+    let applying = apply(context, server, &objects, attempt); //                         client
+    let applied = applying.instrument(step("apply")).await;
     if gateway_needs_pods(server) && has_objects(context, server) {
         return Ok(Progress::Relocating);
     }
-    let pruned = prune(context, server, &objects).await; //                              client
+    let pruning = prune(context, server, &objects); //                                   client
+    let pruned = pruning.instrument(step("prune")).await;
     taken_back?;
     let progress = applied?.progress(objects);
     // What older pods may need goes with the rollout, whose steps change no inputs.
-    let is_final = pruned? == Pruned::All && !has_kept;
+    let is_final = pruned? == Pruned::All && !has_kept && adoption != Some(Adoption::Replacing);
     // An object that changed meanwhile was compared before or after that: it is compared again.
     if let Progress::Applied(objects) = &progress
         && is_final
@@ -154,6 +171,12 @@ async fn reconcile_objects(
 fn has_objects(context: &Context, server: &McpServer) -> bool {
     let key = ServerKey::of(server);
     ManagedKind::iter().any(|kind| !context.objects.keys_of(kind, &key).is_empty())
+}
+
+impl From<&Reconciled> for &'static str {
+    fn from(reconciled: &Reconciled) -> Self {
+        (&reconciled.progress).into()
+    }
 }
 
 impl Reconciled {

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_core::retry::{Classify, ErrorClass};
 use mcp_operator_core::server_key::ServerKey;
 use mcp_operator_metrics::ReconcileResult;
 use mcp_operator_runtime::{GuardedServer, WholeServer, jitter};
-use tracing::{error, warn};
+use tracing::{Instrument, Span, error, warn};
 
 use crate::context::Context;
 use crate::error::ReconcileError;
 use crate::reconcile::{Progress, Reconciled, reconcile, report_undecided};
 use crate::requeue::{self, Attempt, RETRY_WHEN_FULL, ROLLOUT_POLL, Requeue, RetryLimiter};
+use crate::spans;
 
 /// Runs a reconcile now, or puts it off, and says when the next one comes. `None`: only after a change.
 pub(crate) async fn run(
@@ -38,24 +40,38 @@ pub(crate) async fn run(
     if matches!(permit, Some(None)) {
         return Some(Requeue::retry(RETRY_WHEN_FULL.mul_f64(0.5 + jitter())));
     }
+    let span = spans::reconcile(&key, server, is_retry);
+    let attempting = attempt(&guarded, server, context, &key, is_retry);
+    attempting.instrument(span).await
+}
+
+/// Runs a reconcile, and says when the next one comes.
+async fn attempt(
+    guarded: &GuardedServer,
+    server: &McpServer,
+    context: &Context,
+    key: &ServerKey,
+    is_retry: bool,
+) -> Option<Requeue> {
     let began = Instant::now();
     let attempt = Attempt::begin(is_retry);
-    let reconciled = match get_whole(&guarded, context).await {
+    let reconciled = match get_whole(guarded, context).await {
         Ok(None) => reconcile(server, context, &attempt).await,
         Ok(Some(Some(whole))) => reconcile(&whole.server, context, &attempt).await,
         // The watch is about to tell that it is gone.
         Ok(Some(None)) => return None,
         Err(error) => {
-            context.noop_cache.forget(&key);
+            context.noop_cache.forget(key);
             report_undecided(server, context, &attempt, error).await
         }
     };
+    spans::end(&Span::current(), &reconciled);
     let metrics = &context.settings.metrics;
     metrics.record(result(&reconciled), began.elapsed());
     Some(match reconciled {
         Ok(reconciled) => {
-            context.backoff.reset(&key);
-            let settling = context.identity_delay.remaining(&key);
+            context.backoff.reset(key);
+            let settling = context.identity_delay.remaining(key);
             Requeue::look_again(match &reconciled.progress {
                 Progress::AccountSettling => settling.unwrap_or_default(),
                 Progress::DeploymentCreated | Progress::OwnerDeleted | Progress::Relocating => {
@@ -70,7 +86,7 @@ pub(crate) async fn run(
         Err(error) => {
             let (class, category) = (error.class(), error.category());
             metrics.record_error(category);
-            let pause = context.backoff.after_failure(&key, class, jitter());
+            let pause = context.backoff.after_failure(key, class, jitter());
             warn!(server = %key, generation = server.metadata.generation, category, class = class_name(class), retry_in = ?pause, %error, "reconcile failed");
             Requeue::retry(pause)
         }

@@ -9,12 +9,14 @@
 //! here is tested without a cluster.
 
 pub mod admission;
+pub mod adoption;
 pub mod annotation;
 pub mod autoscaler;
 pub mod build;
 pub mod conditions;
 pub mod content_digest;
 pub mod desired_entries;
+pub mod exception;
 pub mod field;
 pub mod field_authors;
 pub mod handover;
@@ -49,6 +51,7 @@ pub mod ssa_diff;
 pub mod status;
 pub mod text;
 pub mod validated_server;
+pub mod violation;
 pub mod yaml;
 
 pub use mcp_operator_api::quantity;

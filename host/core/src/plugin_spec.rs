@@ -3,6 +3,7 @@
 
 use mcp_operator_api::v1alpha1::{McpPluginSpec, PluginGrants};
 
+use crate::exception;
 use crate::field::{ErrorType, FieldError};
 use crate::patch::{is_kubernetes_own, never_granted};
 
@@ -11,6 +12,7 @@ pub fn validate(spec: &McpPluginSpec, operator_namespace: Option<&str>) -> Vec<F
     let mut errors = namespaces_of_grants(&spec.grants, operator_namespace);
     errors.extend(metadata_of_grants(&spec.grants));
     errors.extend(unpinned_source(spec, operator_namespace));
+    errors.extend(exception::errors(&spec.exceptions));
     errors
 }
 

@@ -31,7 +31,8 @@ pub enum Webhook {
 }
 
 impl Webhook {
-    fn label(self) -> &'static str {
+    /// Its name in metrics, logs and traces.
+    pub fn label(self) -> &'static str {
         match self {
             Self::MutateServer => "mutate_mcpserver",
             Self::ValidateServer => "validate_mcpserver",
@@ -55,7 +56,8 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    fn label(self) -> &'static str {
+    /// Its name in metrics and traces.
+    pub fn label(self) -> &'static str {
         match self {
             Self::Allowed => "allowed",
             Self::Denied => "denied",

@@ -1,8 +1,8 @@
 //! What the operator counts, and the text in which Prometheus reads it.
 //!
 //! - In: observations, through the small handle that each part is given ([`ReconcileMetrics`], [`AdmissionMetrics`],
-//!   [`PluginCallMetrics`], [`RegistrationMetrics`], [`CertificateMetrics`]); and, when somebody scrapes, what others hold anyway
-//!   ([`Fleet`], [`QueueState`], [`PluginState`]).
+//!   [`PluginCallMetrics`], [`RegistrationMetrics`], [`CertificateMetrics`], [`TraceMetrics`]); and, when somebody
+//!   scrapes, what others hold anyway ([`Fleet`], [`QueueState`], [`PluginState`]).
 //! - Out: the text formats of Prometheus and OpenMetrics ([`Metrics::encode`]).
 //! - Never: it knows no Kubernetes, no plugin host and no client, has no global value, and takes no lock for what is counted
 //!   on the way of a request or a call.
@@ -22,6 +22,8 @@ mod queues;
 mod reconciles;
 mod registration;
 mod registry;
+mod traces;
+mod violations;
 
 pub use admission::{AdmissionMetrics, AdmissionRequest, Verdict, Webhook};
 pub use certificates::{CertificateMetrics, CertificateRole};
@@ -32,3 +34,4 @@ pub use queues::QueueState;
 pub use reconciles::{ReconcileMetrics, ReconcileResult};
 pub use registration::{RegistrationMetrics, StepResult};
 pub use registry::{Format, Metrics};
+pub use traces::{SpanOutcome, TraceMetrics};

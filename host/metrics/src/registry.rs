@@ -1,5 +1,6 @@
 //! The one place that knows all families, and their text.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -17,6 +18,8 @@ use crate::plugins::{self, PluginState};
 use crate::queues::{self, QueueState};
 use crate::reconciles::{ReconcileMetrics, Reconciles};
 use crate::registration::RegistrationMetrics;
+use crate::traces::TraceMetrics;
+use crate::violations;
 
 /// Everything that is counted in this process. Cheap to clone; all clones are one.
 #[derive(Clone, Debug)]
@@ -30,6 +33,7 @@ struct Inner {
     admission: AdmissionMetrics,
     registration: RegistrationMetrics,
     certificates: CertificateMetrics,
+    traces: TraceMetrics,
     sources: Sources,
 }
 
@@ -82,6 +86,8 @@ impl Metrics {
         registration.register(&mut registry);
         let certificates = CertificateMetrics::default();
         certificates.register(&mut registry);
+        let traces = TraceMetrics::default();
+        traces.register(&mut registry);
         let plugin_calls = PluginCallMetrics::default();
         registry.register_collector(Box::new(plugin_calls.clone()));
         let sources = Sources::default();
@@ -93,6 +99,7 @@ impl Metrics {
             admission,
             registration,
             certificates,
+            traces,
             sources,
         }))
     }
@@ -122,6 +129,11 @@ impl Metrics {
         self.0.certificates.clone()
     }
 
+    /// For whoever exports traces.
+    pub fn traces(&self) -> TraceMetrics {
+        self.0.traces.clone()
+    }
+
     /// From now on, a scrape asks this for the MCPServers that there are.
     pub fn observe_fleet(&self, fleet: impl Fn() -> Fleet + Send + 'static) {
         self.0.sources.lock().fleet = Some(Box::new(fleet));
@@ -130,6 +142,11 @@ impl Metrics {
     /// From now on, a scrape asks this for the MCPPlugins that there are.
     pub fn observe_plugins(&self, plugins: impl Fn() -> Vec<PluginState> + Send + 'static) {
         self.0.sources.lock().plugins = Some(Box::new(plugins));
+    }
+
+    /// From now on, a scrape asks this how many MCPServers break rules, by the name of the plugin.
+    pub fn observe_violations(&self, servers: impl Fn() -> BTreeMap<String, u32> + Send + 'static) {
+        self.0.sources.lock().violations = Some(Box::new(servers));
     }
 
     /// From now on, a scrape asks this for the state of a work queue.
@@ -172,6 +189,7 @@ struct Sources(Arc<Mutex<SourceList>>);
 struct SourceList {
     fleet: Option<Source<Fleet>>,
     plugins: Option<Source<Vec<PluginState>>>,
+    violations: Option<Source<BTreeMap<String, u32>>>,
     queues: Vec<(&'static str, Source<QueueState>)>,
     leader: Option<(&'static str, Source<bool>)>,
 }
@@ -202,6 +220,9 @@ impl Collector for Sources {
         }
         if let Some(plugins) = &sources.plugins {
             plugins::encode(&mut encoder, &plugins())?;
+        }
+        if let Some(servers) = &sources.violations {
+            violations::encode(&mut encoder, &servers())?;
         }
         if let Some(fleet) = &sources.fleet {
             fleet().encode(&mut encoder)?;

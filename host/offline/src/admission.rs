@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kube::api::DynamicObject;
+use kube::core::DynamicObject;
 use kube::core::Status;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse};
 use mcp_operator_admission::{ANSWERED, AdmissionState, invalid, mutate, parse, validate};

@@ -1,9 +1,10 @@
-//! `import`: MCPServers of what others have: LiteLLM's `mcp_servers`, ToolHive, mcp-lifecycle-operator, kmcp, and
-//! home-operations' LiteLLM operator.
+//! `import`: MCPServers of what others have: LiteLLM's `mcp_servers`, ToolHive, mcp-lifecycle-operator, kmcp, home-operations'
+//! LiteLLM operator, and manifests that somebody wrote by hand.
 //!
 //! Each kind has one file. It takes the fields that it understands, and whatever is left over is named ([`fields`]): nothing is
 //! lost without a word, whatever others add to their kinds.
 
+mod by_hand;
 mod container;
 mod fields;
 mod home_operations;
@@ -51,6 +52,8 @@ struct Imported {
     /// Nothing: it cannot be an MCPServer, and the notes say why.
     spec: Option<Map<String, Value>>,
     notes: Vec<String>,
+    /// What to do next: comments alone.
+    advice: Vec<String>,
 }
 
 /// Prints MCPServers, with what they do not say as comments, and names that on standard error too.
@@ -58,7 +61,7 @@ struct Imported {
 /// # Errors
 /// When a file cannot be read, or has nothing that is known.
 pub fn import(files: &[PathBuf], namespace: Option<&str>) -> Result<Import> {
-    let (text, notes) = imported(&documents::read(files)?, namespace)?;
+    let (text, notes) = imported(documents::read(files)?, namespace)?;
     print!("{text}");
     for note in &notes {
         eprintln!("{note}");
@@ -71,37 +74,41 @@ pub fn import(files: &[PathBuf], namespace: Option<&str>) -> Result<Import> {
 }
 
 /// The manifests, and what they do not say.
-fn imported(documents: &[Document], namespace: Option<&str>) -> Result<(String, Vec<String>)> {
+fn imported(
+    mut documents: Vec<Document>,
+    namespace: Option<&str>,
+) -> Result<(String, Vec<String>)> {
     let decoder = Decoder::new()?;
-    let (mut text, mut notes, mut found) = (String::new(), Vec::new(), 0);
-    for document in documents {
-        let Some(all) = of_document(document) else {
-            notes.push(format!(
+    let sources: Vec<String> = documents.iter().map(|it| it.source.clone()).collect();
+    let mut all = by_hand::take_servers(&mut documents);
+    let mut unknown = Vec::new();
+    for document in &documents {
+        match of_document(document) {
+            Some(more) => all.extend(more),
+            None => unknown.push(format!(
                 "{}: {} is not known, and nothing is made of it",
                 document.source,
                 document.title()
-            ));
-            continue;
-        };
-        found += all.len();
-        for mut imported in all {
-            if let Some(namespace) = namespace {
-                imported.namespace = Some(namespace.to_owned());
-            }
-            text.push_str(&manifest(&imported, &decoder)?);
-            notes.extend(
-                imported
-                    .notes
-                    .iter()
-                    .map(|note| format!("{}: {note}", imported.origin)),
-            );
+            )),
         }
     }
-    if found == 0 {
-        let sources: Vec<&str> = documents.iter().map(|it| it.source.as_str()).collect();
+    if all.is_empty() {
         bail!(
             "{}: there is no server that is known: `import --help` names the kinds",
             sources.join(", ")
+        );
+    }
+    let (mut text, mut notes) = (String::new(), unknown);
+    for mut imported in all {
+        if let Some(namespace) = namespace {
+            imported.namespace = Some(namespace.to_owned());
+        }
+        text.push_str(&manifest(&imported, &decoder)?);
+        notes.extend(
+            imported
+                .notes
+                .iter()
+                .map(|note| format!("{}: {note}", imported.origin)),
         );
     }
     Ok((text, notes))
@@ -146,6 +153,7 @@ fn of_resource(object: &Value, make: fn(&mut Fields) -> Option<Map<String, Value
         labels: metadata["labels"].as_object().cloned().unwrap_or_default(),
         spec,
         notes: fields.into_notes(),
+        advice: Vec::new(),
     };
     imported.rename(&name);
     imported
@@ -181,7 +189,8 @@ impl Imported {
 /// The manifest with its notes in front; without a specification, these alone.
 fn manifest(imported: &Imported, decoder: &Decoder) -> Result<String> {
     let mut text = String::from("---\n");
-    for line in imported.notes.iter().flat_map(|note| note.lines()) {
+    let comments = imported.notes.iter().chain(&imported.advice);
+    for line in comments.flat_map(|note| note.lines()) {
         _ = writeln!(text, "# {line}");
     }
     let Some(spec) = &imported.spec else {

@@ -64,6 +64,7 @@ impl Inputs {
             servers: Arc::new(NoStoredServers),
             build: sources.build,
             operator_namespace: None,
+            trace_id: || None,
         };
         let definition = Definition::of::<McpServer>()?;
         Ok(Self {

@@ -28,6 +28,7 @@ mod plugin;
 mod plugin_registry;
 mod shared;
 mod sources;
+mod traces;
 
 pub use bind_address::BindAddress;
 pub use manifests::ManifestArguments;
@@ -37,6 +38,7 @@ pub use plugin_registry::{
 };
 pub use shared::{BuildArguments, PluginArguments};
 pub use sources::SourceArguments;
+pub use traces::{CollectorUrl, TraceArguments, TracesExporter, TracesSampler};
 
 /// Turns MCPServer resources into running, registered MCP servers; rules are WebAssembly plugins.
 #[derive(Debug, Parser)]
@@ -69,7 +71,7 @@ pub enum Command {
     /// Say what admission would say about MCPServers, without a cluster.
     #[command(after_long_help = manifests::CHECK_HELP)]
     Check(Box<ManifestArguments>),
-    /// Print MCPServers made of what others have: LiteLLM's mcp_servers, and kinds of other operators.
+    /// Print MCPServers made of what others have: manifests by hand, LiteLLM's mcp_servers, and kinds of other operators.
     #[command(after_long_help = IMPORT_HELP)]
     Import {
         /// Files and folders with manifests or with LiteLLM's config.yaml; `-` is standard input.
@@ -138,6 +140,9 @@ Exit codes:
   2  a file cannot be read, or has nothing that is known
 
 What is known:
+  - Manifests by hand: a Deployment (apps/v1), and the Service, ServiceAccount, ConfigMaps, ExternalSecret, \
+PodDisruptionBudget and ServiceMonitor that belong to it. Comments have the two commands by which who may write these \
+objects has them adopted, with the pods that run, and name what is not adopted: deploy/SERVERS.md
   - LiteLLM: `mcp_servers` of its config.yaml, also in a ConfigMap
   - ToolHive (toolhive.stacklok.dev): MCPServer, MCPRemoteProxy
   - mcp-lifecycle-operator of kubernetes-sigs (mcp.x-k8s.io): MCPServer
@@ -333,6 +338,10 @@ pub struct RunArguments {
     /// Write logs as JSON.
     #[arg(long, env = "LOG_JSON")]
     pub log_json: bool,
+
+    /// Traces of the operator.
+    #[command(flatten)]
+    pub traces: TraceArguments,
 }
 
 impl RunArguments {

@@ -3,8 +3,10 @@
 use std::process::ExitCode;
 
 use mcp_operator::cli::{Arguments, Command, PluginCommand, RunArguments};
-use mcp_operator::{crd, dashboards, plugin_registry, run, storage_migration, telemetry, verify};
+use mcp_operator::telemetry::{Telemetry, install_crypto};
+use mcp_operator::{crd, dashboards, plugin_registry, run, storage_migration, verify};
 use mcp_operator_kubectl as kubectl;
+use mcp_operator_metrics::Metrics;
 use mcp_operator_offline::{self as offline, Outcome};
 
 /// musl's own allocator has one lock for all threads, and gives each larger piece back to the kernel: a quarter of the time in
@@ -66,20 +68,22 @@ fn main() -> ExitCode {
 }
 
 fn operate(arguments: RunArguments) -> anyhow::Result<()> {
-    telemetry::init(arguments.log_json);
-    telemetry::install_crypto();
-    tokio::runtime::Runtime::new()?.block_on(run::run(arguments))
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let telemetry = Telemetry::start(&arguments, metrics.traces())?;
+        run::run(arguments, metrics, telemetry).await
+    })
 }
 
 /// A command that talks to a cluster, and ends.
 fn ask(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    telemetry::install_crypto();
+    install_crypto();
     tokio::runtime::Runtime::new()?.block_on(command)
 }
 
 /// A question to a cluster.
 fn question(command: impl Future<Output = anyhow::Result<kubectl::Outcome>>) -> ExitCode {
-    telemetry::install_crypto();
+    install_crypto();
     answer(command, kubectl::Outcome::Unanswered)
 }
 

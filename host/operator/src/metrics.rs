@@ -62,6 +62,7 @@ pub(crate) fn observe_controller(
 ) {
     let (servers, queue) = (controller.servers().clone(), controller.queue().clone());
     metrics.observe_fleet(move || fleet(&servers));
+    metrics.observe_violations(controller.violating_servers());
     metrics.observe_queue("mcpserver", move || {
         // What others work on waits here for the next term, and nobody waits for it.
         let state = leadership.is_held().then(|| queue.state());

@@ -28,6 +28,7 @@ use crate::health::{self, Readiness};
 use crate::leader::Leader;
 use crate::listener::listen;
 use crate::metrics;
+use crate::telemetry::{self, LogFilter, Telemetry};
 use crate::webhook::{
     CaInjection, CertificateExpiry, CertificateFiles, CertificateRenewal, ConfigurationOwner,
     Endpoint, ServingCert,
@@ -36,8 +37,10 @@ use crate::webhook::{
 /// For so long after a signal, requests are still taken: others have to hear first that this pod is not ready. Outside of
 /// a cluster nobody listens for that.
 const NOTICE: Duration = Duration::from_secs(3);
-/// What is going on then may take so long. Together less than Kubernetes waits (30 s).
+/// What is going on then may take so long.
 const LAST_WORK: Duration = Duration::from_secs(20);
+/// And the last traces so long. All together less than Kubernetes waits (30 s).
+const LAST_TRACES: Duration = Duration::from_secs(3);
 
 /// How the process stops: first it is announced, the pod is no longer ready, and another replica may lead; after [`NOTICE`],
 /// no request is taken any more.
@@ -51,7 +54,14 @@ struct Stop {
 ///
 /// # Errors
 /// When something that the operator needs is not there, or one of its tasks ends.
-pub async fn run(arguments: RunArguments) -> Result<()> {
+pub async fn run(arguments: RunArguments, metrics: Metrics, telemetry: Telemetry) -> Result<()> {
+    let log_filter = telemetry.log_filter.clone();
+    let result = operate(&arguments, metrics, log_filter).await;
+    telemetry.stop(LAST_TRACES).await;
+    result
+}
+
+async fn operate(arguments: &RunArguments, metrics: Metrics, log_filter: LogFilter) -> Result<()> {
     hide_memory()?;
     let mut supervisor = Supervisor::default();
     let tasks = supervisor.tasks();
@@ -63,7 +73,7 @@ pub async fn run(arguments: RunArguments) -> Result<()> {
         biased;
         exit = supervisor.first_exit() => bail!("{exit}"),
         () = stop.announced.cancelled() => return Ok(()),
-        started = start(&arguments, &tasks, &stop) => started?,
+        started = start(arguments, metrics, log_filter, &tasks, &stop) => started?,
     }
     tokio::select! {
         biased;
@@ -87,7 +97,13 @@ fn hide_memory() -> Result<()> {
 }
 
 /// Starts everything, in the order in which one thing needs another.
-async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Result<()> {
+async fn start(
+    arguments: &RunArguments,
+    metrics: Metrics,
+    log_filter: LogFilter,
+    tasks: &TaskGroup,
+    stop: &Stop,
+) -> Result<()> {
     let cluster = Cluster::connect(arguments).await?;
     let Cluster {
         client,
@@ -95,7 +111,7 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
         leadership,
         ..
     } = &cluster;
-    let metrics = start_metrics(arguments, tasks)?;
+    start_telemetry(arguments, &cluster, &metrics, log_filter, tasks)?;
     let loader = PluginLoader {
         maps: Arc::new(ClusterConfigMaps::new(client.clone())),
         secrets: Arc::new(NamespaceSecrets::new(client.clone(), &arguments.namespace)),
@@ -115,8 +131,6 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
         arguments.sources.refresh(),
     );
     metrics::observe_plugins(&metrics, catalog.snapshots());
-    let leads = leadership.clone();
-    metrics.observe_leader(LEASE_NAME, move || leads.is_held());
     let namespaces = Namespaces::watch(client, tasks);
     let state = AdmissionState {
         snapshots: catalog.snapshots(),
@@ -124,6 +138,7 @@ async fn start(arguments: &RunArguments, tasks: &TaskGroup, stop: &Stop) -> Resu
         servers: Arc::new(StoredServers::new(client.clone())),
         build: arguments.build.settings(),
         operator_namespace: Some(arguments.namespace.clone()),
+        trace_id: telemetry::trace_id,
     };
     let events = Events::new(writer.clone());
     let (injection, ca_injected) = watch::channel(!arguments.enable_webhooks);
@@ -208,9 +223,19 @@ fn start_health_endpoint(
     Ok(ready)
 }
 
-/// What is counted, and the endpoint where it is read, unless that is switched off.
-fn start_metrics(arguments: &RunArguments, tasks: &TaskGroup) -> Result<Metrics> {
-    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
+/// What says how the operator is: logs, as its namespace wants them, and the endpoint where it is read what is counted, unless
+/// that is switched off.
+fn start_telemetry(
+    arguments: &RunArguments,
+    cluster: &Cluster,
+    metrics: &Metrics,
+    log_filter: LogFilter,
+    tasks: &TaskGroup,
+) -> Result<()> {
+    let (client, leadership) = (cluster.client.clone(), cluster.leadership.clone());
+    let follow = log_filter.follow(client, arguments.namespace.clone());
+    tasks.spawn("watch of the log filter", follow);
+    metrics.observe_leader(LEASE_NAME, move || leadership.is_held());
     if let Some(bind) = arguments.metrics_bind_address.0 {
         let listener = listen(bind)?;
         tasks.spawn(
@@ -218,7 +243,7 @@ fn start_metrics(arguments: &RunArguments, tasks: &TaskGroup) -> Result<Metrics>
             metrics::serve(listener, metrics.clone()),
         );
     }
-    Ok(metrics)
+    Ok(())
 }
 
 async fn start_webhook(

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{FutureExt, Stream, StreamExt};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::ResourceExt;
 use kube::core::DeserializeGuard;
@@ -32,6 +33,8 @@ use crate::status::shown_digest;
 
 /// How often the files of `spec.source.file` are read: nothing reports that one has changed.
 const FILE_POLL: Duration = Duration::from_secs(5);
+/// Longest time for which the end of an exception is waited for without a look at the clock.
+const CLOCK_CHECK: Duration = Duration::from_hours(1);
 /// How long the start waits for plugins that only the operator's fault keeps out; longer than compiling one may take. After
 /// that it is ready, and refuses what depends on those that are missing: one plugin must not take the others' requests along.
 const STARTUP_LIMIT: Duration = Duration::from_secs(90);
@@ -110,6 +113,7 @@ impl Controller {
         loop {
             let next_retry = self.states.values().filter_map(PluginState::retry_at).min();
             let startup_deadline = self.startup_deadline.filter(|_| !self.synced);
+            let end_of_exception = self.next_end_of_exception();
             tokio::select! {
                 Some(event) = events.next() => self.on_event(&event),
                 map = changed.maps.next() => self.on_reference(&map, config_maps),
@@ -119,6 +123,7 @@ impl Controller {
                 () = self.publisher.leader_changed() => self.on_leader_changed(),
                 () = until(next_retry) => self.load_due(),
                 () = until(startup_deadline) => {}
+                () = until(end_of_exception) => self.publish(),
                 _ = file_poll.tick() => self.on_tick(),
                 _ = refresh.tick() => self.load_where(|plugin| may_move(&plugin.spec)),
             }
@@ -338,6 +343,15 @@ impl Controller {
         if let Some(state) = self.states.get_mut(name) {
             state.last_published = None;
         }
+    }
+
+    /// When an exception from a rule ends: all servers are judged again then. A wall clock that steps is noticed after an hour.
+    fn next_end_of_exception(&self) -> Option<Instant> {
+        let now = Timestamp::now();
+        let in_force = self.states.values().filter_map(|it| it.active.as_ref());
+        let ends = in_force.filter_map(|plugin| plugin.exceptions().next_end(now));
+        let pause = ends.min()?.duration_since(now).unsigned_abs();
+        Some(Instant::now() + pause.min(CLOCK_CHECK))
     }
 
     fn all_synced(&self) -> bool {

@@ -77,6 +77,8 @@ pub(crate) fn compute(plugin: &McpPlugin, loaded: Loaded<'_>, now: Timestamp) ->
                     .collect()
             })
             .unwrap_or_default(),
+        // The controller's, who writes it by itself.
+        violating_servers: None,
     }
 }
 
@@ -85,11 +87,12 @@ pub(crate) fn shown_digest(digest: impl Display) -> String {
     format!("sha256:{digest}")
 }
 
-/// Whether writing `new` over `old` changes anything but times.
+/// Whether writing `new` over `old` changes anything but times, and what others write.
 pub(crate) fn differs(new: &McpPluginStatus, old: Option<&McpPluginStatus>) -> bool {
     let Some(old) = old else { return true };
     let comparable = |status: &McpPluginStatus| McpPluginStatus {
         conditions: Vec::new(),
+        violating_servers: None,
         ..status.clone()
     };
     comparable(new) != comparable(old) || !unchanged(&new.conditions, &old.conditions)

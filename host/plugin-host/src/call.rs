@@ -6,6 +6,8 @@ use std::time::Duration;
 use mcp_operator_metrics::PluginCall;
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
+use tracing::field::Empty;
+use tracing::{Instrument, Span, info_span};
 use wasmtime::component::Instance;
 use wasmtime::{Result as WasmResult, Store};
 
@@ -32,12 +34,16 @@ impl Plugin {
         invoke: impl AsyncFnOnce(&mut Store<StoreState>, &Instance) -> WasmResult<Result<T, Failure>>,
     ) -> Result<T, PluginError> {
         let counted = self.program.calls.begin(call);
-        let answer = match self.run(call, limits, &counted, invoke).await {
+        let span = self.span(call);
+        let ran = self.run(call, limits, &counted, invoke);
+        let answer = match ran.instrument(span.clone()).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(failure)) => Err(reported(call, failure)),
             Err(fault) => Err(fault),
         };
-        counted.ended(answer.as_ref().map(drop).map_err(Fault::category));
+        let outcome = answer.as_ref().map(drop).map_err(Fault::category);
+        end(&span, outcome);
+        counted.ended(outcome);
         answer.map_err(|fault| fault.in_plugin(&self.program.name))
     }
 
@@ -49,9 +55,24 @@ impl Plugin {
         invoke: impl AsyncFnOnce(&mut Store<StoreState>, &Instance) -> WasmResult<T>,
     ) -> Result<T, Fault> {
         let counted = self.program.calls.begin(call);
-        let answer = self.run(call, limits, &counted, invoke).await;
-        counted.ended(answer.as_ref().map(drop).map_err(Fault::category));
+        let span = self.span(call);
+        let ran = self.run(call, limits, &counted, invoke);
+        let answer = ran.instrument(span.clone()).await;
+        let outcome = answer.as_ref().map(drop).map_err(Fault::category);
+        end(&span, outcome);
+        counted.ended(outcome);
         answer
+    }
+
+    /// What a trace says of a call: whose it is, and what became of it.
+    fn span(&self, call: &'static str) -> Span {
+        info_span!(
+            "plugin call",
+            plugin = self.name(),
+            function = call,
+            outcome = Empty,
+            otel.status_code = Empty
+        )
     }
 
     /// Waits for a slot, makes an instance and invokes it.
@@ -151,6 +172,16 @@ impl Plugin {
     fn is_used_by_caller(&self) -> bool {
         self.program.quota.is_used_by(&self.caller) || self.shared.quota.is_used_by(&self.caller)
     }
+}
+
+/// Says how a call has ended; one that was given up says nothing.
+fn end(span: &Span, outcome: Result<(), &'static str>) {
+    match outcome {
+        Ok(()) => span.record("outcome", "Answered"),
+        Err(category) => span
+            .record("outcome", category)
+            .record("otel.status_code", "ERROR"),
+    };
 }
 
 fn reported(call: &'static str, failure: Failure) -> Fault {

@@ -7,6 +7,7 @@ use mcp_operator_api::v1alpha1::{
     FailurePolicy, McpPlugin, McpPluginSpec, Mode, OnExisting, PluginGrants, PluginSource,
 };
 use mcp_operator_core::admission::PluginFailure;
+use mcp_operator_core::exception::Exceptions;
 use mcp_operator_core::field::{ErrorType, FieldError};
 use mcp_operator_core::patch;
 use mcp_operator_core::plugin_spec;
@@ -38,6 +39,7 @@ pub struct ActivePlugin {
     pub(super) grants: PluginGrants,
     priority: i32,
     matching: Matching,
+    exceptions: Exceptions,
     version: PluginVersion,
     uid: String,
     generation: i64,
@@ -111,6 +113,11 @@ impl ActivePlugin {
     /// `metadata.generation` of the MCPPlugin that it was put into force by; 0 outside of a cluster.
     pub fn generation(&self) -> i64 {
         self.generation
+    }
+
+    /// Servers that need not pass its rules for a while.
+    pub fn exceptions(&self) -> &Exceptions {
+        &self.exceptions
     }
 
     /// Where its component came from.
@@ -344,6 +351,7 @@ pub(super) async fn activate(
         grants: spec.grants.clone(),
         priority: spec.priority,
         matching,
+        exceptions: Exceptions::of(&spec.exceptions),
         version: version.clone(),
         uid,
         generation,

@@ -1,7 +1,10 @@
 //! What plugins are asked about: one MCPServer, and what they may know besides.
 
+use jiff::Timestamp;
 use mcp_operator_api::names::{GROUP, SERVER_KIND};
+use mcp_operator_core::admission::Finding;
 use mcp_operator_core::build;
+use mcp_operator_core::exception::Exceptions;
 use mcp_operator_core::manifest::BuildError;
 use mcp_operator_core::namespace::NamespaceFacts;
 use mcp_operator_core::validated_server::ValidatedServer;
@@ -106,6 +109,13 @@ impl<'a> SerializedContext<'a> {
                 })
             })
             .collect()
+    }
+
+    /// Makes warnings of what is excepted for this server.
+    pub(crate) fn except(&self, exceptions: &Exceptions, findings: &mut [Finding]) {
+        let namespace = self.context.namespace.as_ref();
+        let namespace = namespace.map_or("", |namespace| namespace.name.as_str());
+        exceptions.except(namespace, &self.context.name, findings, Timestamp::now());
     }
 
     pub(crate) fn request<'b>(&'b self, context: &'b [NamedJson<'b>]) -> Request<'b> {

@@ -23,7 +23,7 @@ use super::snapshot::Snapshot;
 use super::unavailable::UnavailablePlugin;
 
 /// Name under which the operator's own rule is reported.
-const OPERATOR: &str = "mcp-operator";
+pub(crate) const OPERATOR: &str = "mcp-operator";
 
 /// An MCPServer with what plugins added.
 #[derive(Clone, Debug)]
@@ -226,7 +226,11 @@ impl ActivePlugin {
             failure_policy: self.failure_policy,
             on_existing: self.on_existing,
             result: answer
-                .map(convert::findings)
+                .map(|said| {
+                    let mut findings = convert::findings(said);
+                    documents.except(self.exceptions(), &mut findings);
+                    findings
+                })
                 .map_err(|error| self.failure(&error, &limits)),
         }
     }

@@ -2,7 +2,7 @@
 
 use futures::future::{BoxFuture, FutureExt, ready};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use kube::api::DynamicObject;
+use kube::core::DynamicObject;
 use mcp_operator_connections::SecretLookup;
 use mcp_operator_core::namespace::NamespaceFacts;
 

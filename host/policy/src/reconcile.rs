@@ -2,7 +2,7 @@
 
 use kube::ResourceExt;
 use mcp_operator_api::v1alpha1::{DefaultedField, McpServer, OnExisting};
-use mcp_operator_core::admission::{Denial, decide, on_existing};
+use mcp_operator_core::admission::{Denial, Outcome, decide, on_existing};
 use mcp_operator_core::build;
 use mcp_operator_core::field::FieldError;
 use mcp_operator_core::field_authors::FieldAuthors;
@@ -10,10 +10,12 @@ use mcp_operator_core::manifest::{Built, Mutated, Objects};
 use mcp_operator_core::namespace::NamespaceFacts;
 use mcp_operator_core::private_values;
 use mcp_operator_core::validated_server::ValidatedServer;
+use mcp_operator_core::violation::{Violation, violations};
 use serde_json::Value;
 
 use crate::context::{PolicyContext, rendered};
 use crate::error::PolicyError;
+use crate::evaluate::OPERATOR;
 use crate::snapshot::Snapshot;
 use crate::{Operation, Stage};
 
@@ -35,6 +37,8 @@ pub struct AdmittedServer {
     pub defaulted: McpServer,
     /// The fields that plugins set, now or at admission.
     pub defaults: Vec<DefaultedField>,
+    /// What it breaks of rules that only warn or record.
+    pub violations: Vec<Violation>,
     /// The same as plugins see it: without its status, which no rule is about.
     object: Value,
 }
@@ -50,6 +54,8 @@ pub struct InvalidServer {
     pub defaulted: McpServer,
     /// The fields that plugins set, now or at admission.
     pub defaults: Vec<DefaultedField>,
+    /// What it breaks of rules, in whatever mode they are.
+    pub violations: Vec<Violation>,
 }
 
 /// What the rules in force say about a server.
@@ -67,6 +73,14 @@ impl Judgement {
         match self {
             Self::Admitted(admitted) => &admitted.defaults,
             Self::Invalid(invalid) => &invalid.defaults,
+        }
+    }
+
+    /// What the server breaks of the plugins' rules, in whatever mode they are.
+    pub fn violations(&self) -> &[Violation] {
+        match self {
+            Self::Admitted(admitted) => &admitted.violations,
+            Self::Invalid(invalid) => &invalid.violations,
         }
     }
 }
@@ -105,12 +119,14 @@ pub async fn default_and_validate(
     let parsed = ValidatedServer::parse(&defaulted_server);
     let refused = parsed.as_ref().err().cloned().unwrap_or_default();
     let outcomes = plugins.validate(&context, refused).await;
+    let violations = of_plugins(&outcomes);
     let invalid = |errors, on_existing, defaulted| {
         Judgement::Invalid(Box::new(InvalidServer {
             errors,
             on_existing,
             defaulted,
             defaults: defaults.clone(),
+            violations: violations.clone(),
         }))
     };
     match decide(&outcomes).denial {
@@ -119,6 +135,7 @@ pub async fn default_and_validate(
                 server,
                 defaulted: defaulted_server,
                 defaults,
+                violations,
                 object: defaulted.object,
             })),
             Err(errors) => invalid(errors, OnExisting::Keep, defaulted_server),
@@ -128,6 +145,13 @@ pub async fn default_and_validate(
         }
         Some(Denial::PluginFailed(failures)) => Err(PolicyError::Plugins(failures)),
     }
+}
+
+/// The operator's own rules are of no MCPPlugin.
+fn of_plugins(outcomes: &[Outcome]) -> Vec<Violation> {
+    let mut violations = violations(outcomes);
+    violations.retain(|violation| violation.plugin != OPERATOR);
+    violations
 }
 
 /// The objects with what plugins add to them.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::activate::ActivePlugin;
@@ -41,8 +42,11 @@ impl Snapshot {
         let plugins = sorted(plugins);
         unavailable.sort_by(|a, b| a.name().cmp(b.name()));
         let mut hash = Sha256::new();
+        let now = Timestamp::now();
         for plugin in &plugins {
             hash.update(plugin.fingerprint());
+            // Servers are judged again when an exception ends.
+            hash.update(plugin.exceptions().in_force(now).count().to_be_bytes());
         }
         for plugin in &unavailable {
             hash.update(plugin.fingerprint());

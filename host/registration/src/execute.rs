@@ -19,10 +19,11 @@ use mcp_operator_metrics::{ReconcileMetrics, RegistrationMetrics, StepResult as 
 use mcp_operator_runtime::{Leadership, request};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{Instrument, info, warn};
 
 use crate::error::RegistrationError;
 use crate::observe::{deployment_name, workload_state};
+use crate::spans;
 
 /// Requests that go on at the same time.
 const CONCURRENCY: usize = 8;
@@ -131,7 +132,13 @@ impl Executor<'_> {
             failures().skipped(step, cause.clone());
             return (step, StepResult::Skipped(cause));
         }
-        let Err(error) = self.perform(&step.action).await else {
+        let span = spans::action(&step.action);
+        let performed = self.perform(&step.action).instrument(span.clone()).await;
+        spans::end(
+            &span,
+            performed.as_ref().map_err(Classify::category).copied(),
+        );
+        let Err(error) = performed else {
             info!(step = %step.action, "registration");
             failures().succeeded(step);
             return (step, StepResult::Done);

@@ -30,6 +30,7 @@ mod registration_conditions;
 mod requeue;
 mod selection;
 mod settings;
+mod spans;
 mod status_writer;
 #[cfg(test)]
 mod test_cluster;

@@ -11,11 +11,13 @@ use mcp_operator_core::pods::{Pod, PodIssue};
 use mcp_operator_core::registration_plan::{
     ConfigKey, Observation, Observed, Read, RolloutObstacle, Source, Workload, WorkloadState,
 };
+use mcp_operator_core::retry::Classify;
 use mcp_operator_core::rollout::{self, Rollout};
 use mcp_operator_runtime::request;
-use tracing::debug;
+use tracing::{Instrument, Span, debug};
 
 use crate::error::RegistrationError;
+use crate::spans;
 
 /// A gateway has few pods, and one that says why is enough.
 const PODS_LOOKED_AT: u32 = 50;
@@ -26,7 +28,11 @@ pub(crate) async fn observe(
     session: &Session,
     reads: &[Read],
 ) -> Vec<Observation> {
-    join_all(reads.iter().map(|read| observe_one(client, session, read))).await
+    let reads = reads.iter().map(|read| {
+        let reading = observe_one(client, session, read);
+        reading.instrument(spans::read(&read.source))
+    });
+    join_all(reads).await
 }
 
 async fn observe_one(client: &Client, session: &Session, read: &Read) -> Observation {
@@ -38,6 +44,8 @@ async fn observe_one(client: &Client, session: &Session, read: &Read) -> Observa
             answer.map(Observed::Http).map_err(RegistrationError::from)
         }
     };
+    let outcome = state.as_ref().map(drop).map_err(Classify::category);
+    spans::end(&Span::current(), outcome);
     Observation {
         id: read.id.clone(),
         state: state.unwrap_or_else(|error| Observed::Unavailable(error.to_string())),

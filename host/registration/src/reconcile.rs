@@ -17,7 +17,7 @@ use mcp_operator_core::server_key::ServerKey;
 use mcp_operator_metrics::{ReconcileMetrics, ReconcileResult, RegistrationMetrics};
 use mcp_operator_runtime::{GuardedServer, JudgedServers, ServerStore};
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{Instrument, warn};
 
 use crate::active_registrar::RegistrarHandover;
 use crate::beliefs::Beliefs;
@@ -30,6 +30,7 @@ use crate::registration_conditions::RegistrationConditions;
 use crate::requeue::PassResult;
 use crate::selection::Selection;
 use crate::settings::RegistrationSettings;
+use crate::spans;
 use crate::status_writer::{Said, StatusWriter};
 
 /// Everything that a pass needs, and what one leaves to the next.
@@ -61,6 +62,14 @@ pub(crate) struct Reconciler<W: Registrars, S> {
 impl<W: Registrars, S: RecordStore> Reconciler<W, S> {
     /// One pass. Errors end in the conditions and in the log; the next pass tries again.
     pub(crate) async fn reconcile(&mut self) -> PassResult {
+        let span = spans::pass();
+        // In a box of its own: steps within steps are deeper than the compiler goes.
+        let result = Box::pin(self.pass()).instrument(span.clone()).await;
+        spans::end_pass(&span, &result, self.last.entries.len());
+        result
+    }
+
+    async fn pass(&mut self) -> PassResult {
         let began = Instant::now();
         let guarded = self.servers.all();
         let servers = readable(&guarded);
@@ -109,7 +118,8 @@ impl<W: Registrars, S: RecordStore> Reconciler<W, S> {
         for said in &said {
             self.beliefs.record(said);
         }
-        result.done &= writer.write(&said).await;
+        let writing = writer.write(&said);
+        result.done &= writing.instrument(spans::step("write conditions")).await;
         result.recheck_at = desired.recheck_at;
         self.last = desired;
         self.record(&result, began);
@@ -214,10 +224,11 @@ impl<W: Registrars, S: RecordStore> Reconciler<W, S> {
         desired: &DesiredEntries,
     ) -> Result<(RegistrationConditions, PassResult), RegistrationError> {
         let candidates = self.registrars.candidates();
-        let selection = self
+        let selecting = self
             .handover
-            .select(&self.registrars, &candidates, &desired.entries)
-            .await?;
+            .select(&self.registrars, &candidates, &desired.entries);
+        let selecting = selecting.instrument(spans::step("select registrar"));
+        let selection = selecting.await?;
         let are_written = self
             .registrar_conditions
             .write(&candidates, &selection)
@@ -247,10 +258,12 @@ impl<W: Registrars, S: RecordStore> Reconciler<W, S> {
         registrar: &W::Registrar,
         desired: &DesiredEntries,
     ) -> Result<(RegistrationConditions, PassResult), RegistrationError> {
-        let planned = self.registrars.plan(registrar, &desired.entries).await?;
+        let planning = self.registrars.plan(registrar, &desired.entries);
+        let planned = planning.instrument(spans::plan(registrar.name())).await?;
         self.restarts_gateway = planned.has_workloads();
         self.gateway_events.observe(&planned).await;
-        let outcome = self.registrars.execute(&planned).await;
+        let executing = self.registrars.execute(&planned);
+        let outcome = executing.instrument(spans::step("execute plan")).await;
         let conditions = RegistrationConditions::of_plan(desired, &planned, &outcome);
         Ok((conditions, PassResult::of(&planned, &outcome)))
     }

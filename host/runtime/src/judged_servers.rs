@@ -11,6 +11,7 @@ use kube::{Resource, ResourceExt};
 use mcp_operator_api::v1alpha1::{DefaultedField, McpServer};
 use mcp_operator_core::registration_basis::RegistrationBasis;
 use mcp_operator_core::server_key::ServerKey;
+use mcp_operator_core::violation::Violation;
 use tokio::sync::watch;
 
 /// What the controller has found out about each MCPServer since the process began. Cheap to clone.
@@ -18,6 +19,7 @@ use tokio::sync::watch;
 pub struct JudgedServers {
     servers: Arc<Mutex<HashMap<ServerKey, Entry>>>,
     changed: watch::Sender<()>,
+    asked: watch::Sender<()>,
 }
 
 /// What the controller has found out about an MCPServer.
@@ -33,9 +35,19 @@ pub struct JudgedServer {
     pub available: Option<Condition>,
 }
 
+/// Which rules of plugins a server breaks.
+#[derive(Clone, Debug, Default)]
+pub struct BrokenRules {
+    /// The plugins that were asked last, whatever came of it, as a hash of the snapshot's fingerprint. None: no plugins were.
+    pub asked: Option<u64>,
+    /// What they found when they last could say it.
+    pub violations: Arc<[Violation]>,
+}
+
 struct Entry {
     uid: Option<String>,
     judged: JudgedServer,
+    broken_rules: BrokenRules,
     /// The fingerprint of the entry that `LiteLLMRegistered` was last said about.
     registered: Option<u64>,
 }
@@ -45,6 +57,7 @@ impl Default for JudgedServers {
         Self {
             servers: Arc::default(),
             changed: watch::Sender::new(()),
+            asked: watch::Sender::new(()),
         }
     }
 }
@@ -96,6 +109,50 @@ impl JudgedServers {
         self.update(server, |judged| judged.defaults = Some(defaults));
     }
 
+    /// Records which plugins were asked about a server, and what it breaks of their rules. Nothing: nobody can say, and what
+    /// was known stays.
+    pub fn record_violations(
+        &self,
+        server: &McpServer,
+        asked: u64,
+        violations: Option<Vec<Violation>>,
+    ) {
+        // It may be the first that is known of the server.
+        self.update(server, |_| {});
+        let mut servers = self.lock();
+        let Some(entry) = servers.get_mut(&ServerKey::of(server)) else {
+            return;
+        };
+        let known = &mut entry.broken_rules;
+        let is_same = known.asked == Some(asked)
+            && violations
+                .as_ref()
+                .is_none_or(|violations| *known.violations == **violations);
+        if is_same {
+            return;
+        }
+        known.asked = Some(asked);
+        if let Some(violations) = violations {
+            known.violations = violations.into();
+        }
+        self.asked.send_replace(());
+    }
+
+    /// Which rules a server breaks, as far as that is known.
+    pub fn broken_rules(&self, server: &McpServer) -> BrokenRules {
+        let servers = self.lock();
+        let entry = servers.get(&ServerKey::of(server));
+        let entry = entry.filter(|entry| entry.uid == server.uid());
+        entry
+            .map(|entry| entry.broken_rules.clone())
+            .unwrap_or_default()
+    }
+
+    /// Tells when plugins were asked that were not asked before, or servers break other rules, or one is gone.
+    pub fn broken_rules_changes(&self) -> watch::Receiver<()> {
+        self.asked.subscribe()
+    }
+
     /// Records whether a pod of a server serves. Its time, which decides about grace periods, is that of the status only once
     /// after a start, and never in the future: others can write a status.
     pub fn record_available(
@@ -123,12 +180,14 @@ impl JudgedServers {
     pub fn clear(&self) {
         self.lock().clear();
         self.changed.send_replace(());
+        self.asked.send_replace(());
     }
 
     /// Forgets a server that is gone.
     pub fn forget(&self, server: &ServerKey) {
         if self.lock().remove(server).is_some() {
             self.changed.send_replace(());
+            self.asked.send_replace(());
         }
     }
 
@@ -156,6 +215,7 @@ impl JudgedServers {
         let key = ServerKey::of(server);
         let before = servers.get(&key).filter(|entry| entry.uid == uid);
         let registered = before.and_then(|entry| entry.registered);
+        let broken_rules = before.map(|entry| entry.broken_rules.clone());
         let before = before.map(|entry| entry.judged.clone());
         let mut judged = before.clone().unwrap_or_else(unknown);
         change(&mut judged);
@@ -163,6 +223,7 @@ impl JudgedServers {
             let entry = Entry {
                 uid,
                 judged,
+                broken_rules: broken_rules.unwrap_or_default(),
                 registered,
             };
             servers.insert(key, entry);

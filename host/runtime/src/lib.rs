@@ -8,6 +8,7 @@
 //! - Never: it decides nothing about an MCPServer, writes nothing but events and its lease, and knows no plugin.
 
 pub mod client;
+mod config_map_key;
 mod config_maps;
 mod error;
 mod event_budget;
@@ -30,12 +31,13 @@ mod supervisor;
 pub mod watch;
 mod work_queue;
 
+pub use config_map_key::follow_config_map_key;
 pub use config_maps::ClusterConfigMaps;
 pub use error::{ApiError, request, status_message};
 pub use events::Events;
 pub use guarded_server::{Cut, GuardedServer};
 pub use jitter::jitter;
-pub use judged_servers::{JudgedServer, JudgedServers};
+pub use judged_servers::{BrokenRules, JudgedServer, JudgedServers};
 pub use large_servers::{NoRoom, WholeServer};
 pub use leader_election::{Election, ElectionSettings, LEASE_NAME, Leadership, Term, write_client};
 pub use named_watches::NamedWatches;

@@ -7,6 +7,7 @@
 mod cache;
 mod cert_manager;
 mod cluster;
+mod collector;
 mod command;
 mod components;
 mod control_plane;
@@ -41,6 +42,7 @@ mod vertical_pod_autoscaler;
 pub use cache::{CACHE_VARIABLE, Cache, Lock, content_key, repository};
 pub use cert_manager::CertManager;
 pub use cluster::{Cluster, Existing};
+pub use collector::{Collector, Span};
 pub use command::{
     capture, find_program, process_runs, run_attended, run_attended_lines, run_logged, terminate,
 };

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 
 use crate::cache::{Cache, content_key, make_folder, read, remove_folder, repository, write};
 use crate::command::{capture, run_logged};
@@ -156,7 +156,7 @@ pub(crate) fn vertical_pod_autoscaler_tools(cache: &Cache) -> Result<Tools> {
 /// The folder with the sources of a Go module that `tests/control-plane` pins.
 ///
 /// # Errors
-/// When Go is missing, or the module is not downloaded.
+/// When Go is missing, or the module cannot be downloaded.
 pub fn module_sources(module: &str) -> Result<PathBuf> {
     machine::ensure_go()?;
     sources(&repository().join("tests/control-plane"), module)
@@ -307,18 +307,22 @@ fn write_kwok_stages(module: &Module, tools: &Tools) -> Result<()> {
     write(&output, stages)
 }
 
-/// Where Go keeps the sources of a module that the `go.mod` of a folder pins.
+/// Where Go keeps the sources of a module that the `go.mod` of a folder pins; they come if nobody has built it here.
 fn sources(folder: &Path, module: &str) -> Result<PathBuf> {
+    let mut download = Command::new("go");
+    download
+        .current_dir(folder)
+        .args(["mod", "download", module]);
+    capture(&mut download)?;
     let mut list = Command::new("go");
     list.current_dir(folder)
         .args(["list", "-m", "-f", "{{.Dir}}", module]);
     let found = capture(&mut list)?;
-    if found.trim().is_empty() {
-        bail!(
-            "the module {module} is not downloaded; run `go mod download` in {}",
-            folder.display()
-        );
-    }
+    ensure!(
+        !found.trim().is_empty(),
+        "{} requires no {module}",
+        folder.display()
+    );
     Ok(PathBuf::from(found.trim()))
 }
 

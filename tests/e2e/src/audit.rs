@@ -136,6 +136,24 @@ impl AuditLog {
         })
     }
 
+    /// What webhooks have noted about requests for MCPServers of this name since the last call: `webhook/key` and value.
+    ///
+    /// # Errors
+    /// As [`AuditLog::requests`].
+    pub fn annotations_of(&mut self, name: &str) -> Result<Vec<BTreeMap<String, String>>> {
+        let noted = self.read(|event, request| {
+            let annotations = event["annotations"].as_object()?.iter();
+            let texts = annotations.map(|(key, value)| (key.clone(), text(value)));
+            Some((request, texts.collect()))
+        })?;
+        let is_about = |request: &Request| {
+            let (_, named) = request.object.split_once('/').unwrap_or_default();
+            request.resource == "mcpservers" && named == name
+        };
+        let about = noted.into_iter().filter(|(request, _)| is_about(request));
+        Ok(about.map(|(_, annotations)| annotations).collect())
+    }
+
     fn read<T>(&mut self, keep: fn(&Value, Request) -> Option<T>) -> Result<Vec<T>> {
         let name = self.path.display();
         let mut file = File::open(&self.path).with_context(|| format!("cannot open {name}"))?;

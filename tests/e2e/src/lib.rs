@@ -11,6 +11,7 @@ mod environment;
 mod install;
 mod lease;
 mod litellm;
+mod memory_group;
 mod operator;
 mod operator_image;
 mod own_cluster;
@@ -29,6 +30,7 @@ pub use install::{
 };
 pub use lease::leads;
 pub use litellm::{Asked, Fault, LiteLlm};
+pub use memory_group::{MemoryGroup, MemoryUsage};
 pub use operator::Operator;
 pub use operator_image::{BUILTIN_PLUGINS, OperatorImage, copy_sources};
 pub use own_cluster::OwnCluster;

@@ -86,6 +86,23 @@ impl Operator {
         Self::prepared(environment, name, kubeconfig, options, |_| {})
     }
 
+    /// The same as [`Operator::start`], with these options and this environment besides.
+    ///
+    /// # Errors
+    /// As [`Operator::start`].
+    pub fn start_told(
+        environment: &Environment,
+        name: &str,
+        options: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Result<Self> {
+        let kubeconfig = environment.kubectl.kubeconfig();
+        let options = [&IMPATIENT, options].concat();
+        Self::prepared(environment, name, kubeconfig, &options, |command| {
+            command.envs(variables.iter().copied());
+        })
+    }
+
     /// Starts one of several replicas, and waits until it is ready. The webhook configurations are left alone: beside a cluster
     /// they name one replica only.
     ///

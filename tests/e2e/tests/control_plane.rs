@@ -4,6 +4,8 @@
 
 #[path = "control_plane/admission.rs"]
 mod admission;
+#[path = "control_plane/adoption.rs"]
+mod adoption;
 #[path = "control_plane/autoscaling.rs"]
 mod autoscaling;
 #[path = "control_plane/coexistence.rs"]
@@ -56,6 +58,8 @@ mod tenant_detours;
 mod trouble;
 #[path = "control_plane/user_roles.rs"]
 mod user_roles;
+#[path = "control_plane/violations.rs"]
+mod violations;
 #[path = "control_plane/webhook.rs"]
 mod webhook;
 #[path = "control_plane/world.rs"]

@@ -1,6 +1,8 @@
 //! What the operator survives, on control planes that the tests break.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+#[path = "faults/adoption.rs"]
+mod adoption;
 #[path = "faults/agreement.rs"]
 mod agreement;
 #[path = "faults/askers.rs"]
@@ -39,6 +41,8 @@ mod permissions;
 mod quiet;
 #[path = "faults/registry.rs"]
 mod registry;
+#[path = "faults/traces.rs"]
+mod traces;
 #[path = "faults/uninstall.rs"]
 mod uninstall;
 #[path = "faults/verbs.rs"]

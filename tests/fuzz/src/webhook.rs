@@ -28,6 +28,7 @@ pub(crate) fn state() -> &'static AdmissionState {
         servers: Arc::new(NoStoredServers),
         build: build::Settings::default(),
         operator_namespace: Some("mcp-operator-system".to_owned()),
+        trace_id: || None,
     });
     &STATE
 }

@@ -9,13 +9,12 @@ use mcp_operator_metrics::{Verdict, Webhook};
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
-use super::{Judged, Limited, count, json_body, overloaded, read_body, take_heap, time_limit};
+use super::{Judged, Limited, json_body, observed, overloaded, read_body, take_heap, time_limit};
 use crate::conversion_review;
 use crate::peer_shares::Peer;
 
 pub(super) async fn convert(State(limited): State<Arc<Limited>>, request: Request) -> Response {
-    let counted = limited.metrics.begin(Webhook::Convert);
-    count(counted, answer(&limited, request).await)
+    observed(&limited, Webhook::Convert, answer(&limited, request)).await
 }
 
 async fn answer(limited: &Limited, request: Request) -> Response {

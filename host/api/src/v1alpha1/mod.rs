@@ -45,7 +45,7 @@ pub use network_policy::{EgressRule, NetworkPolicy};
 pub use observability::{Metrics, Observability, Tracing};
 pub use plugin::{
     Connection, ConnectionAuth, ConnectionSecretKey, FailurePolicy, McpPluginSpec, Mode,
-    OnExisting, PluginLimits,
+    OnExisting, PluginException, PluginLimits,
 };
 #[cfg(feature = "crd")]
 pub use plugin::{McpPlugin, McpPluginStatus, PluginMatch, PluginRule};

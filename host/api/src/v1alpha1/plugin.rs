@@ -44,6 +44,11 @@ use super::{PluginGrants, PluginSource, Quantity};
             json_path = r#".status.conditions[?(@.type=="Ready")].reason"#
         ),
         printcolumn(
+            name = "Violations",
+            type_ = "integer",
+            json_path = ".status.violatingServers"
+        ),
+        printcolumn(
             name = "Priority",
             type_ = "integer",
             json_path = ".spec.priority",
@@ -106,6 +111,12 @@ pub struct McpPluginSpec {
     #[cfg(feature = "crd")]
     #[serde(default, rename = "match")]
     pub matches: PluginMatch,
+
+    /// MCPServers that need not pass the rules of the plugin for a while. What they break is a warning then, which says who
+    /// answers for it and until when. Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "crd", schemars(length(max = 256)))]
+    pub exceptions: Vec<PluginException>,
 
     /// Time and memory for one call. Default: 1000 milliseconds and `64Mi`.
     #[serde(default)]
@@ -180,6 +191,32 @@ pub struct PluginMatch {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::schema::label_selector")]
     pub object_selector: Option<LabelSelector>,
+}
+
+/// An MCPServer, or all of a namespace, that need not pass rules of a plugin until a day.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "crd", derive(schemars::JsonSchema))]
+pub struct PluginException {
+    /// Namespace of the MCPServer.
+    #[cfg_attr(feature = "crd", schemars(length(min = 1, max = 63)))]
+    pub namespace: String,
+    /// Name of the MCPServer. Default: all of the namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "crd", schemars(length(min = 1, max = 253)))]
+    pub name: Option<String>,
+    /// Codes of the rules, as denials and `status.rules` show them. Default: all rules of the plugin.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "crd", schemars(length(max = 64), inner(length(max = 253))))]
+    pub rules: Vec<String>,
+    /// Who answers for it: a team, a person, a ticket.
+    #[cfg_attr(feature = "crd", schemars(length(min = 1, max = 253)))]
+    pub owner: String,
+    /// Its end, after which the rules hold again: `2027-01-31T00:00:00Z`.
+    #[cfg_attr(
+        feature = "crd",
+        schemars(length(max = 64), extend("format" = "date-time"))
+    )]
+    pub until: String,
 }
 
 /// Time and memory for one call of a plugin.
@@ -302,6 +339,11 @@ pub struct McpPluginStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 2), inner(length(max = 128)))]
     pub signed_by: Vec<String>,
+
+    /// How many MCPServers are stored that break a rule of the plugin, in whatever `mode` it is: what `enforce` would
+    /// refuse. It is told when all of them were judged by the plugins in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub violating_servers: Option<u32>,
 
     /// Interfaces that the component in force exports, or the last one did: `validator,defaulter`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -30,7 +30,7 @@ async fn a_foreign_object_of_any_kind_is_never_touched() {
             let (namespace, name) = place(kind);
             let kind_name = kind.name();
             let expected = format!(
-                "{kind_name} {namespace}/{name} exists and is not managed by this MCPServer: rename the MCPServer, or delete the {kind_name} to let the operator make its own"
+                "{kind_name} {namespace}/{name} exists and is not managed by this MCPServer: rename the MCPServer, delete the {kind_name} to let the operator make its own, or give it to the MCPServer by the annotation mcp.litellm.ai/adopt and its labels"
             );
             assert_eq!(error.to_string(), expected);
             assert_eq!(error.category(), "ForeignObject");

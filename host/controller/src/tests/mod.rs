@@ -2,6 +2,7 @@
 //! here and in [`world`].
 
 mod admission;
+mod adopting;
 mod adoption;
 mod applying;
 mod caches;

@@ -167,7 +167,7 @@ fn is_reserved(variable: &str) -> bool {
 }
 
 /// Upper snake case: `githubOrg`, `github-org` and `github.org` become `GITHUB_ORG`.
-pub(super) fn variable_name(name: &str) -> String {
+pub fn variable_name(name: &str) -> String {
     let mut variable = String::with_capacity(name.len() + 4);
     let mut after_lower = false;
     for c in name.chars() {

@@ -31,6 +31,7 @@ use crate::manifest::{BuildError, Built, ManagedKind, Manifest, Objects};
 use crate::validated_server::{Backend, ValidatedServer};
 
 pub(crate) use config_map::file as config_file;
+pub use config_map::variable_name;
 pub use external_secret::{SecretObject, secret_objects};
 pub(crate) use metadata::own_labels;
 pub use metadata::{child_name, selector, service_url};

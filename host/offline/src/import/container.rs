@@ -109,6 +109,42 @@ pub(super) fn resources(spec: &mut Spec, fields: &mut Fields) {
     }
 }
 
+/// A probe by HTTP or TCP with its times; nothing where it is another one. `ports`: those of the container, by their names.
+pub(super) fn probe(probe: &Value, ports: &[Value], own: Option<i64>) -> Option<Spec> {
+    let (http, tcp) = (&probe["httpGet"], &probe["tcpSocket"]);
+    let (kind, asked) = match (http.is_null(), tcp.is_null()) {
+        (false, _) => ("HTTP", http),
+        (true, false) => ("TCP", tcp),
+        (true, true) => return None,
+    };
+    let mut ours = Spec::new();
+    ours.insert("type".into(), kind.into());
+    set(&mut ours, "path", http["path"].as_str());
+    let port = port_number(&asked["port"], ports).filter(|port| Some(*port) != own);
+    set(&mut ours, "port", port);
+    let headers = http["httpHeaders"]
+        .as_array()
+        .filter(|headers| !headers.is_empty());
+    set(&mut ours, "headers", headers.cloned());
+    for time in [
+        "initialDelaySeconds",
+        "periodSeconds",
+        "timeoutSeconds",
+        "failureThreshold",
+    ] {
+        set(&mut ours, time, probe[time].as_i64());
+    }
+    Some(ours)
+}
+
+/// The number of a port that is named or numbered.
+pub(super) fn port_number(port: &Value, ports: &[Value]) -> Option<i64> {
+    port.as_i64().or_else(|| {
+        let named = ports.iter().find(|named| named["name"] == *port)?;
+        named["containerPort"].as_i64()
+    })
+}
+
 /// User and groups of the pod, and of its container.
 pub(super) fn users(spec: &mut Spec, fields: &mut Fields) {
     for name in ["podSecurityContext", "securityContext"] {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::container::{
-    Spec, env_and_sources, image, resources, set, set_port, set_replicas, users,
+    Spec, env_and_sources, image, probe, resources, set, set_port, set_replicas, users,
 };
 use super::fields::Fields;
 
@@ -88,34 +88,15 @@ fn probes(spec: &mut Spec, health: &mut Fields) {
         ("livenessProbe", "liveness"),
         ("readinessProbe", "readiness"),
     ] {
-        let Some(probe) = health.take(theirs) else {
+        let Some(said) = health.take(theirs) else {
             continue;
         };
-        let mut ours_is = Spec::new();
-        let (http, tcp) = (&probe["httpGet"], &probe["tcpSocket"]);
-        if http.is_null() && tcp.is_null() {
+        let Some(ours_is) = probe(&said, &[], None) else {
             health.note(format!(
                 "spec.runtime.health.{theirs}: only probes by HTTP and TCP are carried over"
             ));
             continue;
-        }
-        let kind = if http.is_null() { "tcp" } else { "http" };
-        ours_is.insert("type".into(), kind.into());
-        set(&mut ours_is, "path", http["path"].as_str());
-        let asked = if http.is_null() { tcp } else { http };
-        set(&mut ours_is, "port", asked["port"].as_i64());
-        let headers = http["httpHeaders"]
-            .as_array()
-            .filter(|headers| !headers.is_empty());
-        set(&mut ours_is, "headers", headers.cloned());
-        for time in [
-            "initialDelaySeconds",
-            "periodSeconds",
-            "timeoutSeconds",
-            "failureThreshold",
-        ] {
-            set(&mut ours_is, time, probe[time].as_i64());
-        }
+        };
         kept.insert(ours.into(), ours_is.into());
     }
     if !kept.is_empty() {

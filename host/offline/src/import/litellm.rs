@@ -37,6 +37,7 @@ pub(super) fn servers(servers: &Map<String, Value>) -> Vec<Imported> {
                 labels: Map::new(),
                 spec,
                 notes: fields.into_notes(),
+                advice: Vec::new(),
             };
             imported.rename(name);
             imported

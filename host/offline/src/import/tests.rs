@@ -4,7 +4,7 @@ use super::*;
 
 fn of(name: &str, text: &str) -> String {
     let documents = documents::parse(name, text).unwrap();
-    let (text, notes) = imported(&documents, None).unwrap();
+    let (text, notes) = imported(documents, None).unwrap();
     format!("{text}\n--- standard error\n{}\n", notes.join("\n"))
 }
 
@@ -23,18 +23,71 @@ golden!(a_server_of_the_lifecycle_operator, "lifecycle.yaml");
 golden!(servers_of_kmcp, "kmcp.yaml");
 golden!(servers_of_home_operations, "home-operations.yaml");
 
+/// The seven manifests that a team has for each server without an operator.
+fn by_hand() -> Vec<Document> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/import/tests/by-hand");
+    documents::read(&[folder.into()]).unwrap()
+}
+
+#[test]
+fn seven_manifests_by_hand_are_one_server() {
+    assert_eq!(by_hand().len(), 7);
+    let (text, notes) = imported(by_hand(), None).unwrap();
+    let text = format!("{text}\n--- standard error\n{}\n", notes.join("\n"));
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn what_is_not_adopted_is_said_before() {
+    let mut documents = by_hand();
+    for document in &mut documents {
+        let object = &mut document.object;
+        match object["kind"].as_str().unwrap() {
+            "ServiceMonitor" => object["metadata"]["namespace"] = "monitoring".into(),
+            "Service" => {
+                object["spec"]["ports"][0]["port"] = 80.into();
+                object["spec"]["type"] = "LoadBalancer".into();
+            }
+            _ => {}
+        }
+    }
+    let (text, notes) = imported(documents, None).unwrap();
+    for part in [
+        "# ServiceMonitor mcp-github is not adopted: it is in another namespace",
+        "# Service mcp-github is not adopted: it is reached from outside",
+        "# port 80 of the Service goes",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(
+        notes.iter().any(|note| note.contains("port 80")),
+        "{notes:?}"
+    );
+    let mut other = by_hand();
+    for document in &mut other {
+        if document.object["kind"] == "Deployment" {
+            document.object["metadata"]["name"] = "github".into();
+        }
+    }
+    let (text, _) = imported(other, None).unwrap();
+    assert!(
+        text.contains("name: github") && text.contains("Nothing is adopted"),
+        "{text}"
+    );
+}
+
 #[test]
 fn what_nobody_knows_is_said() {
     let error = |text: &str| {
         let documents = documents::parse("a.yaml", text).unwrap();
-        imported(&documents, None).unwrap_err().to_string()
+        imported(documents, None).unwrap_err().to_string()
     };
     assert_eq!(
         error("kind: Service\napiVersion: v1\nmetadata: {name: a}\n"),
         "a.yaml: there is no server that is known: `import --help` names the kinds"
     );
     let mixed = "kind: Service\napiVersion: v1\nmetadata: {name: a}\n---\nmcp_servers: {a: {url: https://a.example.com/mcp}}\n";
-    let (_, notes) = imported(&documents::parse("a.yaml", mixed).unwrap(), Some("tools")).unwrap();
+    let (_, notes) = imported(documents::parse("a.yaml", mixed).unwrap(), Some("tools")).unwrap();
     assert_eq!(
         notes,
         ["a.yaml: Service a is not known, and nothing is made of it"]
@@ -45,7 +98,7 @@ fn what_nobody_knows_is_said() {
 #[test]
 fn nothing_is_lost_without_a_word() {
     let text = "mcp_servers: {a: {url: https://a.example.com/mcp, of_tomorrow: {x: 1}, mcp_info: {logo: b}, empty: []}}";
-    let (_, notes) = imported(&documents::parse("a.yaml", text).unwrap(), None).unwrap();
+    let (_, notes) = imported(documents::parse("a.yaml", text).unwrap(), None).unwrap();
     assert_eq!(
         notes,
         [
@@ -59,7 +112,7 @@ fn nothing_is_lost_without_a_word() {
 fn a_server_that_says_everything_leaves_nothing_to_say() {
     let text = "mcp_servers: {weather: {url: https://mcp.example.com/mcp, transport: http, description: Weather, allowed_tools: [add]}}";
     let (manifest, notes) =
-        imported(&documents::parse("a.yaml", text).unwrap(), Some("tools")).unwrap();
+        imported(documents::parse("a.yaml", text).unwrap(), Some("tools")).unwrap();
     assert_eq!(notes, [""; 0]);
     assert!(
         !manifest.contains('#') && manifest.contains("namespace: tools"),
@@ -105,6 +158,7 @@ fn names_become_dns_labels() {
             labels: Map::new(),
             spec: None,
             notes: Vec::new(),
+            advice: Vec::new(),
         };
         imported.rename(name);
         assert_eq!(imported.name, expected);

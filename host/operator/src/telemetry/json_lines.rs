@@ -12,6 +12,8 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use super::trace_id;
+
 /// Crates with a controller, and what that is called in logs and metrics.
 const CONTROLLERS: [(&str, &str); 3] = [
     ("mcp_operator_controller", "mcpserver"),
@@ -20,7 +22,7 @@ const CONTROLLERS: [(&str, &str); 3] = [
 ];
 
 /// Formats an event as a line of JSON. Fields of the event stand beside the others; an MCPServer, `namespace/name` in the
-/// field `server`, also has a field for each part.
+/// field `server`, also has a field for each part, and what belongs to a trace has `trace_id`.
 pub(super) struct JsonLines;
 
 impl<S, N> FormatEvent<S, N> for JsonLines
@@ -38,6 +40,9 @@ where
         let seconds = now.unwrap_or_default().as_secs_f64();
         let mut fields = Fields::default();
         event.record(&mut fields);
+        if let Some(id) = trace_id() {
+            fields.0.insert("trace_id", json!(id));
+        }
         let metadata = event.metadata();
         let level = metadata.level().as_str().to_lowercase();
         writeln!(
@@ -109,6 +114,7 @@ mod tests {
     use std::io;
     use std::sync::{Arc, Mutex};
 
+    use opentelemetry_sdk::trace::SdkTracerProvider;
     use tracing_subscriber::fmt::MakeWriter;
 
     use super::*;
@@ -164,6 +170,20 @@ mod tests {
             "server": "tools/github", "generation": 2, "category": "Forbidden", "logger": "mcp_operator_controller::schedule",
         });
         assert_eq!(lines, [expected]);
+    }
+
+    #[test]
+    fn a_line_within_a_trace_has_its_id() {
+        use opentelemetry::trace::{TraceContextExt, Tracer, TracerProvider};
+        let tracer = SdkTracerProvider::builder().build().tracer("test");
+        let lines = logged(|| {
+            tracer.in_span("span", |context| {
+                let id = context.span().span_context().trace_id().to_string();
+                tracing::info!(target: "other", id, "a line");
+            });
+        });
+        assert_eq!(lines[0]["trace_id"], lines[0]["id"]);
+        assert_eq!(lines[0]["id"].as_str().map(str::len), Some(32));
     }
 
     #[test]

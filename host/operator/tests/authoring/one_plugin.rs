@@ -174,3 +174,61 @@ fn a_bench_fails_by_the_limit_that_is_passed() {
         measured.all()
     );
 }
+
+#[test]
+fn a_captured_request_is_judged_again_byte_for_byte_the_same() {
+    let folder = folder();
+    let server = |labels: &str| {
+        format!(
+            r#"{{"apiVersion":"mcp.litellm.ai/v1alpha1","kind":"MCPServer","metadata":{{"name":"weather","namespace":"tools","labels":{labels}}},"spec":{{"image":{{"repository":"a/b"}}}}}}"#
+        )
+    };
+    let review = |uid: &str, labels: &str| {
+        format!(
+            r#"{{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{{"uid":"{uid}","operation":"CREATE","userInfo":{{"username":"ann"}},"object":{}}}}}"#,
+            server(labels)
+        )
+    };
+    let both = format!(
+        "{}\n{}\n",
+        review("u-1", "{}"),
+        review("u-2", r#"{"team":"a"}"#)
+    );
+    write(folder.path(), "reviews.json", &both);
+    let replay = |more: &[&str]| {
+        mcp_operator(
+            folder.path(),
+            &[&["plugin", "replay", "reviews.json"], more].concat(),
+        )
+    };
+    let said = replay(&["--record", "answers.jsonl"]);
+    assert_eq!(said.code, Some(1), "{}", said.all());
+    assert!(
+        said.stdout
+            .contains("tools/weather (u-1):\n  error: metadata.labels[team]: Required:")
+            && said.stdout.contains("tools/weather (u-2): nothing to say"),
+        "{}",
+        said.all()
+    );
+    let said = replay(&["--compare", "answers.jsonl"]);
+    assert_eq!(said.code, Some(0), "{}", said.all());
+
+    // Another rule says something else, and it is shown.
+    write(
+        folder.path(),
+        "reviews.json",
+        &both.replace(r#""labels":{}"#, r#""labels":{"team":"b"}"#),
+    );
+    let said = replay(&["--compare", "answers.jsonl"]);
+    assert_eq!(said.code, Some(1), "{}", said.all());
+    assert!(
+        said.stderr
+            .contains(r#"now       {"findings":[],"request":"u-1"}"#),
+        "{}",
+        said.all()
+    );
+
+    write(folder.path(), "reviews.json", "{}");
+    let said = replay(&[]);
+    assert_eq!(said.code, Some(2), "{}", said.all());
+}

@@ -5,6 +5,7 @@
 mod bare;
 mod batch;
 mod memory;
+mod pod;
 mod rig;
 mod seen;
 
@@ -24,7 +25,7 @@ const SIZES: [(usize, usize); 2] = [(1000, 2), (100, 4)];
 /// With `--full` as well: takes most of an hour.
 const FULL: (usize, usize) = (5000, 1);
 /// With `--full`, as many servers as there are at the end, for the memory.
-const MOST: usize = 10_000;
+pub(crate) const MOST: usize = 10_000;
 /// Changes of a Secret, and deletions of a ConfigMap, one after the other.
 const CHANGES: usize = 30;
 /// What the operator and the cluster's controllers need until nothing is going on any more.
@@ -38,7 +39,12 @@ const QUIET_AFTER_RESTART: Duration = Duration::from_mins(1);
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    exit_code(run(std::env::args().any(|argument| argument == "--full")).await)
+    let has = |wanted: &str| std::env::args().any(|argument| argument == wanted);
+    exit_code(if has("--memory") {
+        pod::run(has("--full")).await
+    } else {
+        run(has("--full")).await
+    })
 }
 
 async fn run(full: bool) -> Result<()> {

@@ -13,7 +13,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client, Config};
 use mcp_cluster::{Cache, ControlPlane, ControlPlaneOptions};
-use mcp_e2e::{AuditLog, Environment, Operator, install_definitions, install_plugins};
+use mcp_e2e::{AuditLog, Environment, MemoryGroup, Operator, install_definitions, install_plugins};
 use serde_json::json;
 use tokio::time::timeout;
 
@@ -41,7 +41,13 @@ pub(crate) struct Rig {
 }
 
 impl Rig {
+    /// With an operator that may have all memory of the machine.
     pub(crate) async fn start() -> Result<Self> {
+        Self::start_within(None).await
+    }
+
+    /// With an operator that has as much memory as this group, and nothing compiled yet.
+    pub(crate) async fn start_within(group: Option<&MemoryGroup>) -> Result<Self> {
         let options = ControlPlaneOptions {
             name: "bench-controller".into(),
             audit: true,
@@ -52,10 +58,16 @@ impl Rig {
         install_plugins(cluster.kubectl())?;
         // Where the registrar writes to: a step that fails would be tried again and again.
         cluster.kubectl().run(&["create", "namespace", "litellm"])?;
-        let environment = Environment {
+        let mut environment = Environment {
             kubectl: cluster.kubectl().clone(),
             ..Environment::open()?
         };
+        if let Some(group) = group {
+            let wrapper = environment.logs.join("mcp-operator-in-group");
+            group.wrap(&environment.artifacts.operator, &wrapper)?;
+            environment.artifacts.operator = wrapper;
+            forget_compiled(&environment)?;
+        }
         let kubeconfig = Kubeconfig::read_from(cluster.kubeconfig())?;
         let config =
             Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
@@ -198,6 +210,20 @@ impl Rig {
         Ok(())
     }
 
+    /// The same by a pod that finds nothing compiled.
+    pub(crate) fn restart_operator_afresh(&mut self) -> Result<()> {
+        drop(self.operator.take());
+        forget_compiled(&self.environment)?;
+        self.restart_operator()
+    }
+
+    /// Whether it runs: one that was killed for its memory does not.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.operator
+            .as_mut()
+            .is_some_and(|operator| !operator.has_ended())
+    }
+
     pub(crate) fn operator_id(&self) -> u32 {
         self.operator.as_ref().map_or(0, Operator::id)
     }
@@ -219,4 +245,13 @@ impl Rig {
         std::fs::write(&file, plugins)?;
         Ok(file)
     }
+}
+
+/// Removes the components that an earlier operator has compiled.
+fn forget_compiled(environment: &Environment) -> Result<()> {
+    let folder = environment.logs.join("components");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    Ok(())
 }

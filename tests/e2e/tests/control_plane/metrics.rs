@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::world::{SOON, World, environment, operator};
 
 /// Each of them must have a series after a server came and another one was refused: the names are promised.
-const FAMILIES: [&str; 24] = [
+const FAMILIES: [&str; 25] = [
     "leader_election_master_status{name=\"mcp-operator-leader\"} == 1",
     "controller_runtime_reconcile_total{controller=\"mcpserver\",result=\"success\"}",
     "controller_runtime_reconcile_time_seconds_bucket{controller=\"mcpserver\"}",
@@ -28,6 +28,7 @@ const FAMILIES: [&str; 24] = [
     "mcp_operator_plugin_call_memory_limit_bytes{plugin=\"validation\",function=\"validate\"}",
     "mcp_operator_plugin_loaded{plugin=\"tenancy\",mode=\"enforce\"}",
     "mcp_operator_plugin_info{plugin=\"tenancy\"}",
+    "mcp_operator_plugin_violating_servers{plugin=\"tenancy\"}",
     "mcp_operator_admission_requests_total{verdict=\"allowed\",code=\"200\"}",
     "mcp_operator_admission_requests_total{verdict=\"denied\",code=\"422\"}",
     "mcp_operator_admission_seconds_bucket{webhook=\"mutate_mcpserver\"}",

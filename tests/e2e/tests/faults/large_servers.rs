@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use mcp_e2e::{Operator, eventually, install_plugins};
+use mcp_e2e::{MemoryGroup, Operator, eventually, install_plugins};
 use serde_json::{Value, json};
 
-use crate::memory::{MemoryGroup, incompressible, most_resident_kib, resident_kib};
+use crate::memory::{incompressible, most_resident_kib, resident_kib};
 use crate::world::World;
 
 /// Of each of two teams: as trees, those of numbers alone would take half a gigabyte.

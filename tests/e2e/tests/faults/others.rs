@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use mcp_e2e::{Operator, eventually};
+use mcp_e2e::{MemoryGroup, Operator, eventually};
 use serde_json::{Value, json};
 
-use crate::memory::{MemoryGroup, incompressible, most_resident_kib, resident_kib};
+use crate::memory::{incompressible, most_resident_kib, resident_kib};
 use crate::world::{RECOVERY, World};
 
 /// Ready that was true once stays so though the pods are dead (kubernetes-sigs/mcp-lifecycle-operator#212).

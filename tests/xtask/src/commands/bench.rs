@@ -7,7 +7,7 @@ use mcp_cluster::{
     Cache, Kubectl, control_plane_tools, ensure_rust_targets, handle_signals, repository,
     run_attended,
 };
-use mcp_e2e::{Artifacts, Environment, Part};
+use mcp_e2e::{Artifacts, Environment, OperatorImage, Part};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -27,6 +27,8 @@ enum What {
     Admission,
     /// The controller, beside a client that just applies the same objects.
     Controller,
+    /// The operator as its image has it, within the memory of its pod: 1,000 servers, with `--full` 10,000.
+    Memory,
     /// Registrars: a plan for 10,000 servers, and what a burst of 1,000 costs LiteLLM.
     Registration,
     /// The first part of that: takes seconds.
@@ -41,6 +43,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         What::Plugin => ("plugin_call", Artifacts::build(&cache, &Part::ALL)?),
         What::Admission => ("admission", Artifacts::build_optimised(&cache)?),
         What::Controller => ("controller", Artifacts::build_optimised(&cache)?),
+        What::Memory => ("controller", shipped(&cache)?),
         What::Registration => ("registration", Artifacts::build_optimised(&cache)?),
         What::Plan => ("registration", Artifacts::build(&cache, &Part::ALL)?),
     };
@@ -57,11 +60,24 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     command
         .current_dir(repository())
         .args(["bench", "--package", "mcp-bench", "--bench", bench]);
+    command.arg("--");
     match arguments.what {
-        What::Plan => command.args(["--", "--plan"]),
-        _ if arguments.full => command.args(["--", "--full"]),
+        What::Plan => command.arg("--plan"),
+        What::Memory => command.arg("--memory"),
         _ => &mut command,
     };
+    if arguments.full {
+        command.arg("--full");
+    }
     environment.tell(&mut command);
     run_attended(&mut command)
+}
+
+/// What the image holds, and what tests need besides.
+fn shipped(cache: &Cache) -> Result<Artifacts> {
+    let image = OperatorImage::build(cache, &repository(), &Artifacts::image_target()?)?;
+    Ok(Artifacts {
+        operator: image.operator,
+        ..Artifacts::build(cache, &Part::ALL)?
+    })
 }
