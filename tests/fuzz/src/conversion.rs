@@ -10,11 +10,16 @@ pub(crate) fn run(data: &[u8]) {
         return;
     };
     if let Ok(there) = convert(object, BETA_API_VERSION) {
-        let back = convert(&there, API_VERSION);
-        let back = back.unwrap_or_else(|why| unreachable!("{there}: {why}"));
-        let once = convert(object, API_VERSION);
-        let once = once.unwrap_or_else(|why| unreachable!("{object}: {why}"));
-        assert!(is_same(&once, &back, "observability"), "{once} and {back}");
+        // One that is in that version already was not looked into: a name that is no text is found on the way back.
+        match (convert(&there, API_VERSION), convert(object, API_VERSION)) {
+            (Ok(back), Ok(once)) => {
+                assert!(is_same(&once, &back, "observability"), "{once} and {back}");
+            }
+            (back, once) => assert!(
+                back.is_err() && once.is_err(),
+                "{object}: {back:?}, {once:?}"
+            ),
+        }
     }
     if let Ok(there) = convert_fields(object, API_VERSION, BETA_API_VERSION) {
         let back = convert_fields(&there, BETA_API_VERSION, API_VERSION);
