@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::cache::{read, repository};
+use crate::cache::{Cache, read, repository};
 use crate::command::{capture, find_program};
 
 /// The oldest Python that LiteLLM and the MCP client run on.
@@ -293,6 +293,11 @@ pub(crate) fn postgres_folder() -> Option<PathBuf> {
 
 /// Installs Debian packages until none is missing.
 fn install(missing_packages: impl Fn() -> Vec<&'static str>) -> Result<()> {
+    if missing_packages().is_empty() {
+        return Ok(());
+    }
+    // Tests that run at once find out at once what is missing, and apt lets only one of them in.
+    let _lock = Cache::open()?.lock("apt")?;
     let missing = missing_packages();
     if missing.is_empty() {
         return Ok(());
@@ -311,6 +316,8 @@ fn install(missing_packages: impl Fn() -> Vec<&'static str>) -> Result<()> {
     let install = || {
         let mut apt = Command::new("apt-get");
         apt.env("DEBIAN_FRONTEND", "noninteractive")
+            // Programs of others take packages, too: a machine that was just started updates itself.
+            .args(["-o", "DPkg::Lock::Timeout=120"])
             .args(["install", "-y", "--no-install-recommends"])
             .args(&missing);
         capture(&mut apt)
