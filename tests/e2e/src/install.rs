@@ -1,14 +1,19 @@
 //! Installs the operator's manifests.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Result;
 use mcp_cluster::{Kubectl, RealNode, image, repository};
 
 use crate::artifacts::OPERATOR_IMAGE;
+use crate::wait::eventually;
 
 /// How long the operator may take from nothing to ready; it compiles its plugins first.
 const READY: &str = "--timeout=180s";
+
+/// How long the API server may take to serve the definitions.
+const ESTABLISHED: Duration = Duration::from_mins(1);
 
 /// The custom resource definitions.
 ///
@@ -16,14 +21,16 @@ const READY: &str = "--timeout=180s";
 /// When the cluster refuses them.
 pub fn install_definitions(kubectl: &Kubectl) -> Result<()> {
     apply(kubectl, "crds")?;
-    kubectl
-        .run(&[
-            "wait",
-            "--for=condition=Established",
-            "crd/mcpservers.mcp.litellm.ai",
-            "crd/mcpplugins.mcp.litellm.ai",
-        ])
-        .map(drop)
+    let wait = [
+        "wait",
+        "--for=condition=Established",
+        "crd/mcpservers.mcp.litellm.ai",
+        "crd/mcpplugins.mcp.litellm.ai",
+    ];
+    // kubectl does not wait for the first condition of an object, but calls it an error that there is none.
+    eventually("the definitions are established", ESTABLISHED, || {
+        kubectl.run(&wait).map(drop)
+    })
 }
 
 /// A definition of somebody else, from its file.

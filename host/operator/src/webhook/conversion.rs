@@ -4,7 +4,6 @@
 //! all of it, so that it stays when a manifest that had said it does not any more. The rest of the definition, and with it
 //! which versions are served, is whose who applies it.
 
-use json_patch::jsonptr::PointerBuf;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::core::ApiResource;
@@ -45,6 +44,10 @@ pub(super) async fn point(
     };
     let conversion = conversion(endpoint, ca_bundle);
     if found["spec"]["conversion"] == conversion {
+        return Updated::AsWanted;
+    }
+    // Beside a cluster, whoever runs the operator says where it is asked; of several replicas it can be one only.
+    if matches!(endpoint, Endpoint::Address(_)) && url(&found) != url_of(&conversion) {
         return Updated::AsWanted;
     }
     if !configurations.leadership.is_held() {
@@ -99,11 +102,11 @@ fn optional_version(definition: &Value) -> Option<&Value> {
 }
 
 fn url(definition: &Value) -> Option<&str> {
-    let path = ["spec", "conversion", "webhook", "clientConfig", "url"];
-    PointerBuf::from_tokens(path)
-        .resolve(definition)
-        .ok()?
-        .as_str()
+    url_of(&definition["spec"]["conversion"])
+}
+
+fn url_of(conversion: &Value) -> Option<&str> {
+    conversion["webhook"]["clientConfig"]["url"].as_str()
 }
 
 /// With all that the API server would complete.
@@ -176,14 +179,33 @@ mod tests {
         assert_eq!(client["service"]["namespace"], "n");
         let after = api.get(KIND, "", McpServer::crd_name()).unwrap();
         assert_eq!(before["spec"]["versions"], after["spec"]["versions"]);
-        // Another authority, and another place.
         point(&configurations, &service(), "Q0E=").await;
         assert_eq!(found(&api)["webhook"]["clientConfig"]["caBundle"], "Q0E=");
-        let beside = Endpoint::Address(([127, 0, 0, 1], 9).into());
-        point(&configurations, &beside, "Q0E=").await;
+    }
+
+    #[tokio::test]
+    async fn beside_a_cluster_only_the_authority_is_written_and_only_where_it_is_asked() {
+        let (api, configurations) = server(false);
+        let beside = |port| Endpoint::Address(([127, 0, 0, 1], port).into());
+        let asks = |port: u16| {
+            let url = format!("https://127.0.0.1:{port}/convert");
+            let edited = api.edit(KIND, "", McpServer::crd_name(), |found| {
+                found["spec"]["conversion"] = json!({
+                    "strategy": "Webhook",
+                    "webhook": { "clientConfig": { "url": url }, "conversionReviewVersions": ["v1"] },
+                });
+            });
+            edited.unwrap();
+        };
+        asks(9);
+        api.clear_log();
+        let updated = point(&configurations, &beside(8), "Y2E=").await;
+        assert_eq!(updated, Updated::AsWanted);
+        assert!(api.writes().is_empty());
+        point(&configurations, &beside(9), "Y2E=").await;
         let client = found(&api)["webhook"]["clientConfig"].clone();
         let url = "https://127.0.0.1:9/convert";
-        assert_eq!(client, json!({ "url": url, "caBundle": "Q0E=" }));
+        assert_eq!(client, json!({ "url": url, "caBundle": "Y2E=" }));
     }
 
     #[tokio::test]
