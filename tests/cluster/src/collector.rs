@@ -3,15 +3,13 @@
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::cache::{Cache, content_key, make_folder, read, repository, write};
-use crate::command::run_logged;
-use crate::machine;
+use crate::cache::{Cache, make_folder, write};
+use crate::go_program;
 use crate::ports::free_port;
 use crate::process::Process;
 
@@ -46,7 +44,7 @@ impl Collector {
     /// # Errors
     /// When it cannot be built, or does not start.
     pub fn start(cache: &Cache, folder: &Path) -> Result<Self> {
-        let program = build(cache)?;
+        let program = go_program::build(cache, "collector")?;
         make_folder(folder)?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
         let lines = folder.join("spans.jsonl");
@@ -144,29 +142,4 @@ fn span(span: &Value) -> Span {
         name: text("name"),
         attributes: Value::Object(attributes.collect()),
     }
-}
-
-/// The program of `tests/collector`, which is built unless it is there.
-fn build(cache: &Cache) -> Result<PathBuf> {
-    let source = repository().join("tests/collector");
-    let files = ["go.mod", "go.sum", "main.go"].map(|file| read(&source.join(file)));
-    let files = files.into_iter().collect::<Result<Vec<_>>>()?;
-    let key = content_key(files.iter().map(Vec::as_slice));
-    let folder = cache.root().join("go/collector").join(key);
-    let program = folder.join("collector");
-    let _lock = cache.lock("collector")?;
-    if !program.is_file() {
-        machine::ensure_go()?;
-        make_folder(&folder)?;
-        let unfinished = folder.join("unfinished");
-        let mut command = Command::new("go");
-        command
-            .current_dir(source)
-            .env("CGO_ENABLED", "0")
-            .args(["build", "-trimpath", "-ldflags", "-s -w", "-o"])
-            .arg(&unfinished);
-        run_logged(&mut command, &folder.join("build.log"))?;
-        fs::rename(unfinished, &program).context("cannot rename the collector")?;
-    }
-    Ok(program)
 }

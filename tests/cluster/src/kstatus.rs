@@ -8,9 +8,9 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::cache::{Cache, content_key, make_folder, read, repository};
-use crate::command::{checked, run_logged};
-use crate::machine;
+use crate::cache::Cache;
+use crate::command::checked;
+use crate::go_program;
 
 /// The program of `tests/kstatus`.
 #[derive(Debug, Clone)]
@@ -24,26 +24,7 @@ impl Kstatus {
     /// # Errors
     /// When Go is missing, or its modules cannot be downloaded.
     pub fn build(cache: &Cache) -> Result<Self> {
-        let source = repository().join("tests/kstatus");
-        let files = ["go.mod", "go.sum", "main.go"].map(|file| read(&source.join(file)));
-        let files = files.into_iter().collect::<Result<Vec<_>>>()?;
-        let key = content_key(files.iter().map(Vec::as_slice));
-        let folder = cache.root().join("go/kstatus").join(key);
-        let program = folder.join("kstatus");
-        let _lock = cache.lock("kstatus")?;
-        if !program.is_file() {
-            machine::ensure_go()?;
-            make_folder(&folder)?;
-            let unfinished = folder.join("unfinished");
-            let mut command = Command::new("go");
-            command
-                .current_dir(source)
-                .env("CGO_ENABLED", "0")
-                .args(["build", "-trimpath", "-o"])
-                .arg(&unfinished);
-            run_logged(&mut command, &folder.join("build.log"))?;
-            std::fs::rename(unfinished, &program).context("cannot rename kstatus")?;
-        }
+        let program = go_program::build(cache, "kstatus")?;
         Ok(Self { program })
     }
 

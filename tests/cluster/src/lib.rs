@@ -12,6 +12,7 @@ mod command;
 mod components;
 mod control_plane;
 mod definitions;
+mod go_program;
 mod helm;
 pub mod image;
 mod interrupt;

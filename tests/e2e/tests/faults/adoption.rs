@@ -8,7 +8,7 @@ use mcp_cluster::{Definitions, repository};
 use mcp_e2e::{Operator, eventually, holds_for, install_definition};
 use serde_json::{Value, json};
 
-use crate::world::{RECOVERY, World};
+use crate::world::{self, RECOVERY, World};
 
 const NAMESPACE: &str = "litellm";
 const SERVER: &str = "github";
@@ -144,14 +144,7 @@ fn import(world: &World, program: &Path) -> Result<(Value, Vec<String>)> {
 }
 
 fn condition(world: &World, kind: &str) -> Result<Value> {
-    let server = get(world, "mcpserver", SERVER)?;
-    let conditions = server["status"]["conditions"]
-        .as_array()
-        .context("no status")?;
-    let found = conditions
-        .iter()
-        .find(|condition| condition["type"] == kind);
-    found.cloned().with_context(|| format!("no {kind}"))
+    world::condition(&get(world, "mcpserver", SERVER)?, kind)
 }
 
 /// What the operator writes while it looks again and again.

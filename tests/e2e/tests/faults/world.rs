@@ -76,14 +76,7 @@ impl World {
 
     /// A condition of `s-0`.
     pub(crate) fn condition(&self, kind: &str) -> Result<Value> {
-        let server = self.get("mcpserver", "s-0")?;
-        let conditions = server["status"]["conditions"]
-            .as_array()
-            .context("no status")?;
-        let found = conditions
-            .iter()
-            .find(|condition| condition["type"] == kind);
-        found.cloned().with_context(|| format!("no {kind}"))
+        condition(&self.get("mcpserver", "s-0")?, kind)
     }
 
     /// A member of a condition of every server that has the condition.
@@ -171,4 +164,15 @@ fn server(index: usize) -> Value {
             "resources": { "limits": { "cpu": "500m", "memory": "64Mi" } }, "litellm": { "autoRegister": false },
         },
     })
+}
+
+/// A condition of an MCPServer.
+pub(crate) fn condition(server: &Value, kind: &str) -> Result<Value> {
+    let conditions = server["status"]["conditions"]
+        .as_array()
+        .context("no status")?;
+    let found = conditions
+        .iter()
+        .find(|condition| condition["type"] == kind);
+    found.cloned().with_context(|| format!("no {kind}"))
 }

@@ -181,16 +181,7 @@ fn the_manifests_stay_applicable(world: &World) -> Result<()> {
         before["webhook"]["clientConfig"]["caBundle"].is_string(),
         "{before}"
     );
-    let crds = mcp_cluster::repository().join("crds");
-    let crds = crds.to_string_lossy();
-    let apply = [
-        "apply",
-        "--server-side",
-        "--force-conflicts",
-        "--kustomize",
-        &crds,
-    ];
-    kubectl.run(&apply)?;
+    super::support::apply_definitions(world)?;
     assert_eq!(conversion()?, before);
     super::support::served(world, "v1alpha1")
 }

@@ -5,11 +5,13 @@ use std::sync::{Arc, Mutex};
 use std::thread::{JoinHandle, spawn};
 
 use anyhow::{Context, Result, ensure};
-use mcp_cluster::{Kubectl, repository};
+use mcp_cluster::Kubectl;
 use mcp_e2e::{Operator, OwnCluster, eventually, point_conversion};
 use serde_json::{Value, json};
 
-use super::support::{ALPHA, BETA, DEFINITION, alpha, beta, get, program, says, serve, served};
+use super::support::{
+    ALPHA, BETA, DEFINITION, alpha, apply_definitions, beta, get, program, says, serve, served,
+};
 use crate::world::{RECOVERY, World};
 
 /// Somebody who applies and reads servers of their own, one after the other.
@@ -96,19 +98,6 @@ fn before(world: &World) -> Result<Value> {
     let versions = definition["spec"]["versions"].as_array_mut();
     versions.context("no versions")?.truncate(1);
     Ok(definition)
-}
-
-fn apply_definitions(world: &World) -> Result<()> {
-    let crds = repository().join("crds");
-    let crds = crds.to_string_lossy();
-    let apply = [
-        "apply",
-        "--server-side",
-        "--force-conflicts",
-        "--kustomize",
-        &crds,
-    ];
-    world.kubectl().run(&apply).map(drop)
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use mcp_cluster::capture;
+use mcp_cluster::{capture, repository};
 use mcp_e2e::{OwnCluster, eventually};
 use serde_json::{Value, json};
 
@@ -21,6 +21,20 @@ pub(super) fn program(world: &World, arguments: &[&str]) -> Result<String> {
         .args(arguments)
         .env("KUBECONFIG", world.kubectl().kubeconfig());
     capture(&mut command)
+}
+
+/// Applies the definitions, as an upgrade does.
+pub(super) fn apply_definitions(world: &World) -> Result<()> {
+    let crds = repository().join("crds");
+    let crds = crds.to_string_lossy();
+    let apply = [
+        "apply",
+        "--server-side",
+        "--force-conflicts",
+        "--kustomize",
+        &crds,
+    ];
+    world.kubectl().run(&apply).map(drop)
 }
 
 /// Has this version served as the newest, and waits until the API server does.
