@@ -15,6 +15,8 @@ mod collector;
 mod json_lines;
 mod log_filter;
 mod span_export;
+#[cfg(test)]
+mod test_output;
 mod text_fields;
 mod trace_id;
 mod traces;

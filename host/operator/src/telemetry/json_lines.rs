@@ -111,35 +111,10 @@ fn line(seconds: f64, level: &str, target: &str, Fields(mut fields): Fields) -> 
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-    use std::sync::{Arc, Mutex};
-
     use opentelemetry_sdk::trace::SdkTracerProvider;
-    use tracing_subscriber::fmt::MakeWriter;
 
+    use super::super::test_output::Output;
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct Output(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Output {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    impl<'a> MakeWriter<'a> for Output {
-        type Writer = Self;
-
-        fn make_writer(&'a self) -> Self {
-            self.clone()
-        }
-    }
 
     /// The lines of what is logged meanwhile, without their times, which are of today.
     fn logged(log: impl FnOnce()) -> Vec<Value> {
@@ -149,8 +124,7 @@ mod tests {
             .event_format(JsonLines)
             .finish();
         tracing::subscriber::with_default(subscriber, log);
-        let bytes = output.0.lock().unwrap().clone();
-        let text = String::from_utf8(bytes).unwrap();
+        let text = output.text();
         let lines = text.lines().map(|line| {
             let mut line: Value = serde_json::from_str(line).unwrap();
             let time = line.as_object_mut().unwrap().remove("ts").unwrap();

@@ -28,36 +28,19 @@ impl<'writer> FormatFields<'writer> for TextFields {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-    use std::sync::{Arc, Mutex};
-
     use opentelemetry::trace::{Tracer, TracerProvider};
     use opentelemetry_sdk::trace::SdkTracerProvider;
     use tracing_subscriber::fmt::Subscriber;
 
+    use super::super::test_output::Output;
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct Output(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Output {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
 
     #[test]
     fn a_line_of_text_ends_with_its_trace_if_it_has_one() {
         let output = Output::default();
-        let written = output.clone();
         let subscriber = Subscriber::builder()
             .fmt_fields(TextFields::default())
-            .with_writer(move || written.clone())
+            .with_writer(output.clone())
             .with_ansi(false)
             .without_time();
         let tracer = SdkTracerProvider::builder().build().tracer("test");
@@ -65,7 +48,7 @@ mod tests {
             tracing::info!(target: "x", count = 1, "without");
             tracer.in_span("span", |_| tracing::info!(target: "x", count = 2, "within"));
         });
-        let text = String::from_utf8(output.0.lock().unwrap().clone()).unwrap();
+        let text = output.text();
         let [without, within] = text.lines().collect::<Vec<_>>()[..] else {
             panic!("{text}")
         };
