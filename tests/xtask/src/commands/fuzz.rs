@@ -38,6 +38,46 @@ pub(crate) struct Arguments {
     keep: bool,
 }
 
+impl Arguments {
+    fn effort(&self) -> Effort {
+        match self.inputs {
+            Some(_) => Effort::Long,
+            None => Effort::Short,
+        }
+    }
+}
+
+/// What the program is built for.
+#[derive(Clone, Copy)]
+enum Effort {
+    /// Seconds of fuzzing: crates of others stay as the tests have them.
+    Short,
+    /// Millions of inputs: it is worth while to have crates of others as the benches have them, several times as fast.
+    Long,
+}
+
+impl Effort {
+    /// In either case crates of others are what is built for something else already.
+    fn configure(self, cargo: &mut Command) -> &mut Command {
+        match self {
+            Self::Short => cargo.args(["--config", "profile.dev.package.\"*\".opt-level=0"]),
+            Self::Long => cargo
+                .args(["--profile", "bench"])
+                // Ours say what they take for impossible all the same.
+                .args(["--config", "profile.bench.debug-assertions=true"])
+                .args(["--config", "profile.bench.overflow-checks=true"])
+                .args([
+                    "--config",
+                    "profile.bench.package.\"*\".debug-assertions=false",
+                ])
+                .args([
+                    "--config",
+                    "profile.bench.package.\"*\".overflow-checks=false",
+                ]),
+        }
+    }
+}
+
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     handle_signals()?;
     ensure_cpp_compiler()?;
@@ -53,7 +93,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let mut programs = Vec::new();
     for package in packages {
         let title = format!("build {} with counters", package.folder());
-        let program = progress.step(&title, || package.build(&cache, &library, &logs))?;
+        let program = progress.step(&title, || {
+            package.build(&cache, &library, arguments.effort(), &logs)
+        })?;
         programs.push((package, program));
     }
     println!(
@@ -102,23 +144,22 @@ impl Package {
     }
 
     /// The program that has all of its targets, with counters on branches.
-    fn build(self, cache: &Cache, library: &Path, logs: &Path) -> Result<PathBuf> {
+    fn build(self, cache: &Cache, library: &Path, effort: Effort, logs: &Path) -> Result<PathBuf> {
         let flags = format!("-L native={} {COUNTERS}", library.display());
         let mut cargo = Command::new("cargo");
         cargo
             .args(["build", "--example", "fuzzer", "--message-format=json"])
             .args(["--config", "profile.dev.opt-level=1"]);
         match self {
-            Self::Host => cargo
+            Self::Host => effort
+                .configure(&mut cargo)
                 .current_dir(repository())
                 .env(
                     "RUSTC_WORKSPACE_WRAPPER",
                     repository().join("tests/fuzz/instrument"),
                 )
                 .env("MCP_FUZZ_FLAGS", flags)
-                .args(["--workspace", "--features", "mcp-fuzz/libfuzzer"])
-                // Crates of others stay what they are, so that they are not built anew.
-                .args(["--config", "profile.dev.package.\"*\".opt-level=0"]),
+                .args(["--workspace", "--features", "mcp-fuzz/libfuzzer"]),
             // With a target, flags are not those of programs that are built on the way.
             Self::Plugins => cargo
                 .current_dir(repository().join(self.folder()))
