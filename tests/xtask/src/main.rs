@@ -22,6 +22,8 @@ enum Command {
     Bench(commands::bench::Arguments),
     /// Break everything around two replicas by a schedule, and have it judged what users saw of that.
     Chaos(commands::chaos::Arguments),
+    /// Have MCPServers judged on a real node while replicas are replaced, drained, killed, upgraded and rolled back.
+    Availability(commands::availability::Arguments),
     /// Let a fuzzer look for bytes from outside that something does not hold for.
     Fuzz(commands::fuzz::Arguments),
     /// Run every test there is.
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => commands::demo::run(&arguments),
         Command::Bench(arguments) => commands::bench::run(&arguments),
         Command::Chaos(arguments) => commands::chaos::run(&arguments),
+        Command::Availability(arguments) => commands::availability::run(&arguments),
         Command::Fuzz(arguments) => commands::fuzz::run(&arguments),
         Command::Test(arguments) => commands::test::run(&arguments),
         Command::Build(arguments) => commands::build::run(&arguments),

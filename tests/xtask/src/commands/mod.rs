@@ -1,5 +1,6 @@
 //! One file for each command.
 
+pub(crate) mod availability;
 pub(crate) mod background;
 pub(crate) mod bench;
 pub(crate) mod build;
