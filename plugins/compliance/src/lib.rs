@@ -49,6 +49,11 @@ impl Plugin for Compliance {
 }
 
 impl Defaulter for Compliance {
+    /// At admission, only `default-resources` completes anything.
+    fn is_concerned(settings: &Settings, stage: Stage) -> bool {
+        stage != Stage::Admission || settings.default_resources.is_some()
+    }
+
     fn complete(settings: &Settings, object: &mut Object, request: &DefaultingRequest) {
         let mut rule = |code: &str, change: &dyn Fn(&mut serde_json::Value)| {
             if settings.is_enabled(code) {

@@ -71,6 +71,23 @@ fn a_complete_object_stays_as_it_is() {
 }
 
 #[test]
+fn what_is_not_looked_at_would_not_have_been_changed() {
+    let settings: Settings = testing::settings(json!({ "labels": { "cost-centre": "7" } }));
+    assert!(!Compliance::is_concerned(&settings, Stage::Admission));
+    let request = testing::defaulting_request(server(), Stage::Admission);
+    let mut object = Object::new(json!({ "kind": "MCPServer", "metadata": {}, "spec": {} }));
+    let before = object.value().clone();
+    Compliance::complete(&settings, &mut object, &request);
+    assert_eq!(*object.value(), before);
+    // With something to complete, and for what is made of a server, it is.
+    for stage in [Stage::Reconcile, Stage::Offline] {
+        assert!(Compliance::is_concerned(&settings, stage));
+    }
+    let settings: Settings = testing::settings(json!({ "defaultResources": {} }));
+    assert!(Compliance::is_concerned(&settings, Stage::Admission));
+}
+
+#[test]
 fn values_that_are_set_are_not_overruled() {
     let mut set = deployment();
     let pod = &mut set["spec"]["template"]["spec"];

@@ -61,10 +61,10 @@ impl<T: Validator> validator::Guest for Adapter<T> {
             old_object: request.old_object,
             context: by_name(request.context),
         };
-        Ok(T::validate(&settings, &server, &request)
-            .into_iter()
-            .map(Into::into)
-            .collect())
+        let findings = T::validate(&settings, &server, &request);
+        let findings = findings.into_iter().map(Into::into).collect();
+        drop_with_the_instance((settings, server, request));
+        Ok(findings)
     }
 }
 
@@ -74,6 +74,10 @@ impl<T: Defaulter> defaulter::Guest for Adapter<T> {
         request: defaulter::DefaultingRequest,
     ) -> Result<Vec<defaulter::Patch>, Failure> {
         let settings = settings::parse_checked::<T::Settings>(&settings)?;
+        if !T::is_concerned(&settings, request.stage.into()) {
+            drop_with_the_instance(request);
+            return Ok(Vec::new());
+        }
         let defaulting = DefaultingRequest {
             stage: request.stage.into(),
             server: settings::parse_document("server", &request.server)?,
@@ -91,6 +95,7 @@ impl<T: Defaulter> defaulter::Guest for Adapter<T> {
                 }
             }));
         }
+        drop_with_the_instance((settings, defaulting, request.objects));
         Ok(patches)
     }
 }
@@ -107,10 +112,14 @@ impl<T: Registrar> registrar::Guest for Adapter<T> {
             &settings::parse_checked::<T::Settings>(&settings)?,
             &registry,
         );
-        // Not freed, which would take time: the memory of the instance is dropped as a whole after the call.
-        std::mem::forget(registry);
+        drop_with_the_instance(registry);
         Ok(plan)
     }
+}
+
+/// Not freed piece by piece, which would take time: the memory of the instance is dropped as a whole after the call.
+fn drop_with_the_instance<V>(value: V) {
+    std::mem::forget(value);
 }
 
 fn by_name(values: Vec<NamedJson>) -> std::collections::BTreeMap<String, String> {

@@ -93,6 +93,12 @@ pub trait Defaulter: Plugin {
     /// Completes one object: at admission the MCPServer, at reconcile each object that is made of it. It must not overrule
     /// values that are set, and must not change an object that it already completed.
     fn complete(settings: &Self::Settings, object: &mut Object, request: &DefaultingRequest);
+
+    /// Whether there can be anything to complete at this stage. One that says no, where its settings leave nothing to do, is
+    /// not given any object: these are not even parsed, which is most of what a call costs.
+    fn is_concerned(_settings: &Self::Settings, _stage: Stage) -> bool {
+        true
+    }
 }
 
 /// A plugin with a registration strategy.

@@ -18,6 +18,10 @@ pub(crate) enum InputError {
 
 /// Parses settings; an error becomes a finding that names the field.
 pub(crate) fn parse<T: DeserializeOwned>(settings: &str) -> Result<T, Box<Finding>> {
+    // Settings are in order at nearly every call: where an error is, is looked for only where there is one.
+    if let Ok(settings) = serde_json::from_str(settings) {
+        return Ok(settings);
+    }
     let mut reader = serde_json::Deserializer::from_str(settings);
     serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();

@@ -47,7 +47,7 @@ pub fn settings<T: serde::de::DeserializeOwned>(value: Value) -> T {
         .unwrap_or_else(|finding| panic!("{}: {}", finding.field, finding.message))
 }
 
-/// The object after the plugin completed it.
+/// The object after the plugin completed it, if it is [concerned](Defaulter::is_concerned).
 pub fn complete<P: Defaulter>(
     settings: &P::Settings,
     object: Value,
@@ -55,13 +55,20 @@ pub fn complete<P: Defaulter>(
     stage: Stage,
 ) -> Value {
     let mut object = Object::new(object);
-    let request = DefaultingRequest {
+    let request = defaulting_request(server, stage);
+    if P::is_concerned(settings, stage) {
+        P::complete(settings, &mut object, &request);
+    }
+    object.value().clone()
+}
+
+/// A request to complete objects of this server, without values of context.
+pub fn defaulting_request(server: McpServer, stage: Stage) -> DefaultingRequest {
+    DefaultingRequest {
         stage,
         server,
         context: std::collections::BTreeMap::default(),
-    };
-    P::complete(settings, &mut object, &request);
-    object.value().clone()
+    }
 }
 
 /// A server as a registrar gets it, created at the beginning of 2026.
