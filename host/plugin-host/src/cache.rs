@@ -98,8 +98,11 @@ impl Cache {
 
     /// The file with the machine code of a component, if there is an intact one.
     pub(crate) fn lookup(&self, component: Digest) -> io::Result<Option<PathBuf>> {
-        // The directory may have been replaced since it was opened.
-        ensure_private(&fs::symlink_metadata(&self.dir)?, &self.dir)?;
+        // The directory may have been replaced since it was opened, or be gone.
+        match fs::symlink_metadata(&self.dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            metadata => ensure_private(&metadata?, &self.dir)?,
+        }
         let code = self.path(component, "cwasm");
         let (Some(content), Some(recorded)) = (
             open_private(&code)?,

@@ -1,6 +1,7 @@
 //! Loads components: from bytes to a [`Plugin`].
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
@@ -11,6 +12,7 @@ use crate::cache::{Cache, Digest};
 use crate::config::HostConfig;
 use crate::error::{Fault, HostError, PluginError};
 use crate::exports::{self, Exports};
+use crate::memory_file::MemoryFile;
 use crate::plugin::{Plugin, Program};
 use crate::quota::{self, SharedQuota};
 use crate::store::StoreState;
@@ -179,12 +181,29 @@ impl Host {
         if let Some(why) = self.0.cache.known_failure(digest, &self.compiler_limit()) {
             return Err(Fault::CompileFailed(why));
         }
-        self.compile(digest, bytes).await?;
-        self.cached(digest).await?.ok_or_else(|| {
-            Fault::CompilerUnavailable(
-                "what it put out is not for this engine; is it of the same build?".to_owned(),
-            )
+        match self.compile(digest, bytes).await {
+            Ok(()) => self.cached(digest).await?.ok_or_else(of_another_build),
+            Err(Fault::CacheUnusable(why)) => self.compile_in_memory(bytes, &why).await,
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// A full volume takes no rule away: machine code that cannot be kept is in memory for as long as it is used.
+    async fn compile_in_memory(&self, bytes: &[u8], why: &str) -> Result<Component, Fault> {
+        tracing::warn!(
+            error = why,
+            "the cache of compiled components cannot be written: this one is kept in memory, and compiled again by the next process"
+        );
+        let code = MemoryFile::create().map_err(unusable)?;
+        let output = code.writer().map_err(unusable)?;
+        let compiled = compile::run(&self.0.config.compiler, bytes, output).await;
+        compiled.map_err(|failed| failed.fault)?;
+        let host = self.clone();
+        blocking(move || {
+            code.seal().map_err(unusable)?;
+            host.native(&code.path()).map_err(|_| of_another_build())
         })
+        .await
     }
 
     async fn compile(&self, digest: Digest, bytes: &[u8]) -> Result<(), Fault> {
@@ -216,16 +235,19 @@ impl Host {
             let Some(file) = host.0.cache.lookup(digest).map_err(unusable)? else {
                 return Ok(None);
             };
-            // A component that does not fit into a slot of the pool is allocated on demand.
-            native::load(host.0.pooling.engine(), &file)
-                .or_else(|_| native::load(host.0.on_demand.engine(), &file))
-                .inspect_err(|error| {
-                    let error = format!("{error:#}");
-                    tracing::warn!(file = %file.display(), error, "compiled component cannot be used");
-                })
-                .map_or(Ok(None), |component| Ok(Some(component)))
+            Ok(host.native(&file).ok())
         })
         .await
+    }
+
+    /// Maps machine code. A component that does not fit into a slot of the pool is allocated on demand.
+    fn native(&self, file: &Path) -> wasmtime::Result<Component> {
+        native::load(self.0.pooling.engine(), file)
+            .or_else(|_| native::load(self.0.on_demand.engine(), file))
+            .inspect_err(|error| {
+                let error = format!("{error:#}");
+                tracing::warn!(file = %file.display(), error, "compiled component cannot be used");
+            })
     }
 }
 
@@ -261,6 +283,12 @@ async fn blocking<T: Send + 'static>(
                 cause: error.to_string(),
             })
         })
+}
+
+fn of_another_build() -> Fault {
+    Fault::CompilerUnavailable(
+        "what it put out is not for this engine; is it of the same build?".to_owned(),
+    )
 }
 
 fn unusable(error: io::Error) -> Fault {

@@ -50,6 +50,7 @@ mod error;
 mod exports;
 mod host;
 mod limits;
+mod memory_file;
 mod native;
 mod observer;
 mod plugin;

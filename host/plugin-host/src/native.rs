@@ -18,7 +18,8 @@ pub(crate) fn load(engine: &Engine, file: &Path) -> Result<Component> {
     // SAFETY: the file must come from `Engine::precompile_component` and must not change while it is mapped. It is an
     // entry of `cache::Cache`: in a directory that only this user can write into, checked when it was opened; written
     // only by `compile::run` from what our own compiler process put out; its digest just compared with the one that
-    // was noted then; replaced only by renaming another file over it, which leaves a mapped one as it is. That it is
-    // for this version, these settings and this CPU is checked by wasmtime.
+    // was noted then; replaced only by renaming another file over it, which leaves a mapped one as it is. Or it is a
+    // `MemoryFile` with what that process put out, sealed before this is called. That it is for this version, these
+    // settings and this CPU is checked by wasmtime.
     unsafe { Component::deserialize_file(engine, file) }
 }

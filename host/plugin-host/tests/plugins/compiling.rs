@@ -168,6 +168,24 @@ async fn a_cache_that_others_can_write_is_not_used() {
     assert!(Host::new(config(cache.path())).is_err());
 }
 
+/// As where its volume is full, or is mounted to be read only.
+#[tokio::test]
+async fn without_a_cache_what_is_compiled_is_kept_in_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    let host = Host::new(config(&cache)).unwrap();
+    fs::remove_dir(&cache).unwrap();
+    let plugin = host.load("first", fixture_component()).await.unwrap();
+    assert!(!cache.exists());
+    for _ in 0..3 {
+        let said = run(&plugin, "good", &Limits::default()).await.unwrap();
+        assert_eq!(said, "good");
+    }
+    // Nothing was kept of what fails, and it fails as it does elsewhere.
+    let broken = [fixture_component(), b"rubbish"].concat();
+    assert_eq!(refused(&host, &broken).await.category(), "CompileFailed");
+}
+
 /// Whoever takes over the compiler by a component finds nothing to open: no file, no socket.
 #[test]
 fn the_compiler_can_open_nothing() {
