@@ -9,6 +9,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
 use crate::peer_shares::Peer;
 
@@ -26,6 +27,8 @@ pub(crate) struct Connection {
     peer: Peer,
     accepted: Instant,
     activity: watch::Sender<Activity>,
+    /// This replica ends: there are others.
+    leaving: CancellationToken,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -37,9 +40,10 @@ struct Activity {
 }
 
 impl Connection {
-    pub(crate) fn new(peer: Peer) -> Arc<Self> {
+    pub(crate) fn new(peer: Peer, leaving: CancellationToken) -> Arc<Self> {
         Arc::new(Self {
             peer,
+            leaving,
             accepted: Instant::now(),
             activity: watch::Sender::default(),
         })
@@ -98,7 +102,8 @@ pub(crate) async fn track(
     request.extensions_mut().insert(connection.peer);
     let is_http1 = request.version() <= Version::HTTP_11;
     let mut response = next.run(request).await;
-    if is_http1 && connection.accepted.elapsed() > LIFE {
+    let is_last = connection.leaving.is_cancelled() || connection.accepted.elapsed() > LIFE;
+    if is_http1 && is_last {
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
     }
@@ -114,7 +119,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_asks_nothing_has_less_time_than_who_asked() {
         let began = Instant::now();
-        let connection = Connection::new(Peer::NONE);
+        let connection = Connection::new(Peer::NONE, CancellationToken::new());
         connection.idle().await;
         assert_eq!(began.elapsed(), FIRST_REQUEST);
         let running = Running::begin(&connection);
@@ -130,7 +135,9 @@ mod tests {
     async fn an_old_connection_ends_later_where_a_request_could_be_lost() {
         for (http2, expected) in [(true, LIFE), (false, LIFE + IDLE * 2)] {
             let began = Instant::now();
-            Connection::new(Peer::NONE).old(http2).await;
+            Connection::new(Peer::NONE, CancellationToken::new())
+                .old(http2)
+                .await;
             assert_eq!(began.elapsed(), expected);
         }
     }

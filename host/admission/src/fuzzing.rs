@@ -5,11 +5,11 @@ use kube::core::DynamicObject;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse};
 use mcp_operator_core::admission::Decision;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_util::sync::CancellationToken;
 
 use crate::connection::Connection;
 use crate::peer_shares::Peer;
-use crate::{heap_cost, review, server};
+use crate::server::{self, Drain};
+use crate::{heap_cost, review};
 
 /// Bytes of memory that judging this body is charged.
 pub fn heap_cost(body: &[u8]) -> usize {
@@ -34,13 +34,7 @@ pub async fn serve_connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     router: Router,
 ) {
-    let connection = Connection::new(Peer::NONE);
-    server::serve_stream(
-        stream,
-        false,
-        &connection,
-        router,
-        &CancellationToken::new(),
-    )
-    .await;
+    let drain = Drain::default();
+    let connection = Connection::new(Peer::NONE, drain.announced.clone());
+    server::serve_stream(stream, false, &connection, router, &drain).await;
 }

@@ -30,5 +30,5 @@ pub use handlers::{mutate, validate};
 pub use lookup_key::{REQUEST, TRACE};
 pub use review::{ANSWERED, invalid, parse};
 pub use routes::router;
-pub use server::serve;
+pub use server::{Drain, serve};
 pub use state::AdmissionState;

@@ -40,29 +40,34 @@ const WARN_INTERVAL: Duration = Duration::from_mins(1);
 /// What a client has for the rest of its handshake after the shutdown.
 const HANDSHAKE_GRACE: Duration = Duration::from_secs(1);
 
-/// Serves until `shutdown`, then waits until the requests that are here are answered. Each connection begins with what `tls`
-/// says at that time.
+/// How a listener ends without losing a request.
+#[derive(Clone, Default)]
+pub struct Drain {
+    /// From then on each answer of HTTP/1.1 says that it is the last one of its connection.
+    pub announced: CancellationToken,
+    /// From then on no connection is accepted, and those of HTTP/2 end.
+    pub shutdown: CancellationToken,
+    /// How long connections of HTTP/1.1 on which nothing is asked stay after that. Were they closed at once, a request could be
+    /// on its way on one of them, which nobody sends again.
+    pub idle_grace: Duration,
+}
+
+/// Serves until it is drained: until the requests that are here are answered. Each connection begins with what `tls` says at
+/// that time.
 pub async fn serve(
     listener: TcpListener,
     tls: watch::Receiver<Arc<ServerConfig>>,
     router: Router,
-    shutdown: CancellationToken,
+    drain: Drain,
 ) {
-    serve_shared(
-        listener,
-        tls,
-        router,
-        shutdown,
-        PeerShares::new(CONNECTIONS),
-    )
-    .await;
+    serve_shared(listener, tls, router, drain, PeerShares::new(CONNECTIONS)).await;
 }
 
 async fn serve_shared(
     listener: TcpListener,
     tls: watch::Receiver<Arc<ServerConfig>>,
     router: Router,
-    shutdown: CancellationToken,
+    drain: Drain,
     shares: Arc<PeerShares>,
 ) {
     let connections = TaskTracker::new();
@@ -70,7 +75,7 @@ async fn serve_shared(
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = shutdown.cancelled() => break,
+            () = drain.shutdown.cancelled() => break,
         };
         let (stream, address) = match accepted {
             Ok(accepted) => accepted,
@@ -91,7 +96,7 @@ async fn serve_shared(
             continue;
         };
         let acceptor = TlsAcceptor::from(tls.borrow().clone());
-        let serving = serve_connection(stream, peer, acceptor, router.clone(), shutdown.clone());
+        let serving = serve_connection(stream, peer, acceptor, router.clone(), drain.clone());
         connections.spawn(async move {
             serving.await;
             drop(share);
@@ -99,7 +104,8 @@ async fn serve_shared(
     }
     drop(listener);
     connections.close();
-    if timeout(CLIENT_TIMEOUT, connections.wait()).await.is_err() {
+    let patience = drain.idle_grace + CLIENT_TIMEOUT;
+    if timeout(patience, connections.wait()).await.is_err() {
         warn!(connections = connections.len(), "not answered in time");
     }
 }
@@ -109,12 +115,12 @@ async fn serve_connection(
     peer: Peer,
     acceptor: TlsAcceptor,
     router: Router,
-    shutdown: CancellationToken,
+    drain: Drain,
 ) {
-    let connection = Connection::new(peer);
+    let connection = Connection::new(peer, drain.announced.clone());
     let handshake = tokio::select! {
         handshake = timeout(CLIENT_TIMEOUT, acceptor.accept(stream)) => handshake,
-        () = after(&shutdown, HANDSHAKE_GRACE) => return,
+        () = after(&drain.shutdown, HANDSHAKE_GRACE) => return,
     };
     let stream = match handshake {
         Ok(Ok(stream)) => stream,
@@ -122,7 +128,7 @@ async fn serve_connection(
         Err(_) => return debug!("no TLS in time"),
     };
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    serve_stream(stream, is_http2, &connection, router, &shutdown).await;
+    serve_stream(stream, is_http2, &connection, router, &drain).await;
 }
 
 /// Serves what comes out of TLS.
@@ -131,7 +137,7 @@ pub(crate) async fn serve_stream(
     is_http2: bool,
     connection: &Arc<Connection>,
     router: Router,
-    shutdown: &CancellationToken,
+    drain: &Drain,
 ) {
     let router = router.layer(middleware::from_fn_with_state(connection.clone(), track));
     let builder = builder();
@@ -139,7 +145,7 @@ pub(crate) async fn serve_stream(
     let mut served = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
         ended = served.as_mut() => ended,
-        () = end_of(connection, is_http2, shutdown) => {
+        () = end_of(connection, is_http2, drain) => {
             // An idle connection ends now, another one after its answers.
             served.as_mut().graceful_shutdown();
             match timeout(CLIENT_TIMEOUT, served).await {
@@ -175,9 +181,15 @@ fn builder() -> Builder<TokioExecutor> {
 }
 
 /// Waits until the connection has to end.
-async fn end_of(connection: &Connection, is_http2: bool, shutdown: &CancellationToken) {
+async fn end_of(connection: &Connection, is_http2: bool, drain: &Drain) {
+    // Of HTTP/2 the other side is told, and sends elsewhere what it had sent too late.
+    let grace = if is_http2 {
+        Duration::ZERO
+    } else {
+        drain.idle_grace
+    };
     tokio::select! {
-        () = shutdown.cancelled() => {}
+        () = after(&drain.shutdown, grace) => {}
         () = connection.idle() => {}
         () = connection.old(is_http2) => {}
     }
@@ -217,7 +229,7 @@ mod tests {
         let (pem, tls) = certificate();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let shutdown = CancellationToken::new();
+        let drain = Drain::default();
         let (begun, released) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let handler = {
             let (begun, released) = (begun.clone(), released.clone());
@@ -228,7 +240,7 @@ mod tests {
             }
         };
         let slow = Router::new().route("/", get(handler));
-        let serving = tokio::spawn(serve(listener, tls, slow, shutdown.clone()));
+        let serving = tokio::spawn(serve(listener, tls, slow, drain.clone()));
         let _pending_handshake = TcpStream::connect(address).await.unwrap();
         let client = reqwest::Client::builder()
             .add_root_certificate(reqwest::Certificate::from_pem(pem.as_bytes()).unwrap())
@@ -241,7 +253,7 @@ mod tests {
             async move { client.get(url).send().await?.text().await }
         });
         begun.notified().await;
-        shutdown.cancel();
+        drain.shutdown.cancel();
         // Nobody new is accepted while what is going on ends.
         while TcpStream::connect(address).await.is_ok() {
             sleep(Duration::from_millis(10)).await;
@@ -250,6 +262,51 @@ mod tests {
         assert_eq!(asked.await.unwrap().unwrap(), "answered");
         timeout(CLIENT_TIMEOUT / 2, serving).await.unwrap().unwrap();
         assert!(client.get(url).send().await.is_err(), "nobody listens");
+    }
+
+    /// An API server speaks HTTP/1.1, keeps connections for 90 s, and sends nothing again: whatever it sends on one of them
+    /// must be answered, and each answer has it open the next one elsewhere.
+    #[tokio::test]
+    async fn a_connection_of_http1_is_closed_by_an_answer_and_not_while_it_is_idle() {
+        let (pem, tls) = certificate();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let drain = Drain {
+            idle_grace: CLIENT_TIMEOUT,
+            ..Drain::default()
+        };
+        let router = Router::new().route("/", get(|| async { "answered" }));
+        let serving = tokio::spawn(serve(listener, tls, router, drain.clone()));
+        let url = format!("https://localhost:{}/", address.port());
+        let client = || {
+            reqwest::Client::builder()
+                .add_root_certificate(reqwest::Certificate::from_pem(pem.as_bytes()).unwrap())
+                .resolve("localhost", address)
+                .http1_only()
+                .build()
+                .unwrap()
+        };
+        let is_last = async |client: &reqwest::Client| {
+            let answer = client.get(&url).send().await.unwrap();
+            let is_last = answer
+                .headers()
+                .get("connection")
+                .is_some_and(|it| it == "close");
+            assert_eq!(answer.text().await.unwrap(), "answered");
+            is_last
+        };
+        let (busy, idle) = (client(), client());
+        assert!(!is_last(&busy).await && !is_last(&idle).await);
+        drain.announced.cancel();
+        assert!(is_last(&busy).await, "and a new one, which is taken still");
+        assert!(is_last(&busy).await);
+        drain.shutdown.cancel();
+        while TcpStream::connect(address).await.is_ok() {
+            sleep(Duration::from_millis(10)).await;
+        }
+        // The connection of before: there is no other one.
+        assert!(is_last(&idle).await);
+        timeout(CLIENT_TIMEOUT / 2, serving).await.unwrap().unwrap();
     }
 
     /// A client whose connections come from this address of loopback.
@@ -267,12 +324,12 @@ mod tests {
         let (pem, tls) = certificate();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let shutdown = CancellationToken::new();
+        let drain = Drain::default();
         let router = Router::new()
             .route("/stalled", get(std::future::pending::<&str>))
             .route("/", get(|| async { "answered" }));
         let shares = PeerShares::new(64);
-        let serving = serve_shared(listener, tls, router, shutdown.clone(), shares.clone());
+        let serving = serve_shared(listener, tls, router, drain, shares.clone());
         let serving = tokio::spawn(serving);
         let url = |path: &str| format!("https://localhost:{}{path}", address.port());
 

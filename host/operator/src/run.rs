@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use mcp_operator_admission::{AdmissionState, router, serve};
+use mcp_operator_admission::{AdmissionState, Drain, router, serve};
 use mcp_operator_controller::{Controller, obtain_hash_key};
 use mcp_operator_metrics::{CertificateMetrics, Metrics};
 use mcp_operator_plugin_catalog::PluginCatalog;
@@ -34,16 +34,19 @@ use crate::webhook::{
     Endpoint, ServingCert,
 };
 
-/// For so long after a signal, requests are still taken: others have to hear first that this pod is not ready. Outside of
-/// a cluster nobody listens for that.
-const NOTICE: Duration = Duration::from_secs(3);
+/// For so long after a signal, connections are still accepted: others have to hear first that this pod is not ready. Outside
+/// of a cluster nobody listens for that.
+const NOTICE: Duration = Duration::from_secs(5);
+/// For so long after that, connections of HTTP/1.1 stay on which nothing is asked: an API server that uses one of them at the
+/// moment at which it is closed would lose the request.
+const IDLE_GRACE: Duration = Duration::from_secs(12);
 /// What is going on then may take so long.
 const LAST_WORK: Duration = Duration::from_secs(20);
 /// And the last traces so long. All together less than Kubernetes waits (30 s).
 const LAST_TRACES: Duration = Duration::from_secs(3);
 
 /// How the process stops: first it is announced, the pod is no longer ready, and another replica may lead; after [`NOTICE`],
-/// no request is taken any more.
+/// no connection is accepted any more.
 #[derive(Default)]
 struct Stop {
     announced: CancellationToken,
@@ -81,12 +84,17 @@ async fn operate(arguments: &RunArguments, metrics: Metrics, log_filter: LogFilt
         () = stop.announced.cancelled() => {}
         exit = supervisor.first_exit() => bail!("{exit}"),
     }
-    if let Endpoint::Service { .. } = arguments.endpoint() {
+    if is_behind_service(arguments) {
         sleep(NOTICE).await;
     }
     stop.shutdown.cancel();
     supervisor.drain(LAST_WORK).await;
     Ok(())
+}
+
+/// Whether there may be another replica, to which requests go instead.
+fn is_behind_service(arguments: &RunArguments) -> bool {
+    matches!(arguments.endpoint(), Endpoint::Service { .. })
 }
 
 /// The compiler of plugins runs under the same user: it must not read this process, which holds credentials, as a debugger
@@ -271,15 +279,17 @@ async fn start_webhook(
     };
     tasks.spawn("owner of the webhook configurations", owner.run());
     let listener = listen(arguments.webhook_bind)?;
-    tasks.spawn_draining(
-        "webhook",
-        serve(
-            listener,
-            tls,
-            router(state, metrics.admission()),
-            stop.shutdown.clone(),
-        ),
-    );
+    let drain = Drain {
+        announced: stop.announced.clone(),
+        shutdown: stop.shutdown.clone(),
+        idle_grace: if is_behind_service(arguments) {
+            IDLE_GRACE
+        } else {
+            Duration::ZERO
+        },
+    };
+    let router = router(state, metrics.admission());
+    tasks.spawn_draining("webhook", serve(listener, tls, router, drain));
     Ok(serving)
 }
 

@@ -141,7 +141,8 @@ fn process_of(container: &str) -> Result<String> {
     for entry in fs::read_dir("/proc")? {
         let entry = entry?;
         let read = |file: &str| fs::read_to_string(entry.path().join(file)).unwrap_or_default();
-        if read("cgroup").contains(container) && read("cmdline").starts_with("/mcp-operator") {
+        // The compiler of plugins is a child in the same group.
+        if read("cgroup").contains(container) && read("cmdline").contains("\0run\0") {
             return Ok(entry.file_name().to_string_lossy().into_owned());
         }
     }
