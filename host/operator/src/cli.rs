@@ -31,7 +31,7 @@ mod sources;
 mod traces;
 
 pub use bind_address::BindAddress;
-pub use manifests::ManifestArguments;
+pub use manifests::{CheckArguments, ManifestArguments};
 pub use plugin::PluginCommand;
 pub use plugin_registry::{
     PullArguments, PushArguments, RegistryArguments, RegistryCommand, VerifyArguments,
@@ -70,7 +70,7 @@ pub enum Command {
     Render(Box<ManifestArguments>),
     /// Say what admission would say about MCPServers, without a cluster.
     #[command(after_long_help = manifests::CHECK_HELP)]
-    Check(Box<ManifestArguments>),
+    Check(Box<CheckArguments>),
     /// Print MCPServers made of what others have: manifests by hand, LiteLLM's mcp_servers, and kinds of other operators.
     #[command(after_long_help = IMPORT_HELP)]
     Import {
