@@ -23,6 +23,8 @@ pub mod field_managers {
     pub const PLUGINS: &str = "mcp-operator-plugins";
     /// The controller's count of servers that break rules, in the status of MCPPlugins.
     pub const VIOLATIONS: &str = "mcp-operator-violations";
+    /// The controller's Reports of openreports.io.
+    pub const REPORTS: &str = "mcp-operator-reports";
     /// The webhook's own configuration: certificate authority bundles and serving certificate.
     pub const WEBHOOK: &str = "mcp-operator-webhook";
     /// `mcp-operator crd --apply`: the custom resource definitions.

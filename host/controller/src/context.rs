@@ -13,13 +13,13 @@ use mcp_operator_runtime::{Events, JudgedServers, Namespaces, ServerStore};
 use tokio::sync::watch;
 
 use crate::adopt::KeptPods;
-use crate::cache::{ObjectCache, PodIssues, SecretHashes};
+use crate::cache::{ObjectCache, PodIssues, ReportCache, SecretHashes};
 use crate::fight_detector::FightDetector;
 use crate::identity_delay::IdentityDelay;
 use crate::noop_cache::NoopCache;
 use crate::probe_failures::ProbeFailures;
 use crate::requeue::Backoff;
-use crate::violations::{ViolatingServers, asked};
+use crate::violations::{ViolatingServers, Violators, asked};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +34,8 @@ pub struct ControllerSettings {
     pub identity_delay: Duration,
     /// Key of the hashes of Secrets: [`obtain_hash_key`](crate::obtain_hash_key).
     pub hash_key: HashKey,
+    /// Whether violations are told in Reports, where there are some.
+    pub reports: bool,
     /// Where reconciles are counted.
     pub metrics: ReconcileMetrics,
 }
@@ -61,6 +63,10 @@ pub(crate) struct Context {
     pub(crate) backoff: Arc<Backoff>,
     /// What the statuses of MCPPlugins say of it; nothing while nobody knows.
     pub(crate) violating_servers: watch::Sender<Option<ViolatingServers>>,
+    /// What Reports say; nothing while nobody knows.
+    pub(crate) violators: watch::Sender<Option<Arc<Violators>>>,
+    /// What there is of them.
+    pub(crate) reports: ReportCache,
 }
 
 impl Context {

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use crate::adopt::KeptPods;
-use crate::cache::{ObjectCache, PodIssues, SecretHashes};
+use crate::cache::{ObjectCache, PodIssues, ReportCache, SecretHashes};
 use crate::context::{Context, ControllerSettings};
 use crate::dispatch::Dispatcher;
 use crate::fight_detector::FightDetector;
@@ -30,7 +30,7 @@ use crate::identity_delay::IdentityDelay;
 use crate::noop_cache::NoopCache;
 use crate::probe_failures::ProbeFailures;
 use crate::requeue::{Backoff, RetryLimiter};
-use crate::{orphans, schedule, violations};
+use crate::{orphans, reports, schedule, violations};
 
 /// Merges the many events of one moment, such as the steps in which the status of a Deployment is written: short for a
 /// person who watches, long for controllers.
@@ -85,6 +85,8 @@ impl Controller {
             noop_cache,
             backoff,
             violating_servers: watch::Sender::new(None),
+            violators: watch::Sender::new(None),
+            reports: ReportCache::watch(client, tasks),
             judged,
             client: writer,
             settings,
@@ -155,8 +157,11 @@ impl Controller {
         let orphans = orphans::run(&self.context, &absent, shutdown.clone());
         let changes = self.context.namespaces.changes();
         let namespaces = self.namespace_changes(changes, shutdown.clone());
+        let reports = reports::run(&self.context, shutdown.clone());
         let violations = violations::run(&self.context, shutdown);
-        tokio::join!(reconciles, resyncs, orphans, namespaces, violations);
+        tokio::join!(
+            reconciles, resyncs, orphans, namespaces, violations, reports
+        );
     }
 
     /// What the platform says of a namespace concerns the servers in it: they are judged again at once.

@@ -18,7 +18,7 @@ use crate::server_side_apply::{api, path, server_side_apply};
 
 /// A resourceVersion that no object has: the API server refuses an apply that names it, except where there is no object. A
 /// plain create would have another field manager than the applies that follow.
-const VERSION_OF_NO_OBJECT: &str = "1";
+pub(crate) const VERSION_OF_NO_OBJECT: &str = "1";
 
 /// Creates an object that the cache does not show. Gives nothing where the MCPServer is gone: then nothing is created.
 ///

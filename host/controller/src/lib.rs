@@ -3,7 +3,7 @@
 //! - In: MCPServers and everything that happens to their objects, pods and Secrets ([`cache`]), the plugins in force, the
 //!   labels of namespaces.
 //! - Out: the objects, by server-side apply of what differs ([`apply`], [`create`]), deletions ([`prune`], [`orphans`]), the
-//!   status ([`status_writer`]) and events about an MCPServer.
+//!   status ([`status_writer`]) and events about an MCPServer; what servers break of rules ([`violations`], [`mod@reports`]).
 //! - Never: it writes an object that is not its own or is as it should be already, and it knows nothing of the registration
 //!   but the condition in which that speaks.
 //!
@@ -30,6 +30,7 @@ mod orphans;
 mod probe_failures;
 mod prune;
 mod reconcile;
+mod reports;
 mod requeue;
 mod rotation;
 mod schedule;

@@ -2,7 +2,8 @@
 //! before it enforces.
 //!
 //! Nobody is asked for it: every server is judged when it changes, and all of them when plugins do. It is told when all
-//! servers were judged by the plugins in force, so that it does not count up after each start.
+//! servers were judged by the plugins in force, so that it does not count up after each start. Which servers they are,
+//! [`reports`](crate::reports) tells.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -13,7 +14,9 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource, ResourceExt};
 use mcp_operator_api::names::{API_VERSION, PLUGIN_KIND, field_managers};
 use mcp_operator_api::v1alpha1::{McpPlugin, McpServer};
+use mcp_operator_core::report::Violator;
 use mcp_operator_core::retry::Classify;
+use mcp_operator_core::violation::Violation;
 use mcp_operator_policy::Snapshot;
 use mcp_operator_runtime::{ApiError, GuardedServer, JudgedServers, request};
 use serde_json::json;
@@ -30,6 +33,9 @@ const RETRY: Duration = Duration::from_secs(30);
 
 /// Servers by the name of the plugin of which they break a rule. Nothing: the plugin has no rules.
 pub(crate) type ViolatingServers = BTreeMap<String, Option<u32>>;
+
+/// Servers that do not pass rules, sorted by name, by their namespace.
+pub(crate) type Violators = BTreeMap<String, Vec<Violator>>;
 
 /// Which plugins a snapshot asks: it is the same for all servers that were judged by them.
 pub(crate) fn asked(snapshot: &Snapshot) -> u64 {
@@ -90,7 +96,8 @@ fn count(
         .collect();
     for server in readable(servers) {
         let violations = judged.broken_rules(server).violations;
-        let plugins: BTreeSet<&str> = violations.iter().map(|it| it.plugin.as_str()).collect();
+        let broken = violations.iter().filter(|it| it.is_broken());
+        let plugins: BTreeSet<&str> = broken.map(|it| it.plugin.as_str()).collect();
         for plugin in plugins {
             if let Some(Some(count)) = counts.get_mut(plugin) {
                 *count += 1;
@@ -100,11 +107,42 @@ fn count(
     counts
 }
 
+/// What the servers do not pass of the plugins in force, as far as they were judged.
+fn violators(
+    snapshot: &Snapshot,
+    servers: &[Arc<GuardedServer>],
+    judged: &JudgedServers,
+) -> Violators {
+    let plugins: HashSet<&str> = snapshot.plugins().iter().map(|it| it.name()).collect();
+    let is_in_force = |violation: &Violation| plugins.contains(violation.plugin.as_str());
+    let mut violators = Violators::new();
+    for server in readable(servers) {
+        let mut violations = judged.broken_rules(server).violations;
+        if !violations.iter().all(is_in_force) {
+            let in_force = violations.iter().filter(|it| is_in_force(it));
+            violations = in_force.cloned().collect();
+        }
+        if !violations.is_empty() {
+            let of_namespace = violators.entry(server.namespace().unwrap_or_default());
+            of_namespace.or_default().push(Violator {
+                name: server.name_any(),
+                uid: server.uid(),
+                violations,
+            });
+        }
+    }
+    for of_namespace in violators.values_mut() {
+        of_namespace.sort_by(|a, b| a.name.cmp(&b.name));
+    }
+    violators
+}
+
 /// Keeps the statuses of MCPPlugins in step, until `shutdown`; and tells what they say to whoever asks.
 pub(crate) async fn run(context: &Context, shutdown: CancellationToken) {
     let told = &context.violating_servers;
     // Another replica may have written meanwhile.
     told.send_replace(None);
+    context.violators.send_replace(None);
     let mut changes = context.judged.broken_rules_changes();
     let mut snapshots = context.snapshots.clone();
     let mut waits: Option<Unjudged> = None;
@@ -124,6 +162,14 @@ pub(crate) async fn run(context: &Context, shutdown: CancellationToken) {
         let is_complete = waits.as_ref().is_some_and(|waits| waits.uids.is_empty());
         let mut retry = None;
         if snapshot.is_synced() && is_complete {
+            let violators = violators(&snapshot, &servers, &context.judged);
+            context.violators.send_if_modified(|known| {
+                let is_news = known.as_deref() != Some(&violators);
+                if is_news {
+                    *known = Some(Arc::new(violators));
+                }
+                is_news
+            });
             let counts = count(&snapshot, &servers, &context.judged);
             if told.borrow().as_ref() != Some(&counts) {
                 match tell(context, &counts).await {
@@ -143,6 +189,7 @@ pub(crate) async fn run(context: &Context, shutdown: CancellationToken) {
         }
     }
     told.send_replace(None);
+    context.violators.send_replace(None);
 }
 
 async fn pause(pause: Option<Duration>) {

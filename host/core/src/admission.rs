@@ -30,6 +30,17 @@ pub struct Finding {
     pub error: FieldError,
     /// Whether it is only a warning, whatever the plugin's mode is.
     pub warning: bool,
+    /// Why it is one that would be an error otherwise.
+    pub excepted: Option<Excepted>,
+}
+
+/// Who answers for an exception from a rule, and until when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Excepted {
+    /// A team, a person, a ticket.
+    pub owner: String,
+    /// Its end, as it was written.
+    pub until: String,
 }
 
 /// A plugin could not answer.
@@ -113,6 +124,7 @@ pub fn refusals(errors: Vec<FieldError>) -> Vec<Finding> {
     let finding = |error| Finding {
         error,
         warning: false,
+        excepted: None,
     };
     errors.into_iter().map(finding).collect()
 }

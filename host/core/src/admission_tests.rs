@@ -12,7 +12,11 @@ fn finding(code: &str, field: &str, warning: bool) -> Finding {
         message: format!("{code} is broken"),
         code: code.into(),
     };
-    Finding { error, warning }
+    Finding {
+        error,
+        warning,
+        excepted: None,
+    }
 }
 
 fn with_value(mut finding: Finding, bad_value: Option<Value>) -> Finding {

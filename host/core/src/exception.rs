@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use mcp_operator_api::v1alpha1::PluginException;
 
-use crate::admission::Finding;
+use crate::admission::{Excepted, Finding};
 use crate::field::{ErrorType, FieldError};
 
 /// The exceptions of an MCPPlugin, with ends that can be compared.
@@ -39,6 +39,10 @@ impl Exceptions {
                 let (until, owner) = (&exception.until, &exception.owner);
                 let message = &mut finding.error.message;
                 *message = format!("{message} (excepted until {until} by {owner})");
+                finding.excepted = Some(Excepted {
+                    owner: owner.clone(),
+                    until: until.clone(),
+                });
             }
         }
     }
@@ -100,6 +104,7 @@ mod tests {
                 code: code.into(),
             },
             warning: false,
+            excepted: None,
         }
     }
 
@@ -150,6 +155,9 @@ mod tests {
         it.except("tools", "a", &mut findings, at("2026-01-01T00:00:00Z"));
         let message = &findings[0].error.message;
         assert_eq!(message, "no (excepted until 2027-01-31T00:00:00Z by ann)");
+        let excepted = findings[0].excepted.as_ref().unwrap();
+        assert_eq!(excepted.owner, "ann");
+        assert_eq!(excepted.until, "2027-01-31T00:00:00Z");
     }
 
     #[test]

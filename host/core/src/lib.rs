@@ -41,6 +41,7 @@ pub mod registration_plan;
 pub mod registry_room;
 mod remedies;
 pub mod remote;
+pub mod report;
 pub mod retry;
 pub mod rollout;
 pub mod rollout_budget;

@@ -155,6 +155,7 @@ mod tests {
             result: Ok(vec![Finding {
                 error,
                 warning: false,
+                excepted: None,
             }]),
         }
     }

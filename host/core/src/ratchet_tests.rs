@@ -11,6 +11,7 @@ fn outcome(plugin: &str, errors: &[FieldError]) -> Outcome {
     let findings = errors.iter().map(|error| Finding {
         error: error.clone(),
         warning: false,
+        excepted: None,
     });
     Outcome {
         plugin: plugin.into(),

@@ -10,17 +10,24 @@ use serde_json::Value;
 use crate::admission::Refusal;
 use crate::documents::Document;
 use crate::inputs::{Inputs, Sources};
+use crate::report::Reports;
 use crate::{Outcome, kubectl};
 
-/// Says what admission would say about each MCPServer.
+/// Says what admission would say about each MCPServer; with `as_report`, in Reports as the operator would write them.
 ///
 /// # Errors
 /// When the manifests or the plugins cannot be used.
-pub async fn check(sources: Sources) -> Result<Outcome> {
+pub async fn check(sources: Sources, as_report: bool) -> Result<Outcome> {
     let inputs = Inputs::read(sources).await?;
     let mut worst = Outcome::Admitted;
+    let mut reports = Reports::default();
     for document in &inputs.servers {
-        match admitted(&inputs, document).await {
+        let answer = admitted(&inputs, document).await;
+        if as_report {
+            worst = worst.max(reports.judge(&inputs, document, answer).await);
+            continue;
+        }
+        match answer {
             Ok((object, answered)) => {
                 let (plural, name) = (&inputs.admission.definition.plural, name(&object));
                 let one = plural.trim_end_matches('s');
@@ -30,6 +37,7 @@ pub async fn check(sources: Sources) -> Result<Outcome> {
             Err(outcome) => worst = worst.max(outcome),
         }
     }
+    reports.print()?;
     Ok(worst)
 }
 
@@ -42,12 +50,12 @@ fn by(answered: &BTreeSet<String>) -> String {
     format!(" by {}", names.join(", "))
 }
 
-/// The MCPServer as it would be stored, and the plugins that have answered. Everything else is printed on standard error, as
+/// The MCPServer as it would be stored, and the plugins that have answered.
+pub(crate) type Admitted = (Value, BTreeSet<String>);
+
+/// The MCPServer as it would be stored, and who has answered. Everything else is printed on standard error, as
 /// kubectl does.
-pub(crate) async fn admitted(
-    inputs: &Inputs,
-    document: &Document,
-) -> Result<(Value, BTreeSet<String>), Outcome> {
+pub(crate) async fn admitted(inputs: &Inputs, document: &Document) -> Result<Admitted, Outcome> {
     let (answer, notes) = inputs.admission.admit(&document.object).await;
     for warning in notes.warnings {
         eprintln!("Warning: {warning}");

@@ -7,7 +7,7 @@
 //!
 //! [`documents`] reads manifests and [`inputs`] puts together what decides about them. [`admission`] is the API server: it
 //! decodes, fills in defaults and validates by the [`definition`] and its [`schema`], and asks the operator's own webhook in
-//! between. [`manifests`] has single objects decoded for those who ask one plugin. [`mod@render`] goes on as the controller does, up to the step where it would write. [`kubectl`] words refusals. [`mod@import`] asks none
+//! between; [`report`] judges as the controller does. [`manifests`] has single objects decoded for those who ask one plugin. [`mod@render`] goes on as the controller does, up to the step where it would write. [`kubectl`] words refusals. [`mod@import`] asks none
 //! of them: it makes manifests.
 
 mod admission;
@@ -22,6 +22,7 @@ mod kubectl;
 mod lookup;
 mod manifests;
 mod render;
+mod report;
 mod schema;
 mod versions;
 

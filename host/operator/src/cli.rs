@@ -31,7 +31,7 @@ mod sources;
 mod traces;
 
 pub use bind_address::BindAddress;
-pub use manifests::ManifestArguments;
+pub use manifests::{CheckArguments, ManifestArguments};
 pub use plugin::PluginCommand;
 pub use plugin_registry::{
     PullArguments, PushArguments, RegistryArguments, RegistryCommand, VerifyArguments,
@@ -70,7 +70,7 @@ pub enum Command {
     Render(Box<ManifestArguments>),
     /// Say what admission would say about MCPServers, without a cluster.
     #[command(after_long_help = manifests::CHECK_HELP)]
-    Check(Box<ManifestArguments>),
+    Check(Box<CheckArguments>),
     /// Print MCPServers made of what others have: manifests by hand, LiteLLM's mcp_servers, and kinds of other operators.
     #[command(after_long_help = IMPORT_HELP)]
     Import {
@@ -156,6 +156,10 @@ const DEFAULT_CERTIFICATE_LIFETIME: u32 = 90 * 24 * 60 * 60;
 
 /// Options of `run`.
 #[derive(Clone, Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each option is independent of the others"
+)]
 pub struct RunArguments {
     /// Plugins.
     #[command(flatten)]
@@ -335,6 +339,20 @@ pub struct RunArguments {
     #[arg(long, env = "REGISTRY_RETURN_SECONDS", default_value_t = 120)]
     pub registry_return_seconds: u32,
 
+    /// Tell in a Report of each namespace which MCPServers break rules, where openreports.io is installed. Switched off, those
+    /// that were written are deleted.
+    #[arg(
+        long,
+        env = "ENABLE_REPORTS",
+        default_value_t = true,
+        action = ArgAction::Set,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true"
+    )]
+    pub enable_reports: bool,
+
     /// Write logs as JSON.
     #[arg(long, env = "LOG_JSON")]
     pub log_json: bool,
@@ -356,6 +374,7 @@ impl RunArguments {
             concurrency: self.concurrency,
             identity_delay: Duration::from_secs(self.identity_delay_seconds.into()),
             hash_key,
+            reports: self.enable_reports,
             metrics,
         }
     }

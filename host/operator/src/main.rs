@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use mcp_operator::cli::{Arguments, Command, PluginCommand, RunArguments};
+use mcp_operator::cli::{Arguments, CheckArguments, Command, PluginCommand, RunArguments};
 use mcp_operator::telemetry::{Telemetry, install_crypto};
 use mcp_operator::{crd, dashboards, plugin_registry, run, storage_migration, verify};
 use mcp_operator_kubectl as kubectl;
@@ -54,7 +54,8 @@ fn main() -> ExitCode {
             return answer(rendered, Outcome::Unanswered);
         }
         Command::Check(arguments) => {
-            let checked = async { offline::check(arguments.sources()?).await };
+            let CheckArguments { manifests, report } = *arguments;
+            let checked = async { offline::check(manifests.sources()?, report).await };
             return answer(checked, Outcome::Unanswered);
         }
     };

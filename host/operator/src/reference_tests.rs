@@ -58,6 +58,7 @@ const NO_REASONS: &[&str] = &[
     "Reconcile",
     "Register",
     "ReplicaFailure",
+    "Report",
     "Required",
     "Running",
     "RuntimeClass",

@@ -41,6 +41,7 @@ pub(super) fn bounded(findings: Vec<Finding>) -> Vec<Finding> {
             code: MORE.into(),
         },
         warning: !errors_left_out,
+        excepted: None,
     };
     shown.chain([more]).collect()
 }
@@ -57,6 +58,7 @@ fn finding(said: contract::Finding) -> Finding {
     Finding {
         error,
         warning: said.severity == Severity::Warning,
+        excepted: None,
     }
 }
 

@@ -25,6 +25,10 @@ const PROMETHEUS_RULES: Source = (
     "github.com/prometheus-operator/prometheus-operator",
     "example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml",
 );
+const REPORTS: Source = (
+    "github.com/openreports/reports-api",
+    "config/crd/openreports.io_reports.yaml",
+);
 const CERT_MANAGER: [Source; 2] = [
     (
         "github.com/cert-manager/cert-manager",
@@ -45,6 +49,8 @@ pub struct Definitions {
     pub service_monitors: PathBuf,
     /// PrometheusRule, of the same.
     pub prometheus_rules: PathBuf,
+    /// Report, of openreports.io.
+    pub reports: PathBuf,
     /// Certificate and Issuer, of cert-manager.
     pub cert_manager: [PathBuf; 2],
 }
@@ -60,6 +66,7 @@ impl Definitions {
             external_secrets: fetch(EXTERNAL_SECRETS)?,
             service_monitors: fetch(SERVICE_MONITORS)?,
             prometheus_rules: fetch(PROMETHEUS_RULES)?,
+            reports: fetch(REPORTS)?,
             cert_manager: [fetch(CERT_MANAGER[0])?, fetch(CERT_MANAGER[1])?],
         })
     }

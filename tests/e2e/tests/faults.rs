@@ -41,6 +41,8 @@ mod permissions;
 mod quiet;
 #[path = "faults/registry.rs"]
 mod registry;
+#[path = "faults/reports.rs"]
+mod reports;
 #[path = "faults/traces.rs"]
 mod traces;
 #[path = "faults/uninstall.rs"]

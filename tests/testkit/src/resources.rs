@@ -9,6 +9,7 @@ use kube::Resource;
 use kube::core::ApiResource;
 use mcp_operator_api::v1alpha1::{McpPlugin, McpServer};
 use mcp_operator_core::manifest::ManagedKind;
+use mcp_operator_core::report;
 use strum::IntoEnumIterator;
 
 /// A resource: how its objects are addressed, and what the server does with them.
@@ -127,6 +128,7 @@ pub(crate) fn defaults() -> Vec<ResourceType> {
             .cluster_scoped()
             .with_list_map("spec.connections", &["name"])
             .with_list_map("status.conditions", &["type"]),
+        ResourceType::custom(report::api_resource()),
         of::<Namespace>().with_status().cluster_scoped(),
         of::<Pod>().with_status(),
         of::<Secret>(),

@@ -59,7 +59,7 @@ impl KindCache {
         };
         let served = kind
             .is_optional()
-            .then(|| watch_served(client, tasks, kind));
+            .then(|| watch_served(client, tasks, &kind.api_resource()));
         tasks.spawn(
             format!("watch of {}", kind.name()),
             reflector.run(client.clone(), served, servers.clone()),

@@ -12,6 +12,7 @@ mod label_index;
 mod objects;
 mod owner_index;
 mod reflector;
+mod reports;
 mod served_apis;
 mod trim;
 
@@ -32,6 +33,7 @@ pub(crate) use self::availability::Availability;
 use self::kind::KindCache;
 pub(crate) use self::label_index::{PodIssues, SecretHashes};
 pub(crate) use self::objects::ObjectName;
+pub(crate) use self::reports::{FoundReport, ReportCache, digest};
 
 /// Our objects, of all servers.
 pub(crate) struct ObjectCache {

@@ -48,6 +48,10 @@ impl Objects {
         lock(&self.known).objects.contains_key(key)
     }
 
+    pub(super) fn names(&self) -> Vec<ObjectName> {
+        lock(&self.known).objects.keys().cloned().collect()
+    }
+
     pub(super) fn hash_without_status(&self, namespace: &str, name: &str) -> Option<u64> {
         let key = (namespace.to_owned(), name.to_owned());
         let known = lock(&self.known);

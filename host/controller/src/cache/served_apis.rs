@@ -2,21 +2,21 @@
 
 use futures::StreamExt;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::core::ApiResource;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client};
-use mcp_operator_core::manifest::ManagedKind;
 use mcp_operator_runtime::{TaskGroup, watch as watches};
 use tokio::sync::watch::{self, Receiver};
 use tracing::{info, warn};
 
-/// Whether the API of an optional kind is served: `None` until it is known.
+/// Whether an optional API is served: `None` until it is known.
 pub(super) fn watch_served(
     client: &Client,
     tasks: &TaskGroup,
-    kind: ManagedKind,
+    resource: &ApiResource,
 ) -> Receiver<Option<bool>> {
-    let resource = kind.api_resource();
+    let version = resource.version.clone();
     let name = format!("{}.{}", resource.plural, resource.group);
     let (sender, served) = watch::channel(None);
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
@@ -34,7 +34,7 @@ pub(super) fn watch_served(
                     }
                     Ok(Event::InitApply(definition) | Event::Apply(definition)) => {
                         listed = true;
-                        is_served(&definition, &resource.version)
+                        is_served(&definition, &version)
                     }
                     Ok(Event::InitDone) if listed => continue,
                     Ok(Event::InitDone | Event::Delete(_)) => false,
@@ -53,12 +53,7 @@ pub(super) fn watch_served(
                     changed
                 });
                 if changed {
-                    info!(
-                        api = name,
-                        version = resource.version,
-                        served = now,
-                        "optional API"
-                    );
+                    info!(api = name, version, served = now, "optional API");
                 }
             }
         },

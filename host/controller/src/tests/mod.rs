@@ -20,6 +20,7 @@ mod owner_deletion;
 mod pruning;
 mod relocation;
 mod replicas;
+mod reports;
 mod running;
 mod running_trouble;
 mod single_namespaces;

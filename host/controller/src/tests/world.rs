@@ -56,6 +56,7 @@ impl World {
             concurrency: CONCURRENCY,
             identity_delay: IDENTITY_DELAY,
             hash_key,
+            reports: true,
             metrics: metrics.reconciles("mcpserver"),
         };
         let events = Events::new(client.clone());

@@ -39,6 +39,19 @@ pub struct ManifestArguments {
     pub build: BuildArguments,
 }
 
+/// Options of `check`.
+#[derive(Clone, Debug, Args)]
+pub struct CheckArguments {
+    /// What is judged, and by what.
+    #[command(flatten)]
+    pub manifests: ManifestArguments,
+
+    /// Print the Reports of openreports.io that the operator would write about these MCPServers, in the place of what is
+    /// admitted: what they break of rules in whatever mode these are, with the field.
+    #[arg(long)]
+    pub report: bool,
+}
+
 impl ManifestArguments {
     /// As the commands use them.
     ///
@@ -71,6 +84,9 @@ Exit codes:
 What an API server does is done in its order: unknown fields, defaults, defaults of plugins, the schema with its CEL \
 rules, the rules of plugins. The policy of a cluster is what `kubectl get mcpplugins -o yaml` prints there, given with \
 --plugins.
+
+With --report, rules in the modes `warn` and `audit` are told, too, which deny nothing, and exceptions; the exit code is the \
+same. Nothing is printed where nothing is broken.
 
 What is not known without a cluster:
   - Every MCPServer is judged as a new one: rules about changes see no old object.

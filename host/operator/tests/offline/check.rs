@@ -412,3 +412,78 @@ fn a_revision_without_events_is_not_spoken_with_them() {
         printed.err
     );
 }
+
+/// An MCPPlugin that wants two replicas, in a mode.
+fn two_replicas(mode: &str, more: &str) -> tempfile::NamedTempFile {
+    let rule = "{name: two, expression: object.spec.replicas >= 2, fieldPath: spec.replicas, message: say why}";
+    policy(&format!(
+        "{{source: {{builtin: cel}}, mode: {mode}, {more}settings: {{validations: [{rule}]}}}}"
+    ))
+}
+
+fn one_replica() -> String {
+    format!("{SERVER}  replicas: 1\n")
+}
+
+fn report(policy: &tempfile::NamedTempFile, text: &str) -> Printed {
+    let plugins = policy.path().to_str().unwrap();
+    run_with(
+        &["check", "-f", "-", "--report", "--plugins", plugins],
+        text,
+    )
+}
+
+/// What the operator tells in the cluster, before a rule enforces.
+#[test]
+fn a_report_tells_what_rules_would_refuse_in_whatever_mode_they_are() {
+    let said = report(&two_replicas("audit", ""), &one_replica());
+    let expected = "apiVersion: openreports.io/v1alpha1
+kind: Report
+metadata:
+  labels:
+    app.kubernetes.io/managed-by: mcp-operator
+  name: mcp-operator
+  namespace: default
+source: mcp-operator
+scope:
+  apiVersion: v1
+  kind: Namespace
+  name: default
+";
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let lines: Vec<&str> = said.out.lines().collect();
+    for line in expected.lines() {
+        assert!(lines.contains(&line), "{line}: {}", said.out);
+    }
+    for text in [
+        "result: warn",
+        "field: spec.replicas",
+        "mode: audit",
+        "warn: 1",
+    ] {
+        assert!(said.out.contains(text), "{text}: {}", said.out);
+    }
+    assert_eq!(report(&two_replicas("audit", ""), &one_replica()), said);
+}
+
+#[test]
+fn a_report_has_what_is_denied_and_what_is_excepted() {
+    let denied = report(&two_replicas("enforce", ""), &one_replica());
+    assert_eq!(denied.code, Some(1));
+    assert!(denied.out.contains("result: fail"), "{}", denied.out);
+    assert!(denied.err.contains("say why"), "{}", denied.err);
+    let exception =
+        "exceptions: [{namespace: default, name: a, owner: ann, until: '2999-01-31T00:00:00Z'}], ";
+    let excepted = report(&two_replicas("enforce", exception), &one_replica());
+    assert_eq!(excepted.code, Some(0), "{}", excepted.err);
+    for text in ["result: skip", "owner: ann", "2999-01-31T00:00:00Z"] {
+        assert!(excepted.out.contains(text), "{text}: {}", excepted.out);
+    }
+}
+
+#[test]
+fn there_is_no_report_where_nothing_is_broken() {
+    let policy = two_replicas("enforce", "");
+    let text = one_replica().replace("replicas: 1", "replicas: 2");
+    assert_eq!(report(&policy, &text), printed("", "", 0));
+}

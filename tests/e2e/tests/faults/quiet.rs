@@ -39,7 +39,12 @@ fn nothing_is_written_where_nothing_changes_nor_after_a_restart() -> Result<()> 
 fn nothing_is_written_for_a_server_with_everything() -> Result<()> {
     let mut world = World::start("quiet-everything")?;
     let definitions = Definitions::fetch()?;
-    for definition in [&definitions.external_secrets, &definitions.service_monitors] {
+    let optional = [
+        &definitions.external_secrets,
+        &definitions.service_monitors,
+        &definitions.reports,
+    ];
+    for definition in optional {
         install_definition(world.kubectl(), definition)?;
     }
     world.gateway()?;

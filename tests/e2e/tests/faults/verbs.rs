@@ -7,6 +7,8 @@ mod by_name;
 mod in_the_way;
 #[path = "verbs/permission.rs"]
 mod permission;
+#[path = "verbs/reports.rs"]
+mod reports;
 #[path = "verbs/tenants.rs"]
 mod tenants;
 #[path = "verbs/watches.rs"]

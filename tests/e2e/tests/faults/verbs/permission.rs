@@ -79,11 +79,12 @@ pub(super) fn grant(kubectl: &Kubectl, role: &str, rules: &Value) -> Result<()> 
     kubectl.run(&[&kind[..], &[&patch]].concat()).map(drop)
 }
 
-/// Both optional APIs, and no ServiceMonitors elsewhere.
+/// All optional APIs, and no ServiceMonitors elsewhere.
 pub(super) fn install_optional(kubectl: &Kubectl) -> Result<()> {
     let definitions = Definitions::fetch()?;
     install_definition(kubectl, &definitions.external_secrets)?;
-    install_definition(kubectl, &definitions.service_monitors)
+    install_definition(kubectl, &definitions.service_monitors)?;
+    install_definition(kubectl, &definitions.reports)
 }
 
 /// A server that becomes an object of every kind, or of those that every server has.
