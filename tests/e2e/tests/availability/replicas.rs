@@ -142,7 +142,7 @@ fn process_of(container: &str) -> Result<String> {
         let entry = entry?;
         let read = |file: &str| fs::read_to_string(entry.path().join(file)).unwrap_or_default();
         // The compiler of plugins is a child in the same group.
-        if read("cgroup").contains(container) && read("cmdline").contains("\0run\0") {
+        if read("cgroup").contains(container) && read("cmdline").contains("--leader-elect") {
             return Ok(entry.file_name().to_string_lossy().into_owned());
         }
     }
