@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::routing::post;
 use kube::api::DynamicObject;
 use kube::core::admission::AdmissionResponse;
-use mcp_operator_admission::{parse, serve};
+use mcp_operator_admission::{Drain, parse, serve};
 use mcp_operator_api::v1alpha1;
 use mcp_plugin_sdk::{McpServer, Metadata, Request, Validator};
 use rustls::ServerConfig;
@@ -18,7 +18,6 @@ use rustls::pki_types::PrivatePkcs8KeyDer;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 use validation::{Ecr, Settings, Validation};
 
 use crate::rig::{JUDGE, Judge};
@@ -43,7 +42,7 @@ pub(crate) async fn serve_rules() -> Result<Native> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let router = Router::new().route("/validate", post(validate));
-    tokio::spawn(serve(listener, tls, router, CancellationToken::new()));
+    tokio::spawn(serve(listener, tls, router, Drain::default()));
     Ok(Native {
         address,
         authority: made.cert.pem(),

@@ -197,6 +197,9 @@ async fn judge(client: Client, number: usize, phase: Phase, epoch: Instant) -> S
         phase,
         began: began - epoch,
         took: began.elapsed(),
-        failure: answer.err().map(|error| format!("{error:#}")),
+        failure: answer.err().map(|error| match error {
+            kube::Error::Api(status) => status.message,
+            other => format!("{other:#}"),
+        }),
     }
 }

@@ -37,14 +37,33 @@ impl Report {
             .filter(|sample| sample.failure.is_some())
     }
 
-    /// How long a phase was, all of its times together.
-    fn seconds(&self, phase: Phase) -> f64 {
+    /// When it began and ended, each time.
+    fn times(&self, phase: Phase) -> impl Iterator<Item = (Duration, Duration)> {
         let ends = self.phases.iter().skip(1).map(|(_, began)| *began);
         let ends = ends.chain([self.ended]);
         let times = self.phases.iter().zip(ends);
-        let own = times.filter(|((which, _), _)| *which == phase);
-        own.map(|((_, began), end)| end.saturating_sub(*began).as_secs_f64())
+        let own = times.filter(move |((which, _), _)| *which == phase);
+        own.map(|((_, began), end)| (*began, end))
+    }
+
+    /// How long a phase was, all of its times together.
+    fn seconds(&self, phase: Phase) -> f64 {
+        let times = self.times(phase);
+        times
+            .map(|(began, end)| end.saturating_sub(began).as_secs_f64())
             .sum()
+    }
+
+    /// From the first to the last request that failed, of the time at which that took longest.
+    fn longest_failure(&self, phase: Phase) -> Duration {
+        let times = self.times(phase);
+        let windows = times.map(|(began, end)| {
+            let is_in = |at: &Duration| (began..end).contains(at);
+            let mut failed = self.failed().map(|sample| sample.began).filter(is_in);
+            let first = failed.next().unwrap_or_default();
+            failed.last().unwrap_or(first).saturating_sub(first)
+        });
+        windows.max().unwrap_or_default()
     }
 }
 
@@ -80,29 +99,23 @@ impl fmt::Display for Report {
             };
             let seconds = self.seconds(phase);
             let count = u32::try_from(own.len()).unwrap_or(u32::MAX);
-            let failed: Vec<Duration> = own
-                .iter()
-                .filter(|sample| sample.failure.is_some())
-                .map(|sample| sample.began)
-                .collect();
-            let within = match (failed.first(), failed.last()) {
-                (Some(first), Some(last)) => last.saturating_sub(*first).as_secs_f64(),
-                _ => 0.0,
-            };
+            let failed = own.iter().filter(|sample| sample.failure.is_some()).count();
+            let within = self.longest_failure(phase).as_secs_f64();
             writeln!(
                 f,
-                "{:<18} {seconds:>8.0} {count:>9} {:>11.0} {:>8.1} {:>8.1} {:>8.1} {:>7} {within:>10.1}",
+                "{:<18} {seconds:>8.0} {count:>9} {:>11.0} {:>8.1} {:>8.1} {:>8.1} {failed:>7} {within:>10.1}",
                 phase.title(),
                 f64::from(count) / seconds,
                 share(50),
                 share(99),
                 longest.as_secs_f64() * 1e3,
-                failed.len(),
             )?;
         }
         let mut reasons: Vec<(&str, usize)> = Vec::new();
         for sample in self.failed() {
             let why = sample.failure.as_deref().unwrap_or_default();
+            // What the API server says of its own side is another port each time.
+            let why = why.rsplit(": ").next().unwrap_or_default();
             match reasons.iter_mut().find(|(known, _)| *known == why) {
                 Some((_, count)) => *count += 1,
                 None => reasons.push((why, 1)),
