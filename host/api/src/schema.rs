@@ -181,6 +181,34 @@ mod tests {
         }
     }
 
+    fn formats(schema: &Value, found: &mut Vec<String>) {
+        match schema {
+            Value::Object(members) => {
+                found.extend(
+                    members
+                        .get("format")
+                        .and_then(Value::as_str)
+                        .map(Into::into),
+                );
+                members.values().for_each(|member| formats(member, found));
+            }
+            Value::Array(items) => items.iter().for_each(|item| formats(item, found)),
+            _ => {}
+        }
+    }
+
+    /// Of another one the API server warns everybody who applies the definition.
+    #[test]
+    fn every_format_is_one_that_kubernetes_knows() {
+        for definition in [McpServer::crd(), McpPlugin::crd()] {
+            let definition = serde_json::to_value(definition).unwrap();
+            let mut found = Vec::new();
+            formats(&definition, &mut found);
+            found.retain(|format| !["date-time", "int32", "int64"].contains(&format.as_str()));
+            assert!(found.is_empty(), "{found:?}");
+        }
+    }
+
     #[test]
     fn what_has_no_upper_end_is_found() {
         for schema in [

@@ -343,6 +343,7 @@ pub struct McpPluginStatus {
     /// How many MCPServers are stored that break a rule of the plugin, in whatever `mode` it is: what `enforce` would
     /// refuse. It is told when all of them were judged by the plugins in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "int32"))]
     pub violating_servers: Option<u32>,
 
     /// Interfaces that the component in force exports, or the last one did: `validator,defaulter`.
