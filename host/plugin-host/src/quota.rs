@@ -124,8 +124,10 @@ impl Quota {
     /// Waits for a slot and for memory. A future that is dropped gives back what it was granted.
     pub(crate) async fn acquire(&self, caller: &Caller, memory_bytes: usize) -> Permit<'_> {
         let Place { permit, granted } = self.queue(caller, memory_bytes);
-        // Its sender is dropped only after it has sent.
-        let _ = granted.await;
+        if let Some(granted) = granted {
+            // Its sender is dropped only after it has sent.
+            let _ = granted.await;
+        }
         permit
     }
 
@@ -138,33 +140,34 @@ impl Quota {
     }
 
     fn queue(&self, caller: &Caller, memory_bytes: usize) -> Place<'_> {
-        let (granted, is_granted) = oneshot::channel();
         // One that wants more than there is would wait for ever, and others with it.
         let wanted = Share::of_call(memory_bytes.min(self.all.memory * MEMORY_UNIT));
-        let number = {
-            let mut state = self.lock();
-            let number = state.next_number;
-            state.next_number += 1;
-            state.wait(
-                caller.clone(),
-                Waiter {
-                    number,
-                    wanted,
-                    granted,
-                },
-            );
-            state.grant(self.all);
-            number
-        };
-        Place {
-            permit: Permit {
-                quota: self,
-                caller: caller.clone(),
+        let mut state = self.lock();
+        let number = state.next_number;
+        state.next_number += 1;
+        // Nearly always: nobody waits, and there is room.
+        let granted = if state.has_room_at_once(caller, wanted, self.all) {
+            state.take(caller, wanted);
+            None
+        } else {
+            let (granted, is_granted) = oneshot::channel();
+            let waiter = Waiter {
                 number,
                 wanted,
-            },
-            granted: is_granted,
-        }
+                granted,
+            };
+            state.wait(caller.clone(), waiter);
+            state.grant(self.all);
+            Some(is_granted)
+        };
+        drop(state);
+        let permit = Permit {
+            quota: self,
+            caller: caller.clone(),
+            number,
+            wanted,
+        };
+        Place { permit, granted }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -179,6 +182,20 @@ impl State {
             self.turns.push_back(caller);
         }
         lane.push_back(waiter);
+    }
+
+    fn has_room_at_once(&self, caller: &Caller, wanted: Share, all: Share) -> bool {
+        self.turns.is_empty()
+            && self.may_have(caller, wanted, all)
+            && self.used.plus(wanted).fits_into(all)
+    }
+
+    fn take(&mut self, caller: &Caller, wanted: Share) {
+        self.used = self.used.plus(wanted);
+        if let Some(namespace) = caller {
+            let used = self.used_by.entry(Arc::clone(namespace)).or_default();
+            *used = used.plus(wanted);
+        }
     }
 
     /// Grants what can be granted. Who would have more than its half is passed over; who fits in no more ends it, so that a
@@ -226,11 +243,7 @@ impl State {
         } else {
             self.turns.push_back(caller.clone());
         }
-        self.used = self.used.plus(wanted);
-        if let Some(namespace) = caller {
-            let used = self.used_by.entry(Arc::clone(namespace)).or_default();
-            *used = used.plus(wanted);
-        }
+        self.take(caller, wanted);
         if let Some(waiter) = first {
             // Whoever is not there any more gives it back: its permit is dropped.
             let _ = waiter.granted.send(());
@@ -268,7 +281,8 @@ impl State {
 /// A place in the queue.
 struct Place<'a> {
     permit: Permit<'a>,
-    granted: oneshot::Receiver<()>,
+    /// Where it has to wait.
+    granted: Option<oneshot::Receiver<()>>,
 }
 
 /// A call's slot and memory, or its place in the queue; given back when it is dropped.
@@ -304,7 +318,8 @@ mod tests {
     }
 
     fn is_granted(place: &mut Place<'_>) -> bool {
-        place.granted.try_recv().is_ok()
+        let waits = place.granted.as_mut();
+        waits.is_none_or(|granted| granted.try_recv().is_ok())
     }
 
     #[test]

@@ -104,7 +104,12 @@ pub(crate) fn once_and_without_a_storm(requests: &[Request], servers: usize) -> 
     }
     let mut reads = BTreeMap::<String, usize>::new();
     for request in requests.iter().filter(|request| !request.is_write()) {
-        let kind = format!("{} {}", request.verb, request.resource);
+        // Of some kinds several objects are watched, each by its name and on its own.
+        let watched = match request.verb.as_str() {
+            "watch" => request.object.as_str(),
+            _ => "",
+        };
+        let kind = format!("{} {} {watched}", request.verb, request.resource);
         *reads.entry(kind).or_default() += 1;
     }
     for (kind, times) in reads {
