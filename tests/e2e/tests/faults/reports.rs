@@ -1,18 +1,14 @@
 //! Who breaks which rule, in Reports of openreports.io.
 
-use std::thread::sleep;
-use std::time::Duration;
-
 use anyhow::{Result, bail, ensure};
 use mcp_cluster::{Definitions, Kubectl};
 use mcp_e2e::{OPERATOR_USER, Operator, Request, eventually, install_definition};
 use serde_json::{Value, json};
 
+use crate::quiet;
 use crate::world::{RECOVERY, World};
 
 const RULE: &str = "two-replicas";
-/// Longer than the operator waits before it writes, and than a change needs to be judged.
-const QUIET: Duration = Duration::from_secs(15);
 
 /// A rule that wants two replicas.
 fn rule(kubectl: &Kubectl, mode: &str, exceptions: &Value) -> Result<()> {
@@ -80,17 +76,9 @@ fn gone(world: &World) -> Result<()> {
     })
 }
 
-/// Not even what changes nothing.
 fn nothing_is_written(world: &mut World, when: &str) -> Result<()> {
     world.settled()?;
-    sleep(QUIET);
-    let requests = world.own.audit.requests()?;
-    let writes: Vec<&Request> = requests
-        .iter()
-        .filter(|request| request.is_write() && !request.is_about_webhook())
-        .collect();
-    ensure!(writes.is_empty(), "{when}: {writes:?}");
-    Ok(())
+    quiet::nothing_is_written(world, when)
 }
 
 #[test]
