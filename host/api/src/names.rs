@@ -25,6 +25,8 @@ pub mod field_managers {
     pub const VIOLATIONS: &str = "mcp-operator-violations";
     /// The controller's Reports of openreports.io.
     pub const REPORTS: &str = "mcp-operator-reports";
+    /// The operator's ConfigMap of Grafana's dashboards.
+    pub const DASHBOARDS: &str = "mcp-operator-dashboards";
     /// The webhook's own configuration: certificate authority bundles and serving certificate.
     pub const WEBHOOK: &str = "mcp-operator-webhook";
     /// `mcp-operator crd --apply`: the custom resource definitions.
@@ -43,6 +45,8 @@ pub mod installation {
     pub const LOGGING: &str = "mcp-operator-logging";
     /// The key of that.
     pub const LOG_FILTER: &str = "filter";
+    /// The ConfigMap in the operator's namespace with Grafana's dashboards, where an option has the operator make it.
+    pub const GRAFANA_DASHBOARDS: &str = "mcp-operator-grafana-dashboards";
 }
 
 /// Labels that the operator puts on what it makes.

@@ -353,6 +353,11 @@ pub struct RunArguments {
     )]
     pub enable_reports: bool,
 
+    /// Keep a ConfigMap with Grafana's dashboards in the operator's namespace, where Grafana's sidecar finds it by the label
+    /// `grafana_dashboard: "1"`. Without this option, one that was made is deleted.
+    #[arg(long, env = "GRAFANA_DASHBOARDS")]
+    pub grafana_dashboards: bool,
+
     /// Write logs as JSON.
     #[arg(long, env = "LOG_JSON")]
     pub log_json: bool,

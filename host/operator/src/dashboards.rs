@@ -3,8 +3,11 @@
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
+mod config_map;
 mod fleet;
 mod operator;
+
+pub(crate) use config_map::DashboardsConfigMap;
 
 /// A dashboard.
 pub struct Dashboard {

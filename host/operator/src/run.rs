@@ -24,6 +24,7 @@ use tracing::{info, warn};
 
 use crate::cli::RunArguments;
 use crate::cluster::Cluster;
+use crate::dashboards::DashboardsConfigMap;
 use crate::health::{self, Readiness};
 use crate::leader::Leader;
 use crate::listener::listen;
@@ -231,8 +232,8 @@ fn start_health_endpoint(
     Ok(ready)
 }
 
-/// What says how the operator is: logs, as its namespace wants them, and the endpoint where it is read what is counted, unless
-/// that is switched off.
+/// What says how the operator is: logs, as its namespace wants them, the endpoint where it is read what is counted, unless that
+/// is switched off, and the dashboards of that.
 fn start_telemetry(
     arguments: &RunArguments,
     cluster: &Cluster,
@@ -244,6 +245,14 @@ fn start_telemetry(
     let follow = log_filter.follow(client, arguments.namespace.clone());
     tasks.spawn("watch of the log filter", follow);
     metrics.observe_leader(LEASE_NAME, move || leadership.is_held());
+    let dashboards = DashboardsConfigMap {
+        reader: cluster.client.clone(),
+        writer: cluster.writer.clone(),
+        leadership: cluster.leadership.clone(),
+        namespace: arguments.namespace.clone(),
+        is_wanted: arguments.grafana_dashboards,
+    };
+    tasks.spawn("dashboards", dashboards.run());
     if let Some(bind) = arguments.metrics_bind_address.0 {
         let listener = listen(bind)?;
         tasks.spawn(
