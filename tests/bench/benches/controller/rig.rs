@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, Service};
@@ -11,7 +11,7 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::{ApiResource, GroupVersionKind};
-use kube::{Api, Client, Config};
+use kube::{Api, Client, Config, ResourceExt};
 use mcp_cluster::{Cache, ControlPlane, ControlPlaneOptions};
 use mcp_e2e::{AuditLog, Environment, MemoryGroup, Operator, install_definitions, install_plugins};
 use serde_json::json;
@@ -157,11 +157,18 @@ impl Rig {
     /// Deletes the ConfigMap of the one server of a namespace, and waits until there is another.
     pub(crate) async fn take_away(&self, namespace: &str) -> Result<Duration> {
         let maps: Api<ConfigMap> = Api::namespaced(self.client.clone(), namespace);
+        // Its name follows from its content.
+        let ours = ListParams::default().labels("mcp.litellm.ai/server");
+        let list = maps.list(&ours).await?;
+        let [map] = &list.items[..] else {
+            bail!("{namespace} has {} ConfigMaps", list.items.len());
+        };
+        let name = map.name_any();
         let delete = async {
-            maps.delete(OBJECT, &DeleteParams::default()).await?;
+            maps.delete(&name, &DeleteParams::default()).await?;
             Ok(())
         };
-        replaced::<ConfigMap>(&self.client, namespace, OBJECT, delete).await
+        replaced::<ConfigMap>(&self.client, namespace, &name, delete).await
     }
 
     /// Waits until the pods of all servers are there: the other controllers' work must not go into the next round.
