@@ -39,6 +39,25 @@ impl Environment {
     /// Where an API server on this machine calls webhooks.
     pub const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
+    /// Of a cluster that calls webhooks on loopback, and whose audit log nobody needs.
+    #[must_use]
+    pub fn new(kubectl: Kubectl, artifacts: Artifacts, logs: PathBuf) -> Self {
+        Self {
+            kubectl,
+            artifacts,
+            logs,
+            audit: None,
+            webhook_host: Self::LOOPBACK,
+        }
+    }
+
+    /// Of programs that start a control plane of their own: this `kubectl` has no cluster yet, and fails if it is asked.
+    #[must_use]
+    pub fn without_cluster(kubectl: PathBuf, artifacts: Artifacts, logs: PathBuf) -> Self {
+        let none = logs.join("no-kubeconfig");
+        Self::new(Kubectl::new(kubectl, none), artifacts, logs)
+    }
+
     /// Reads it from the variables.
     ///
     /// # Errors

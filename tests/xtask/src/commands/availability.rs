@@ -49,13 +49,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if let Some(archive) = &arguments.image {
         load_operator_image(&node, archive)?;
     }
-    let environment = Environment {
-        kubectl: node.kubectl().clone(),
-        artifacts,
-        logs: cache.folder("logs/availability")?,
-        audit: None,
-        webhook_host: Environment::LOOPBACK,
-    };
+    let logs = cache.folder("logs/availability")?;
+    let environment = Environment::new(node.kubectl().clone(), artifacts, logs);
     let mut command = Command::new("cargo");
     command
         .current_dir(repository())

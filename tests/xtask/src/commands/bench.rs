@@ -4,8 +4,7 @@ use std::process::Command;
 
 use anyhow::Result;
 use mcp_cluster::{
-    Cache, Kubectl, control_plane_tools, ensure_rust_targets, handle_signals, repository,
-    run_attended,
+    Cache, control_plane_tools, ensure_rust_targets, handle_signals, repository, run_attended,
 };
 use mcp_e2e::{Artifacts, Environment, OperatorImage, Part};
 
@@ -47,15 +46,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         What::Registration => ("registration", Artifacts::build_optimised(&cache)?),
         What::Plan => ("registration", Artifacts::build(&cache, &Part::ALL)?),
     };
-    let tools = control_plane_tools(&cache)?;
-    let environment = Environment {
-        // The bench starts a control plane of its own.
-        kubectl: Kubectl::new(tools.path("kubectl"), cache.root().join("none")),
-        artifacts,
-        logs: cache.folder("logs/bench")?,
-        audit: None,
-        webhook_host: Environment::LOOPBACK,
-    };
+    let kubectl = control_plane_tools(&cache)?.path("kubectl");
+    let environment = Environment::without_cluster(kubectl, artifacts, cache.folder("logs/bench")?);
     let mut command = Command::new("cargo");
     command
         .current_dir(repository())

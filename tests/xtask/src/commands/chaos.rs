@@ -4,8 +4,7 @@ use std::process::Command;
 
 use anyhow::Result;
 use mcp_cluster::{
-    Cache, Kubectl, control_plane_tools, ensure_prerequisites, handle_signals, repository,
-    run_attended,
+    Cache, control_plane_tools, ensure_prerequisites, handle_signals, repository, run_attended,
 };
 use mcp_e2e::{Artifacts, Environment, Part};
 
@@ -40,17 +39,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         None => Artifacts::build(&cache, &Part::ALL)?,
         Some(_) => Artifacts::build_optimised(&cache)?,
     };
-    let environment = Environment {
-        // It starts a control plane of its own.
-        kubectl: Kubectl::new(
-            control_plane_tools(&cache)?.path("kubectl"),
-            cache.root().join("none"),
-        ),
-        artifacts,
-        logs: cache.folder("logs/chaos")?,
-        audit: None,
-        webhook_host: Environment::LOOPBACK,
-    };
+    let kubectl = control_plane_tools(&cache)?.path("kubectl");
+    let environment = Environment::without_cluster(kubectl, artifacts, cache.folder("logs/chaos")?);
     let mut command = Command::new("cargo");
     command
         .current_dir(repository())

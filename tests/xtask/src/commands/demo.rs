@@ -146,13 +146,8 @@ fn on_control_plane(cache: &Cache, artifacts: Artifacts) -> Result<Stage> {
     let cluster = progress.step("start a control plane", || {
         ControlPlane::start(cache, options)
     })?;
-    let environment = Environment {
-        kubectl: cluster.kubectl().clone(),
-        artifacts: artifacts.clone(),
-        logs: cache.folder("logs/demo")?,
-        audit: None,
-        webhook_host: Environment::LOOPBACK,
-    };
+    let logs = cache.folder("logs/demo")?;
+    let environment = Environment::new(cluster.kubectl().clone(), artifacts.clone(), logs);
     let operator = progress.step("start the operator", || {
         install_definitions(cluster.kubectl())?;
         install_plugins(cluster.kubectl())?;

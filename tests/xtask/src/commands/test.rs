@@ -69,11 +69,13 @@ enum Tier {
 type Program = (&'static str, &'static str, &'static [&'static str]);
 
 /// Test programs against a control plane, and their rows in the table.
-const CONTROL_PLANE: [Program; 4] = [
+const CONTROL_PLANE: [Program; 5] = [
     ("control_plane", "control plane: objects", &[]),
     ("lifecycle", "control plane: lifecycle", &[]),
     ("registration", "control plane: registration", &[]),
     ("faults", "control plane: faults", &[]),
+    // A short schedule, always the same one; `cargo xtask chaos` has the long ones. It says where it is.
+    ("chaos", "control plane: chaos", &["--nocapture"]),
 ];
 /// Those of them that are only run where they are asked for.
 const LONG: Program = ("faults", "control plane: long", &["--ignored"]);
@@ -275,12 +277,10 @@ fn on_control_plane(
     let cluster = ControlPlane::start(cache, options)?;
     install_definitions(cluster.kubectl())?;
     install_plugins(cluster.kubectl())?;
+    let logs = cache.folder("logs/control-plane")?;
     let environment = Environment {
-        kubectl: cluster.kubectl().clone(),
-        artifacts: artifacts.clone(),
-        logs: cache.folder("logs/control-plane")?,
         audit: cluster.audit_log(),
-        webhook_host: Environment::LOOPBACK,
+        ..Environment::new(cluster.kubectl().clone(), artifacts.clone(), logs)
     };
     // Who names a test wants it, also where it is one of the long ones.
     let filter: Vec<&str> = filter
@@ -332,13 +332,8 @@ fn on_node(
         LiteLlm::install(cache)?.deploy(&node)?;
         Ok(node)
     })?;
-    let environment = Environment {
-        kubectl: node.kubectl().clone(),
-        artifacts: artifacts.clone(),
-        logs: cache.folder("logs/node")?,
-        audit: None,
-        webhook_host: Environment::LOOPBACK,
-    };
+    let logs = cache.folder("logs/node")?;
+    let environment = Environment::new(node.kubectl().clone(), artifacts.clone(), logs);
     for (program, row, arguments) in programs {
         report.run(row, |counts| e2e(program, arguments, &environment, counts))?;
     }

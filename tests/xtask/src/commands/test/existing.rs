@@ -39,12 +39,10 @@ pub(super) fn run(
     ensure_rust_targets()?;
     let cache = Cache::open()?;
     let artifacts = report.run("build", |_| Artifacts::build(&cache, &Part::ALL))?;
+    let logs = cache.folder("logs/own-cluster")?;
     let environment = Environment {
-        kubectl: kubectl.clone(),
-        logs: cache.folder("logs/own-cluster")?,
-        artifacts,
-        audit: None,
         webhook_host,
+        ..Environment::new(kubectl.clone(), artifacts, logs)
     };
     let before = namespaces(kubectl)?;
     let tested = report.run(ROW, |counts| {
