@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -71,6 +71,23 @@ impl Prometheus {
     pub fn query(&self, expression: &str) -> Result<Vec<Value>> {
         query(&self.address, expression)
     }
+
+    /// The series of an expression for the last minutes, a point every five seconds, each with its `metric` and its `values`:
+    /// seconds since 1970, and a number as text.
+    ///
+    /// # Errors
+    /// When it is no expression.
+    pub fn query_range(&self, expression: &str, last: Duration) -> Result<Vec<Value>> {
+        let url = format!("http://{}", self.address);
+        let start = SystemTime::now() - last;
+        let start = start.duration_since(UNIX_EPOCH)?.as_secs();
+        let mut command = Command::new("promtool");
+        command
+            .args(["query", "range", "--format=json", "--step=5s"])
+            .arg(format!("--start={start}"))
+            .args([&url, expression]);
+        series(&capture(&mut command)?)
+    }
 }
 
 fn query(address: &str, expression: &str) -> Result<Vec<Value>> {
@@ -82,7 +99,11 @@ fn query(address: &str, expression: &str) -> Result<Vec<Value>> {
         &url,
         expression,
     ]))?;
-    serde_json::from_str(&answer).with_context(|| format!("no series: {answer}"))
+    series(&answer)
+}
+
+fn series(answer: &str) -> Result<Vec<Value>> {
+    serde_json::from_str(answer).with_context(|| format!("no series: {answer}"))
 }
 
 /// Has metrics, as they are scraped, judged by `promtool check metrics`.

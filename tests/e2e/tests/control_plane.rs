@@ -32,6 +32,8 @@ mod objects;
 mod offline;
 #[path = "control_plane/optional.rs"]
 mod optional;
+#[path = "control_plane/pictures.rs"]
+mod pictures;
 #[path = "control_plane/plugins.rs"]
 mod plugins;
 #[path = "control_plane/pods.rs"]

@@ -128,13 +128,24 @@ fn write_rules(folder: &Path) -> Result<PathBuf> {
     Ok(file)
 }
 
+/// Name of the file and content of each dashboard.
+pub(crate) fn dashboards() -> Result<Vec<(&'static str, Value)>> {
+    let manifest = manifest(DASHBOARDS)?;
+    let read = |file: &'static str| {
+        let dashboard = manifest["data"][file].as_str();
+        let dashboard = serde_json::from_str(dashboard.context("no dashboard")?)?;
+        Ok((file, dashboard))
+    };
+    ["mcp-operator.json", "mcp-fleet.json"]
+        .into_iter()
+        .map(read)
+        .collect()
+}
+
 /// Title and expression of every panel of every dashboard.
 fn panels() -> Result<Vec<(String, String)>> {
     let mut found = Vec::new();
-    let dashboards = manifest(DASHBOARDS)?;
-    for file in ["mcp-operator.json", "mcp-fleet.json"] {
-        let dashboard = dashboards["data"][file].as_str();
-        let dashboard: Value = serde_json::from_str(dashboard.context("no dashboard")?)?;
+    for (_, dashboard) in dashboards()? {
         for panel in dashboard["panels"].as_array().context("no panels")? {
             for target in panel["targets"].as_array().context("no targets")? {
                 let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
