@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// Name of the table, and the folder of its files.
 const FOLDERS: [(&str, &str); 4] = [
     ("TEMPLATES", "templates"),
-    ("CONTRACT", "../../wit/0.1.0"),
+    ("CONTRACT", "../../wit/1.0.0"),
     ("SDK", "../../plugins/sdk/src"),
     ("API", "../api/src"),
 ];

@@ -2,6 +2,8 @@
 //!
 //! Each is the fixture plugin of its time (`plugins/fixtures`), which has all interfaces.
 
+use std::path::Path;
+
 use mcp_plugin_host::contract::registrar::{
     Action, HttpResponse, Observation, Observed, ReadSource, Server, WorkloadState,
 };
@@ -9,11 +11,12 @@ use mcp_plugin_host::contract::{
     DefaultingRequest, GroupVersionKind, NamedJson, Operation, PatchOperation, RegistrationState,
     Registry, Request, Severity, Stage, UserInfo,
 };
-use mcp_plugin_host::{ContractVersion, Limits, Plugin};
+use mcp_plugin_host::{ContractVersion, Digest, Limits, Plugin};
 
 use crate::common::{OBJECT, host};
 
 const OF_0_1_0: &[u8] = include_bytes!("../components/0.1.0.wasm");
+const OF_1_0_0: &[u8] = include_bytes!("../components/1.0.0.wasm");
 
 /// What both versions answer alike.
 async fn every_interface_answers(name: &str, component: &[u8], version: ContractVersion) -> Plugin {
@@ -147,24 +150,79 @@ async fn echoed(plugin: &Plugin, allowed_tools: Option<&[&str]>) -> String {
     plan.registrations.remove(0).message
 }
 
+/// What a registrar sees of its input, in either version.
+const SEEN: [&str; 6] = [
+    r#"Server { namespace: "team-a", name: "docs""#,
+    r#"NamedJson { name: "auth", value: "{}" }"#,
+    r#"ConfigKey(Some("content"))"#,
+    r#"rolled-to: Some("v1"), complete: true, message: "done""#,
+    r#"status: 200, headers: [("etag", "x")], body: "[]""#,
+    r#"Unavailable("no connection")"#,
+];
+
 #[tokio::test]
 async fn a_component_of_0_1_0_goes_on_working() {
     let version = ContractVersion::V0_1;
     let plugin = every_interface_answers("of-0.1.0", OF_0_1_0, version).await;
     let seen = echoed(&plugin, None).await;
-    for part in [
-        "allowed_tools: []",
-        r#"Server { namespace: "team-a", name: "docs""#,
-        r#"NamedJson { name: "auth", value: "{}" }"#,
-        r#"ConfigKey(Some("content"))"#,
-        r#"rolled_to: Some("v1"), complete: true, message: "done""#,
-        r#"status: 200, headers: [("etag", "x")], body: "[]""#,
-        r#"Unavailable("no connection")"#,
-    ] {
-        let expected = part.to_owned();
-        assert!(seen.contains(&expected), "{expected}: {seen}");
+    for part in SEEN {
+        assert!(seen.contains(part), "{part}: {seen}");
     }
-    // What 0.1.0 had no word for is said as it always was.
+    // What 0.1.0 has no word for is said as it always was.
+    assert!(seen.contains("allowed-tools: []"), "{seen}");
     let seen = echoed(&plugin, Some(&[])).await;
-    assert!(seen.contains(r#"allowed_tools: [""]"#), "{seen}");
+    assert!(seen.contains(r#"allowed-tools: [""]"#), "{seen}");
+}
+
+#[tokio::test]
+async fn a_component_of_1_0_0_goes_on_working() {
+    let version = ContractVersion::V1;
+    let plugin = every_interface_answers("of-1.0.0", OF_1_0_0, version).await;
+    let seen = echoed(&plugin, None).await;
+    for part in SEEN {
+        assert!(seen.contains(part), "{part}: {seen}");
+    }
+    assert!(seen.contains("allowed-tools: None"), "{seen}");
+    let seen = echoed(&plugin, Some(&[])).await;
+    assert!(seen.contains("allowed-tools: Some([])"), "{seen}");
+}
+
+/// Whoever changes a version changes what hosts and components that exist already agree on.
+#[test]
+fn what_a_version_of_the_contract_says_never_changes() {
+    for (version, expected) in [
+        (
+            "0.1.0",
+            "e848f3a50d12a9d119e2b7ffec364dfea563e2d1aed0a2a81092e5a5178cace6",
+        ),
+        (
+            "1.0.0",
+            "72f7ec5a9b3794f1cd93aa618cd598bbcd8e644275a6cd4ec60a73b4a041ecd3",
+        ),
+    ] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../wit")
+            .join(version);
+        let entries = folder
+            .read_dir()
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        let mut files: Vec<_> = entries.filter(|path| path.is_file()).collect();
+        files.sort();
+        // Comments may say more.
+        let mut said = String::new();
+        for file in files {
+            let text = std::fs::read_to_string(file).unwrap();
+            let lines = text.lines().map(str::trim);
+            for line in lines.filter(|line| !line.is_empty() && !line.starts_with("//")) {
+                said.push_str(line);
+                said.push('\n');
+            }
+        }
+        assert_eq!(
+            Digest::of(said.as_bytes()).to_string(),
+            expected,
+            "wit/{version}: what is new goes into a new interface or a new folder"
+        );
+    }
 }
