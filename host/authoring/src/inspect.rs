@@ -53,7 +53,9 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Outcome> {
     let outcome = match described(&session, project.name(), &bytes).await {
         Ok((contract, interfaces, description)) => {
             facts.insert("contract".into(), json!(contract.as_str()));
-            facts.insert("world".into(), json!(world(interfaces)));
+            // 0.1.0 has no world of everything.
+            let is_there = |name: &&str| contract == ContractVersion::V1 || *name != COMPLETE;
+            facts.insert("world".into(), json!(world(interfaces).filter(is_there)));
             facts.insert("interfaces".into(), interfaces.names().collect());
             describe(&mut facts, description);
             Outcome::Admitted
@@ -91,6 +93,9 @@ async fn described(
     ))
 }
 
+/// The world of everything.
+const COMPLETE: &str = "complete-plugin";
+
 /// The world of `wit/` with these interfaces.
 pub(crate) fn world(interfaces: Interfaces) -> Option<&'static str> {
     match (
@@ -102,7 +107,7 @@ pub(crate) fn world(interfaces: Interfaces) -> Option<&'static str> {
         (false, true, false) => Some("defaulter-plugin"),
         (true, true, false) => Some("policy-plugin"),
         (false, false, true) => Some("registrar-plugin"),
-        (true, true, true) => Some("complete-plugin"),
+        (true, true, true) => Some(COMPLETE),
         _ => None,
     }
 }
