@@ -242,10 +242,12 @@ async fn policy_context(
         object,
         name: request.name.clone(),
         namespace,
-        user: Some(User {
+        user: Some(Box::new(User {
             username: request.user_info.username.clone().unwrap_or_default(),
+            uid: request.user_info.uid.clone().unwrap_or_default(),
             groups: request.user_info.groups.clone().unwrap_or_default(),
-        }),
+            extra: request.user_info.extra.clone().unwrap_or_default(),
+        })),
         dry_run: request.dry_run,
         rendered,
     })

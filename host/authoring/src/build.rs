@@ -67,7 +67,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Outcome> {
     Ok(match session.activate(&project, None).await {
         Ok(plugin) => {
             let interfaces: Vec<&str> = plugin.interfaces().names().collect();
-            println!("it fits the contract: {}", interfaces.join(", "));
+            let version = plugin.contract().as_str();
+            println!("it fits the contract {version}: {}", interfaces.join(", "));
             Outcome::Admitted
         }
         Err(Rejection {

@@ -1,5 +1,7 @@
 //! Requests that were kept: AdmissionReviews, and events of an API server's audit log.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result, bail, ensure};
 use mcp_operator_api::names::SERVER_KIND;
 use mcp_operator_offline::Decoder;
@@ -56,17 +58,33 @@ struct AuditEvent {
     response_status: Option<Answered>,
 }
 
-/// What rules see of a user; requests have more.
+/// What rules see of a user; requests may have more.
 #[derive(Deserialize)]
 struct UserInfo {
     username: String,
     #[serde(default)]
+    uid: String,
+    #[serde(default)]
     groups: Vec<String>,
+    #[serde(default)]
+    extra: BTreeMap<String, Vec<String>>,
 }
 
 impl From<UserInfo> for User {
-    fn from(UserInfo { username, groups }: UserInfo) -> Self {
-        Self { username, groups }
+    fn from(
+        UserInfo {
+            username,
+            uid,
+            groups,
+            extra,
+        }: UserInfo,
+    ) -> Self {
+        Self {
+            username,
+            uid,
+            groups,
+            extra,
+        }
     }
 }
 

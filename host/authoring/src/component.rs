@@ -53,10 +53,10 @@ mod tests {
             (core module (import "env" "f" (func)))
             (component (import "inner" (func)))
             (instance $i)
-            (export "mcp-operator:plugin/metadata@0.1.0" (instance $i)))"#;
+            (export "mcp-operator:plugin/metadata@1.0.0" (instance $i)))"#;
         let names = names(&wat::parse_str(text).unwrap()).unwrap();
         assert_eq!(names.imports, ["wasi:io/error@0.2.6"]);
-        assert_eq!(names.exports, ["mcp-operator:plugin/metadata@0.1.0"]);
+        assert_eq!(names.exports, ["mcp-operator:plugin/metadata@1.0.0"]);
     }
 
     #[test]

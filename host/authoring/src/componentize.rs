@@ -77,7 +77,7 @@ mod tests {
     fn a_module_that_exports_nothing_of_the_contract_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let core = folder.path().join("a.core.wasm");
-        let contract = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit/0.1.0");
+        let contract = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit/1.0.0");
         let error = |bytes: &[u8]| {
             std::fs::write(&core, bytes).unwrap();
             let made = component(&core, &contract, &folder.path().join("a.wasm"));
@@ -87,7 +87,7 @@ mod tests {
         assert!(error(&module).contains("exports the functions of no world"));
         assert!(error(b"text").contains("a.core.wasm cannot be read"));
         // Of the right name, and of another type.
-        let wrong = r#"(module (func (export "mcp-operator:plugin/validator@0.1.0#validate")))"#;
+        let wrong = r#"(module (func (export "mcp-operator:plugin/validator@1.0.0#validate")))"#;
         let wrong = wat::parse_str(wrong).unwrap();
         assert!(error(&wrong).contains("no component can be made of"));
     }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use mcp_operator_offline::{Decoder, Outcome};
 use mcp_plugin_host::contract::Description;
-use mcp_plugin_host::{Digest, Interfaces, Limits};
+use mcp_plugin_host::{ContractVersion, Digest, Interfaces, Limits};
 use serde_json::{Map, Value, json};
 
 use crate::component::{self, Names};
@@ -31,7 +31,7 @@ pub struct Arguments {
 }
 
 pub(crate) const HELP: &str = "\
-`world` is the world of the contract that the component is of; `imports` are all that it imports, of which only WASI is \
+`contract` is the version of the contract that the component was built for, `world` the world that it is of; `imports` are all that it imports, of which only WASI is \
 allowed, and nothing comes through that. A component that does not load is told with what it imports and exports.
 
 Exit codes:
@@ -51,8 +51,11 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Outcome> {
     facts.insert("sha256".into(), json!(Digest::of(&bytes).to_string()));
     let session = Session::start(&arguments.host)?;
     let outcome = match described(&session, project.name(), &bytes).await {
-        Ok((interfaces, description)) => {
-            facts.insert("world".into(), json!(world(interfaces)));
+        Ok((contract, interfaces, description)) => {
+            facts.insert("contract".into(), json!(contract.as_str()));
+            // 0.1.0 has no world of everything.
+            let is_there = |name: &&str| contract == ContractVersion::V1 || *name != COMPLETE;
+            facts.insert("world".into(), json!(world(interfaces).filter(is_there)));
             facts.insert("interfaces".into(), interfaces.names().collect());
             describe(&mut facts, description);
             Outcome::Admitted
@@ -76,7 +79,7 @@ async fn described(
     session: &Session,
     name: &str,
     bytes: &[u8],
-) -> Result<(Interfaces, Description), String> {
+) -> Result<(ContractVersion, Interfaces, Description), String> {
     let plugin = session
         .host()
         .load(name, bytes)
@@ -84,10 +87,14 @@ async fn described(
         .map_err(|error| error.to_string())?;
     let description = plugin.describe(&Limits::default()).await;
     Ok((
+        plugin.contract(),
         plugin.interfaces(),
         description.map_err(|error| error.to_string())?,
     ))
 }
+
+/// The world of everything.
+const COMPLETE: &str = "complete-plugin";
 
 /// The world of `wit/` with these interfaces.
 pub(crate) fn world(interfaces: Interfaces) -> Option<&'static str> {
@@ -100,6 +107,7 @@ pub(crate) fn world(interfaces: Interfaces) -> Option<&'static str> {
         (false, true, false) => Some("defaulter-plugin"),
         (true, true, false) => Some("policy-plugin"),
         (false, false, true) => Some("registrar-plugin"),
+        (true, true, true) => Some(COMPLETE),
         _ => None,
     }
 }
@@ -126,12 +134,13 @@ fn describe(facts: &mut Map<String, Value>, said: Description) {
 }
 
 fn print(facts: &Map<String, Value>) {
-    const ORDER: [&str; 14] = [
+    const ORDER: [&str; 15] = [
         "problem",
         "name",
         "version",
         "summary",
         "url",
+        "contract",
         "world",
         "interfaces",
         "rules",
@@ -185,7 +194,7 @@ mod tests {
     fn worlds_are_those_of_the_contract() {
         let text = std::fs::read_to_string(concat!(
             env!("CARGO_MANIFEST_DIR"),
-            "/../../wit/0.1.0/worlds.wit"
+            "/../../wit/1.0.0/worlds.wit"
         ))
         .unwrap();
         let mut known = 0;

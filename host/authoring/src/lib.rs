@@ -8,7 +8,7 @@
 //!
 //! [`session`] has the plugin host of an author's machine; [`question`] is what a plugin is asked, [`answer`] what it said,
 //! as JSON that people read and write. [`captured`] has questions that an API server has put. [`mod@test`] compares both by [`case`] and [`difference`]; [`mistakes`] names what nobody
-//! would notice. [`component`] looks into a component without compiling it, [`componentize`] makes one of a core module.
+//! would notice. [`conformance`] asks by the very words of the contract. [`component`] looks into a component without compiling it, [`componentize`] makes one of a core module.
 
 mod answer;
 mod bench;
@@ -17,6 +17,7 @@ mod captured;
 mod case;
 mod component;
 mod componentize;
+mod conformance;
 mod difference;
 mod inspect;
 mod junit;
@@ -58,6 +59,9 @@ pub enum Command {
     /// Measure what a plugin costs: a call, loading it, compiling it.
     #[command(after_long_help = bench::HELP)]
     Bench(bench::Arguments),
+    /// Ask a component that was made for it whether its language speaks the contract.
+    #[command(after_long_help = conformance::HELP)]
+    Conformance(conformance::Arguments),
     /// Say what a component is: interfaces, imports, description, size, digest.
     #[command(after_long_help = inspect::HELP)]
     Inspect(inspect::Arguments),
@@ -75,6 +79,7 @@ pub async fn run(command: Command) -> Result<Outcome> {
         Command::Run(arguments) => run::run(&arguments).await,
         Command::Replay(arguments) => replay::run(&arguments).await,
         Command::Bench(arguments) => bench::run(&arguments).await,
+        Command::Conformance(arguments) => conformance::run(&arguments).await,
         Command::Inspect(arguments) => inspect::run(&arguments).await,
     }
 }

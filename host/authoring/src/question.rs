@@ -1,5 +1,7 @@
 //! What a plugin is asked: one MCPServer and what belongs to it, or a set of them.
 
+use std::collections::BTreeMap;
+
 use mcp_operator_core::build;
 use mcp_operator_core::namespace::NamespaceFacts;
 use mcp_operator_core::validated_server::ValidatedServer;
@@ -77,7 +79,11 @@ pub(crate) enum StageWord {
 pub(crate) struct User {
     pub(crate) username: String,
     #[serde(default)]
+    pub(crate) uid: String,
+    #[serde(default)]
     pub(crate) groups: Vec<String>,
+    #[serde(default)]
+    pub(crate) extra: BTreeMap<String, Vec<String>>,
 }
 
 /// One MCPServer, ready to be asked about.
@@ -132,6 +138,13 @@ impl Question {
             .flat_map(|user| &user.groups)
             .map(String::as_str)
             .collect();
+        let user_extra: Vec<(&str, &str)> = self
+            .request
+            .user
+            .iter()
+            .flat_map(|user| &user.extra)
+            .flat_map(|(name, values)| values.iter().map(|value| (name.as_str(), value.as_str())))
+            .collect();
         let text = |name: &str| self.object["metadata"][name].as_str();
         let request = Request {
             operation: match self.request.operation {
@@ -148,10 +161,12 @@ impl Question {
             namespace: text("namespace"),
             user: self.request.user.as_ref().map(|user| UserInfo {
                 username: &user.username,
+                uid: &user.uid,
                 groups: &groups,
+                extra: &user_extra,
             }),
             dry_run: self.request.dry_run,
-            object: Some(&object),
+            object: &object,
             old_object: old.as_deref(),
             context: &context,
         };

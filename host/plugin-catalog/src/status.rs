@@ -64,6 +64,7 @@ pub(crate) fn compute(plugin: &McpPlugin, loaded: Loaded<'_>, now: Timestamp) ->
             .map(|from| from.signed_by.clone())
             .unwrap_or_default(),
         interfaces: active.map(interfaces).or(was),
+        contract: active.map(|active| active.contract().as_str().to_owned()),
         name: description.map(|description| bounded(&description.name)),
         version: description.map(|description| bounded(&description.version)),
         summary: description.map(|description| bounded(&description.summary)),

@@ -3,15 +3,12 @@
 use wasmtime::Store;
 use wasmtime::component::{Component, Instance, InstancePre};
 
-use crate::contract::{defaulter, metadata, registrar, validator};
 use crate::error::Fault;
+use crate::interfaces::{ContractVersion, Defaulter, Metadata, Registrar, Validator};
 use crate::store::StoreState;
 
 /// Prefix of the names of the contract's exports.
 const PACKAGE: &str = "mcp-operator:plugin/";
-
-/// The version of the contract that this host speaks.
-const VERSION: &str = "0.1.0";
 
 /// Prefix of the part of WASI that tools for JavaScript add unasked, and of which a plugin may call nothing.
 const WASI_HTTP: &str = "wasi:http/";
@@ -43,38 +40,46 @@ impl Interfaces {
     }
 }
 
-/// Indices of the interfaces in a component, so that a call does not have to look them up.
+/// The interfaces that a component exports, all of one version of the contract.
 #[derive(Clone)]
 pub(crate) struct Exports {
-    pub(crate) metadata: metadata::GuestIndices,
-    pub(crate) validator: Option<validator::GuestIndices>,
-    pub(crate) defaulter: Option<defaulter::GuestIndices>,
-    pub(crate) registrar: Option<registrar::GuestIndices>,
+    pub(crate) version: ContractVersion,
+    pub(crate) metadata: Metadata,
+    pub(crate) validator: Option<Validator>,
+    pub(crate) defaulter: Option<Defaulter>,
+    pub(crate) registrar: Option<Registrar>,
 }
 
 impl Exports {
     /// Looks up the interfaces by name. Their types can only be compared in an instance: [`Self::check`].
     pub(crate) fn find(component: &InstancePre<StoreState>) -> Result<Self, Fault> {
-        let exports = Self {
-            metadata: metadata::GuestIndices::new(component)
-                .map_err(|_| missing(component.component(), "metadata"))?,
-            validator: validator::GuestIndices::new(component).ok(),
-            defaulter: defaulter::GuestIndices::new(component).ok(),
-            registrar: registrar::GuestIndices::new(component).ok(),
-        };
-        let Interfaces {
+        let mut found = ContractVersion::ALL.map(|version| Found::of(version, component));
+        found.sort_by_key(|of_version| of_version.names().is_empty());
+        let [of_one, of_another] = found;
+        if !of_another.names().is_empty() {
+            return Err(mixed([&of_one, &of_another]));
+        }
+        let Found {
+            version,
+            metadata,
             validator,
             defaulter,
             registrar,
-        } = exports.interfaces();
-        if validator || defaulter || registrar {
-            Ok(exports)
-        } else {
-            Err(missing(
-                component.component(),
-                "validator, defaulter or registrar",
-            ))
+        } = of_one;
+        let Some(metadata) = metadata else {
+            return Err(missing(component.component(), "metadata"));
+        };
+        if validator.is_none() && defaulter.is_none() && registrar.is_none() {
+            let wanted = "validator, defaulter or registrar";
+            return Err(missing(component.component(), wanted));
         }
+        Ok(Self {
+            version,
+            metadata,
+            validator,
+            defaulter,
+            registrar,
+        })
     }
 
     /// Compares the types of all exported functions with the contract's.
@@ -83,15 +88,15 @@ impl Exports {
         store: &mut Store<StoreState>,
         instance: &Instance,
     ) -> wasmtime::Result<()> {
-        self.metadata.load(&mut *store, instance)?;
+        self.metadata.check(store, instance)?;
         if let Some(validator) = &self.validator {
-            validator.load(&mut *store, instance)?;
+            validator.check(store, instance)?;
         }
         if let Some(defaulter) = &self.defaulter {
-            defaulter.load(&mut *store, instance)?;
+            defaulter.check(store, instance)?;
         }
         if let Some(registrar) = &self.registrar {
-            registrar.load(&mut *store, instance)?;
+            registrar.check(store, instance)?;
         }
         Ok(())
     }
@@ -102,6 +107,39 @@ impl Exports {
             defaulter: self.defaulter.is_some(),
             registrar: self.registrar.is_some(),
         }
+    }
+}
+
+/// What a component exports of one version.
+struct Found {
+    version: ContractVersion,
+    metadata: Option<Metadata>,
+    validator: Option<Validator>,
+    defaulter: Option<Defaulter>,
+    registrar: Option<Registrar>,
+}
+
+impl Found {
+    fn of(version: ContractVersion, component: &InstancePre<StoreState>) -> Self {
+        Self {
+            version,
+            metadata: Metadata::find(version, component),
+            validator: Validator::find(version, component),
+            defaulter: Defaulter::find(version, component),
+            registrar: Registrar::find(version, component),
+        }
+    }
+
+    fn names(&self) -> Vec<&'static str> {
+        [
+            (self.metadata.is_some(), "metadata"),
+            (self.validator.is_some(), "validator"),
+            (self.defaulter.is_some(), "defaulter"),
+            (self.registrar.is_some(), "registrar"),
+        ]
+        .into_iter()
+        .filter_map(|(exported, name)| exported.then_some(name))
+        .collect()
     }
 }
 
@@ -131,6 +169,16 @@ fn imports(component: &Component) -> impl Iterator<Item = String> {
     names.into_iter()
 }
 
+fn mixed(of_versions: [&Found; 2]) -> Fault {
+    let [one, another] = of_versions.map(|found| {
+        let names = found.names().join(", ");
+        format!("{names} of {}", found.version.as_str())
+    });
+    Fault::WrongWorld(format!(
+        "it exports {one}, and {another}: the interfaces of a component are all of one version of {PACKAGE}*"
+    ))
+}
+
 fn missing(component: &Component, wanted: &str) -> Fault {
     let ty = component.component_type();
     let found: Vec<&str> = ty
@@ -143,7 +191,9 @@ fn missing(component: &Component, wanted: &str) -> Fault {
     } else {
         found.join(", ")
     };
+    let versions = ContractVersion::ALL.map(ContractVersion::as_str);
+    let versions = versions.join(" or ");
     Fault::WrongWorld(format!(
-        "it does not export {wanted} of {PACKAGE}*@{VERSION} as the contract has it; it exports {found}"
+        "it does not export {wanted} of {PACKAGE}*@{versions} as the contract has it; it exports {found}"
     ))
 }

@@ -1,4 +1,4 @@
-//! Runs policy plugins: WebAssembly components behind the WIT contract of `wit/0.1.0`.
+//! Runs policy plugins: WebAssembly components behind the WIT contract of `wit/1.0.0` and `wit/0.1.0`.
 //!
 //! ```no_run
 //! # async fn example(request: mcp_plugin_host::contract::Request<'_>) -> Result<(), Box<dyn std::error::Error>> {
@@ -17,7 +17,8 @@
 //! [`Host::load`] (`host`) checks the header of the bytes, then looks up machine code by their digest (`cache`). If there
 //! is none, [`compile`] makes it in a child process with bounded memory and time. `native` maps it into one of the two
 //! engines that run plugins (`engine`): the pooling one or, for a component that needs more than a slot of the pool has,
-//! the on-demand one. `exports` finds the interfaces of the contract that it exports. The result is a [`Plugin`].
+//! the on-demand one. `exports` finds the interfaces of the contract that it exports, and by which version
+//! (`interfaces`). The result is a [`Plugin`].
 //!
 //! # A call
 //!
@@ -49,6 +50,7 @@ mod engine;
 mod error;
 mod exports;
 mod host;
+mod interfaces;
 mod limits;
 mod memory_file;
 mod native;
@@ -64,6 +66,7 @@ pub use config::{Compiler, HostConfig, SlotSize};
 pub use error::{Blame, Fault, HostError, PluginError};
 pub use exports::Interfaces;
 pub use host::Host;
+pub use interfaces::ContractVersion;
 pub use limits::Limits;
 pub use observer::{CallObserver, EndedCall};
 pub use plugin::Plugin;

@@ -13,6 +13,7 @@ use crate::contract::{
 };
 use crate::error::{Fault, PluginError};
 use crate::exports::{Exports, Interfaces};
+use crate::interfaces::ContractVersion;
 use crate::limits::Limits;
 use crate::observer::CallObserver;
 use crate::quota::{Caller, Quota, SharedQuota};
@@ -83,6 +84,11 @@ impl Plugin {
         self.program.exports.interfaces()
     }
 
+    /// The version of the contract that it was built for.
+    pub fn contract(&self) -> ContractVersion {
+        self.program.exports.version
+    }
+
     /// Whether its instances come from the pool. One that needs more than a [`SlotSize`](crate::SlotSize) is allocated on
     /// demand, which is slower.
     pub fn is_pooled(&self) -> bool {
@@ -95,9 +101,9 @@ impl Plugin {
     ///
     /// Every [`Fault`] of a call: deadline, memory, trap, size of the answer, no free slot.
     pub async fn describe(&self, limits: &Limits) -> Result<Description, PluginError> {
+        let metadata = &self.program.exports.metadata;
         self.call("describe", limits, async |store, instance| {
-            let guest = self.program.exports.metadata.load(&mut *store, instance)?;
-            guest.call_describe(store).await
+            metadata.describe(store, instance).await
         })
         .await
         .map_err(|fault| fault.in_plugin(&self.program.name))
@@ -114,9 +120,9 @@ impl Plugin {
         settings: &str,
         limits: &Limits,
     ) -> Result<Vec<Finding>, PluginError> {
+        let metadata = &self.program.exports.metadata;
         self.call("validate-settings", limits, async |store, instance| {
-            let guest = self.program.exports.metadata.load(&mut *store, instance)?;
-            guest.call_validate_settings(store, settings).await
+            metadata.validate_settings(store, instance, settings).await
         })
         .await
         .map_err(|fault| fault.in_plugin(&self.program.name))
@@ -134,10 +140,9 @@ impl Plugin {
         request: &Request<'_>,
         limits: &Limits,
     ) -> Result<Vec<Finding>, PluginError> {
-        let indices = self.exported(self.program.exports.validator.as_ref(), "validator")?;
+        let validator = self.exported(self.program.exports.validator.as_ref(), "validator")?;
         self.call_fallible("validate", limits, async |store, instance| {
-            let guest = indices.load(&mut *store, instance)?;
-            guest.call_validate(store, settings, request.clone()).await
+            validator.validate(store, instance, settings, request).await
         })
         .await
     }
@@ -153,10 +158,9 @@ impl Plugin {
         request: &DefaultingRequest<'_>,
         limits: &Limits,
     ) -> Result<Vec<Patch>, PluginError> {
-        let indices = self.exported(self.program.exports.defaulter.as_ref(), "defaulter")?;
+        let defaulter = self.exported(self.program.exports.defaulter.as_ref(), "defaulter")?;
         self.call_fallible("defaults", limits, async |store, instance| {
-            let guest = indices.load(&mut *store, instance)?;
-            guest.call_defaults(store, settings, request.clone()).await
+            defaulter.defaults(store, instance, settings, request).await
         })
         .await
     }
@@ -167,10 +171,9 @@ impl Plugin {
     ///
     /// Every [`Fault`] of a call; [`Fault::WrongWorld`] if it has no `registrar`.
     pub async fn observe(&self, settings: &str, limits: &Limits) -> Result<Vec<Read>, PluginError> {
-        let indices = self.exported(self.program.exports.registrar.as_ref(), "registrar")?;
+        let registrar = self.exported(self.program.exports.registrar.as_ref(), "registrar")?;
         self.call_fallible("observe", limits, async |store, instance| {
-            let guest = indices.load(&mut *store, instance)?;
-            guest.call_observe(store, settings).await
+            registrar.observe(store, instance, settings).await
         })
         .await
     }
@@ -187,10 +190,9 @@ impl Plugin {
         registry: &Registry<'_>,
         limits: &Limits,
     ) -> Result<RegistrationPlan, PluginError> {
-        let indices = self.exported(self.program.exports.registrar.as_ref(), "registrar")?;
+        let registrar = self.exported(self.program.exports.registrar.as_ref(), "registrar")?;
         self.call_fallible("plan", limits, async |store, instance| {
-            let guest = indices.load(&mut *store, instance)?;
-            guest.call_plan(store, settings, registry.clone()).await
+            registrar.plan(store, instance, settings, registry).await
         })
         .await
     }
@@ -202,20 +204,16 @@ impl Plugin {
         })
         .await?
         .map_err(|error| {
+            let version = self.contract().as_str();
             Fault::WrongWorld(format!(
-                "its types differ from mcp-operator:plugin@0.1.0: {error:#}"
+                "its types differ from mcp-operator:plugin@{version}: {error:#}"
             ))
         })
     }
 
-    fn exported<'a, T>(
-        &self,
-        indices: Option<&'a T>,
-        interface: &str,
-    ) -> Result<&'a T, PluginError> {
-        indices.ok_or_else(|| {
-            Fault::WrongWorld(format!("it does not export {interface}"))
-                .in_plugin(&self.program.name)
+    fn exported<'a, T>(&self, interface: Option<&'a T>, name: &str) -> Result<&'a T, PluginError> {
+        interface.ok_or_else(|| {
+            Fault::WrongWorld(format!("it does not export {name}")).in_plugin(&self.program.name)
         })
     }
 }

@@ -14,7 +14,9 @@ use mcp_operator_core::plugin_spec;
 use mcp_operator_core::quantity::whole_units;
 use mcp_operator_core::retry::Classify;
 use mcp_plugin_host::contract::{Description, Finding, Patch};
-use mcp_plugin_host::{Blame, Digest, Fault, Host, Interfaces, Limits, Plugin, PluginError};
+use mcp_plugin_host::{
+    Blame, ContractVersion, Digest, Fault, Host, Interfaces, Limits, Plugin, PluginError,
+};
 use serde_json::Value;
 
 use super::context::{CONTEXT, PolicyContext};
@@ -64,6 +66,11 @@ impl ActivePlugin {
 
     pub fn interfaces(&self) -> Interfaces {
         self.plugin.interfaces()
+    }
+
+    /// The version of the contract that its component was built for.
+    pub fn contract(&self) -> ContractVersion {
+        self.plugin.contract()
     }
 
     /// The loaded component, for who asks it without a snapshot.

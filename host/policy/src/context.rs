@@ -1,5 +1,7 @@
 //! What plugins are asked about: one MCPServer, and what they may know besides.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use mcp_operator_api::names::{GROUP, SERVER_KIND};
 use mcp_operator_core::admission::Finding;
@@ -19,7 +21,7 @@ use serde_json::{Value, json};
 pub struct PolicyContext {
     pub operation: Operation,
     pub stage: Stage,
-    /// Absent when it is deleted.
+    /// Absent only where an API server sent none.
     pub object: Option<Value>,
     /// The object as it is stored, on update.
     pub old_object: Option<Value>,
@@ -27,7 +29,7 @@ pub struct PolicyContext {
     pub name: String,
     pub namespace: Option<NamespaceFacts>,
     /// Who asks, in admission.
-    pub user: Option<User>,
+    pub user: Option<Box<User>>,
     /// Nothing will be stored.
     pub dry_run: bool,
     /// The objects that it becomes, if a plugin wants to know them.
@@ -38,7 +40,10 @@ pub struct PolicyContext {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct User {
     pub username: String,
+    pub uid: String,
     pub groups: Vec<String>,
+    /// What else is known of them.
+    pub extra: BTreeMap<String, Vec<String>>,
 }
 
 /// Names of context values that plugins may ask for.
@@ -60,11 +65,12 @@ pub fn rendered(server: &ValidatedServer, settings: &build::Settings) -> Result<
 /// A [`PolicyContext`] as JSON text: written once, read by all plugins.
 pub(crate) struct SerializedContext<'a> {
     context: &'a PolicyContext,
-    object: Option<String>,
+    object: String,
     old_object: Option<String>,
     namespace: String,
     rendered: Option<String>,
     groups: Vec<&'a str>,
+    user_extra: Vec<(&'a str, &'a str)>,
 }
 
 impl<'a> SerializedContext<'a> {
@@ -74,13 +80,21 @@ impl<'a> SerializedContext<'a> {
             .user
             .iter()
             .flat_map(|user| user.groups.iter().map(String::as_str));
+        let user_extra = context.user.iter().flat_map(|user| {
+            let pairs = |(name, values): (&'a String, &'a Vec<String>)| {
+                let name = name.as_str();
+                values.iter().map(move |value| (name, value.as_str()))
+            };
+            user.extra.iter().flat_map(pairs)
+        });
         Self {
             context,
-            object: text(&context.object),
+            object: text(&context.object).unwrap_or_else(|| "null".to_owned()),
             old_object: text(&context.old_object),
             namespace: json!(context.namespace).to_string(),
             rendered: text(&context.rendered),
             groups: groups.collect(),
+            user_extra: user_extra.collect(),
         }
     }
 
@@ -135,10 +149,12 @@ impl<'a> SerializedContext<'a> {
                 .map(|namespace| namespace.name.as_str()),
             user: self.context.user.as_ref().map(|user| UserInfo {
                 username: &user.username,
+                uid: &user.uid,
                 groups: &self.groups,
+                extra: &self.user_extra,
             }),
             dry_run: self.context.dry_run,
-            object: self.object.as_deref(),
+            object: &self.object,
             old_object: self.old_object.as_deref(),
             context,
         }
@@ -149,12 +165,43 @@ impl<'a> SerializedContext<'a> {
         objects: &'b [&'b str],
         context: &'b [NamedJson<'b>],
     ) -> DefaultingRequest<'b> {
-        let server = self.object.as_deref().unwrap_or("{}");
         DefaultingRequest {
             stage: self.context.stage,
-            server,
+            server: &self.object,
             objects,
             context,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_told_as_kubernetes_knows_them() {
+        let extra = vec!["a".to_owned(), "b".to_owned()];
+        let context = PolicyContext {
+            operation: Operation::Create,
+            stage: Stage::Admission,
+            object: Some(json!({ "kind": SERVER_KIND })),
+            old_object: None,
+            name: "a".into(),
+            namespace: None,
+            user: Some(Box::new(User {
+                username: "ann".into(),
+                uid: "7".into(),
+                groups: vec!["dev".into()],
+                extra: [("scopes".to_owned(), extra)].into(),
+            })),
+            dry_run: false,
+            rendered: None,
+        };
+        let documents = SerializedContext::of(&context);
+        let request = documents.request(&[]);
+        let user = request.user.unwrap();
+        assert_eq!((user.username, user.uid), ("ann", "7"));
+        assert_eq!(user.groups, ["dev"]);
+        assert_eq!(user.extra, [("scopes", "a"), ("scopes", "b")]);
     }
 }

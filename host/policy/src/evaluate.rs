@@ -201,7 +201,7 @@ impl ActivePlugin {
     /// from pods that have it, and given back with the next reconcile.
     fn default_failure_policy(&self, stage: Stage) -> FailurePolicy {
         match stage {
-            Stage::Admission | Stage::Offline => self.failure_policy,
+            Stage::Admission => self.failure_policy,
             Stage::Reconcile => FailurePolicy::Fail,
         }
     }

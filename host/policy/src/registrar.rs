@@ -58,6 +58,7 @@ impl ActivePlugin {
             instance,
             servers: &servers,
             observations: &observations,
+            context: &[],
         };
         let planned = self
             .plugin
@@ -84,13 +85,9 @@ struct Borrowed<'a> {
     entry: &'a RegistrationEntry,
     labels: Vec<(&'a str, &'a str)>,
     access_groups: Vec<&'a str>,
-    allowed_tools: Vec<&'a str>,
+    allowed_tools: Option<Vec<&'a str>>,
     extra: Vec<NamedJson<'a>>,
 }
-
-/// The list of tools that allows none. In the contract an empty list means all of them, and no tool has an empty name: a
-/// registrar that knows nothing of this allows none either.
-const NO_TOOL: &[&str] = &[""];
 
 impl<'a> Borrowed<'a> {
     fn of(entry: &'a RegistrationEntry) -> Self {
@@ -103,7 +100,10 @@ impl<'a> Borrowed<'a> {
                 .map(|(name, value)| (name.as_str(), value.as_str()))
                 .collect(),
             access_groups: entry.access_groups.iter().map(String::as_str).collect(),
-            allowed_tools: allowed_tools(entry),
+            allowed_tools: entry
+                .allowed_tools
+                .as_ref()
+                .map(|tools| tools.iter().map(String::as_str).collect()),
             extra: extra
                 .map(|(name, value)| NamedJson { name, value })
                 .collect(),
@@ -121,17 +121,9 @@ impl<'a> Borrowed<'a> {
             transport: self.entry.transport,
             description: &self.entry.description,
             access_groups: &self.access_groups,
-            allowed_tools: &self.allowed_tools,
+            allowed_tools: self.allowed_tools.as_deref(),
             extra: &self.extra,
         }
-    }
-}
-
-fn allowed_tools(entry: &RegistrationEntry) -> Vec<&str> {
-    match entry.allowed_tools.as_deref() {
-        None => Vec::new(),
-        Some([]) => NO_TOOL.to_vec(),
-        Some(tools) => tools.iter().map(String::as_str).collect(),
     }
 }
 
@@ -244,6 +236,8 @@ fn plan(
     wit::RegistrationPlan {
         steps,
         registrations,
+        // For later versions of the operator.
+        extra: _,
     }: wit::RegistrationPlan,
 ) -> core::Plan {
     core::Plan {

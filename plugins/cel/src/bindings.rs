@@ -70,8 +70,6 @@ fn asked(object: &Json, request: &Request) -> Json {
     let operation = match request.operation {
         Operation::Create => "CREATE",
         Operation::Update => "UPDATE",
-        Operation::Delete => "DELETE",
-        Operation::Connect => "CONNECT",
     };
     let text = |name: &str| object["metadata"][name].as_str().unwrap_or_default();
     let mut asked = json!({
@@ -82,7 +80,10 @@ fn asked(object: &Json, request: &Request) -> Json {
         "kind": { "group": "mcp.litellm.ai", "version": "v1alpha1", "kind": "MCPServer" },
     });
     if let Some(username) = &request.username {
-        asked["userInfo"] = json!({ "username": username, "groups": request.groups });
+        asked["userInfo"] = json!({
+            "username": username, "uid": request.user_uid, "groups": request.groups,
+            "extra": request.user_extra,
+        });
     }
     asked
 }

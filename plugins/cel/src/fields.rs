@@ -24,7 +24,7 @@ impl Fields {
             "request": {
                 "operation": 0, "name": 0, "namespace": 0, "dryRun": 0,
                 "kind": { "group": 0, "version": 0, "kind": 0 },
-                "userInfo": { "username": 0, "groups": [0] },
+                "userInfo": { "username": 0, "uid": 0, "groups": [0], "extra": { "*": [0] } },
             },
             "rendered": [1],
             "params": 1,

@@ -6,7 +6,7 @@
 //! | `object` | the MCPServer as it would be stored |
 //! | `oldObject` | the MCPServer as it is stored, `null` when it is created |
 //! | `namespaceObject` | its namespace: `metadata.name`, `metadata.labels`, `metadata.annotations` |
-//! | `request` | `operation`, `name`, `namespace`, `dryRun`, `kind`, `userInfo.username` and `.groups` |
+//! | `request` | `operation`, `name`, `namespace`, `dryRun`, `kind`, `userInfo.username`, `.uid`, `.groups` and `.extra` |
 //! | `rendered` | list of the Kubernetes objects that the server becomes, before defaults of plugins |
 //! | `params` | `params` of the settings |
 //! | `variables` | `variables` of the settings, each of which may use those before it |

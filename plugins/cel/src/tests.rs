@@ -47,6 +47,9 @@ fn request(object: &Value) -> Request {
     );
     request.username = Some("jane".into());
     request.groups = vec!["developers".into()];
+    request.user_uid = "7".into();
+    let scopes = vec!["a".into(), "b".into()];
+    request.user_extra = [("example.com/scopes".into(), scopes)].into();
     request
 }
 

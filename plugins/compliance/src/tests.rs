@@ -57,7 +57,7 @@ fn a_complete_object_stays_as_it_is() {
         (deployment(), Stage::Reconcile),
         (
             json!({ "kind": "ServiceAccount", "metadata": {} }),
-            Stage::Offline,
+            Stage::Reconcile,
         ),
         (
             json!({ "kind": "MCPServer", "metadata": {}, "spec": {} }),
@@ -80,9 +80,7 @@ fn what_is_not_looked_at_would_not_have_been_changed() {
     Compliance::complete(&settings, &mut object, &request);
     assert_eq!(*object.value(), before);
     // With something to complete, and for what is made of a server, it is.
-    for stage in [Stage::Reconcile, Stage::Offline] {
-        assert!(Compliance::is_concerned(&settings, stage));
-    }
+    assert!(Compliance::is_concerned(&settings, Stage::Reconcile));
     let settings: Settings = testing::settings(json!({ "defaultResources": {} }));
     assert!(Compliance::is_concerned(&settings, Stage::Admission));
 }

@@ -163,7 +163,8 @@ pub(crate) fn body(instance: &str, server: &Server, name: &str) -> String {
 
 /// Bytes of the strings of an entry, without JSON syntax.
 pub(crate) fn size(server: &Server) -> usize {
-    let lists = server.access_groups.iter().chain(&server.allowed_tools);
+    let tools = server.tool_allowlist().unwrap_or_default();
+    let lists = server.access_groups.iter().chain(tools);
     let extra = server.extra.iter().map(|extra| &extra.value);
     let texts = lists.chain(extra).map(String::len).sum::<usize>();
     server.url.len() + server.description.len() + texts
@@ -171,7 +172,8 @@ pub(crate) fn size(server: &Server) -> usize {
 
 /// Bytes of an entry in LiteLLM's list, about: what was sent, and some sixty members besides.
 pub(crate) fn listed_size(server: &Server) -> usize {
-    let lists = server.access_groups.iter().chain(&server.allowed_tools);
+    let tools = server.tool_allowlist().unwrap_or_default();
+    let lists = server.access_groups.iter().chain(tools);
     let lists = lists.map(|text| json_size(text) + 1).sum::<usize>();
     let extra = server.extra.iter().map(|extra| json_size(&extra.value));
     let extra = extra.sum::<usize>();

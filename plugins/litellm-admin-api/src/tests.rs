@@ -36,7 +36,7 @@ fn an_entry_has_all_members_that_litellm_stores() {
     let mut litellm = FakeLiteLlm::default();
     let full = Server {
         access_groups: vec!["developers".into()],
-        allowed_tools: vec!["add".into()],
+        allowed_tools: Some(vec!["add".into()]),
         ..registrable("tools", "git-hub")
     };
     let plan = litellm.converge(&[full]);
@@ -77,7 +77,7 @@ fn a_list_of_no_tools_allows_none_whoever_edits_it() {
     let enforced =
         |litellm: &FakeLiteLlm| litellm.entries[0]["mcp_info"]["tool_allowlist_enforced"].clone();
     assert_eq!(enforced(&litellm), Value::Null);
-    server.allowed_tools = vec![String::new()];
+    server.allowed_tools = Some(Vec::new());
     litellm.requests.clear();
     litellm.converge(&[server.clone()]);
     assert_eq!(requests(&mut litellm), ["PUT"]);
@@ -88,7 +88,7 @@ fn a_list_of_no_tools_allows_none_whoever_edits_it() {
         assert_eq!(requests(&mut litellm), ["PUT"]);
         assert_eq!(enforced(&litellm), json!(true));
     }
-    server.allowed_tools.clear();
+    server.allowed_tools = None;
     litellm.converge(&[server]);
     assert_eq!(requests(&mut litellm), ["PUT"]);
     assert_eq!(enforced(&litellm), Value::Null);

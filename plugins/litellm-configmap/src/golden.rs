@@ -70,7 +70,7 @@ fn allowed_tools() {
     check(
         "allowed-tools",
         &[server(|server| {
-            server.allowed_tools = vec!["create_issue".into(), "search-code".into()];
+            server.allowed_tools = Some(vec!["create_issue".into(), "search-code".into()]);
         })],
     );
 }
@@ -80,7 +80,7 @@ fn allowed_tools() {
 fn no_tools() {
     check(
         "no-tools",
-        &[server(|server| server.allowed_tools = vec![String::new()])],
+        &[server(|server| server.allowed_tools = Some(Vec::new()))],
     );
 }
 

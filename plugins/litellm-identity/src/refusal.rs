@@ -120,7 +120,9 @@ fn environment_reference(
         ),
         (
             "spec.litellm.allowedTools",
-            server.allowed_tools.iter().any(is_reference),
+            server
+                .tool_allowlist()
+                .is_some_and(|tools| tools.iter().any(is_reference)),
         ),
         (
             "spec.litellm.instructions",

@@ -101,7 +101,7 @@ fn what_would_harm_litellm_is_refused() {
             "EnvironmentReference",
         ),
         (
-            |server| server.allowed_tools = vec!["os.environ/A".into()],
+            |server| server.allowed_tools = Some(vec!["os.environ/A".into()]),
             "EnvironmentReference",
         ),
         (

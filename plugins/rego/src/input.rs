@@ -10,8 +10,6 @@ pub(crate) fn gatekeeper(module: &Module, object: &Value, request: &Request) -> 
     let operation = match request.operation {
         Operation::Create => "CREATE",
         Operation::Update => "UPDATE",
-        Operation::Delete => "DELETE",
-        Operation::Connect => "CONNECT",
     };
     let mut review = Map::new();
     let mut add = |name: &str, value: Value| review.insert(name.into(), value);
@@ -30,7 +28,10 @@ pub(crate) fn gatekeeper(module: &Module, object: &Value, request: &Request) -> 
     if let Some(username) = &request.username {
         add(
             "userInfo",
-            json!({ "username": username, "groups": request.groups }),
+            json!({
+                "username": username, "uid": request.user_uid, "groups": request.groups,
+                "extra": request.user_extra,
+            }),
         );
     }
     if let Some(namespace) = request.namespace() {

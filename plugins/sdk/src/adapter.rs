@@ -9,8 +9,8 @@ use crate::bindings::metadata::types::{
 };
 use crate::bindings::{defaulter, metadata, registrar, validator};
 use crate::{
-    Defaulter, DefaultingRequest, Object, Plan, Plugin, Read, Registrar, Registry, Request,
-    Validator, settings,
+    Defaulter, DefaultingRequest, Object, Plugin, Read, Registrar, Registry, Request, Validator,
+    settings,
 };
 
 /// Implements the generated traits for a plugin; [`export!`](crate::export) uses it.
@@ -31,6 +31,7 @@ impl<T: Plugin> metadata::Guest for Adapter<T> {
                 .collect(),
             context: description.context,
             settings_schema: description.settings_schema,
+            extra: Vec::new(),
         }
     }
 
@@ -46,18 +47,20 @@ impl<T: Plugin> metadata::Guest for Adapter<T> {
 impl<T: Validator> validator::Guest for Adapter<T> {
     fn validate(settings: String, request: validator::Request) -> Result<Vec<WitFinding>, Failure> {
         let settings = settings::parse_checked::<T::Settings>(&settings)?;
-        // There is no object in a deletion, so nothing to validate.
-        let Some(object) = request.object else {
-            return Ok(Vec::new());
+        let server = settings::parse_document("object", &request.object)?;
+        let (username, user_uid, groups, extra) = match request.user {
+            Some(user) => (Some(user.username), user.uid, user.groups, user.extra),
+            None => Default::default(),
         };
-        let server = settings::parse_document("object", &object)?;
         let request = Request {
             operation: request.operation.into(),
             stage: request.stage.into(),
-            username: request.user.as_ref().map(|user| user.username.clone()),
-            groups: request.user.map(|user| user.groups).unwrap_or_default(),
+            username,
+            groups,
+            user_uid,
+            user_extra: by_name_and_value(extra),
             dry_run: request.dry_run,
-            object,
+            object: request.object,
             old_object: request.old_object,
             context: by_name(request.context),
         };
@@ -107,13 +110,23 @@ impl<T: Registrar> registrar::Guest for Adapter<T> {
         )?))
     }
 
-    fn plan(settings: String, registry: Registry) -> Result<Plan, Failure> {
-        let plan = T::plan(
-            &settings::parse_checked::<T::Settings>(&settings)?,
-            &registry,
-        );
+    fn plan(
+        settings: String,
+        registry: registrar::Registry,
+    ) -> Result<registrar::RegistrationPlan, Failure> {
+        let registry = Registry {
+            instance: registry.instance,
+            servers: registry.servers,
+            observations: registry.observations,
+        };
+        let settings = settings::parse_checked::<T::Settings>(&settings)?;
+        let plan = T::plan(&settings, &registry);
         drop_with_the_instance(registry);
-        Ok(plan)
+        Ok(registrar::RegistrationPlan {
+            steps: plan.steps,
+            registrations: plan.registrations,
+            extra: Vec::new(),
+        })
     }
 }
 
@@ -127,6 +140,16 @@ fn by_name(values: Vec<NamedJson>) -> std::collections::BTreeMap<String, String>
         .into_iter()
         .map(|value| (value.name, value.value))
         .collect()
+}
+
+fn by_name_and_value(
+    pairs: Vec<(String, String)>,
+) -> std::collections::BTreeMap<String, Vec<String>> {
+    let mut values = std::collections::BTreeMap::<String, Vec<String>>::new();
+    for (name, value) in pairs {
+        values.entry(name).or_default().push(value);
+    }
+    values
 }
 
 /// `json_patch::diff` makes only these three operations.
@@ -176,7 +199,6 @@ impl From<Stage> for crate::Stage {
         match stage {
             Stage::Admission => Self::Admission,
             Stage::Reconcile => Self::Reconcile,
-            Stage::Offline => Self::Offline,
         }
     }
 }
@@ -186,8 +208,6 @@ impl From<Operation> for crate::Operation {
         match operation {
             Operation::Create => Self::Create,
             Operation::Update => Self::Update,
-            Operation::Delete => Self::Delete,
-            Operation::Connect => Self::Connect,
         }
     }
 }

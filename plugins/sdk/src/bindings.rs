@@ -10,9 +10,9 @@
 pub mod metadata {
     wit_bindgen::generate!({
         path: "wit",
-        inline: "package mcp-operator:sdk-metadata; world metadata-only { export mcp-operator:plugin/metadata@0.1.0; }",
+        inline: "package mcp-operator:sdk-metadata; world metadata-only { export mcp-operator:plugin/metadata@1.0.0; }",
         world: "mcp-operator:sdk-metadata/metadata-only",
-        with: { "mcp-operator:plugin/types@0.1.0": generate, "mcp-operator:plugin/metadata@0.1.0": generate },
+        with: { "mcp-operator:plugin/types@1.0.0": generate, "mcp-operator:plugin/metadata@1.0.0": generate },
         pub_export_macro: true,
         export_macro_name: "export_metadata",
     });
@@ -24,11 +24,11 @@ pub mod metadata {
 pub mod validator {
     wit_bindgen::generate!({
         path: "wit",
-        inline: "package mcp-operator:sdk-validator; world validator-only { export mcp-operator:plugin/validator@0.1.0; }",
+        inline: "package mcp-operator:sdk-validator; world validator-only { export mcp-operator:plugin/validator@1.0.0; }",
         world: "mcp-operator:sdk-validator/validator-only",
         with: {
-            "mcp-operator:plugin/types@0.1.0": crate::bindings::metadata::types,
-            "mcp-operator:plugin/validator@0.1.0": generate,
+            "mcp-operator:plugin/types@1.0.0": crate::bindings::metadata::types,
+            "mcp-operator:plugin/validator@1.0.0": generate,
         },
         pub_export_macro: true,
         export_macro_name: "export_validator",
@@ -40,11 +40,11 @@ pub mod validator {
 pub mod defaulter {
     wit_bindgen::generate!({
         path: "wit",
-        inline: "package mcp-operator:sdk-defaulter; world defaulter-only { export mcp-operator:plugin/defaulter@0.1.0; }",
+        inline: "package mcp-operator:sdk-defaulter; world defaulter-only { export mcp-operator:plugin/defaulter@1.0.0; }",
         world: "mcp-operator:sdk-defaulter/defaulter-only",
         with: {
-            "mcp-operator:plugin/types@0.1.0": crate::bindings::metadata::types,
-            "mcp-operator:plugin/defaulter@0.1.0": generate,
+            "mcp-operator:plugin/types@1.0.0": crate::bindings::metadata::types,
+            "mcp-operator:plugin/defaulter@1.0.0": generate,
         },
         pub_export_macro: true,
         export_macro_name: "export_defaulter",
@@ -58,11 +58,11 @@ pub mod defaulter {
 pub mod registrar {
     wit_bindgen::generate!({
         path: "wit",
-        inline: "package mcp-operator:sdk-registrar; world registrar-only { export mcp-operator:plugin/registrar@0.1.0; }",
+        inline: "package mcp-operator:sdk-registrar; world registrar-only { export mcp-operator:plugin/registrar@1.0.0; }",
         world: "mcp-operator:sdk-registrar/registrar-only",
         with: {
-            "mcp-operator:plugin/types@0.1.0": crate::bindings::metadata::types,
-            "mcp-operator:plugin/registrar@0.1.0": generate,
+            "mcp-operator:plugin/types@1.0.0": crate::bindings::metadata::types,
+            "mcp-operator:plugin/registrar@1.0.0": generate,
         },
         pub_export_macro: true,
         export_macro_name: "export_registrar",

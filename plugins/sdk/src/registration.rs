@@ -8,9 +8,28 @@ use serde::de::DeserializeOwned;
 pub use crate::bindings::metadata::types::NamedJson;
 pub use crate::bindings::registrar::{
     Action, ConfigKey, ConfigKeyWrite, HttpRequest, HttpResponse, Observation, Observed, Read,
-    ReadSource, Registration, RegistrationPlan as Plan, RegistrationState, Registry, Roll, Server,
-    Step, Workload, WorkloadState,
+    ReadSource, Registration, RegistrationState, Roll, Server, Step, Workload, WorkloadState,
 };
+
+/// What should be, and what is.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    /// Name of this operator installation: the mark of ownership in what is registered.
+    pub instance: String,
+    /// All servers that should be registered, sorted by namespace and name.
+    pub servers: Vec<Server>,
+    /// One for each read, in the order of the reads.
+    pub observations: Vec<Observation>,
+}
+
+/// What to do, and how it stands.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// What to do now, in this order. Empty: nothing, until something changes.
+    pub steps: Vec<Step>,
+    /// How it stands with each server, as far as the observations show.
+    pub registrations: Vec<Registration>,
+}
 
 impl Server {
     /// `namespace/name`, the key of a server in plans.
@@ -31,11 +50,7 @@ impl Server {
 
     /// `MCPServer.spec.litellm.allowedTools`: the only tools that may be offered, which may be none; `None` if all may.
     pub fn tool_allowlist(&self) -> Option<&[String]> {
-        match self.allowed_tools.as_slice() {
-            [] => None,
-            [none] if none.is_empty() => Some(&[]),
-            tools => Some(tools),
-        }
+        self.allowed_tools.as_deref()
     }
 
     /// `MCPServer.spec.litellm.auth`; `None` if it is not set.

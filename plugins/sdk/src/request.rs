@@ -17,6 +17,10 @@ pub struct Request {
     pub username: Option<String>,
     /// The groups of that user.
     pub groups: Vec<String>,
+    /// The identity of that user that stays when a name is given away again; empty if there is none.
+    pub user_uid: String,
+    /// What else is known of that user.
+    pub user_extra: BTreeMap<String, Vec<String>>,
     /// Whether it is a dry run: nothing will be stored.
     pub dry_run: bool,
     pub(crate) object: String,
@@ -74,20 +78,14 @@ pub enum Operation {
     Create,
     /// It is updated.
     Update,
-    /// It is deleted.
-    Delete,
-    /// A subresource is connected to.
-    Connect,
 }
 
 /// Why a call is made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Stage {
-    /// The API server asks whether to admit a request.
+    /// The API server asks whether to admit a request, or `mcp-operator check` as if it did.
     #[default]
     Admission,
-    /// The operator reconciles a stored object.
+    /// The operator reconciles a stored object, or `mcp-operator render` as if it did.
     Reconcile,
-    /// `mcp-operator check` or `render`, or a test: without a cluster.
-    Offline,
 }

@@ -83,7 +83,7 @@ pub fn registrable(namespace: &str, name: &str) -> Server {
         transport: "http".into(),
         description: format!("Auto-registered from MCPServer/{name}"),
         access_groups: Vec::new(),
-        allowed_tools: Vec::new(),
+        allowed_tools: None,
         extra: Vec::new(),
     }
 }

@@ -158,7 +158,7 @@ async fn validate(plugin: &Plugin, settings: &str) -> Result<()> {
         namespace: Some("litellm"),
         user: None,
         dry_run: false,
-        object: Some(SERVER),
+        object: SERVER,
         old_object: None,
         context: &[],
     };

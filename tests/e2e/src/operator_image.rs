@@ -214,6 +214,7 @@ mod tests {
             "Cargo.toml",
             "host/operator/src/main.rs",
             "wit/0.1.0",
+            "wit/1.0.0",
             // A link.
             "plugins/sdk/wit/worlds.wit",
         ] {

@@ -351,6 +351,11 @@ pub struct McpPluginStatus {
     #[schemars(length(max = 256))]
     pub interfaces: Option<String>,
 
+    /// Version of the contract that the component in force was built for: `1.0.0`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub contract: Option<String>,
+
     /// Name that the component gives itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]

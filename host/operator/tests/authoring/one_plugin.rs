@@ -124,12 +124,13 @@ fn a_component_is_described_and_what_is_none_is_told() {
     assert_eq!(said.code, Some(0), "{}", said.all());
     let facts: Value = serde_json::from_str(&said.stdout).unwrap();
     assert_eq!(facts["world"], "validator-plugin");
+    assert_eq!(facts["contract"], "1.0.0");
     assert_eq!(facts["rules"][0]["code"], "team-label");
     assert_eq!(facts["sha256"].as_str().unwrap().len(), 64);
     let imports = facts["imports"].as_array().unwrap();
     // The contract's own types are an import, of which nothing can be called.
     let is_known =
-        |name: &str| name.starts_with("wasi:") || name == "mcp-operator:plugin/types@0.1.0";
+        |name: &str| name.starts_with("wasi:") || name == "mcp-operator:plugin/types@1.0.0";
     assert!(
         imports.iter().all(|name| is_known(name.as_str().unwrap())),
         "{imports:?}"

@@ -52,6 +52,7 @@ pub(crate) fn components() -> &'static Path {
             .args(["--target", "wasm32-wasip2", "--target-dir"])
             .arg(&target)
             .args(["--package", "validation", "--package", "require-team-label"])
+            .args(["--package", "conformance"])
             .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins"))
             .status()
             .unwrap();

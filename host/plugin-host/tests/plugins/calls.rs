@@ -50,7 +50,7 @@ async fn metadata_describes_and_validates_settings() {
 async fn a_defaulter_patches_each_object() {
     let plugin = fixture().await;
     let request = DefaultingRequest {
-        stage: Stage::Offline,
+        stage: Stage::Reconcile,
         server: OBJECT,
         objects: &[OBJECT, "{}"],
         context: &[],
@@ -91,13 +91,14 @@ async fn a_registrar_observes_and_plans() {
         transport: "http",
         description: "",
         access_groups: &["everyone"],
-        allowed_tools: &[],
+        allowed_tools: None,
         extra: &[],
     };
     let registry = Registry {
         instance: "test",
         servers: &[server],
         observations: &[],
+        context: &[],
     };
     let plan = plugin.plan("good", &registry, &limits).await.unwrap();
     assert!(matches!(&plan.steps[0].action, Action::Send(request) if request.method == "POST"));

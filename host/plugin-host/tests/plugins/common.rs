@@ -78,7 +78,7 @@ pub(crate) fn request() -> Request<'static> {
         namespace: Some("team-a"),
         user: None,
         dry_run: false,
-        object: Some(OBJECT),
+        object: OBJECT,
         old_object: None,
         context: &[],
     }

@@ -140,6 +140,7 @@ async fn call_all_functions(word: &str, limits: &Limits) -> Vec<PluginError> {
         instance: "test",
         servers: &[],
         observations: &[],
+        context: &[],
     };
     vec![
         plugin.validate_settings(word, limits).await.unwrap_err(),

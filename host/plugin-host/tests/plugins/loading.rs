@@ -20,8 +20,8 @@ fn text(metadata: &str, validator: &str, core: &str) -> String {
     )
 }
 
-const METADATA: &str = "mcp-operator:plugin/metadata@0.1.0";
-const VALIDATOR: &str = "mcp-operator:plugin/validator@0.1.0";
+const METADATA: &str = "mcp-operator:plugin/metadata@1.0.0";
+const VALIDATOR: &str = "mcp-operator:plugin/validator@1.0.0";
 
 async fn refused_text(text: &str) -> PluginError {
     refused(host(), &wat::parse_str(text).unwrap()).await
@@ -129,10 +129,26 @@ async fn a_component_of_another_version_of_the_contract_is_refused() {
 }
 
 #[tokio::test]
-async fn a_component_with_other_types_is_refused() {
-    let error = refused_text(&text(METADATA, VALIDATOR, "")).await;
+async fn a_component_of_two_versions_of_the_contract_is_refused_by_their_names() {
+    let error = refused_text(&text("mcp-operator:plugin/metadata@0.1.0", VALIDATOR, "")).await;
     assert_eq!(error.category(), "WrongWorld");
-    assert!(error.to_string().contains("types differ"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("it exports validator of 1.0.0, and metadata of 0.1.0: the interfaces of a component are all of one version"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_component_with_other_types_is_refused() {
+    for version in ["0.1.0", "1.0.0"] {
+        let of = |name: &str| name.replace("1.0.0", version);
+        let error = refused_text(&text(&of(METADATA), &of(VALIDATOR), "")).await;
+        assert_eq!(error.category(), "WrongWorld");
+        let expected = format!("its types differ from mcp-operator:plugin@{version}");
+        assert!(error.to_string().contains(&expected), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -13,3 +13,4 @@ mod counting;
 mod fairness;
 mod hostile;
 mod loading;
+mod versions;

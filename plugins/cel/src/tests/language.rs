@@ -72,6 +72,7 @@ fn the_libraries_of_kubernetes_are_there() {
 fn a_rule_knows_who_asks_where_and_what_becomes_of_it() {
     for expression in [
         "request.operation == 'CREATE' && request.userInfo.username == 'jane' && !request.dryRun",
+        "request.userInfo.uid == '7' && request.userInfo.extra['example.com/scopes'] == ['a', 'b']",
         "request.namespace == 'tools' && request.name == 'weather' && request.kind.kind == 'MCPServer'",
         "namespaceObject.metadata.labels.env == 'prod' && namespaceObject.metadata.name == 'tools'",
         "!has(namespaceObject.metadata.annotations.freeze)",

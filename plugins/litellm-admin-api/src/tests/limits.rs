@@ -108,7 +108,7 @@ fn a_name_is_waited_for() {
 #[test]
 fn one_namespace_does_not_fill_the_list_for_others() {
     let large = |number: usize| Server {
-        allowed_tools: vec!["x".repeat(60 << 10)],
+        allowed_tools: Some(vec!["x".repeat(60 << 10)]),
         ..server(
             "crowd",
             &format!("s{number:03}"),

@@ -18,7 +18,7 @@ pub fn any_servers(transports: &'static str, with_auth: f64) -> impl Strategy<Va
 
 fn any_server(transports: &'static str, with_auth: f64) -> impl Strategy<Value = Server> {
     let names = ("[a-c]-?[a-c]", "[a-c]-?[a-c]{0,50}", "[1-3]");
-    let tools = prop_oneof![4 => any_texts(), 1 => Just(vec![String::new()])];
+    let tools = prop_oneof![1 => Just(None), 4 => any_texts().prop_map(Some)];
     let shown = ("[x-z]{0,1}", any_texts(), tools);
     let reached = (
         "http://[a-b]:808[0-1]/(mcp|sse)",

@@ -65,7 +65,7 @@ fn server<'a>(name: &'a str, url: &'a str) -> Server<'a> {
         transport: "http",
         description: "Auto-registered from an MCPServer",
         access_groups: &["developers"],
-        allowed_tools: &[],
+        allowed_tools: None,
         extra: &[],
     }
 }
@@ -86,6 +86,7 @@ impl Bench<'_> {
             instance: "mcp-operator",
             servers: self.servers,
             observations,
+            context: &[],
         };
         let limits = Limits {
             timeout: TIMEOUT,

@@ -45,6 +45,7 @@ fn a_rule_of_ones_own_is_in_force_at_once_and_ends_with_its_plugin() -> Result<(
         (&json!("validator"), &json!("require-team-label"))
     );
     assert_eq!(plugin["status"]["rules"][0]["code"], "team-label");
+    assert_eq!(plugin["status"]["contract"], "1.0.0");
 
     // A broken update: the last good one stays in force, and the condition says so.
     let good = plugin["status"]["digest"].clone();

@@ -22,6 +22,7 @@ export const metadata = {
       rules: [{ code: "priority", summary: "pods without a PriorityClass get that of the settings" }],
       context: [],
       settingsSchema: undefined,
+      extra: [],
     };
   },
 

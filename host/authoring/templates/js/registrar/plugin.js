@@ -32,6 +32,7 @@ export const metadata = {
       rules: [],
       context: [],
       settingsSchema: undefined,
+      extra: [],
     };
   },
 
@@ -65,6 +66,7 @@ export const registrar = {
         reason: isWritten ? "Listed" : "Listing",
         message: `${isWritten ? "Is" : "Is being put"} in the list`,
       })),
+      extra: [],
     };
   },
 };

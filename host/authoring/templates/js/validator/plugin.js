@@ -31,6 +31,7 @@ export const metadata = {
         required: ["label"],
         properties: { label: { type: "string" } },
       }),
+      extra: [],
     };
   },
 

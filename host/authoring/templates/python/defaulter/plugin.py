@@ -26,6 +26,7 @@ class Metadata:
             rules=[Rule("priority", "pods without a PriorityClass get that of the settings")],
             context=[],
             settings_schema=None,
+            extra=[],
         )
 
     def validate_settings(self, settings):

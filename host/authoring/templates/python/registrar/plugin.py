@@ -45,6 +45,7 @@ class Metadata:
             rules=[],
             context=[],
             settings_schema=None,
+            extra=[],
         )
 
     def validate_settings(self, settings):
@@ -74,4 +75,4 @@ class Registrar:
             )
             for name, _ in servers
         ]
-        return RegistrationPlan(steps=[] if written else [write], registrations=registrations)
+        return RegistrationPlan(steps=[] if written else [write], registrations=registrations, extra=[])

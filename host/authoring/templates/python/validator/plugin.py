@@ -36,6 +36,7 @@ class Metadata:
             settings_schema=json.dumps(
                 {"type": "object", "required": ["label"], "properties": {"label": {"type": "string"}}}
             ),
+            extra=[],
         )
 
     def validate_settings(self, settings):

@@ -46,7 +46,7 @@ func Validate(text string, request bindings.Request) Result {
 		return wit.Err[[]contract.Finding](contract.MakeFailureInvalidSettings(wrong[0].Message))
 	}
 	var server server
-	if err := json.Unmarshal([]byte(request.Object.SomeOr("{}")), &server); err != nil {
+	if err := json.Unmarshal([]byte(request.Object), &server); err != nil {
 		return wit.Err[[]contract.Finding](contract.MakeFailureUnsupported(err.Error()))
 	}
 	if _, owned := server.Metadata.Labels[settings.Label]; owned {
