@@ -85,7 +85,11 @@ pub(crate) const ALL: &[Hostile] = &[
         "answer-of-itself",
         "answers with a finding that lies where the answer does",
         Ends::Never,
-        Guest::answering(r#"(data (i32.const 1024) "\00\00\00\00\00\04\00\00\01\00\00\00")"#),
+        // A warning.
+        Guest::answering(concat!(
+            r#"(data (i32.const 1024) "\00\00\00\00\00\04\00\00\01\00\00\00")"#,
+            r#"(data (i32.const 1068) "\01")"#
+        )),
     ),
     Hostile::guest(
         "same-text-a-thousand-times",
