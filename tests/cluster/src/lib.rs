@@ -12,6 +12,7 @@ mod command;
 mod components;
 mod control_plane;
 mod definitions;
+mod gatekeeper;
 mod go_program;
 mod helm;
 pub mod image;
@@ -50,6 +51,7 @@ pub use command::{
 pub use components::Component;
 pub use control_plane::{ControlPlane, ControlPlaneOptions};
 pub use definitions::Definitions;
+pub use gatekeeper::{Gatekeeper, Violation};
 pub use helm::Helm;
 pub use interrupt::{check_interrupted, handle_signals, interrupted};
 pub use kstatus::Kstatus;

@@ -1,5 +1,6 @@
 //! Kubernetes itself, built from the Go modules that `tests/control-plane` and `tests/node` pin, and what charts are installed
-//! and judged with, from `tests/chart`; a registry from `tests/registry`, and an autoscaler from `tests/vpa`.
+//! and judged with, from `tests/chart`; a registry from `tests/registry`, an autoscaler from `tests/vpa`, and what judges objects
+//! by policies from `tests/gatekeeper`.
 //!
 //! These `go.mod` files have no code of this project: they name the programs as tools, and `go.sum` makes the build the
 //! same everywhere. There are several because containerd and coredns would move the control plane's versions.
@@ -57,6 +58,12 @@ const CHART: &[(&str, &str)] = &[
 const REGISTRY: &[(&str, &str)] = &[(
     "registry",
     "github.com/distribution/distribution/v3/cmd/registry",
+)];
+
+/// What judges objects by policies: name and Go package.
+const POLICY: &[(&str, &str)] = &[(
+    "gator",
+    "github.com/open-policy-agent/gatekeeper/v3/cmd/gator",
 )];
 
 /// The part of the VerticalPodAutoscaler that changes pods: name and Go package.
@@ -131,6 +138,18 @@ pub fn chart_tools(cache: &Cache) -> Result<Tools> {
 /// When Go is missing or a build fails.
 pub(crate) fn registry_tools(cache: &Cache) -> Result<Tools> {
     Module::open("registry", REGISTRY)?.build(cache)
+}
+
+/// gator, which is built when it is not there yet; and the folder with the sources of Gatekeeper, which has policies.
+///
+/// # Errors
+/// When Go is missing or a build fails.
+pub(crate) fn policy_tools(cache: &Cache) -> Result<(Tools, PathBuf)> {
+    let module = Module::open("gatekeeper", POLICY)?;
+    let tools = module.build(cache)?;
+    machine::ensure_go()?;
+    let sources = sources(&module.folder, "github.com/open-policy-agent/gatekeeper/v3")?;
+    Ok((tools, sources))
 }
 
 /// The VerticalPodAutoscaler's admission controller, and beside it the definitions of its kinds; built when it is not there
@@ -358,6 +377,7 @@ mod tests {
             ("chart", CHART),
             ("registry", REGISTRY),
             ("vpa", VERTICAL_POD_AUTOSCALER),
+            ("gatekeeper", POLICY),
         ] {
             let text =
                 fs::read_to_string(repository().join("tests").join(module).join("go.mod")).unwrap();
