@@ -11,6 +11,7 @@ mod collector;
 mod command;
 mod components;
 mod control_plane;
+mod cosign;
 mod definitions;
 mod gatekeeper;
 mod go_program;
@@ -50,6 +51,7 @@ pub use command::{
 };
 pub use components::Component;
 pub use control_plane::{ControlPlane, ControlPlaneOptions};
+pub use cosign::{Cosign, CosignKey, SignatureLayout};
 pub use definitions::Definitions;
 pub use gatekeeper::{Gatekeeper, Violation};
 pub use helm::Helm;
