@@ -1,12 +1,14 @@
-//! What servers become, judged by the policies of Gatekeeper: the golden files of `render`, which its tests compare with what it
-//! makes.
+//! What servers become, judged by others: the policies of Gatekeeper, and the API server's own Pod Security. What is judged are
+//! the golden files of `render`, which its tests compare with what it makes.
 
 use std::collections::BTreeSet;
 use std::fs::{read_dir, read_to_string};
 
 use anyhow::{Context, Result, ensure};
 use mcp_cluster::{Cache, Gatekeeper, repository};
-use serde_json::json;
+use serde_json::{Value, json};
+
+use crate::world::World;
 
 /// Each golden file: its name, and the manifests without the header of insta.
 fn golden() -> Result<Vec<(String, String)>> {
@@ -63,6 +65,37 @@ fn every_golden_rendering_passes_the_policies_of_gatekeeper_and_a_control_breaks
         let file = folder.path().join(format!("{name}.yaml"));
         std::fs::write(&file, manifests)?;
         assert_eq!(gatekeeper.violations(&[&file])?, [], "{name}");
+    }
+    Ok(())
+}
+
+/// What admission says of a Deployment whose pods it would refuse.
+fn warned(world: &World, deployment: &Value) -> Result<bool> {
+    let create = ["create", "--dry-run=server", "--filename", "-"];
+    let said = world
+        .kubectl
+        .pipe_with_warnings(&create, &deployment.to_string())?;
+    Ok(said.contains("would violate PodSecurity"))
+}
+
+#[test]
+fn every_golden_rendering_passes_pod_security_restricted() -> Result<()> {
+    let world = World::new("golden-restricted");
+    let restricted = "pod-security.kubernetes.io/warn=restricted";
+    let label = ["label", "namespace", "golden-restricted", restricted];
+    world.kubectl.run(&label)?;
+    for (name, manifests) in golden()? {
+        let objects = manifests.split("\n---\n").map(serde_yaml_ng::from_str);
+        let objects = objects.collect::<Result<Vec<Value>, _>>()?;
+        let deployment = objects.iter().find(|object| object["kind"] == "Deployment");
+        let mut deployment = deployment.context(name.clone())?.clone();
+        deployment["metadata"]["namespace"] = world.namespace.clone().into();
+        deployment["metadata"]["ownerReferences"].take();
+        ensure!(!warned(&world, &deployment)?, "{name}");
+        // And each would be warned of, were it not as it is.
+        let pods = &mut deployment["spec"]["template"]["spec"];
+        pods["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = true.into();
+        ensure!(warned(&world, &deployment)?, "{name}");
     }
     Ok(())
 }
