@@ -1,5 +1,6 @@
 //! Kubernetes itself, built from the Go modules that `tests/control-plane` and `tests/node` pin, and what charts are installed
-//! and judged with, from `tests/chart`; a registry from `tests/registry`, and an autoscaler from `tests/vpa`.
+//! and judged with, from `tests/chart`; a registry from `tests/registry`, an autoscaler from `tests/vpa`, what judges objects by
+//! policies from `tests/gatekeeper`, and what signs artifacts from `tests/cosign`.
 //!
 //! These `go.mod` files have no code of this project: they name the programs as tools, and `go.sum` makes the build the
 //! same everywhere. There are several because containerd and coredns would move the control plane's versions.
@@ -58,6 +59,15 @@ const REGISTRY: &[(&str, &str)] = &[(
     "registry",
     "github.com/distribution/distribution/v3/cmd/registry",
 )];
+
+/// What judges objects by policies: name and Go package.
+const POLICY: &[(&str, &str)] = &[(
+    "gator",
+    "github.com/open-policy-agent/gatekeeper/v3/cmd/gator",
+)];
+
+/// What signs artifacts: name and Go package.
+const SIGNING: &[(&str, &str)] = &[("cosign", "github.com/sigstore/cosign/v3/cmd/cosign")];
 
 /// The part of the VerticalPodAutoscaler that changes pods: name and Go package.
 const VERTICAL_POD_AUTOSCALER: &[(&str, &str)] = &[(
@@ -131,6 +141,26 @@ pub fn chart_tools(cache: &Cache) -> Result<Tools> {
 /// When Go is missing or a build fails.
 pub(crate) fn registry_tools(cache: &Cache) -> Result<Tools> {
     Module::open("registry", REGISTRY)?.build(cache)
+}
+
+/// gator, which is built when it is not there yet; and the folder with the sources of Gatekeeper, which has policies.
+///
+/// # Errors
+/// When Go is missing or a build fails.
+pub(crate) fn policy_tools(cache: &Cache) -> Result<(Tools, PathBuf)> {
+    let module = Module::open("gatekeeper", POLICY)?;
+    let tools = module.build(cache)?;
+    machine::ensure_go()?;
+    let sources = sources(&module.folder, "github.com/open-policy-agent/gatekeeper/v3")?;
+    Ok((tools, sources))
+}
+
+/// cosign; built when it is not there yet.
+///
+/// # Errors
+/// When Go is missing or a build fails.
+pub(crate) fn signing_tools(cache: &Cache) -> Result<Tools> {
+    Module::open("cosign", SIGNING)?.build(cache)
 }
 
 /// The VerticalPodAutoscaler's admission controller, and beside it the definitions of its kinds; built when it is not there
@@ -358,6 +388,8 @@ mod tests {
             ("chart", CHART),
             ("registry", REGISTRY),
             ("vpa", VERTICAL_POD_AUTOSCALER),
+            ("gatekeeper", POLICY),
+            ("cosign", SIGNING),
         ] {
             let text =
                 fs::read_to_string(repository().join("tests").join(module).join("go.mod")).unwrap();

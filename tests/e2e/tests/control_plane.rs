@@ -20,6 +20,8 @@ mod defaulters;
 mod expressions;
 #[path = "control_plane/foreign_namespace.rs"]
 mod foreign_namespace;
+#[path = "control_plane/gatekeeper.rs"]
+mod gatekeeper;
 #[path = "control_plane/injection.rs"]
 mod injection;
 #[path = "control_plane/kubectl.rs"]

@@ -17,6 +17,8 @@ mod client_certificate;
 mod clock;
 #[path = "faults/conversion.rs"]
 mod conversion;
+#[path = "faults/cosign.rs"]
+mod cosign;
 #[path = "faults/dashboards.rs"]
 mod dashboards;
 #[path = "faults/install_again.rs"]

@@ -9,6 +9,7 @@
 mod calls;
 mod common;
 mod compiling;
+mod corpus;
 mod counting;
 mod fairness;
 mod hostile;

@@ -18,18 +18,19 @@ const RULE: &str = "team";
 /// Tags are looked at each second: nobody waits for minutes here.
 const REFRESH: [&str; 2] = ["--source-refresh-seconds", "1"];
 
-struct Registered {
+/// A cluster, and a registry that its operator is let into.
+pub(crate) struct Registered {
     world: World,
     environment: Environment,
-    registry: OciRegistry,
+    pub(crate) registry: OciRegistry,
     operator: Option<Operator>,
     /// Keys, and what is pushed.
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
 }
 
 impl Registered {
     /// A cluster and a registry, with what the operator needs to be let in.
-    fn start(name: &str) -> Result<Self> {
+    pub(crate) fn start(name: &str) -> Result<Self> {
         let world = World::start(name)?;
         let folder = world.own.environment.logs.join(name);
         create_dir_all(&folder)?;
@@ -81,7 +82,7 @@ impl Registered {
     }
 
     /// As a new pod does.
-    fn restart(&mut self, name: &str, options: &[&str]) -> Result<()> {
+    pub(crate) fn restart(&mut self, name: &str, options: &[&str]) -> Result<()> {
         if let Some(mut operator) = self.operator.take() {
             operator.kill();
         }
@@ -111,12 +112,12 @@ impl Registered {
         Ok(())
     }
 
-    fn reference(&self, version: &str) -> String {
+    pub(crate) fn reference(&self, version: &str) -> String {
         format!("{}/rules/team-label{version}", self.registry.host())
     }
 
     /// `mcp-operator plugin`, as an author calls it.
-    fn plugin(&self, arguments: &[&str], reference: &str) -> Result<String> {
+    pub(crate) fn plugin(&self, arguments: &[&str], reference: &str) -> Result<String> {
         let mut command = Command::new(&self.environment.artifacts.operator);
         command.arg("plugin").args(arguments).arg(reference);
         command.arg("--ca-file").arg(self.registry.ca_file());
@@ -127,7 +128,7 @@ impl Registered {
     }
 
     /// Pushes a component, and gives the digest of the artifact.
-    fn push(&self, file: &Path, tag: &str, more: &[&str]) -> Result<String> {
+    pub(crate) fn push(&self, file: &Path, tag: &str, more: &[&str]) -> Result<String> {
         let file = file.to_string_lossy();
         let arguments = [&["push", &*file][..], more].concat();
         let pinned = self.plugin(&arguments, &self.reference(&format!(":{tag}")))?;
@@ -135,7 +136,7 @@ impl Registered {
         Ok(digest.to_owned())
     }
 
-    fn component(&self) -> PathBuf {
+    pub(crate) fn component(&self) -> PathBuf {
         self.environment
             .artifacts
             .plugins
@@ -143,7 +144,7 @@ impl Registered {
     }
 
     /// A pair of keys: the files of the private and of the public one.
-    fn key(&self, name: &str) -> Result<(String, String)> {
+    pub(crate) fn key(&self, name: &str) -> Result<(String, String)> {
         let path = |end: &str| {
             self.folder
                 .join(format!("{name}.{end}"))
@@ -158,7 +159,7 @@ impl Registered {
     }
 
     /// Applies the rule, from this version and with these fields.
-    fn rule(&self, version: &str, spec: &Value, source: &Value) -> Result<()> {
+    pub(crate) fn rule(&self, version: &str, spec: &Value, source: &Value) -> Result<()> {
         let mut rule = json!({
             "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPPlugin", "metadata": { "name": RULE },
             "spec": { "source": {
@@ -180,7 +181,7 @@ impl Registered {
     }
 
     /// Waits until the rule's condition has this status and reason, and gives the MCPPlugin.
-    fn rule_is(&self, status: &str, reason: &str) -> Result<Value> {
+    pub(crate) fn rule_is(&self, status: &str, reason: &str) -> Result<Value> {
         eventually("the rule's condition", RECOVERY, || {
             let plugin = self.world.kubectl().json(&["get", "mcpplugin", RULE])?;
             let ready = &plugin["status"]["conditions"][0];
@@ -194,13 +195,13 @@ impl Registered {
     }
 
     /// The message of that condition.
-    fn rule_says(&self, reason: &str) -> Result<String> {
+    pub(crate) fn rule_says(&self, reason: &str) -> Result<String> {
         let plugin = self.rule_is("False", reason)?;
         let message = plugin["status"]["conditions"][0]["message"].as_str();
         Ok(message.unwrap_or_default().to_owned())
     }
 
-    fn delete_rule(&self) -> Result<()> {
+    pub(crate) fn delete_rule(&self) -> Result<()> {
         self.world
             .kubectl()
             .run(&["delete", "mcpplugin", RULE])
@@ -242,7 +243,7 @@ impl Registered {
         })
     }
 
-    fn is_enforced(&self) -> Result<()> {
+    pub(crate) fn is_enforced(&self) -> Result<()> {
         eventually("the rule is enforced", RECOVERY, || {
             let refused = self.judged().err().context("it was accepted")?;
             ensure!(
