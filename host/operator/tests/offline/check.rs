@@ -202,7 +202,7 @@ fn a_plugin_that_cannot_be_used_is_told_in_one_answer() {
     for (spec, expected) in [
         (
             "{source: {builtin: validations}}",
-            "plugin p: there is no builtin plugin validations; there are: cel, compliance, litellm-configmap, ",
+            "plugin p: there is no builtin plugin validations; there are: cel, compliance, ",
         ),
         (
             "{source: {builtin: validation}, settings: {registries: []}}",
