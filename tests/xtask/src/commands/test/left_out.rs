@@ -94,6 +94,9 @@ mod tests {
         let mut tests = Vec::new();
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
+            if path.is_dir() {
+                continue;
+            }
             let module = path.file_stem().unwrap().to_string_lossy().into_owned();
             let source = fs::read_to_string(&path).unwrap();
             for test in source.split("#[test]\n").skip(1) {
