@@ -41,7 +41,9 @@ pub(crate) async fn serve_rules() -> Result<Native> {
     let (_, tls) = watch::channel(Arc::new(tls));
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    let router = Router::new().route("/validate", post(validate));
+    let router = Router::new()
+        .route("/validate", post(validate))
+        .route("/mutate", post(mutate));
     tokio::spawn(serve(listener, tls, router, Drain::default()));
     Ok(Native {
         address,
@@ -50,18 +52,28 @@ pub(crate) async fn serve_rules() -> Result<Native> {
 }
 
 impl Native {
-    /// What has the API server call it.
-    pub(crate) fn configuration(&self) -> Value {
+    /// What has the API server call it: for rules, and in one namespace for an annotation before them, as the operator sets one.
+    pub(crate) fn configurations(&self) -> [Value; 2] {
+        let (rules, both) = (Judge::Native, Judge::NativeTwice);
+        [
+            self.configuration("ValidatingWebhookConfiguration", "validate", &[rules, both]),
+            self.configuration("MutatingWebhookConfiguration", "mutate", &[both]),
+        ]
+    }
+
+    fn configuration(&self, kind: &str, path: &str, judges: &[Judge]) -> Value {
+        let namespaces: Vec<_> = judges.iter().map(|judge| judge.namespace()).collect();
         json!({
-            "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
-            "metadata": { "name": "bench-native" },
+            "apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, "metadata": { "name": "bench-native" },
             "webhooks": [{
                 "name": "native.bench.test", "admissionReviewVersions": ["v1"], "sideEffects": "None", "failurePolicy": "Fail",
                 "clientConfig": {
-                    "url": format!("https://{}/validate", self.address),
+                    "url": format!("https://{}/{path}", self.address),
                     "caBundle": base64(&self.authority),
                 },
-                "namespaceSelector": { "matchLabels": { JUDGE: Judge::Native.namespace() } },
+                "namespaceSelector": {
+                    "matchExpressions": [{ "key": JUDGE, "operator": "In", "values": namespaces }],
+                },
                 "rules": [{
                     "apiGroups": ["mcp.litellm.ai"], "apiVersions": ["v1alpha1"],
                     "operations": ["CREATE", "UPDATE"], "resources": ["mcpservers"], "scope": "Namespaced",
@@ -94,6 +106,20 @@ fn answer(body: &[u8]) -> Result<String> {
         response.deny(found.join(", "))
     };
     Ok(serde_json::to_string(&response.into_review())?)
+}
+
+/// Sets an annotation: an object without any has no place for one yet.
+async fn mutate(body: Bytes) -> (StatusCode, String) {
+    match parse(&body) {
+        Ok(request) => {
+            let annotations = json!([{ "op": "add", "path": "/metadata/annotations", "value": { "bench": "seen" } }]);
+            let mut review = json!(AdmissionResponse::from(&request).into_review());
+            review["response"]["patchType"] = json!("JSONPatch");
+            review["response"]["patch"] = json!(base64(&annotations.to_string()));
+            (StatusCode::OK, review.to_string())
+        }
+        Err(why) => (StatusCode::BAD_REQUEST, why.to_string()),
+    }
 }
 
 /// What the rules say of it.

@@ -28,16 +28,18 @@ pub(crate) enum Judge {
     Nobody,
     Cel,
     Native,
+    NativeTwice,
     One,
     Four,
     Sixteen,
 }
 
 impl Judge {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Nobody,
         Self::Cel,
         Self::Native,
+        Self::NativeTwice,
         Self::One,
         Self::Four,
         Self::Sixteen,
@@ -48,6 +50,7 @@ impl Judge {
             Self::Nobody => "no webhook",
             Self::Cel => "a ValidatingAdmissionPolicy with the same rules",
             Self::Native => "a webhook with the same rules compiled in",
+            Self::NativeTwice => "the same, and one before it that sets an annotation",
             Self::One => "the operator, 1 plugin",
             Self::Four => "the operator, 4 plugins",
             Self::Sixteen => "the operator, 16 plugins",
@@ -60,6 +63,7 @@ impl Judge {
             Self::Nobody => "nobody",
             Self::Cel => "cel",
             Self::Native => "native",
+            Self::NativeTwice => "native-twice",
             Self::One => "one",
             Self::Four => "four",
             Self::Sixteen => "sixteen",
@@ -68,7 +72,7 @@ impl Judge {
 
     fn plugins(self) -> usize {
         match self {
-            Self::Nobody | Self::Cel | Self::Native => 0,
+            Self::Nobody | Self::Cel | Self::Native | Self::NativeTwice => 0,
             Self::One => 1,
             Self::Four => 4,
             Self::Sixteen => PLUGINS,
@@ -108,7 +112,9 @@ impl Rig {
         for object in cel::policy() {
             apply(kubectl, &object)?;
         }
-        apply(kubectl, &native.configuration())?;
+        for configuration in native.configurations() {
+            apply(kubectl, &configuration)?;
+        }
         let environment = Environment {
             kubectl: kubectl.clone(),
             ..Environment::open()?
