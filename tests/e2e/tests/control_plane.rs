@@ -22,6 +22,8 @@ mod expressions;
 mod foreign_namespace;
 #[path = "control_plane/gatekeeper.rs"]
 mod gatekeeper;
+#[path = "control_plane/hostile.rs"]
+mod hostile;
 #[path = "control_plane/injection.rs"]
 mod injection;
 #[path = "control_plane/kubectl.rs"]

@@ -22,6 +22,8 @@ pub(crate) struct Arguments {
 enum What {
     /// A call of a plugin, beside native code.
     Plugin,
+    /// The same, beside each plugin that means harm.
+    Hostile,
     /// Admission of an MCPServer, beside CEL in the API server and rules that are compiled in.
     Admission,
     /// The controller, beside a client that just applies the same objects.
@@ -40,6 +42,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let cache = Cache::open()?;
     let (bench, artifacts) = match arguments.what {
         What::Plugin => ("plugin_call", Artifacts::build(&cache, &Part::ALL)?),
+        What::Hostile => ("hostile", Artifacts::build(&cache, &Part::ALL)?),
         What::Admission => ("admission", Artifacts::build_optimised(&cache)?),
         What::Controller => ("controller", Artifacts::build_optimised(&cache)?),
         What::Memory => ("controller", shipped(&cache)?),
