@@ -118,7 +118,7 @@ async fn mutate(body: Bytes) -> (StatusCode, String) {
             review["response"]["patch"] = json!(base64(&annotations.to_string()));
             (StatusCode::OK, review.to_string())
         }
-        Err(why) => (StatusCode::BAD_REQUEST, why.to_string()),
+        Err(why) => (StatusCode::BAD_REQUEST, why),
     }
 }
 
