@@ -142,7 +142,7 @@ async fn ask(plugin: &Plugin) -> Result<()> {
         namespace: Some("litellm"),
         user: None,
         dry_run: false,
-        object: Some(include_str!("mcpserver.json")),
+        object: include_str!("mcpserver.json"),
         old_object: None,
         context: &[],
     };
