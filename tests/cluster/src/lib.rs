@@ -76,6 +76,6 @@ pub use real_node::RealNode;
 pub use stock::stock_images;
 pub use tools::{
     Tools, chart_tools, control_plane_tools, has_control_plane_tools, has_node_tools,
-    module_sources, node_tools,
+    module_sources, node_tools, policy_tools, signing_tools,
 };
 pub use vertical_pod_autoscaler::VerticalPodAutoscaler;

@@ -147,7 +147,7 @@ pub(crate) fn registry_tools(cache: &Cache) -> Result<Tools> {
 ///
 /// # Errors
 /// When Go is missing or a build fails.
-pub(crate) fn policy_tools(cache: &Cache) -> Result<(Tools, PathBuf)> {
+pub fn policy_tools(cache: &Cache) -> Result<(Tools, PathBuf)> {
     let module = Module::open("gatekeeper", POLICY)?;
     let tools = module.build(cache)?;
     machine::ensure_go()?;
@@ -159,7 +159,7 @@ pub(crate) fn policy_tools(cache: &Cache) -> Result<(Tools, PathBuf)> {
 ///
 /// # Errors
 /// When Go is missing or a build fails.
-pub(crate) fn signing_tools(cache: &Cache) -> Result<Tools> {
+pub fn signing_tools(cache: &Cache) -> Result<Tools> {
     Module::open("cosign", SIGNING)?.build(cache)
 }
 

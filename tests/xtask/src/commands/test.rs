@@ -13,7 +13,8 @@ use anyhow::{Result, bail};
 use mcp_cluster::{
     Cache, ControlPlane, ControlPlaneOptions, LiteLlm, LiteLlmDatabase, RealNode, chart_tools,
     control_plane_tools, ensure_node_possible, ensure_prerequisites, ensure_rust_targets,
-    handle_signals, node_tools, repository, run_attended_lines, stock_images,
+    handle_signals, node_tools, policy_tools, repository, run_attended_lines, signing_tools,
+    stock_images,
 };
 use mcp_e2e::{
     Artifacts, Environment, Part, install_definitions, install_into_node, install_plugins,
@@ -235,6 +236,9 @@ fn authoring(report: &mut Report) -> Result<()> {
 fn build(cache: &Cache, node: bool, operator: Option<&Path>) -> Result<(Artifacts, Vec<PathBuf>)> {
     let artifacts = Artifacts::build(cache, &Part::ALL)?;
     control_plane_tools(cache)?;
+    // The largest of what single tests use: built beside the tests, they would take the processors from all of them.
+    policy_tools(cache)?;
+    signing_tools(cache)?;
     let mut images = Vec::new();
     if node {
         node_tools(cache)?;
