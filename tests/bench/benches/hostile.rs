@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use mcp_bench::question::validate;
 use mcp_bench::{exit_code, machine};
 use mcp_hostile::{Ends, Hostile, corpus};
-use mcp_plugin_host::contract::{GroupVersionKind, Operation, Request, Stage};
 use mcp_plugin_host::{Compiler, Host, HostConfig, Limits, Plugin, compile};
 use tokio::runtime::Builder;
 
@@ -88,7 +88,7 @@ impl Busy {
                 };
                 while !stop.load(Ordering::Relaxed) {
                     if let Some(plugin) = &loaded {
-                        let _ = ask(plugin).await;
+                        let _ = validate(plugin, "{}").await;
                     } else if let Ok(plugin) = host.load(hostile.name, &component).await {
                         let _ = plugin.describe(&Limits::default()).await;
                         let _ = plugin.validate_settings("{}", &Limits::default()).await;
@@ -116,7 +116,7 @@ async fn turn(good: &Plugin) -> Result<Vec<Duration>> {
         let mut took = Vec::with_capacity(CALLS);
         for _ in 0..CALLS {
             let began = Instant::now();
-            ask(&good).await?;
+            validate(&good, "{}").await?;
             took.push(began.elapsed());
         }
         Ok(took)
@@ -127,27 +127,6 @@ async fn turn(good: &Plugin) -> Result<Vec<Duration>> {
 fn p99(mut took: Vec<Duration>) -> Duration {
     took.sort_unstable();
     took.get(took.len() * 99 / 100).copied().unwrap_or_default()
-}
-
-async fn ask(plugin: &Plugin) -> Result<()> {
-    let request = Request {
-        operation: Operation::Create,
-        stage: Stage::Admission,
-        kind: GroupVersionKind {
-            group: "mcp.litellm.ai",
-            version: "v1alpha1",
-            kind: "MCPServer",
-        },
-        name: "github",
-        namespace: Some("litellm"),
-        user: None,
-        dry_run: false,
-        object: include_str!("mcpserver.json"),
-        old_object: None,
-        context: &[],
-    };
-    let answer = plugin.validate("{}", &request, &Limits::default()).await;
-    answer.map(|_| ()).context("a call failed")
 }
 
 /// Memory of this process, in bytes.

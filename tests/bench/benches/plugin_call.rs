@@ -7,8 +7,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use criterion::Criterion;
+use mcp_bench::question::{SERVER, validate};
 use mcp_operator_api::v1alpha1;
-use mcp_plugin_host::contract::{DefaultingRequest, GroupVersionKind, Operation, Request, Stage};
+use mcp_plugin_host::contract::{DefaultingRequest, Stage};
 use mcp_plugin_host::{Compiler, Host, HostConfig, Limits, Plugin, compile};
 use mcp_plugin_sdk::{McpServer, Metadata, Validator};
 use serde_json::Value;
@@ -100,9 +101,6 @@ fn load(runtime: &Runtime, results: &Path) -> Result<Plugins> {
     })
 }
 
-/// An MCPServer as a real API server sends it: with defaults, the annotation of `kubectl apply`, and `managedFields`.
-const SERVER: &str = include_str!("mcpserver.json");
-
 /// Settings of `validation` by which that is admitted.
 const SETTINGS: &str = r#"{"ecr":{"accounts":["123456789012"]}}"#;
 
@@ -143,30 +141,6 @@ fn run_rules(server: &McpServer) {
         ..Settings::default()
     };
     black_box(Validation::validate(&settings, server, &request));
-}
-
-async fn validate(plugin: &Plugin, settings: &str) -> Result<()> {
-    let request = Request {
-        operation: Operation::Create,
-        stage: Stage::Admission,
-        kind: GroupVersionKind {
-            group: "mcp.litellm.ai",
-            version: "v1alpha1",
-            kind: "MCPServer",
-        },
-        name: "github",
-        namespace: Some("litellm"),
-        user: None,
-        dry_run: false,
-        object: SERVER,
-        old_object: None,
-        context: &[],
-    };
-    let answer = plugin
-        .validate(settings, &request, &Limits::default())
-        .await;
-    black_box(answer.context("a plugin that is measured failed")?);
-    Ok(())
 }
 
 async fn defaults(plugin: &Plugin) -> Result<()> {

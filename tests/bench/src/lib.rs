@@ -1,6 +1,7 @@
 //! Benchmarks only: see `benches/`.
 
 pub mod machine;
+pub mod question;
 
 use std::process::ExitCode;
 
