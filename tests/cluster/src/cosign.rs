@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::cache::{Cache, make_folder};
+use crate::cache::{Cache, make_folder, remove_folder};
 use crate::command::capture;
 use crate::oci_registry::OciRegistry;
 use crate::tools::signing_tools;
@@ -38,11 +38,13 @@ pub struct CosignKey {
 }
 
 impl Cosign {
-    /// Builds it, unless it is there.
+    /// Builds it, unless it is there; it has no keys yet.
     ///
     /// # Errors
     /// When Go is missing, or its modules cannot be downloaded.
     pub fn build(cache: &Cache, registry: &OciRegistry, folder: &Path) -> Result<Self> {
+        // It makes no key over one of a run before.
+        remove_folder(folder)?;
         make_folder(folder)?;
         Ok(Self {
             program: signing_tools(cache)?.path("cosign"),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::cache::{Cache, make_folder, read, write};
+use crate::cache::{Cache, make_folder, read, remove_folder, write};
 use crate::pki;
 use crate::ports::free_port;
 use crate::process::Process;
@@ -31,7 +31,7 @@ impl OciRegistry {
     /// That user's password.
     pub const PASSWORD: &str = "of-the-robot";
 
-    /// Starts one on the loopback whose data and log are in a folder.
+    /// Starts an empty one on the loopback whose data and log are in a folder of its own.
     ///
     /// # Errors
     /// When it cannot be built or started.
@@ -45,6 +45,8 @@ impl OciRegistry {
     /// When it cannot be built or started.
     pub fn start_on(cache: &Cache, folder: &Path, address: Ipv4Addr) -> Result<Self> {
         let program = registry_tools(cache)?.path("registry");
+        // What a run before has pushed, and signed, would be there otherwise.
+        remove_folder(folder)?;
         make_folder(folder)?;
         let address = SocketAddr::from((address, free_port()?));
         pki::write_server(folder, "registry", address.ip())?;
