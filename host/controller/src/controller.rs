@@ -1,36 +1,31 @@
-//! The wiring: which watches feed the work queue, and kube's `Controller` that runs what comes out of it.
+//! The wiring: which watches feed the work queue, and what is done with what comes out of it.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, future};
 use kube::Client;
-use kube::runtime::controller::{self, Action};
-use kube::runtime::reflector::ObjectRef;
 use mcp_operator_core::server_key::ServerKey;
 use mcp_operator_policy::Snapshots;
 use mcp_operator_runtime::{
-    Events, GuardedServer, JudgedServers, Namespaces, Priority, ServerChange, ServerStore,
-    TaskGroup, WatchEnded, WorkQueue,
+    Events, JudgedServers, Namespaces, Priority, ServerChange, ServerStore, TaskGroup, WatchEnded,
+    WorkQueue,
 };
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::debug;
 
 use crate::adopt::KeptPods;
 use crate::cache::{ObjectCache, PodIssues, ReportCache, SecretHashes};
 use crate::context::{Context, ControllerSettings};
-use crate::dispatch::Dispatcher;
 use crate::fight_detector::FightDetector;
 use crate::identity_delay::IdentityDelay;
 use crate::noop_cache::NoopCache;
 use crate::probe_failures::ProbeFailures;
 use crate::requeue::{Backoff, RetryLimiter};
-use crate::{orphans, reports, schedule, violations};
+use crate::{orphans, reports, schedule, violations, workers};
 
 /// Merges the many events of one moment, such as the steps in which the status of a Deployment is written: short for a
 /// person who watches, long for controllers.
@@ -196,43 +191,21 @@ impl Controller {
 
     /// `absent` gets those servers that turn out not to be there.
     async fn reconciles(&self, absent: WorkQueue<ServerKey>, shutdown: CancellationToken) {
-        let context = Arc::clone(&self.context);
-        let concurrency = context.settings.concurrency;
+        let concurrency = self.context.settings.concurrency;
         let retries = Arc::new(RetryLimiter::new(concurrency));
-        let dispatcher = Arc::new(Dispatcher::new(self.queue.clone(), concurrency));
-        let finished = Arc::clone(&dispatcher);
-        controller::Controller::for_stream(stream::pending(), context.servers.store().clone())
-            .with_config(controller::Config::default().concurrency(concurrency))
-            .reconcile_on(due(Arc::clone(&dispatcher)))
-            .graceful_shutdown_on(shutdown.cancelled_owned())
-            .run(
-                move |server, context| {
-                    let (retries, dispatcher) = (Arc::clone(&retries), Arc::clone(&dispatcher));
-                    async move {
-                        let key = ServerKey::of(&*server);
-                        let requeue = schedule::run(server, &context, &retries).await;
-                        dispatcher.done(key, requeue);
-                        // The work queue has the next one.
-                        Ok::<Action, Infallible>(Action::await_change())
-                    }
-                },
-                |_, error, _| match *error {},
-                context,
-            )
-            .for_each(move |result| {
-                if let Err(controller::Error::ObjectNotFound(server)) = &result {
-                    let namespace = server.namespace.as_deref().unwrap_or_default();
-                    let server = ServerKey::new(namespace, &server.name);
-                    finished.done(server.clone(), None);
-                    // No reconcile of it is going on any more that could create anything.
-                    absent.add(server);
-                }
-                if let Err(error) = result {
-                    debug!(%error, "reconcile skipped");
-                }
-                future::ready(())
-            })
-            .await;
+        let reconcile = |key: ServerKey| {
+            let (context, retries) = (Arc::clone(&self.context), Arc::clone(&retries));
+            let absent = absent.clone();
+            async move {
+                let Some(server) = context.servers.get(&key) else {
+                    // No reconcile of it is going on that could create anything.
+                    absent.add(key);
+                    return None;
+                };
+                schedule::run(server, &context, &retries).await
+            }
+        };
+        workers::run(&self.queue, concurrency, shutdown, reconcile).await;
     }
 
     /// Reconciles all servers whenever the plugins in force are others, or more or less can be read than before. What users
@@ -272,15 +245,6 @@ fn on_server_change(change: ServerChange, queue: &WorkQueue<ServerKey>, backoff:
             queue.add_after(server, Duration::ZERO, Priority::Low);
         }
     }
-}
-
-fn due(dispatcher: Arc<Dispatcher>) -> BoxStream<'static, ObjectRef<GuardedServer>> {
-    stream::unfold(dispatcher, |dispatcher| async {
-        let server = dispatcher.next().await;
-        let reference = ObjectRef::new(&server.name).within(&server.namespace);
-        Some((reference, dispatcher))
-    })
-    .boxed()
 }
 
 fn plugin_changes(snapshots: Snapshots) -> BoxStream<'static, ()> {

@@ -8,7 +8,7 @@
 //!   but the condition in which that speaks.
 //!
 //! [`reconcile`] is the list of steps. [`schedule`] is when they run: it knows the [`requeue`] policy. [`noop_cache`] is why
-//! most reconciles end early, [`controller`] wires it all to kube's `Controller`.
+//! most reconciles end early, [`workers`] run them, [`controller`] wires it all to the work queue.
 
 mod adopt;
 mod apply;
@@ -17,7 +17,6 @@ mod context;
 mod controller;
 mod create;
 mod delete;
-mod dispatch;
 mod error;
 mod events;
 mod fight_detector;
@@ -39,6 +38,7 @@ mod spans;
 mod status_writer;
 mod take_back;
 mod violations;
+mod workers;
 
 #[cfg(test)]
 mod tests;

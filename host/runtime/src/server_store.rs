@@ -113,8 +113,7 @@ impl ServerStore {
 
     /// Whether the watch has shown a server with this uid, readable or not.
     pub fn has(&self, server: &ServerKey, uid: &str) -> bool {
-        let reference = ObjectRef::new(&server.name).within(&server.namespace);
-        let known = self.store.get(&reference);
+        let known = self.get(server);
         known.is_some_and(|known| known.meta().uid.as_deref() == Some(uid))
     }
 
@@ -161,7 +160,13 @@ impl ServerStore {
         self.overlay.record_write(answer);
     }
 
-    /// What the watch has shown, for kube's `Controller`.
+    /// A server as the watch has shown it; `None` if there is none.
+    pub fn get(&self, server: &ServerKey) -> Option<Arc<GuardedServer>> {
+        let reference = ObjectRef::new(&server.name).within(&server.namespace);
+        self.store.get(&reference)
+    }
+
+    /// What the watch has shown.
     pub fn store(&self) -> &Store<GuardedServer> {
         &self.store
     }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use kube::api::DeleteParams;
 use kube::core::NamespaceResourceScope;
-use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource};
 use mcp_operator_metrics::Metrics;
 use mcp_operator_runtime::{Events, GuardedServer, Namespaces, Supervisor};
@@ -150,8 +149,8 @@ impl World {
     /// The server as the informer shows it, when that has caught up.
     pub(super) async fn guarded(&self) -> Arc<GuardedServer> {
         self.api.idle().await;
-        let reference = ObjectRef::new(NAME).within(NAMESPACE);
-        self.context().servers.store().get(&reference).unwrap()
+        let server = ServerKey::new(NAMESPACE, NAME);
+        self.context().servers.get(&server).unwrap()
     }
 
     pub(super) async fn server(&self) -> McpServer {
