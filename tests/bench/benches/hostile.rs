@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use mcp_bench::question::validate;
+use mcp_bench::question::{SERVER, validate};
 use mcp_bench::{exit_code, machine};
 use mcp_hostile::{Ends, Hostile, corpus};
 use mcp_plugin_host::{Compiler, Host, HostConfig, Limits, Plugin, compile};
@@ -88,7 +88,7 @@ impl Busy {
                 };
                 while !stop.load(Ordering::Relaxed) {
                     if let Some(plugin) = &loaded {
-                        let _ = validate(plugin, "{}").await;
+                        let _ = validate(plugin, "{}", SERVER).await;
                     } else if let Ok(plugin) = host.load(hostile.name, &component).await {
                         let _ = plugin.describe(&Limits::default()).await;
                         let _ = plugin.validate_settings("{}", &Limits::default()).await;
@@ -116,7 +116,7 @@ async fn turn(good: &Plugin) -> Result<Vec<Duration>> {
         let mut took = Vec::with_capacity(CALLS);
         for _ in 0..CALLS {
             let began = Instant::now();
-            validate(&good, "{}").await?;
+            validate(&good, "{}", SERVER).await?;
             took.push(began.elapsed());
         }
         Ok(took)

@@ -9,11 +9,11 @@ use mcp_plugin_host::{Limits, Plugin};
 /// An MCPServer as a real API server sends it: with defaults, the annotation of `kubectl apply`, and `managedFields`.
 pub const SERVER: &str = include_str!("../benches/mcpserver.json");
 
-/// Has a plugin judge [`SERVER`] as a new one.
+/// Has a plugin judge a server as a new one.
 ///
 /// # Errors
 /// When the call fails.
-pub async fn validate(plugin: &Plugin, settings: &str) -> Result<()> {
+pub async fn validate(plugin: &Plugin, settings: &str, server: &str) -> Result<()> {
     let request = Request {
         operation: Operation::Create,
         stage: Stage::Admission,
@@ -26,7 +26,7 @@ pub async fn validate(plugin: &Plugin, settings: &str) -> Result<()> {
         namespace: Some("litellm"),
         user: None,
         dry_run: false,
-        object: SERVER,
+        object: server,
         old_object: None,
         context: &[],
     };

@@ -1,0 +1,87 @@
+//! What it takes to ask many plugins about one object, by its size.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use futures::future::try_join_all;
+use mcp_bench::question::validate;
+use mcp_plugin_host::{Host, Plugin};
+use serde_json::{Map, Value, json};
+use tokio::runtime::Runtime;
+
+use crate::{SETTINGS, load};
+
+const KILOBYTES: [usize; 3] = [1, 10, 100];
+const COUNTS: [usize; 4] = [1, 4, 16, 64];
+/// How long each is measured.
+const TIME: Duration = Duration::from_secs(2);
+
+/// Prints a table: as many times `validation`, each in an instance of its own, asked at once as admission does.
+pub(crate) fn measure(runtime: &Runtime, host: &Host) -> Result<()> {
+    let most = COUNTS.into_iter().max().unwrap_or_default();
+    let plugins: Vec<Plugin> = (0..most)
+        .map(|_| load(runtime, host, "validation"))
+        .collect::<Result<_>>()?;
+    println!(
+        "\n| MCPServer | {} |",
+        COUNTS.map(|count| format!("{count} plugins")).join(" | ")
+    );
+    println!("|---|{}", "---|".repeat(COUNTS.len()));
+    for kilobytes in KILOBYTES {
+        let server = server(kilobytes * 1000);
+        let mut cells = Vec::new();
+        for count in COUNTS {
+            let asked = &plugins[..count];
+            cells.push(format!("{:.0} \u{b5}s", median(runtime, asked, &server)?));
+        }
+        println!("| {kilobytes} kB | {} |", cells.join(" | "));
+    }
+    Ok(())
+}
+
+/// In microseconds.
+fn median(runtime: &Runtime, plugins: &[Plugin], server: &str) -> Result<f64> {
+    let ask = || {
+        let asked = plugins
+            .iter()
+            .map(|plugin| validate(plugin, SETTINGS, server));
+        runtime.block_on(try_join_all(asked)).map(drop)
+    };
+    ask()?;
+    let (began, mut took) = (Instant::now(), Vec::new());
+    while began.elapsed() < TIME {
+        let before = Instant::now();
+        ask()?;
+        took.push(before.elapsed());
+    }
+    took.sort_unstable();
+    Ok(took[took.len() / 2].as_secs_f64() * 1e6)
+}
+
+/// An MCPServer of about so many bytes, which most of is configuration.
+fn server(bytes: usize) -> String {
+    let with = |config: &Map<String, Value>| {
+        json!({
+            "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPServer",
+            "metadata": { "name": "github", "namespace": "litellm" },
+            "spec": {
+                "image": { "repository": "123456789012.dkr.ecr.us-east-1.amazonaws.com/github", "tag": "1.0.0" },
+                "resources": { "limits": { "cpu": "1", "memory": "1Gi" } },
+                "config": config,
+            },
+        })
+        .to_string()
+    };
+    let mut config = Map::new();
+    let (empty, item) = (
+        with(&config).len(),
+        "\"key-0000\":\"\",".len() + VALUE.len(),
+    );
+    for number in 0..bytes.saturating_sub(empty) / item {
+        config.insert(format!("key-{number:04}"), VALUE.into());
+    }
+    with(&config)
+}
+
+/// As long as most values are.
+const VALUE: &str = "https://github.example.com/api/v3";
