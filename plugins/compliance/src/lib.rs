@@ -11,9 +11,10 @@ mod resources;
 mod settings;
 
 use mcp_plugin_sdk::prelude::*;
-use settings::Settings;
+pub use settings::Settings;
 
-struct Compliance;
+/// The defaulter.
+pub struct Compliance;
 
 impl Plugin for Compliance {
     type Settings = Settings;

@@ -15,9 +15,10 @@ const CODES: [&str; 5] = [
     "standard-labels",
 ];
 
+/// `MCPPlugin.spec.settings` of `compliance`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub(crate) struct Settings {
+pub struct Settings {
     /// Requests and limits for MCPServers that have none. Without this setting there are no defaults, and the rule
     /// `resource-limits` refuses such a server.
     pub(crate) default_resources: Option<Resources>,

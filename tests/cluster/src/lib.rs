@@ -63,7 +63,7 @@ pub use litellm_database::LiteLlmDatabase;
 pub use machine::{
     ensure_authorities, ensure_cpp_compiler, ensure_database_packages, ensure_fake_time,
     ensure_node_packages, ensure_node_possible, ensure_prerequisites, ensure_python,
-    ensure_rust_targets, ensure_static_compiler, static_target,
+    ensure_rust_targets, ensure_static_compiler, ensure_valgrind, static_target,
 };
 pub use node_registry::NodeRegistry;
 pub use oci_registry::OciRegistry;

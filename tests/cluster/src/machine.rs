@@ -170,6 +170,21 @@ pub fn ensure_cpp_compiler() -> Result<()> {
     })
 }
 
+/// Valgrind: its callgrind counts instructions.
+///
+/// # Errors
+/// When it is missing and cannot be installed.
+pub fn ensure_valgrind() -> Result<()> {
+    install(|| {
+        let valgrind = find_program("valgrind");
+        valgrind
+            .is_none()
+            .then_some("valgrind")
+            .into_iter()
+            .collect()
+    })
+}
+
 /// Where Debian keeps Mozilla's list, without what this machine trusts besides.
 const AUTHORITIES: &str = "/usr/share/ca-certificates/mozilla";
 

@@ -82,6 +82,31 @@ impl OperatorImage {
         })
     }
 
+    /// Another program of the workspace, built as the image's is.
+    ///
+    /// # Errors
+    /// As [`OperatorImage::build`].
+    pub fn build_program(
+        cache: &Cache,
+        checkout: &Path,
+        target_folder: &Path,
+        package: &str,
+    ) -> Result<PathBuf> {
+        ensure_static_compiler()?;
+        let (target, mut progress) = (static_target(), Progress::new(1));
+        let build = Build {
+            checkout,
+            target_folder,
+            logs: cache.folder("logs")?,
+        };
+        let what = format!("static {package}");
+        let arguments = ["--package", package, "--bin", package, "--release"];
+        progress.step(&format!("build {what}"), || {
+            build.run(&what, "", &target, &arguments)
+        })?;
+        Ok(target_folder.join(&target).join("release").join(package))
+    }
+
     /// The image, by this name.
     ///
     /// # Errors

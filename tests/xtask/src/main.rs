@@ -32,6 +32,8 @@ enum Command {
     Build(commands::build::Arguments),
     /// Make the operator's container image, without a container engine.
     Image(commands::image::Arguments),
+    /// Count the instructions of what the operator does most often, beside what is kept of them.
+    Instructions(commands::instructions::Arguments),
     /// Make the manifests of kustomize from the chart, or check both.
     Manifests(commands::manifests::Arguments),
     /// Start a cluster that stays until `down`.
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => commands::test::run(&arguments),
         Command::Build(arguments) => commands::build::run(&arguments),
         Command::Image(arguments) => commands::image::run(&arguments),
+        Command::Instructions(arguments) => commands::instructions::run(&arguments),
         Command::Manifests(arguments) => commands::manifests::run(&arguments),
         Command::Up(arguments) => commands::up::run(&arguments),
         Command::Down => commands::down::run(),

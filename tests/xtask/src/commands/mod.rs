@@ -9,6 +9,7 @@ pub(crate) mod demo;
 pub(crate) mod down;
 pub(crate) mod fuzz;
 pub(crate) mod image;
+pub(crate) mod instructions;
 pub(crate) mod kubeconfig;
 pub(crate) mod manifests;
 pub(crate) mod supervise;
