@@ -1,6 +1,8 @@
 //! The HTTPS listener: every connection a task of its own, all of them finished before the end, and no peer with so many of
 //! them that others find none.
 
+use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,6 +65,15 @@ pub async fn serve(
     serve_shared(listener, tls, router, drain, PeerShares::new(CONNECTIONS)).await;
 }
 
+/// The next connection. An answer goes at once: otherwise the end of one can wait until the API server has acknowledged its
+/// beginning, which that does after 40 ms.
+async fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let (stream, address) = listener.accept().await?;
+    // Only a connection that is closed already does not take it.
+    let _ = stream.set_nodelay(true);
+    Ok((stream, address))
+}
+
 async fn serve_shared(
     listener: TcpListener,
     tls: watch::Receiver<Arc<ServerConfig>>,
@@ -74,7 +85,7 @@ async fn serve_shared(
     let mut warned: Option<Instant> = None;
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = accept(&listener) => accepted,
             () = drain.shutdown.cancelled() => break,
         };
         let (stream, address) = match accepted {
@@ -86,9 +97,6 @@ async fn serve_shared(
                 continue;
             }
         };
-        // An answer goes at once: otherwise the end of one can wait until the API server has acknowledged its beginning, which
-        // that does after 40 ms. Only a connection that is closed already does not take it.
-        let _ = stream.set_nodelay(true);
         let peer = Peer::new(address.ip());
         let Some(share) = shares.try_take(peer, 1) else {
             // The newest is refused: what others wait for an answer on stays.
@@ -224,6 +232,15 @@ mod tests {
             .unwrap();
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         (made.cert.pem(), watch::channel(Arc::new(tls)).1)
+    }
+
+    #[tokio::test]
+    async fn answers_do_not_wait_for_acknowledgements() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (accepted, client) = tokio::join!(accept(&listener), TcpStream::connect(address));
+        client.unwrap();
+        assert!(accepted.unwrap().0.nodelay().unwrap());
     }
 
     /// Somebody who only connects must not keep others from being answered, or the program from ending.
