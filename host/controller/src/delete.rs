@@ -1,9 +1,9 @@
 //! One deletion, of the very object that was looked at.
 
-use kube::api::{DeleteParams, DynamicObject, Preconditions, PropagationPolicy};
+use kube::api::{DeleteParams, DynamicObject, PropagationPolicy};
 use kube::{Client, ResourceExt};
 use mcp_operator_core::manifest::ManagedKind;
-use mcp_operator_runtime::{ApiError, request};
+use mcp_operator_runtime::{ApiError, delete_by_uid, request};
 use tracing::info;
 
 use crate::server_side_apply::api;
@@ -19,14 +19,9 @@ pub(crate) async fn delete(
         return Ok(());
     }
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
-    // By uid: an object that somebody made in the meantime is not the one that was looked at.
     let params = DeleteParams {
-        preconditions: Some(Preconditions {
-            uid: object.uid(),
-            resource_version: None,
-        }),
         propagation_policy: Some(PropagationPolicy::Background),
-        ..DeleteParams::default()
+        ..delete_by_uid(object.uid())
     };
     let api = api(client, kind, &namespace);
     let deleted = request(

@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kube::api::{DeleteParams, ListParams, ObjectMeta, PostParams, Preconditions};
+use kube::api::{ListParams, ObjectMeta, PostParams};
 use kube::{Api, Client, ResourceExt};
 use mcp_operator_api::names::{API_VERSION, PLUGIN_KIND, annotations, labels};
 use mcp_operator_api::v1alpha1::McpPlugin;
 use mcp_operator_policy::Provenance;
-use mcp_operator_runtime::{ApiError, request};
+use mcp_operator_runtime::{ApiError, delete_by_uid, request};
 use mcp_plugin_host::Digest;
 use tracing::warn;
 
@@ -137,13 +137,7 @@ impl ComponentStore {
 
     async fn delete(&self, copy: &ConfigMap) -> Result<(), ApiError> {
         let name = copy.name_any();
-        let params = DeleteParams {
-            preconditions: Some(Preconditions {
-                uid: copy.metadata.uid.clone(),
-                ..Preconditions::default()
-            }),
-            ..DeleteParams::default()
-        };
+        let params = delete_by_uid(copy.metadata.uid.clone());
         let delete = self.0.delete(&name, &params);
         match request(|| format!("delete ConfigMap {name}"), delete).await {
             Err(error) if error.is_not_found() => Ok(()),

@@ -10,6 +10,7 @@
 pub mod client;
 mod config_map_key;
 mod config_maps;
+mod delete_by_uid;
 mod error;
 mod event_budget;
 mod events;
@@ -33,6 +34,7 @@ mod work_queue;
 
 pub use config_map_key::follow_config_map_key;
 pub use config_maps::ClusterConfigMaps;
+pub use delete_by_uid::delete_by_uid;
 pub use error::{ApiError, request, status_message};
 pub use events::Events;
 pub use guarded_server::{Cut, GuardedServer};

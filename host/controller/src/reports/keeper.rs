@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Api;
-use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
+use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::runtime::events::{Event, EventType};
 use mcp_operator_api::names::field_managers;
 use mcp_operator_core::report::{self, Violator};
 use mcp_operator_core::retry::Classify;
-use mcp_operator_runtime::{ApiError, request};
+use mcp_operator_runtime::{ApiError, delete_by_uid, request};
 use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -221,13 +221,7 @@ async fn apply(
 }
 
 async fn delete(api: &Api<DynamicObject>, namespace: &str, uid: String) -> Result<(), ApiError> {
-    let params = DeleteParams {
-        preconditions: Some(Preconditions {
-            uid: Some(uid),
-            resource_version: None,
-        }),
-        ..DeleteParams::default()
-    };
+    let params = delete_by_uid(Some(uid));
     let deleted = request(
         || format!("delete {} {namespace}/{}", report::KIND, report::NAME),
         api.delete(report::NAME, &params),

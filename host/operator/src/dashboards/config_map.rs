@@ -8,12 +8,12 @@ use std::future::pending;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, Preconditions};
+use kube::api::{ObjectMeta, Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
 use mcp_operator_api::names::installation::GRAFANA_DASHBOARDS;
 use mcp_operator_api::names::{field_managers, labels};
 use mcp_operator_core::retry::Classify;
-use mcp_operator_runtime::{ApiError, Leadership, request};
+use mcp_operator_runtime::{ApiError, Leadership, delete_by_uid, request};
 use tracing::{info, warn};
 
 use super::DASHBOARDS;
@@ -89,13 +89,7 @@ impl DashboardsConfigMap {
                 info!(name = GRAFANA_DASHBOARDS, "dashboards written");
             }
             Step::Delete { uid } => {
-                let params = DeleteParams {
-                    preconditions: Some(Preconditions {
-                        uid: uid.clone(),
-                        resource_version: None,
-                    }),
-                    ..DeleteParams::default()
-                };
+                let params = delete_by_uid(uid.clone());
                 let delete = maps.delete(GRAFANA_DASHBOARDS, &params);
                 request(|| self.action("delete"), delete).await?;
                 info!(name = GRAFANA_DASHBOARDS, "dashboards deleted");
