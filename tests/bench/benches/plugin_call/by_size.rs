@@ -9,49 +9,56 @@ use mcp_plugin_host::{Host, Plugin};
 use serde_json::{Map, Value, json};
 use tokio::runtime::Runtime;
 
-use crate::{SETTINGS, load};
+use crate::{SETTINGS, load, native_plugin};
 
 const KILOBYTES: [usize; 3] = [1, 10, 100];
 const COUNTS: [usize; 4] = [1, 4, 16, 64];
 /// How long each is measured.
 const TIME: Duration = Duration::from_secs(2);
 
-/// Prints a table: as many times `validation`, each in an instance of its own, asked at once as admission does.
+/// Prints a table: so many times `validation`, each in an instance of its own, asked at once as admission does, and its own
+/// code without a component.
 pub(crate) fn measure(runtime: &Runtime, host: &Host) -> Result<()> {
     let most = COUNTS.into_iter().max().unwrap_or_default();
     let plugins: Vec<Plugin> = (0..most)
         .map(|_| load(runtime, host, "validation"))
         .collect::<Result<_>>()?;
     println!(
-        "\n| MCPServer | {} |",
-        COUNTS.map(|count| format!("{count} plugins")).join(" | ")
+        "\n| MCPServer | one, native | {} |",
+        COUNTS.map(|count| count.to_string()).join(" | ")
     );
-    println!("|---|{}", "---|".repeat(COUNTS.len()));
+    println!("|---|---|{}", "---|".repeat(COUNTS.len()));
     for kilobytes in KILOBYTES {
         let server = server(kilobytes * 1000);
-        let mut cells = Vec::new();
+        let native = median(|| {
+            native_plugin(&server);
+            Ok(())
+        })?;
+        let mut cells = vec![format!("{native:.0} \u{b5}s")];
         for count in COUNTS {
-            let asked = &plugins[..count];
-            cells.push(format!("{:.0} \u{b5}s", median(runtime, asked, &server)?));
+            let asked = median(|| ask(runtime, &plugins[..count], &server))?;
+            cells.push(format!("{asked:.0} \u{b5}s"));
         }
         println!("| {kilobytes} kB | {} |", cells.join(" | "));
     }
     Ok(())
 }
 
-/// In microseconds.
-fn median(runtime: &Runtime, plugins: &[Plugin], server: &str) -> Result<f64> {
-    let ask = || {
-        let asked = plugins
-            .iter()
-            .map(|plugin| validate(plugin, SETTINGS, server));
-        runtime.block_on(try_join_all(asked)).map(drop)
-    };
-    ask()?;
+/// All at once.
+fn ask(runtime: &Runtime, plugins: &[Plugin], server: &str) -> Result<()> {
+    let asked = plugins
+        .iter()
+        .map(|plugin| validate(plugin, SETTINGS, server));
+    runtime.block_on(try_join_all(asked)).map(drop)
+}
+
+/// What a call takes, in microseconds.
+fn median(call: impl Fn() -> Result<()>) -> Result<f64> {
+    call()?;
     let (began, mut took) = (Instant::now(), Vec::new());
     while began.elapsed() < TIME {
         let before = Instant::now();
-        ask()?;
+        call()?;
         took.push(before.elapsed());
     }
     took.sort_unstable();
