@@ -59,7 +59,7 @@ fn run() -> Result<()> {
     let mut group = criterion.benchmark_group(GROUP);
     group.bench_function(NATIVE, |bencher| bencher.iter(native));
     group.bench_function(NATIVE_PLUGIN, |bencher| {
-        bencher.iter(|| native_plugin(SERVER))
+        bencher.iter(|| native_plugin(SERVER));
     });
     group.bench_function(ONE, |bencher| {
         bencher.iter(|| {

@@ -136,6 +136,8 @@ impl ObjectFaults {
         })
     }
 
+    /// It is tried first, as a plugin is that nobody knows yet: with `enforce`, whoever applies it has it refuse what it cannot
+    /// judge, which would be nobody else's fault.
     fn hostile(&self, variant: u64, lasts: Duration) -> Result<()> {
         let behaviour = HOSTILE[usize::try_from(variant)? % HOSTILE.len()];
         self.apply(&plugin(
@@ -143,6 +145,7 @@ impl ObjectFaults {
             &json!({
                 "source": { "configMap": { "namespace": OPERATOR, "name": RULE } },
                 "settings": { "validate": behaviour },
+                "mode": "warn",
             }),
         ))?;
         sleep(lasts);

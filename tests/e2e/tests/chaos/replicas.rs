@@ -19,8 +19,9 @@ use crate::users::PATIENCE;
 
 /// A volume for compiled components of a few plugins: MiB.
 const VOLUME: u64 = 96;
-/// Seconds for which certificates are valid while they are renewed again and again.
-const SHORT: &str = "24";
+/// Seconds for which certificates are valid while they are renewed. A third of it is left when a certificate is renewed: more
+/// than what the faults of the other lanes, one after the other, keep the operator from writing.
+const SHORT: &str = "120";
 /// Who asked a replica that is back still waits for its answer for so long.
 const ANSWER: SignedDuration = SignedDuration::from_secs(2);
 
@@ -32,6 +33,8 @@ struct Replica {
     clock: Clock,
     service: WebhookService,
     operator: Option<Operator>,
+    /// How often it was started.
+    starts: u32,
 }
 
 /// At most one of them is away at a time.
@@ -111,8 +114,8 @@ impl Replicas {
                 let plugins = self.plugins[usize::from(fault.kind == Kind::Upgrade)].clone();
                 for replica in &mut self.all {
                     replica.environment.artifacts.plugins.clone_from(&plugins);
-                    replica.restart(&[])?;
                 }
+                self.restart(&[])?;
             }
             Kind::ClockStep => {
                 let step = if fault.variant.is_multiple_of(2) {
@@ -125,15 +128,14 @@ impl Replicas {
                 replica.clock.step("+0")?;
             }
             Kind::CertificateRotation => {
-                for replica in &mut self.all {
-                    replica.restart(&["--webhook-certificate-lifetime-seconds", SHORT])?;
-                }
+                self.restart(&["--webhook-certificate-lifetime-seconds", SHORT])?;
                 sleep(lasts);
-                for replica in &mut self.all {
-                    replica.restart(&[])?;
-                }
+                self.restart(&[])?;
             }
-            Kind::CacheFull => replica.on_a_full_volume()?,
+            Kind::CacheFull => {
+                self.wait_until_ready()?;
+                self.all[fault.replica].on_a_full_volume()?;
+            }
             other => bail!("{other:?} is none of a replica's"),
         }
         if fault.kind.takes_a_replica_away() {
@@ -147,6 +149,19 @@ impl Replicas {
                 until: until + ANSWER,
             });
         }
+        self.wait_until_ready()
+    }
+
+    /// As a rollout does: no pod is taken away before the others are ready.
+    fn restart(&mut self, options: &[&str]) -> Result<()> {
+        for number in 0..self.all.len() {
+            self.wait_until_ready()?;
+            self.all[number].restart(options)?;
+        }
+        Ok(())
+    }
+
+    fn wait_until_ready(&mut self) -> Result<()> {
         eventually("both replicas are ready", PATIENCE, || {
             for replica in &mut self.all {
                 replica.start_again_if_ended()?;
@@ -184,6 +199,7 @@ impl Replica {
             clock: Clock::new(&clocks)?,
             service: service.clone(),
             operator: None,
+            starts: 0,
             environment: Environment {
                 logs,
                 ..environment.clone()
@@ -191,8 +207,16 @@ impl Replica {
         })
     }
 
-    /// Starts it, and waits until it is ready.
+    /// Starts it, and waits until it is ready. What the one before has logged is kept, by a number.
     fn start(&mut self, options: &[&str]) -> Result<()> {
+        let log = |end: &str| {
+            let name = format!("operator-{}{end}.log", self.name);
+            self.environment.logs.join(name)
+        };
+        if self.starts > 0 && log("").exists() {
+            fs::rename(log(""), log(&format!("-{}", self.starts)))?;
+        }
+        self.starts += 1;
         let options = [&["--registry-resync-seconds", "5"], options].concat();
         let operator = eventually("the replica is started", PATIENCE, || {
             Operator::start_behind_service(
@@ -230,7 +254,7 @@ impl Replica {
         Ok(())
     }
 
-    /// As a rollout does: it is asked to end, and the next one begins.
+    /// It is asked to end, and the next one begins.
     fn restart(&mut self, options: &[&str]) -> Result<()> {
         drop(self.operator.take());
         self.start(options)
