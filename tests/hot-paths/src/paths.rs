@@ -121,7 +121,10 @@ fn complete() -> Result<Take> {
 
 fn confine() -> Result<Take> {
     let objects = objects()?;
-    let grants = PluginGrants::default();
+    // As the chart grants them to it.
+    let labels =
+        ["component", "part-of", "version"].map(|name| format!("app.kubernetes.io/{name}"));
+    let grants: PluginGrants = serde_json::from_value(json!({ "labels": labels }))?;
     let mut patches = Vec::new();
     for (position, (before, after)) in objects.iter().zip(completed(&objects)).enumerate() {
         patches.push(ObjectPatch {
