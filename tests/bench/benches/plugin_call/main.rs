@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use criterion::Criterion;
+use mcp_bench::exit_code;
 use mcp_bench::question::{SERVER, validate};
 use mcp_operator_api::v1alpha1;
 use mcp_plugin_host::contract::{DefaultingRequest, Stage};
@@ -29,13 +30,7 @@ fn main() -> ExitCode {
     if std::env::args().any(|argument| argument == "compile-component") {
         return compile::child_main();
     }
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code(run())
 }
 
 fn run() -> Result<()> {
