@@ -98,21 +98,21 @@ fn objects() -> Result<Vec<Value>> {
     Ok(built.values().cloned().collect())
 }
 
-fn completed(objects: &[Value]) -> Vec<Value> {
+/// What `compliance` makes of objects.
+fn completion() -> Result<impl Fn(&[Value]) -> Vec<Value>> {
     let settings = testing::settings(json!({}));
-    let server: mcp_plugin_sdk::McpServer = testing::object(server_value());
-    let complete = |object: &Value| {
-        testing::complete::<Compliance>(&settings, object.clone(), server.clone(), Stage::Reconcile)
-    };
-    objects.iter().map(complete).collect()
-}
-
-fn server_value() -> Value {
-    serde_json::from_str(SERVER).unwrap_or_default()
+    let server: mcp_plugin_sdk::McpServer = serde_json::from_str(SERVER)?;
+    Ok(move |objects: &[Value]| {
+        let complete = |object: &Value| {
+            let (object, server) = (object.clone(), server.clone());
+            testing::complete::<Compliance>(&settings, object, server, Stage::Reconcile)
+        };
+        objects.iter().map(complete).collect()
+    })
 }
 
 fn complete() -> Result<Take> {
-    let objects = objects()?;
+    let (objects, completed) = (objects()?, completion()?);
     Ok(Box::new(move || {
         black_box(completed(&objects));
         Ok(())
@@ -126,7 +126,7 @@ fn confine() -> Result<Take> {
         ["component", "part-of", "version"].map(|name| format!("app.kubernetes.io/{name}"));
     let grants: PluginGrants = serde_json::from_value(json!({ "labels": labels }))?;
     let mut patches = Vec::new();
-    for (position, (before, after)) in objects.iter().zip(completed(&objects)).enumerate() {
+    for (position, (before, after)) in objects.iter().zip(completion()?(&objects)).enumerate() {
         patches.push(ObjectPatch {
             object: position,
             code: "of-a-bench".into(),
@@ -143,7 +143,7 @@ fn confine() -> Result<Take> {
 const MANAGER: &str = "mcp-operator";
 
 fn compare() -> Result<Take> {
-    let objects = completed(&objects()?);
+    let objects = completion()?(&objects()?);
     let live: Vec<Value> = objects.iter().map(applied).collect();
     Ok(Box::new(move || {
         for (desired, live) in objects.iter().zip(&live) {
