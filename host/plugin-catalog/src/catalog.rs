@@ -13,9 +13,11 @@ use tokio::sync::watch;
 
 use crate::component_keeper::keep_components;
 use crate::component_store::ComponentStore;
-use crate::controller::{ChangedReferences, Controller, GuardedPlugin, ReferenceWatches};
+use crate::controller::{Controller, GuardedPlugin};
+use crate::fallback_loader::FallbackLoader;
 use crate::pending::Pending;
 use crate::publisher::Publisher;
+use crate::references::{ChangedReferences, ReferenceWatches};
 use crate::status_writer::{PendingStatuses, write_statuses};
 
 /// The plugins of a cluster. Cheap to clone.
@@ -69,6 +71,7 @@ impl PluginCatalog {
         let references = ReferenceWatches {
             maps: watches("ConfigMap of a plugin", &changed.maps),
             secrets: watches("Secret of a plugin", &changed.secrets),
+            namespace: namespace.to_owned(),
         };
         let publisher = Publisher {
             snapshots: snapshot_sender,
@@ -76,16 +79,17 @@ impl PluginCatalog {
             statuses,
             leading: leadership.changes(),
         };
-        let components = ComponentStore::new(client.clone(), namespace);
+        let loader = FallbackLoader {
+            loader,
+            components: ComponentStore::new(client.clone(), namespace),
+        };
         let copies = ComponentStore::new(writer.clone(), namespace);
         let to_keep = Pending::default();
         tasks.spawn(
             "keeper of components",
             keep_components(copies, to_keep.clone(), leadership.clone()),
         );
-        let controller = Controller::new(
-            plugins, loader, references, refresh, publisher, components, to_keep,
-        );
+        let controller = Controller::new(plugins, loader, references, refresh, publisher, to_keep);
         tasks.spawn(
             "watch of MCPPlugin",
             controller.run(events, changed, not_written),

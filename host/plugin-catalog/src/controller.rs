@@ -4,32 +4,30 @@
 //! delays no other; their results come back to the one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{FutureExt, Stream, StreamExt};
+use futures::{Stream, StreamExt};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::ResourceExt;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::Store;
 use kube::runtime::watcher::Event;
 use mcp_operator_api::v1alpha1::McpPlugin;
-use mcp_operator_core::retry::Classify;
-use mcp_operator_policy::{ActivePlugin, LoadOutcome, PluginLoader, Rejection, may_move};
+use mcp_operator_policy::{LoadOutcome, may_move};
 use mcp_operator_runtime::named_watches::Named;
-use mcp_operator_runtime::{NamedWatches, WorkQueue, jitter};
+use mcp_operator_runtime::{WorkQueue, jitter};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, sleep_until};
 use tracing::{info, warn};
 
 use crate::agreement::Agreement;
-use crate::component_store::{ComponentStore, KeptComponent};
+use crate::component_store::KeptComponent;
+use crate::fallback_loader::{FallbackLoader, Loaded};
 use crate::pending::Pending;
-use crate::plugin_state::{Attempt, PluginState, Search};
+use crate::plugin_state::PluginState;
 use crate::publisher::Publisher;
-use crate::status::shown_digest;
+use crate::references::{ChangedReferences, ReferenceWatches, References, config_maps, secrets};
 
 /// How often the files of `spec.source.file` are read: nothing reports that one has changed.
 const FILE_POLL: Duration = Duration::from_secs(5);
@@ -42,18 +40,10 @@ const STARTUP_LIMIT: Duration = Duration::from_secs(90);
 /// An MCPPlugin, or why it cannot be read.
 pub(crate) type GuardedPlugin = DeserializeGuard<McpPlugin>;
 
-/// What an attempt led to.
-struct Loaded {
-    outcome: LoadOutcome,
-    search: Search,
-    /// What lies between this and what was in force before.
-    between: Vec<ActivePlugin>,
-}
-
 /// The one task that owns the state.
 pub(crate) struct Controller {
     plugins: Store<GuardedPlugin>,
-    loader: PluginLoader,
+    loader: FallbackLoader,
     references: ReferenceWatches,
     /// How often registries and servers are asked whether a tag or a URL has become something else.
     refresh: Duration,
@@ -67,18 +57,16 @@ pub(crate) struct Controller {
     startup_deadline: Option<Instant>,
     /// All plugins were tried once, or waited for.
     synced: bool,
-    components: ComponentStore,
     to_keep: Pending<KeptComponent>,
 }
 
 impl Controller {
     pub(crate) fn new(
         plugins: Store<GuardedPlugin>,
-        loader: PluginLoader,
+        loader: FallbackLoader,
         references: ReferenceWatches,
         refresh: Duration,
         publisher: Publisher,
-        components: ComponentStore,
         to_keep: Pending<KeptComponent>,
     ) -> Self {
         Self {
@@ -93,7 +81,6 @@ impl Controller {
             listed: false,
             startup_deadline: None,
             synced: false,
-            components,
             to_keep,
         }
     }
@@ -142,10 +129,10 @@ impl Controller {
             Event::InitDone => self.on_listed(),
             Event::Apply(_) | Event::Init | Event::InitApply(_) => {}
         }
-        self.watch_references();
+        let plugins = self.plugins.state();
+        self.references.keep(readable(&plugins));
         // A plugin is in force from when it is there, and not only when it is loaded.
         self.settle();
-        let plugins = self.plugins.state();
         self.publisher
             .publish_snapshot(&self.states, &plugins, self.synced);
     }
@@ -250,20 +237,9 @@ impl Controller {
         let Some(attempt) = begun else {
             return;
         };
-        let (loader, components) = (self.loader.clone(), self.components.clone());
-        let name = name.to_owned();
+        let (loader, name) = (self.loader.clone(), name.to_owned());
         self.loading.spawn(async move {
-            let loading =
-                AssertUnwindSafe(load(&loader, &components, &plugin, attempt)).catch_unwind();
-            let loaded = loading.await.unwrap_or_else(|_| Loaded {
-                outcome: LoadOutcome::Rejected {
-                    version: None,
-                    why: Rejection::panicked(),
-                    last_good: None,
-                },
-                search: Search::NotNeeded,
-                between: Vec::new(),
-            });
+            let loaded = loader.load(&plugin, attempt).await;
             (name, number, loaded)
         });
     }
@@ -362,142 +338,8 @@ impl Controller {
     }
 
     fn on_reference(&mut self, changed: &Named, references: References) {
-        let namespace = self.loader.operator_namespace.clone().unwrap_or_default();
+        let namespace = self.references.namespace.clone();
         self.load_where(|plugin| references(plugin, &namespace).contains(changed));
-    }
-
-    /// Each ConfigMap and Secret that is named has a watch of its own: all of a cluster would be too many.
-    fn watch_references(&mut self) {
-        let plugins = self.plugins.state();
-        let namespace = self
-            .loader
-            .operator_namespace
-            .as_deref()
-            .unwrap_or_default();
-        let all = |references: References| -> BTreeSet<Named> {
-            readable(&plugins)
-                .flat_map(|plugin| references(plugin, namespace))
-                .collect()
-        };
-        self.references.maps.keep::<ConfigMap>(&all(config_maps));
-        self.references.secrets.keep::<Secret>(&all(secrets));
-    }
-}
-
-/// Watches of what MCPPlugins name.
-pub(crate) struct ReferenceWatches {
-    pub(crate) maps: NamedWatches,
-    pub(crate) secrets: NamedWatches,
-}
-
-/// What has changed of it.
-pub(crate) struct ChangedReferences {
-    pub(crate) maps: WorkQueue<Named>,
-    pub(crate) secrets: WorkQueue<Named>,
-}
-
-/// Objects that an MCPPlugin names, of which those without a namespace are in the operator's.
-type References = fn(&McpPlugin, &str) -> BTreeSet<Named>;
-
-/// Loads a plugin, and besides, where it is another one, what the leader has in force.
-async fn load(
-    loader: &PluginLoader,
-    components: &ComponentStore,
-    plugin: &McpPlugin,
-    attempt: Attempt,
-) -> Loaded {
-    let (agreed, in_force) = (attempt.agreed.clone(), attempt.in_force.clone());
-    let outcome = load_source(loader, components, plugin, attempt).await;
-    let digest = outcome.loaded().map(|loaded| shown_digest(loaded.digest()));
-    let search = match agreed.filter(|agreed| digest.as_ref() != Some(agreed)) {
-        None => Search::NotNeeded,
-        Some(agreed) => search(loader, components, plugin, &agreed).await,
-    };
-    let between = match (outcome.loaded(), in_force) {
-        (Some(loaded), Some(in_force)) => loader.between(&in_force, loaded).await,
-        _ => Vec::new(),
-    };
-    Loaded {
-        outcome,
-        search,
-        between,
-    }
-}
-
-/// Looks for the component that the leader has in force where it has left a copy, and where this replica keeps what it has
-/// compiled.
-async fn search(
-    loader: &PluginLoader,
-    components: &ComponentStore,
-    plugin: &McpPlugin,
-    digest: &str,
-) -> Search {
-    let is_agreed = |found: &ActivePlugin| shown_digest(found.digest()) == digest;
-    let copy = load_kept(loader, components, plugin).await.ok().flatten();
-    if let Some(found) = copy.filter(|found| is_agreed(found)) {
-        return Search::Found(found);
-    }
-    let cached = loader.last_good(plugin).await;
-    cached
-        .filter(|found| is_agreed(found))
-        .map_or(Search::InVain, Search::Found)
-}
-
-/// Loads a plugin; at the start of the operator, the component that was in force before is the second choice.
-async fn load_source(
-    loader: &PluginLoader,
-    components: &ComponentStore,
-    plugin: &McpPlugin,
-    attempt: Attempt,
-) -> LoadOutcome {
-    match loader.load(plugin, attempt.loaded.as_ref()).await {
-        LoadOutcome::Rejected {
-            version, mut why, ..
-        } if attempt.in_force.is_none() => {
-            let kept = load_kept(loader, components, plugin).await;
-            if let Err(of_copy) = &kept {
-                why.retry |= of_copy.retry;
-                why.message = format!(
-                    "{}; and of the last good component: {}",
-                    why.message, of_copy.message
-                );
-            }
-            let last_good = match kept {
-                Ok(Some(kept)) => Some(kept),
-                _ => loader.last_good(plugin).await,
-            };
-            LoadOutcome::Rejected {
-                version,
-                why,
-                last_good,
-            }
-        }
-        outcome => outcome,
-    }
-}
-
-/// Loads the operator's own copy of a component, if there is one. The error says why that cannot be in force.
-async fn load_kept(
-    loader: &PluginLoader,
-    components: &ComponentStore,
-    plugin: &McpPlugin,
-) -> Result<Option<Box<ActivePlugin>>, Rejection> {
-    if !loader.trusts_copies(plugin) {
-        return Ok(None);
-    }
-    match components.read(plugin).await {
-        Ok(Some(copy)) => {
-            let loaded = loader.load_kept(plugin, &copy.component, copy.provenance);
-            loaded.await.map(Some)
-        }
-        Ok(None) => Ok(None),
-        Err(error) => Err(Rejection {
-            category: error.category(),
-            message: error.to_string(),
-            operator_fault: false,
-            retry: true,
-            interfaces: None,
-        }),
     }
 }
 
@@ -510,32 +352,4 @@ async fn until(due: Option<Instant>) {
 
 fn readable(plugins: &[Arc<GuardedPlugin>]) -> impl Iterator<Item = &McpPlugin> {
     plugins.iter().filter_map(|guarded| guarded.0.as_ref().ok())
-}
-
-/// ConfigMaps with its component, with the certificate authorities of where that is, and with the keys that sign it.
-fn config_maps(plugin: &McpPlugin, operator_namespace: &str) -> BTreeSet<Named> {
-    let source = &plugin.spec.source;
-    let component = source
-        .config_map
-        .iter()
-        .map(|map| (map.namespace.clone(), map.name.clone()));
-    let authorities = source.ca_config_map.iter().map(|key| &key.name);
-    let keys = source.verify.iter().flat_map(|verify| &verify.public_keys);
-    let keys = keys.filter_map(|key| Some(&key.config_map_key_ref.as_ref()?.name));
-    let own = authorities
-        .chain(keys)
-        .map(|name| (operator_namespace.to_owned(), name.clone()));
-    component.chain(own).collect()
-}
-
-/// Secrets with the credentials of a registry, and with the keys that sign its component.
-fn secrets(plugin: &McpPlugin, operator_namespace: &str) -> BTreeSet<Named> {
-    let source = &plugin.spec.source;
-    let pull = source.oci.iter().filter_map(|oci| oci.pull_secret.as_ref());
-    let keys = source.verify.iter().flat_map(|verify| &verify.public_keys);
-    let keys = keys.filter_map(|key| Some(&key.secret_key_ref.as_ref()?.name));
-    let own = pull
-        .chain(keys)
-        .map(|name| (operator_namespace.to_owned(), name.clone()));
-    own.collect()
 }

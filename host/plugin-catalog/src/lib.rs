@@ -5,17 +5,21 @@
 //!   MCPPlugin.
 //! - Never: it asks no plugin about an MCPServer, and knows neither admission nor reconciling.
 //!
-//! [`catalog`] starts the tasks. [`controller`] alone owns the state, one [`plugin_state`] for each MCPPlugin; loading runs
-//! in tasks of its own. [`agreement`] says what of it a replica puts into force that does not lead. [`component_keeper`] keeps copies of what is in force in the [`component_store`]. [`publisher`] makes known what came of it, [`status_writer`] writes it into the cluster.
+//! [`catalog`] starts the tasks. [`controller`] alone owns the state, one [`plugin_state`] for each MCPPlugin; a
+//! [`fallback_loader`] loads in tasks of its own. [`references`] says what of the cluster plugins depend on. [`agreement`] says
+//! what a replica puts into force that does not lead. [`component_keeper`] keeps copies of what is in force in the
+//! [`component_store`]. [`publisher`] makes known what came of it, [`status_writer`] writes it into the cluster.
 
 mod agreement;
 mod catalog;
 mod component_keeper;
 mod component_store;
 mod controller;
+mod fallback_loader;
 mod pending;
 mod plugin_state;
 mod publisher;
+mod references;
 mod status;
 mod status_writer;
 
