@@ -21,6 +21,7 @@ pub mod plugin_registry;
 #[cfg(test)]
 mod reference_tests;
 pub mod run;
+mod startup;
 pub mod storage_migration;
 pub mod telemetry;
 pub mod verify;

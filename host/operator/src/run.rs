@@ -29,6 +29,7 @@ use crate::health::{self, Readiness};
 use crate::leader::Leader;
 use crate::listener::listen;
 use crate::metrics;
+use crate::startup::retried;
 use crate::telemetry::{self, LogFilter, Telemetry};
 use crate::webhook::{
     CaInjection, CertificateExpiry, CertificateFiles, CertificateRenewal, ConfigurationOwner,
@@ -167,7 +168,8 @@ async fn start(
             "the admission webhook is not served: what breaks a rule is stored, and told in SpecValid"
         );
     }
-    let hash_key = obtain_hash_key(client, &arguments.namespace).await?;
+    let hash_key =
+        retried(async || Ok(obtain_hash_key(client, &arguments.namespace).await?)).await?;
 
     // Objects are made by the whole set of rules, which depend on namespaces, or not at all; and nobody is sent here
     // before there is somebody to answer.
@@ -320,7 +322,10 @@ async fn start_certificates(
     }
     let lifetime = arguments.webhook_certificate_lifetime();
     let endpoint = arguments.endpoint();
-    let renewal = CertificateRenewal::obtain(&cluster.client, &endpoint, lifetime, metrics).await?;
+    let obtain = async || {
+        CertificateRenewal::obtain(&cluster.client, &endpoint, lifetime, metrics.clone()).await
+    };
+    let renewal = retried(obtain).await?;
     let serving = renewal.serving();
     let (trust, trusted) = watch::channel(None);
     let injection = CaInjection {

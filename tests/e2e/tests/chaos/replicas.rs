@@ -35,6 +35,8 @@ struct Replica {
     operator: Option<Operator>,
     /// How often it was started.
     starts: u32,
+    /// With what it was started last.
+    options: Vec<String>,
 }
 
 /// At most one of them is away at a time.
@@ -200,6 +202,7 @@ impl Replica {
             service: service.clone(),
             operator: None,
             starts: 0,
+            options: Vec::new(),
             environment: Environment {
                 logs,
                 ..environment.clone()
@@ -207,8 +210,20 @@ impl Replica {
         })
     }
 
-    /// Starts it, and waits until it is ready. What the one before has logged is kept, by a number.
+    /// Starts it, and waits until it is ready.
     fn start(&mut self, options: &[&str]) -> Result<()> {
+        self.options = options.iter().map(|option| (*option).to_owned()).collect();
+        self.spawn()?;
+        eventually("the replica is ready", PATIENCE, || {
+            self.start_again_if_ended()?;
+            let is_ready = self.operator.as_ref().is_some_and(Operator::is_ready);
+            ensure!(is_ready, "{} is not ready", self.name);
+            Ok(())
+        })
+    }
+
+    /// What the one before has logged is kept, by a number.
+    fn spawn(&mut self) -> Result<()> {
         let log = |end: &str| {
             let name = format!("operator-{}{end}.log", self.name);
             self.environment.logs.join(name)
@@ -217,7 +232,8 @@ impl Replica {
             fs::rename(log(""), log(&format!("-{}", self.starts)))?;
         }
         self.starts += 1;
-        let options = [&["--registry-resync-seconds", "5"], options].concat();
+        let mut options = vec!["--registry-resync-seconds", "5"];
+        options.extend(self.options.iter().map(String::as_str));
         let operator = eventually("the replica is started", PATIENCE, || {
             Operator::start_behind_service(
                 &self.environment,
@@ -229,14 +245,7 @@ impl Replica {
         })?;
         self.service.is_at(self.number, &operator)?;
         self.operator = Some(operator);
-        eventually("the replica is ready", PATIENCE, || {
-            let operator = self.operator.as_mut().context("it does not run")?;
-            if operator.has_ended() {
-                bail!("{} ended; see {}", self.name, operator.log().display());
-            }
-            ensure!(operator.is_ready(), "{} is not ready", self.name);
-            Ok(())
-        })
+        Ok(())
     }
 
     /// As a kubelet does.
@@ -249,7 +258,7 @@ impl Replica {
                 "{} ended by itself, and is started again: {end:?}",
                 self.name
             );
-            self.start(&[])?;
+            self.spawn()?;
         }
         Ok(())
     }
