@@ -9,7 +9,7 @@ use mcp_operator_admission::{AdmissionState, Drain, router, serve};
 use mcp_operator_controller::{Controller, obtain_hash_key};
 use mcp_operator_metrics::{CertificateMetrics, Metrics};
 use mcp_operator_plugin_catalog::PluginCatalog;
-use mcp_operator_policy::PluginLoader;
+use mcp_operator_policy::{PluginLoader, Snapshots};
 use mcp_operator_registration::RegistrationContext;
 use mcp_operator_runtime::{
     ClusterConfigMaps, Events, LEASE_NAME, NamespaceSecrets, Namespaces, StoredServers, Supervisor,
@@ -73,19 +73,20 @@ async fn operate(arguments: &RunArguments, metrics: Metrics, log_filter: LogFilt
     let stop = Stop::default();
     stop_on_signal(&stop, &tasks)?;
 
-    tokio::select! {
+    let judges_by = tokio::select! {
         // A task that ends also lets the start fail, and is the reason.
         biased;
         exit = supervisor.first_exit() => bail!("{exit}"),
         () = stop.announced.cancelled() => return Ok(()),
         started = start(arguments, metrics, log_filter, &tasks, &stop) => started?,
-    }
+    };
     tokio::select! {
         biased;
         // Who writes stops at once, so that the next leader can begin.
         () = stop.announced.cancelled() => {}
         exit = supervisor.first_exit() => bail!("{exit}"),
     }
+    judges_by.drain();
     if is_behind_service(arguments) {
         sleep(NOTICE).await;
     }
@@ -106,14 +107,14 @@ fn hide_memory() -> Result<()> {
         .context("the memory of this process cannot be hidden")
 }
 
-/// Starts everything, in the order in which one thing needs another.
+/// Starts everything, in the order in which one thing needs another. Gives what requests are judged by.
 async fn start(
     arguments: &RunArguments,
     metrics: Metrics,
     log_filter: LogFilter,
     tasks: &TaskGroup,
     stop: &Stop,
-) -> Result<()> {
+) -> Result<Snapshots> {
     let cluster = Cluster::connect(arguments).await?;
     let Cluster {
         client,
@@ -215,7 +216,7 @@ async fn start(
         leadership: cluster.leadership,
     };
     tasks.spawn_draining("leader", leader.run(stop.announced.clone()));
-    Ok(())
+    Ok(catalog.snapshots())
 }
 
 /// The operator is ready once what it returns has been told what that depends on, and while all of it holds.

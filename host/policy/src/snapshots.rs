@@ -23,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub struct Snapshots {
     current: watch::Receiver<Arc<Snapshot>>,
     around: watch::Receiver<Around>,
+    /// This replica follows no leader any more.
+    draining: Arc<watch::Sender<bool>>,
 }
 
 /// Where what is in force is published.
@@ -67,7 +69,12 @@ impl Snapshots {
             current: current_sender,
             around: around_sender,
         };
-        (sender, Self { current, around })
+        let receiver = Self {
+            current,
+            around,
+            draining: Arc::default(),
+        };
+        (sender, receiver)
     }
 
     /// Plugins that never change.
@@ -75,6 +82,7 @@ impl Snapshots {
         Self {
             current: watch::channel(Arc::new(snapshot)).1,
             around: watch::channel(Around::default()).1,
+            draining: Arc::default(),
         }
     }
 
@@ -91,9 +99,22 @@ impl Snapshots {
         }
     }
 
-    /// Whether this replica has in force what the leader has.
+    /// From now on this replica judges by what it has in force, whatever the leader has. One that ends is still asked until
+    /// everybody has heard of it, and the next leader may be of a version whose plugins it has not.
+    pub fn drain(&self) {
+        self.draining.send_replace(true);
+    }
+
+    /// Whether the leader has something else in force than this replica.
     pub fn is_behind(&self) -> bool {
-        !self.around.borrow().behind.is_empty()
+        !self.behind().is_empty()
+    }
+
+    fn behind(&self) -> Vec<String> {
+        if *self.draining.borrow() {
+            return Vec::new();
+        }
+        self.around.borrow().behind.clone()
     }
 
     /// What a request is answered by that begins here.
@@ -104,11 +125,16 @@ impl Snapshots {
         if !self.is_behind() {
             return Ok(self.current());
         }
-        let mut around = self.around.clone();
-        let caught_up = around.wait_for(|around| around.behind.is_empty());
+        let (mut around, mut draining) = (self.around.clone(), self.draining.subscribe());
+        let caught_up = async {
+            tokio::select! {
+                _ = around.wait_for(|around| around.behind.is_empty()) => {}
+                _ = draining.wait_for(|draining| *draining) => {}
+            }
+        };
         match timeout_at(Instant::now() + PATIENCE, caught_up).await {
-            Ok(_) => Ok(self.current()),
-            Err(_) => Err(Behind(self.around.borrow().behind.clone())),
+            Ok(()) => Ok(self.current()),
+            Err(_) => Err(Behind(self.behind())),
         }
     }
 
@@ -120,23 +146,29 @@ impl Snapshots {
     pub async fn to_go_on(&self, revision: &str) -> Result<Arc<Snapshot>, Behind> {
         let deadline = Instant::now() + PATIENCE;
         let (mut current, mut around) = (self.current.clone(), self.around.clone());
+        let mut draining = self.draining.subscribe();
         loop {
             current.mark_unchanged();
             around.mark_unchanged();
             if let Some(found) = self.of_revision(revision) {
                 return Ok(found);
             }
+            // Nothing comes any more.
+            if *draining.borrow_and_update() {
+                break;
+            }
             let news = async {
                 tokio::select! {
                     changed = current.changed() => changed,
                     changed = around.changed() => changed,
+                    changed = draining.changed() => changed,
                 }
             };
             if !matches!(timeout_at(deadline, news).await, Ok(Ok(()))) {
                 break;
             }
         }
-        let behind = self.around.borrow().behind.clone();
+        let behind = self.behind();
         if behind.is_empty() {
             Ok(self.current())
         } else {

@@ -44,3 +44,26 @@ async fn who_lacks_what_is_in_force_does_not_judge() {
     let (begun, ()) = tokio::join!(snapshots.to_begin(), news);
     assert!(begun.is_ok() && !snapshots.is_behind());
 }
+
+/// The next leader of an upgrade has plugins in force that come with its image, and not with this one.
+#[tokio::test(start_paused = true)]
+async fn who_ends_judges_by_what_it_has() {
+    let (sender, snapshots) = Snapshots::channel();
+    sender.publish(published(&["rule"]));
+    let began = Instant::now();
+    let (begun, unknown, ()) = tokio::join!(
+        snapshots.to_begin(),
+        snapshots.to_go_on("of the next leader"),
+        async {
+            tokio::time::sleep(PATIENCE / 2).await;
+            snapshots.clone().drain();
+        }
+    );
+    assert!(begun.is_ok() && unknown.is_ok());
+    assert_eq!(began.elapsed(), PATIENCE / 2, "whoever waits is answered");
+    assert!(!snapshots.is_behind());
+    sender.publish(published(&["rule", "another"]));
+    assert!(snapshots.to_begin().await.is_ok());
+    assert!(snapshots.to_go_on("of the next leader").await.is_ok());
+    assert_eq!(began.elapsed(), PATIENCE / 2, "nobody waits any more");
+}
