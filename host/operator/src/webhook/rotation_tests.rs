@@ -105,3 +105,40 @@ fn one_that_lasts_longer_than_wanted_is_renewed_by_the_wanted_life() {
     assert_eq!(step(&old, false, 59), None);
     assert!(step(&old, false, 60).unwrap().next.is_some());
 }
+
+/// The next one is served before this one ends, however long those are made for that follow it.
+#[test]
+fn what_lasts_for_minutes_leaves_little_time_between_two_steps() {
+    let minutes = |count| SignedDuration::from_mins(count);
+    let short = Policy {
+        lifetime: minutes(2),
+        ..policy()
+    };
+    let served = Certificates::new(&short, start()).unwrap();
+    for (policy, after, longest) in [
+        (&short, minutes(0), Duration::from_secs(10)),
+        // Options that were put back, while what they had made is still served.
+        (&policy(), minutes(0), Duration::from_secs(10)),
+        (
+            &policy(),
+            minutes(2) - SignedDuration::from_secs(20),
+            Duration::from_secs(5),
+        ),
+        (&policy(), minutes(2), SHORTEST_WAIT),
+        (&policy(), minutes(60), SHORTEST_WAIT),
+    ] {
+        assert_eq!(
+            served.longest_wait(policy, start() + after),
+            longest,
+            "{after:?}"
+        );
+    }
+    // Nobody was there for nearly all of its life.
+    let long = Certificates::new(&policy(), start()).unwrap();
+    assert_eq!(
+        long.longest_wait(&policy(), start()),
+        Duration::from_hours(180)
+    );
+    let late = start() + DAY * 90 - minutes(1);
+    assert_eq!(long.longest_wait(&policy(), late), Duration::from_secs(15));
+}
