@@ -74,12 +74,13 @@ impl Replicas {
         self.all.iter().map(|replica| replica.way.clone()).collect()
     }
 
-    /// Whether both run and are ready.
+    /// Whether both run and are ready, and the Service knows it: a rollout looks at what the cluster knows.
     pub(crate) fn run(&self) -> Result<()> {
         for replica in &self.all {
             let operator = replica.operator.as_ref();
+            let is_ready = operator.is_some_and(Operator::is_ready);
             ensure!(
-                operator.is_some_and(Operator::is_ready),
+                is_ready && replica.service.leads_to(replica.number),
                 "{} is not ready",
                 replica.name
             );

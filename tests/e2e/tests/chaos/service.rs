@@ -90,6 +90,13 @@ impl WebhookService {
         Ok(())
     }
 
+    /// Whether requests go to a replica.
+    pub(crate) fn leads_to(&self, replica: usize) -> bool {
+        let endpoints = self.endpoints();
+        let mut of_replica = endpoints.iter().filter(|it| it.replica == replica);
+        of_replica.any(|endpoint| endpoint.is_ready)
+    }
+
     fn endpoints(&self) -> MutexGuard<'_, Vec<Endpoint>> {
         self.endpoints
             .lock()
