@@ -16,9 +16,9 @@ use super::endpoint::Endpoint;
 use super::rotation::{Certificates, Policy, Step};
 use super::serving_cert::ServingCert;
 
-/// How often it is looked after; more often where certificates last for minutes.
+/// How often it is looked after; more often where certificates are made for minutes.
 const INTERVAL: Duration = Duration::from_secs(10);
-/// Until all API servers know of a webhook configuration that one of them has stored; less where certificates last for
+/// Until all API servers know of a webhook configuration that one of them has stored; less where certificates are made for
 /// minutes.
 const PROPAGATION: Duration = Duration::from_mins(1);
 
@@ -81,7 +81,7 @@ impl CertificateRenewal {
     /// For as long as the process runs. `trusted` is what the API server is known to trust.
     pub(crate) async fn run(mut self, trusted: watch::Receiver<Option<Trusted>>) {
         loop {
-            sleep(bounded(INTERVAL, &self.stored, &self.policy)).await;
+            sleep(scaled(INTERVAL, self.policy.lifetime)).await;
             let trusted = trusted.borrow().clone();
             if let Err(error) = self.pass(trusted.as_ref()).await {
                 let error = format!("{error:#}");
@@ -100,7 +100,7 @@ impl CertificateRenewal {
             )
         };
         let stored = self.store.obtain(make).await?;
-        let propagation = bounded(PROPAGATION, &stored, &self.policy);
+        let propagation = scaled(PROPAGATION, self.policy.lifetime);
         let is_trusted = |ca_bundle: &str| {
             trusted.is_some_and(|trusted| {
                 trusted.ca_bundle == ca_bundle && trusted.since + propagation <= Instant::now()
@@ -128,11 +128,10 @@ fn record_authority(serving: &ServingCert, certificates: &Certificates) {
     }
 }
 
-/// So much of this time as the certificates leave.
-fn bounded(time: Duration, stored: &Stored, policy: &Policy) -> Duration {
-    let certificates = stored.certificates.as_ref();
-    let longest = certificates.map(|it| it.longest_wait(policy, Timestamp::now()));
-    longest.map_or(time, |longest| time.min(longest))
+/// A twelfth of a certificate's life at most.
+fn scaled(time: Duration, lifetime: SignedDuration) -> Duration {
+    let life = Duration::try_from(lifetime).unwrap_or_default();
+    time.min(life / 12)
 }
 
 /// Takes the next step, if it is time for one, and gives what is there then. `is_trusted`: whether the API server is known to

@@ -32,7 +32,7 @@ fn certificates(replica: &CertificateRenewal) -> &Certificates {
 fn trusted(replica: &CertificateRenewal) -> Trusted {
     Trusted {
         ca_bundle: replica.ca_bundle.borrow().clone(),
-        since: Instant::now() - PROPAGATION,
+        since: Instant::now() - scaled(PROPAGATION, LIFETIME),
     }
 }
 

@@ -4,18 +4,10 @@
 //! first (*next*), with both authorities to be trusted, and served only when the API server is known to trust it. Each step is
 //! one write of what all replicas read; whichever of them makes it, the others follow.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use jiff::{SignedDuration, Timestamp};
 
 use super::certificate::{Facts, KeyPairPem, issue};
-
-/// Part of a certificate's life, and of what is left of it, that may be waited between two steps.
-const LIFE: u32 = 12;
-const LEFT: u32 = 4;
-/// Where nothing is left, it is still not looked after all the time.
-const SHORTEST_WAIT: Duration = Duration::from_millis(500);
 
 /// What all replicas share.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,21 +89,6 @@ impl Certificates {
             }
             (Ok(_), _) => Ok(None),
         }
-    }
-
-    /// How long may be waited between two steps: a twelfth of a certificate's life, of what is wanted and of what is served, and
-    /// a quarter of what that has left. What is served may have been made for minutes, by other options than today's, or by
-    /// replicas that were away until its end was near.
-    pub(super) fn longest_wait(&self, policy: &Policy, now: Timestamp) -> Duration {
-        let of =
-            |time: SignedDuration, part: u32| Duration::try_from(time).unwrap_or_default() / part;
-        let wanted = of(policy.lifetime, LIFE);
-        let Ok(facts) = Facts::of(&self.serving.certificate) else {
-            return wanted;
-        };
-        let served = of(facts.expires.duration_since(facts.issued), LIFE);
-        let left = of(facts.expires.duration_since(now), LEFT);
-        wanted.min(served).min(left.max(SHORTEST_WAIT))
     }
 
     /// The authority before stays trusted: another replica may go on serving its certificate for a moment.
