@@ -329,15 +329,17 @@ async fn start_certificates(
     let renewal = retried(obtain).await?;
     let serving = renewal.serving();
     let (trust, trusted) = watch::channel(None);
+    let configurations = cluster.webhook_configurations();
+    let leadership = configurations.leadership.clone();
     let injection = CaInjection {
-        configurations: cluster.webhook_configurations(),
+        configurations,
         endpoint,
     };
     tasks.spawn(
         "CA injection",
-        injection.run(renewal.ca_bundle(), trust, injected),
+        injection.run(renewal.authorities(), trust, injected),
     );
-    tasks.spawn("certificate renewal", renewal.run(trusted));
+    tasks.spawn("certificate renewal", renewal.run(leadership, trusted));
     Ok(serving)
 }
 

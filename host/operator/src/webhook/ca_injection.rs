@@ -20,6 +20,7 @@ use tracing::warn;
 use super::configuration::{Configurations, NAME, Updated};
 use super::conversion;
 use super::endpoint::Endpoint;
+use super::renewal::Authorities;
 
 /// Somebody may apply the manifests again, which empties what was filled in.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -47,14 +48,23 @@ impl CaInjection {
     /// replica, or it was tried in vain: a permission that is missing is no reason to be never ready.
     pub(crate) async fn run(
         self,
-        mut ca_bundle: watch::Receiver<String>,
+        mut authorities: watch::Receiver<Authorities>,
         trusted: watch::Sender<Option<Trusted>>,
         injected: watch::Sender<bool>,
     ) {
         let mut leading = self.configurations.leadership.changes();
         loop {
-            let wanted = ca_bundle.borrow_and_update().clone();
-            let encoded = STANDARD.encode(&wanted);
+            let known = authorities.borrow_and_update().clone();
+            let term = *leading.borrow_and_update();
+            if term.is_leader() && known.read_in != term {
+                // The leader before may have written what this one has not read yet.
+                tokio::select! {
+                    _ = leading.changed() => {}
+                    changed = authorities.changed() => ended(changed).await,
+                }
+                continue;
+            }
+            let encoded = STANDARD.encode(&known.ca_bundle);
             let mutating = self.update::<MutatingWebhookConfiguration>(&encoded).await;
             let validating = self
                 .update::<ValidatingWebhookConfiguration>(&encoded)
@@ -63,7 +73,7 @@ impl CaInjection {
                 conversion::point(&self.configurations, &self.endpoint, &encoded).await;
             let all = [mutating, validating, converting];
             let is_there = all.iter().all(|updated| *updated == Updated::AsWanted);
-            trusted.send_modify(|trusted| note(trusted, wanted, is_there));
+            trusted.send_modify(|trusted| note(trusted, known.ca_bundle, is_there));
             // Beside the cluster a replica has an address of its own, and only the leader's is asked.
             let waits = all.contains(&Updated::NotLeading)
                 && matches!(self.endpoint, Endpoint::Service { .. });
@@ -79,10 +89,7 @@ impl CaInjection {
                 () = tokio::time::sleep(pause) => {}
                 // Its sender is in `leadership`.
                 _ = leading.changed() => {}
-                changed = ca_bundle.changed() => if changed.is_err() {
-                    // Nobody renews the certificate any more: the process ends.
-                    std::future::pending::<()>().await;
-                },
+                changed = authorities.changed() => ended(changed).await,
             }
         }
     }
@@ -102,6 +109,13 @@ impl CaInjection {
         self.configurations
             .update::<K>(fill_in, "trusts this webhook")
             .await
+    }
+}
+
+/// Where nobody renews the certificate any more, the process ends.
+async fn ended(changed: Result<(), watch::error::RecvError>) {
+    if changed.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 
@@ -156,6 +170,10 @@ fn path_of(client: &Value) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use kube::core::ApiResource;
+    use mcp_operator_runtime::{Leadership, Term};
+    use mcp_testkit::{ApiServer, ResourceType};
+
     use super::super::configuration::difference;
     use super::*;
 
@@ -209,6 +227,73 @@ mod tests {
         assert_eq!(see("b", false), None);
         tokio::time::advance(second).await;
         assert_eq!(see("b", true), Some(("b".to_owned(), start + 2 * second)));
+    }
+
+    /// Both configurations, and who fills them in, which leads from the beginning.
+    fn injection() -> (ApiServer, CaInjection) {
+        let api = ApiServer::new();
+        for resource in [
+            ApiResource::erase::<MutatingWebhookConfiguration>(&()),
+            ApiResource::erase::<ValidatingWebhookConfiguration>(&()),
+        ] {
+            let (version, kind) = (resource.api_version.clone(), resource.kind.clone());
+            api.register(ResourceType::built_in(resource).cluster_scoped());
+            let mut object = configuration();
+            object["metadata"]["name"] = json!(NAME);
+            object["apiVersion"] = json!(version);
+            object["kind"] = json!(kind);
+            api.put(object);
+        }
+        let configurations = Configurations {
+            reader: api.client(),
+            writer: api.client(),
+            leadership: Leadership::unelected(),
+        };
+        let endpoint = Endpoint::Service {
+            namespace: "n".into(),
+            name: "w".into(),
+        };
+        let injection = CaInjection {
+            configurations,
+            endpoint,
+        };
+        (api, injection)
+    }
+
+    /// It may have read them before the leader before wrote a newer one, which would be taken out again.
+    #[tokio::test]
+    async fn who_begins_to_lead_writes_only_what_it_has_read_since() {
+        let (api, injection) = injection();
+        let term = *injection.configurations.leadership.changes().borrow();
+        let bundle = |text: &str, read_in| Authorities {
+            ca_bundle: text.into(),
+            read_in,
+        };
+        let (read, authorities) = watch::channel(bundle("old", Term::default()));
+        let (trust, mut trusted) = watch::channel(None);
+        let (injected, mut is_injected) = watch::channel(false);
+        let running = tokio::spawn(injection.run(authorities, trust, injected));
+        // Another one that was read before.
+        read.send_replace(bundle("older", Term::default()));
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert!(api.writes().is_empty() && api.requests().is_empty());
+        assert!(!*is_injected.borrow_and_update());
+
+        read.send_replace(bundle("new", term));
+        is_injected.changed().await.unwrap();
+        for kind in [
+            "MutatingWebhookConfiguration",
+            "ValidatingWebhookConfiguration",
+        ] {
+            let found = api.get(kind, "", NAME).unwrap();
+            let expected = STANDARD.encode("new");
+            assert_eq!(found["webhooks"][0]["clientConfig"]["caBundle"], expected);
+        }
+        let known = trusted.wait_for(Option::is_some).await.unwrap().clone();
+        assert_eq!(known.unwrap().ca_bundle, "new");
+        running.abort();
     }
 
     #[test]

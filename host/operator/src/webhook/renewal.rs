@@ -6,21 +6,16 @@ use anyhow::Result;
 use jiff::{SignedDuration, Timestamp};
 use kube::Client;
 use mcp_operator_metrics::CertificateMetrics;
+use mcp_operator_runtime::{Leadership, Term};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
 use super::ca_injection::Trusted;
 use super::certificate_store::{CertificateStore, Stored};
 use super::endpoint::Endpoint;
-use super::rotation::{Certificates, Policy, Step};
+use super::rotation::{Certificates, INTERVAL, PROPAGATION, Policy, Step};
 use super::serving_cert::ServingCert;
-
-/// How often it is looked after; more often where certificates are made for minutes.
-const INTERVAL: Duration = Duration::from_secs(10);
-/// Until all API servers know of a webhook configuration that one of them has stored; less where certificates are made for
-/// minutes.
-const PROPAGATION: Duration = Duration::from_mins(1);
 
 /// The webhook's certificates, and what follows from them.
 pub(crate) struct CertificateRenewal {
@@ -28,8 +23,18 @@ pub(crate) struct CertificateRenewal {
     policy: Policy,
     stored: Stored,
     serving: ServingCert,
-    /// What the API server has to trust, in PEM.
-    ca_bundle: watch::Sender<String>,
+    looked: Instant,
+    authorities: watch::Sender<Authorities>,
+}
+
+/// What the API server has to trust.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Authorities {
+    /// Certificates of authorities, in PEM.
+    pub(super) ca_bundle: String,
+    /// The term of leading, or of not leading, in which they were read: whoever begins to lead may have read them before
+    /// another replica made its last step.
+    pub(super) read_in: Term,
 }
 
 impl CertificateRenewal {
@@ -61,7 +66,11 @@ impl CertificateRenewal {
         record_authority(&serving, &certificates);
         Ok(Self {
             serving,
-            ca_bundle: watch::channel(certificates.trusted()).0,
+            authorities: watch::Sender::new(Authorities {
+                ca_bundle: certificates.trusted(),
+                read_in: Term::default(),
+            }),
+            looked: Instant::now(),
             store,
             policy,
             stored,
@@ -73,24 +82,65 @@ impl CertificateRenewal {
         self.serving.clone()
     }
 
-    /// What the API server has to trust, in PEM, whenever it changes.
-    pub(crate) fn ca_bundle(&self) -> watch::Receiver<String> {
-        self.ca_bundle.subscribe()
+    /// What the API server has to trust, whenever it changes.
+    pub(crate) fn authorities(&self) -> watch::Receiver<Authorities> {
+        self.authorities.subscribe()
     }
 
     /// For as long as the process runs. `trusted` is what the API server is known to trust.
-    pub(crate) async fn run(mut self, trusted: watch::Receiver<Option<Trusted>>) {
+    pub(crate) async fn run(
+        mut self,
+        leadership: Leadership,
+        mut trusted: watch::Receiver<Option<Trusted>>,
+    ) {
+        let mut leading = leadership.changes();
+        leading.mark_changed();
         loop {
-            sleep(scaled(INTERVAL, self.policy.lifetime)).await;
+            let due = self.due(trusted.borrow_and_update().as_ref());
+            tokio::select! {
+                () = sleep_until(due) => {}
+                // Its sender is in `leadership`.
+                _ = leading.changed() => {}
+                changed = trusted.changed() => {
+                    if changed.is_err() {
+                        // Nobody tells the API server any more: the process ends.
+                        std::future::pending::<()>().await;
+                    }
+                    continue;
+                }
+            }
+            let term = *leading.borrow_and_update();
             let trusted = trusted.borrow().clone();
-            if let Err(error) = self.pass(trusted.as_ref()).await {
+            if let Err(error) = self.pass(term, trusted.as_ref()).await {
                 let error = format!("{error:#}");
                 warn!(error, "the webhook's certificate stays as it was");
             }
         }
     }
 
-    async fn pass(&mut self, trusted: Option<&Trusted>) -> Result<()> {
+    /// When it is to be looked after: from time to time, and as soon as the next certificate may be served.
+    fn due(&self, trusted: Option<&Trusted>) -> Instant {
+        let regularly = self.looked + self.bounded(INTERVAL);
+        let is_published = |it: &Certificates| it.next.is_some();
+        let served = trusted
+            .filter(|_| self.stored.certificates.as_ref().is_some_and(is_published))
+            .filter(|trusted| trusted.ca_bundle == self.authorities.borrow().ca_bundle)
+            .map(|trusted| trusted.since + self.bounded(PROPAGATION))
+            // One that could not be written is tried again at its time.
+            .filter(|served| *served > self.looked);
+        served.map_or(regularly, |served| served.min(regularly))
+    }
+
+    /// So much of this time as the certificates leave.
+    fn bounded(&self, time: Duration) -> Duration {
+        let certificates = self.stored.certificates.as_ref();
+        certificates.map_or(time, |certificates| {
+            certificates.bounded(time, &self.policy, Timestamp::now())
+        })
+    }
+
+    async fn pass(&mut self, term: Term, trusted: Option<&Trusted>) -> Result<()> {
+        self.looked = Instant::now();
         // If somebody has deleted the Secret, it comes back as it was.
         let last = self.stored.certificates.as_ref();
         let make = || {
@@ -100,7 +150,7 @@ impl CertificateRenewal {
             )
         };
         let stored = self.store.obtain(make).await?;
-        let propagation = scaled(PROPAGATION, self.policy.lifetime);
+        let propagation = self.bounded(PROPAGATION);
         let is_trusted = |ca_bundle: &str| {
             trusted.is_some_and(|trusted| {
                 trusted.ca_bundle == ca_bundle && trusted.since + propagation <= Instant::now()
@@ -111,11 +161,13 @@ impl CertificateRenewal {
             self.serving.replace(&certificates.serving)?;
             record_authority(&self.serving, &certificates);
         }
-        self.ca_bundle.send_if_modified(|known| {
-            let new = certificates.trusted();
-            let changed = *known != new;
-            *known = new;
-            changed
+        let authorities = Authorities {
+            ca_bundle: certificates.trusted(),
+            read_in: term,
+        };
+        self.authorities.send_if_modified(|known| {
+            let before = std::mem::replace(known, authorities);
+            before != *known
         });
         self.stored = stored;
         Ok(())
@@ -126,12 +178,6 @@ fn record_authority(serving: &ServingCert, certificates: &Certificates) {
     for authority in certificates.serving_authority() {
         serving.signed_by(&authority);
     }
-}
-
-/// A twelfth of a certificate's life at most.
-fn scaled(time: Duration, lifetime: SignedDuration) -> Duration {
-    let life = Duration::try_from(lifetime).unwrap_or_default();
-    time.min(life / 12)
 }
 
 /// Takes the next step, if it is time for one, and gives what is there then. `is_trusted`: whether the API server is known to

@@ -31,8 +31,8 @@ fn certificates(replica: &CertificateRenewal) -> &Certificates {
 /// As if the API server had trusted this since yesterday.
 fn trusted(replica: &CertificateRenewal) -> Trusted {
     Trusted {
-        ca_bundle: replica.ca_bundle.borrow().clone(),
-        since: Instant::now() - scaled(PROPAGATION, LIFETIME),
+        ca_bundle: replica.authorities.borrow().ca_bundle.clone(),
+        since: Instant::now() - PROPAGATION,
     }
 }
 
@@ -43,13 +43,16 @@ async fn replicas_share_what_the_first_of_them_made() {
     assert_eq!(certificates(&first), certificates(&second));
     api.clear_log();
     for replica in [&mut first, &mut second] {
-        replica.pass(Some(&trusted(replica))).await.unwrap();
+        replica
+            .pass(Term::default(), Some(&trusted(replica)))
+            .await
+            .unwrap();
     }
     assert!(api.writes().is_empty(), "and again changes nothing");
     assert!(api.delete("Secret", "ns", NAME));
-    second.pass(None).await.unwrap();
+    second.pass(Term::default(), None).await.unwrap();
     let back: Secret = api.get_as("ns", NAME).unwrap();
-    first.pass(None).await.unwrap();
+    first.pass(Term::default(), None).await.unwrap();
     assert_eq!(certificates(&first), certificates(&second), "{back:?}");
 }
 
@@ -71,25 +74,31 @@ async fn a_renewal_is_made_by_one_and_followed_by_the_other() {
     let published = certificates(&first).clone();
     assert!(published.next.is_some());
     assert_eq!(published.serving, old.serving);
-    second.pass(None).await.unwrap();
+    second.pass(Term::default(), None).await.unwrap();
     assert_eq!(certificates(&second), &published);
-    assert_eq!(*second.ca_bundle.borrow(), published.trusted());
+    assert_eq!(second.authorities.borrow().ca_bundle, published.trusted());
 
     // The trust in what was before is none in what is next.
     let mut stale = trusted(&second);
     stale.ca_bundle = published.authorities[0].clone();
-    second.pass(Some(&stale)).await.unwrap();
+    second.pass(Term::default(), Some(&stale)).await.unwrap();
     let mut recent = trusted(&second);
     recent.since = Instant::now();
-    second.pass(Some(&recent)).await.unwrap();
+    second.pass(Term::default(), Some(&recent)).await.unwrap();
     assert_eq!(certificates(&second), &published);
 
-    second.pass(Some(&trusted(&second))).await.unwrap();
+    second
+        .pass(Term::default(), Some(&trusted(&second)))
+        .await
+        .unwrap();
     assert_eq!(
         Some(&certificates(&second).serving),
         published.next.as_ref()
     );
-    first.pass(Some(&trusted(&first))).await.unwrap();
+    first
+        .pass(Term::default(), Some(&trusted(&first)))
+        .await
+        .unwrap();
     assert_eq!(certificates(&first), certificates(&second));
     let updates = api.requests_of(&Match::verb(Verb::Replace).kind("Secret"));
     assert_eq!(updates.len(), 2, "{updates:?}");
@@ -117,4 +126,38 @@ async fn what_is_no_certificate_is_replaced_and_what_is_cert_managers_is_not() {
     .await;
     let error = refused.err().unwrap().to_string();
     assert!(error.contains("--webhook-cert-dir"), "{error}");
+}
+
+/// Not only when it is looked after the next time: a certificate of minutes would have little left.
+#[tokio::test]
+async fn the_next_one_is_due_as_soon_as_it_is_trusted() {
+    let api = ApiServer::new();
+    let short = SignedDuration::from_mins(2);
+    let policy = Policy {
+        names: endpoint().names(),
+        lifetime: short,
+    };
+    let store = CertificateStore::Shared {
+        client: api.client(),
+        namespace: "ns".into(),
+    };
+    let old = Certificates::new(&policy, Timestamp::now() - short * 2 / 3).unwrap();
+    store.obtain(|| Ok(old.clone())).await.unwrap();
+    // Under options that make them for months.
+    let replica = replica(&api).await;
+    let published = certificates(&replica).clone();
+    assert_eq!(published.serving, old.serving);
+    let in_seconds = |due: Instant| due.duration_since(replica.looked).as_secs();
+    assert_eq!(in_seconds(replica.due(None)), 5, "a 24th of two minutes");
+
+    assert!(published.next.is_some());
+    let seen = replica.looked - Duration::from_secs(3);
+    let trusted = |ca_bundle: String| Trusted {
+        ca_bundle,
+        since: seen,
+    };
+    let due = replica.due(Some(&trusted(published.trusted())));
+    assert_eq!(in_seconds(due), 2);
+    let of_another = replica.due(Some(&trusted(published.authorities[0].clone())));
+    assert_eq!(in_seconds(of_another), 5);
 }
