@@ -4,6 +4,7 @@
 
 mod bare;
 mod batch;
+mod confinement;
 mod memory;
 mod pod;
 mod rig;
@@ -42,6 +43,8 @@ async fn main() -> ExitCode {
     let has = |wanted: &str| std::env::args().any(|argument| argument == wanted);
     exit_code(if has("--memory") {
         pod::run(has("--full")).await
+    } else if has("--confinement") {
+        confinement::run().await
     } else {
         run(has("--full")).await
     })

@@ -28,6 +28,8 @@ enum What {
     Admission,
     /// The controller, beside a client that just applies the same objects.
     Controller,
+    /// A burst of servers, where the API server confines the operator's account by a policy, and where it does not.
+    Confinement,
     /// The operator as its image has it, within the memory of its pod: 1,000 servers, with `--full` 10,000.
     Memory,
     /// Registrars: a plan for 10,000 servers, and what a burst of 1,000 costs LiteLLM.
@@ -44,7 +46,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         What::Plugin => ("plugin_call", Artifacts::build(&cache, &Part::ALL)?),
         What::Hostile => ("hostile", Artifacts::build(&cache, &Part::ALL)?),
         What::Admission => ("admission", Artifacts::build_optimised(&cache)?),
-        What::Controller => ("controller", Artifacts::build_optimised(&cache)?),
+        What::Controller | What::Confinement => ("controller", Artifacts::build_optimised(&cache)?),
         What::Memory => ("controller", shipped(&cache)?),
         What::Registration => ("registration", Artifacts::build_optimised(&cache)?),
         What::Plan => ("registration", Artifacts::build(&cache, &Part::ALL)?),
@@ -59,6 +61,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match arguments.what {
         What::Plan => command.arg("--plan"),
         What::Memory => command.arg("--memory"),
+        What::Confinement => command.arg("--confinement"),
         _ => &mut command,
     };
     if arguments.full {
