@@ -1,5 +1,6 @@
 //! What a test does with objects itself, past all requests.
 
+use jiff::SignedDuration;
 use kube::Resource;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -96,6 +97,11 @@ impl ApiServer {
     /// Deletes what has owner references and no owner any more, and what that leaves. Gives kind and name of each.
     pub fn collect_garbage(&self) -> Vec<(String, String)> {
         self.change(|state| garbage::collect(&mut state.store))
+    }
+
+    /// Sets the clock by which it dates its answers so much ahead of the test's, or behind.
+    pub fn set_clock_ahead(&self, time: SignedDuration) {
+        self.shared.state().clock_ahead = time;
     }
 
     /// The version of the newest write.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use jiff::SignedDuration;
 use kube::Client;
 use tokio::sync::watch;
 
@@ -41,6 +42,8 @@ pub(crate) struct State {
     pub(crate) store: Store,
     pub(crate) rules: Rules,
     pub(crate) log: Vec<Recorded>,
+    /// How much its clock is ahead of the test's.
+    pub(crate) clock_ahead: SignedDuration,
     /// Requests that the log has forgotten.
     pub(crate) forgotten: usize,
 }
@@ -103,6 +106,7 @@ impl ApiServer {
             store: Store::default(),
             rules: Rules::default(),
             log: Vec::new(),
+            clock_ahead: SignedDuration::ZERO,
             forgotten: 0,
         };
         let shared = Shared {

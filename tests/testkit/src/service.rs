@@ -8,10 +8,12 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt, TryStreamExt};
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use http::{Response, StatusCode};
+use http::header::{CONTENT_TYPE, DATE, RETRY_AFTER};
+use http::{HeaderValue, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
 use kube::client::Body;
 use serde_json::Value;
 use tokio::time::sleep;
@@ -83,7 +85,9 @@ impl ApiServer {
         if matches!(fault, Some(Fault::AnswerLost)) {
             return Err(reset());
         }
-        let response = self.respond(&request, result);
+        let mut response = self.respond(&request, result);
+        let now = Timestamp::now() + self.shared.state().clock_ahead;
+        response.headers_mut().insert(DATE, date(now)?);
         self.shared
             .state()
             .answered(index, response.status().as_u16());
@@ -190,8 +194,13 @@ fn json(code: u16, object: &Value) -> Response<AnswerBody> {
     typed("application/json", response)
 }
 
+fn date(now: Timestamp) -> io::Result<HeaderValue> {
+    let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&now);
+    HeaderValue::try_from(date.map_err(io::Error::other)?).map_err(io::Error::other)
+}
+
 fn typed(media_type: &'static str, mut response: Response<AnswerBody>) -> Response<AnswerBody> {
-    let value = http::HeaderValue::from_static(media_type);
+    let value = HeaderValue::from_static(media_type);
     response.headers_mut().insert(CONTENT_TYPE, value);
     response
 }

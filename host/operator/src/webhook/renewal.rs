@@ -6,7 +6,7 @@ use anyhow::Result;
 use jiff::{SignedDuration, Timestamp};
 use kube::Client;
 use mcp_operator_metrics::CertificateMetrics;
-use mcp_operator_runtime::{Leadership, Term};
+use mcp_operator_runtime::{Leadership, Term, api_server_time};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
@@ -19,6 +19,10 @@ use super::serving_cert::ServingCert;
 
 /// The webhook's certificates, and what follows from them.
 pub(crate) struct CertificateRenewal {
+    client: Client,
+    /// The API server's time by this process' clock, as it was last asked. It is who judges certificates: a node whose clock is
+    /// wrong would find those of all others expired, and make some that nobody accepts yet.
+    ahead: SignedDuration,
     store: CertificateStore,
     policy: Policy,
     stored: Stored,
@@ -59,12 +63,15 @@ impl CertificateRenewal {
             },
             Endpoint::Address(_) => CertificateStore::Own,
         };
-        let make = || Certificates::new(&policy, Timestamp::now());
-        let stored = store.obtain(make).await?;
-        let (stored, certificates) = step(&store, &policy, stored, |_| false).await?;
+        let ahead = clock_ahead(client).await?;
+        let now = Timestamp::now() + ahead;
+        let stored = store.obtain(|| Certificates::new(&policy, now)).await?;
+        let (stored, certificates) = step(&store, &policy, stored, now, |_| false).await?;
         let serving = ServingCert::new(&certificates.serving, metrics)?;
         record_authority(&serving, &certificates);
         Ok(Self {
+            client: client.clone(),
+            ahead,
             serving,
             authorities: watch::Sender::new(Authorities {
                 ca_bundle: certificates.trusted(),
@@ -135,17 +142,23 @@ impl CertificateRenewal {
     fn bounded(&self, time: Duration) -> Duration {
         let certificates = self.stored.certificates.as_ref();
         certificates.map_or(time, |certificates| {
-            certificates.bounded(time, &self.policy, Timestamp::now())
+            certificates.bounded(time, &self.policy, self.now())
         })
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::now() + self.ahead
     }
 
     async fn pass(&mut self, term: Term, trusted: Option<&Trusted>) -> Result<()> {
         self.looked = Instant::now();
+        self.ahead = clock_ahead(&self.client).await?;
+        let now = self.now();
         // If somebody has deleted the Secret, it comes back as it was.
         let last = self.stored.certificates.as_ref();
         let make = || {
             last.map_or_else(
-                || Certificates::new(&self.policy, Timestamp::now()),
+                || Certificates::new(&self.policy, now),
                 |last| Ok(last.clone()),
             )
         };
@@ -156,7 +169,8 @@ impl CertificateRenewal {
                 trusted.ca_bundle == ca_bundle && trusted.since + propagation <= Instant::now()
             })
         };
-        let (stored, certificates) = step(&self.store, &self.policy, stored, is_trusted).await?;
+        let (stored, certificates) =
+            step(&self.store, &self.policy, stored, now, is_trusted).await?;
         if last.is_none_or(|last| last.serving != certificates.serving) {
             self.serving.replace(&certificates.serving)?;
             record_authority(&self.serving, &certificates);
@@ -180,15 +194,22 @@ fn record_authority(serving: &ServingCert, certificates: &Certificates) {
     }
 }
 
+/// How much the API server's clock is ahead of this process'. One that does not say is taken to be right.
+async fn clock_ahead(client: &Client) -> Result<SignedDuration> {
+    let time = api_server_time(client).await?;
+    let ahead = |time: Timestamp| time.duration_since(Timestamp::now());
+    Ok(time.map_or(SignedDuration::ZERO, ahead))
+}
+
 /// Takes the next step, if it is time for one, and gives what is there then. `is_trusted`: whether the API server is known to
 /// trust these authorities.
 async fn step(
     store: &CertificateStore,
     policy: &Policy,
     stored: Stored,
+    now: Timestamp,
     is_trusted: impl Fn(&str) -> bool,
 ) -> Result<(Stored, Certificates)> {
-    let now = Timestamp::now();
     let step = match &stored.certificates {
         Some(certificates) => {
             let is_trusted = is_trusted(&certificates.trusted());

@@ -1,6 +1,7 @@
 use k8s_openapi::api::core::v1::Secret;
 use mcp_testkit::{ApiServer, Match, Verb};
 
+use super::super::certificate::Facts;
 use super::*;
 
 const NAME: &str = "mcp-operator-webhook";
@@ -160,4 +161,29 @@ async fn the_next_one_is_due_as_soon_as_it_is_trusted() {
     assert_eq!(in_seconds(due), 2);
     let of_another = replica.due(Some(&trusted(published.authorities[0].clone())));
     assert_eq!(in_seconds(of_another), 5);
+}
+
+/// What is wrong is the clock of this replica, not the certificate of all others.
+#[tokio::test]
+async fn a_replica_whose_clock_is_wrong_goes_by_the_api_server_s() {
+    let api = ApiServer::new();
+    let years = SignedDuration::from_hours(24 * 365 * 2);
+    api.set_clock_ahead(years);
+    let first = replica(&api).await;
+    let made = certificates(&first).clone();
+    let facts = Facts::of(&made.serving.certificate).unwrap();
+    let issued = facts.issued.duration_since(Timestamp::now() + years);
+    assert!(issued.abs() < SignedDuration::from_secs(60), "{issued:?}");
+    // For its own clock they are of a distant future, and then long expired.
+    for ahead in [years, years + SignedDuration::from_hours(24 * 59)] {
+        api.set_clock_ahead(ahead);
+        api.clear_log();
+        let mut other = replica(&api).await;
+        other.pass(Term::default(), None).await.unwrap();
+        assert_eq!(certificates(&other), &made);
+        assert!(api.writes().is_empty());
+    }
+    api.set_clock_ahead(years + SignedDuration::from_hours(24 * 61));
+    let next = replica(&api).await;
+    assert!(certificates(&next).next.is_some(), "it is renewed in time");
 }
