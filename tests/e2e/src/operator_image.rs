@@ -7,7 +7,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use mcp_cluster::image::Image;
 use mcp_cluster::{
     Cache, Progress, ensure_authorities, ensure_static_compiler, run_logged, static_target,
@@ -34,6 +34,11 @@ const AUTHORITIES: &str = "etc/ssl/certs/ca-certificates.crt";
 /// The user that it runs as.
 pub(crate) const USER: u32 = 65532;
 const PLUGIN_TARGET: &str = "wasm32-wasip2";
+/// What C sources say of the moment at which they are compiled, for people who read a version: the same always.
+const C_FLAGS: &str = r#"-Wno-builtin-macro-redefined -D__DATE__="none" -D__TIME__="none""#;
+
+/// Called in the place of the compiler, so that what it makes does not depend on the checkout's folder.
+const RUSTC_WRAPPER: &str = "tests/e2e/src/rustc-of-any-folder.sh";
 
 /// What the image is made of, once it is built.
 #[derive(Clone, Debug)]
@@ -140,6 +145,9 @@ impl Build<'_> {
             .env_remove("CARGO_ENCODED_RUSTFLAGS")
             // What is compiled in pieces depends on what was compiled before.
             .env("CARGO_INCREMENTAL", "0")
+            .env("RUSTC_WRAPPER", self.wrapper()?)
+            .env("CHECKOUT", self.checkout)
+            .env(format!("CFLAGS_{}", target.replace('-', "_")), C_FLAGS)
             .args(["build", "--locked", "--target", target])
             .args(arguments)
             .arg("--target-dir")
@@ -147,6 +155,13 @@ impl Build<'_> {
             .arg("--config")
             .arg(format!("target.{target}.rustflags={}", self.flags()?));
         run_logged(&mut command, &self.logs.join(format!("build {what}.log")))
+    }
+
+    /// What cargo calls in the place of the compiler.
+    fn wrapper(&self) -> Result<PathBuf> {
+        let file = self.checkout.join(RUSTC_WRAPPER);
+        ensure!(file.exists(), "{} is missing", file.display());
+        Ok(file)
     }
 
     /// Names for the folders of this machine, of which the last that fits is taken. As TOML.
@@ -202,6 +217,11 @@ pub fn copy_sources(checkout: &Path, folder: &Path) -> Result<()> {
             continue;
         }
         fs::write(&to, content).with_context(|| format!("cannot write {}", to.display()))?;
+        // Some are programs.
+        let permissions = fs::metadata(&from).map(|metadata| metadata.permissions());
+        permissions
+            .and_then(|permissions| fs::set_permissions(&to, permissions))
+            .with_context(|| format!("cannot set the permissions of {}", to.display()))?;
     }
     Ok(())
 }
@@ -220,6 +240,8 @@ fn copy_link(target: &Path, link: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt;
+
     use mcp_cluster::repository;
 
     use super::*;
@@ -245,6 +267,10 @@ mod tests {
         ] {
             assert!(folder.path().join(file).exists(), "{file}");
         }
+        let mode = fs::metadata(folder.path().join(RUSTC_WRAPPER))
+            .unwrap()
+            .mode();
+        assert_eq!(mode & 0o111, 0o111, "cargo calls it");
         assert!(!folder.path().join(".git").exists());
     }
 
@@ -260,6 +286,7 @@ mod tests {
         let user = format!("USER {USER}");
         for words in [
             authorities.as_str(),
+            C_FLAGS,
             &link,
             &user,
             "FROM scratch",
