@@ -99,9 +99,10 @@ impl ApiServer {
         self.change(|state| garbage::collect(&mut state.store))
     }
 
-    /// Sets the clock by which it dates its answers so much ahead of the test's, or behind.
+    /// From now on it dates its answers, by a clock that is so much ahead of the test's, or behind. Before, it dates none: tests
+    /// have fixed times of their own.
     pub fn set_clock_ahead(&self, time: SignedDuration) {
-        self.shared.state().clock_ahead = time;
+        self.shared.state().clock_ahead = Some(time);
     }
 
     /// The version of the newest write.

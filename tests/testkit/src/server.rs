@@ -42,8 +42,8 @@ pub(crate) struct State {
     pub(crate) store: Store,
     pub(crate) rules: Rules,
     pub(crate) log: Vec<Recorded>,
-    /// How much its clock is ahead of the test's.
-    pub(crate) clock_ahead: SignedDuration,
+    /// How much the clock by which it dates its answers is ahead of the test's.
+    pub(crate) clock_ahead: Option<SignedDuration>,
     /// Requests that the log has forgotten.
     pub(crate) forgotten: usize,
 }
@@ -106,7 +106,7 @@ impl ApiServer {
             store: Store::default(),
             rules: Rules::default(),
             log: Vec::new(),
-            clock_ahead: SignedDuration::ZERO,
+            clock_ahead: None,
             forgotten: 0,
         };
         let shared = Shared {

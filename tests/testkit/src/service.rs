@@ -86,8 +86,11 @@ impl ApiServer {
             return Err(reset());
         }
         let mut response = self.respond(&request, result);
-        let now = Timestamp::now() + self.shared.state().clock_ahead;
-        response.headers_mut().insert(DATE, date(now)?);
+        let ahead = self.shared.state().clock_ahead;
+        if let Some(ahead) = ahead {
+            let date = date(Timestamp::now() + ahead)?;
+            response.headers_mut().insert(DATE, date);
+        }
         self.shared
             .state()
             .answered(index, response.status().as_u16());

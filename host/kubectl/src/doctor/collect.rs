@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use http::Request;
-use http::header::DATE;
 use jiff::Timestamp;
-use jiff::fmt::rfc2822;
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
     ValidatingWebhookConfiguration,
@@ -17,11 +14,10 @@ use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Resource;
-use kube::client::Body;
 use kube::core::ApiResource;
 use mcp_operator_api::names::installation::CONFIGURATION;
 use mcp_operator_api::v1alpha1::{McpPlugin, McpServer};
-use mcp_operator_runtime::LEASE_NAME;
+use mcp_operator_runtime::{LEASE_NAME, api_server_time};
 use serde_json::{Value, json};
 
 use super::installation::{Installation, MANAGER};
@@ -72,7 +68,7 @@ pub(super) async fn installation(
         .await?;
     reading.object::<Deployment>(home, MANAGER).await?;
     reading.object::<Lease>(home, LEASE_NAME).await?;
-    reading.found.api_time = api_time(cluster).await?;
+    reading.found.api_time = api_server_time(&cluster.client).await?;
     reading.list::<Pod>(home).await?;
     if let Some((namespace, name)) = reading.found.webhook_service() {
         reading.object::<Service>(&namespace, &name).await?;
@@ -225,17 +221,4 @@ fn forget(secret: &mut Value) {
     });
     let kept: BTreeMap<String, Value> = kept.collect();
     *secret = json!({ "kind": "Secret", "data": kept });
-}
-
-/// What the API server's clock says.
-async fn api_time(cluster: &Cluster) -> Result<Option<Timestamp>> {
-    let question = Request::get("/version").body(Body::empty())?;
-    let answer = cluster.client.send(question).await?;
-    let date = answer
-        .headers()
-        .get(DATE)
-        .and_then(|date| date.to_str().ok());
-    Ok(date
-        .and_then(|date| rfc2822::parse(date).ok())
-        .map(|date| date.timestamp()))
 }
