@@ -329,17 +329,18 @@ async fn start_certificates(
     let renewal = retried(obtain).await?;
     let serving = renewal.serving();
     let (trust, trusted) = watch::channel(None);
-    let configurations = cluster.webhook_configurations();
-    let leadership = configurations.leadership.clone();
     let injection = CaInjection {
-        configurations,
+        configurations: cluster.webhook_configurations(),
         endpoint,
     };
     tasks.spawn(
         "CA injection",
         injection.run(renewal.authorities(), trust, injected),
     );
-    tasks.spawn("certificate renewal", renewal.run(leadership, trusted));
+    tasks.spawn(
+        "certificate renewal",
+        renewal.run(cluster.leadership.clone(), trusted),
+    );
     Ok(serving)
 }
 

@@ -112,8 +112,8 @@ impl CaInjection {
     }
 }
 
-/// Where nobody renews the certificate any more, the process ends.
-async fn ended(changed: Result<(), watch::error::RecvError>) {
+/// Where nobody tells of changes any more, the process ends.
+pub(super) async fn ended(changed: Result<(), watch::error::RecvError>) {
     if changed.is_err() {
         std::future::pending::<()>().await;
     }

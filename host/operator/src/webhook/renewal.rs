@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
-use super::ca_injection::Trusted;
+use super::ca_injection::{Trusted, ended};
 use super::certificate_store::{CertificateStore, Stored};
 use super::endpoint::Endpoint;
 use super::rotation::{Certificates, INTERVAL, PROPAGATION, Policy, Step};
@@ -20,8 +20,8 @@ use super::serving_cert::ServingCert;
 /// The webhook's certificates, and what follows from them.
 pub(crate) struct CertificateRenewal {
     client: Client,
-    /// The API server's time by this process' clock, as it was last asked. It is who judges certificates: a node whose clock is
-    /// wrong would find those of all others expired, and make some that nobody accepts yet.
+    /// How much the API server's clock is ahead of this process', as it was last asked. It is who judges certificates: a node
+    /// whose clock is wrong would find those of all others expired, and make some that nobody accepts yet.
     ahead: SignedDuration,
     store: CertificateStore,
     policy: Policy,
@@ -109,10 +109,7 @@ impl CertificateRenewal {
                 // Its sender is in `leadership`.
                 _ = leading.changed() => {}
                 changed = trusted.changed() => {
-                    if changed.is_err() {
-                        // Nobody tells the API server any more: the process ends.
-                        std::future::pending::<()>().await;
-                    }
+                    ended(changed).await;
                     continue;
                 }
             }

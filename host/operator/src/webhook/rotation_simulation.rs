@@ -1,6 +1,7 @@
 //! Replicas that renew one certificate together, each in its own rhythm and for a while with options of its own, as in a
 //! rollout. Time is counted, not waited for.
 
+use super::tests::start;
 use super::*;
 
 const TICK: SignedDuration = SignedDuration::from_millis(500);
@@ -175,14 +176,10 @@ impl Cluster {
     }
 }
 
-fn start() -> Timestamp {
-    "2026-01-01T00:00:00Z".parse().unwrap()
-}
-
 fn policy(lifetime: SignedDuration) -> Policy {
     Policy {
-        names: vec!["webhook.ns.svc".into()],
         lifetime,
+        ..tests::policy()
     }
 }
 

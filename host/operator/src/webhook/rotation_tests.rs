@@ -2,11 +2,11 @@ use super::*;
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
-fn start() -> Timestamp {
+pub(super) fn start() -> Timestamp {
     "2026-01-01T00:00:00Z".parse().unwrap()
 }
 
-fn policy() -> Policy {
+pub(super) fn policy() -> Policy {
     Policy {
         names: vec!["webhook.ns.svc".into()],
         lifetime: DAY * 90,

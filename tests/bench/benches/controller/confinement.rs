@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use mcp_cluster::Kubectl;
 use mcp_e2e::{OPERATOR_USER, eventually};
+use serde_json::{Value, json};
 
 use crate::beside_bare_client;
 use crate::rig::Rig;
@@ -20,7 +21,8 @@ pub(crate) async fn run() -> Result<()> {
     println!("| what | operator | bare client | ratio |\n|---|---|---|---|");
     let mut rig = Rig::start().await?;
     let kubectl = rig.environment.kubectl.clone();
-    let binding = kubectl.run(&["get", BINDING[0], BINDING[1], "--output=json"])?;
+    let mut binding = kubectl.json(&["get", BINDING[0], BINDING[1]])?;
+    binding["metadata"] = json!({ "name": BINDING[1] });
     let mut is_confined = true;
     for (size, rounds) in SIZES {
         for is_last in [false, true] {
@@ -41,10 +43,8 @@ pub(crate) async fn run() -> Result<()> {
 }
 
 /// Puts the policy into force, or out of it, and waits until the API server goes by that.
-fn confine(kubectl: &Kubectl, is_confined: bool, binding: &str) -> Result<()> {
+fn confine(kubectl: &Kubectl, is_confined: bool, binding: &Value) -> Result<()> {
     if is_confined {
-        let mut binding: serde_json::Value = serde_json::from_str(binding)?;
-        binding["metadata"] = serde_json::json!({ "name": BINDING[1] });
         kubectl.apply(&binding.to_string())?;
     } else {
         kubectl.run(&["delete", BINDING[0], BINDING[1]])?;
