@@ -5,6 +5,8 @@
 //! another value. Both can be seen without a request: fields that others set (defaults, an injected sidecar, a label) are not
 //! owned and do not count, and a field that somebody else has taken over is not owned any more.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use crate::quantity;
@@ -51,12 +53,46 @@ pub fn owns(live: &Value, manager: &str, path: &[&str]) -> bool {
 
 /// Removes members that are `null`: they change nothing, but the manager would own them.
 pub fn without_nulls(value: &mut Value) {
+    without_new_nulls(&Value::Null, value);
+}
+
+/// Removes the members of `after` that are `null`, but for those that were `null` in `before` already. An item of a list was
+/// there before if one like it was, wherever; any other is compared with the one in its place.
+pub fn without_new_nulls(before: &Value, after: &mut Value) {
+    // Most objects have none, and are not compared then.
+    if holds_null(after) {
+        remove_new_nulls(before, after);
+    }
+}
+
+fn holds_null(value: &Value) -> bool {
     match value {
+        Value::Null => true,
+        Value::Object(members) => members.values().any(holds_null),
+        Value::Array(items) => items.iter().any(holds_null),
+        _ => false,
+    }
+}
+
+fn remove_new_nulls(before: &Value, after: &mut Value) {
+    match after {
         Value::Object(members) => {
-            members.retain(|_, member| !member.is_null());
-            members.values_mut().for_each(without_nulls);
+            members.retain(|name, member| {
+                !member.is_null() || before.get(name).is_some_and(Value::is_null)
+            });
+            for (name, member) in members {
+                remove_new_nulls(before.get(name).unwrap_or(&Value::Null), member);
+            }
         }
-        Value::Array(items) => items.iter_mut().for_each(without_nulls),
+        Value::Array(items) => {
+            let before = before.as_array().map_or(&[][..], Vec::as_slice);
+            let kept: HashSet<&Value> = before.iter().collect();
+            for (index, item) in items.iter_mut().enumerate() {
+                if !kept.contains(&*item) {
+                    remove_new_nulls(before.get(index).unwrap_or(&Value::Null), item);
+                }
+            }
+        }
         _ => {}
     }
 }

@@ -127,6 +127,19 @@ fn nulls_are_removed() {
     assert_eq!(value, json!({ "b": [{ "d": 1 }] }));
 }
 
+#[test]
+fn nulls_that_were_there_before_stay() {
+    let before = json!({ "a": null, "list": [{ "b": null }, { "c": null, "d": 1 }] });
+    let mut after = json!({
+        "a": null,
+        "new": null,
+        "list": [{ "e": null, "f": 2 }, { "c": null, "d": 3 }, { "b": null }],
+    });
+    without_new_nulls(&before, &mut after);
+    let list = json!([{ "f": 2 }, { "c": null, "d": 3 }, { "b": null }]);
+    assert_eq!(after, json!({ "a": null, "list": list }));
+}
+
 /// The API server leaves out a probe's `initialDelaySeconds: 0`, and yet the manager owns it.
 #[test]
 fn zero_is_left_out_by_the_api_server() {

@@ -15,7 +15,9 @@ use mcp_operator_api::v1alpha1::PluginGrants;
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::ssa_diff::without_new_nulls;
 use confine::{Refusal, Why};
+
 pub(crate) use confine::{is_kubernetes_own, never_granted};
 
 /// How many patches one answer may have.
@@ -126,7 +128,12 @@ pub fn apply(
         touched.entry(patch.object).or_default().push(&patch.code);
     }
     for (position, codes) in touched {
-        check_result(&objects[position], &result[position], &codes, grants)?;
+        let (before, after) = (&objects[position], &mut result[position]);
+        refuse_too_deep(before, after, &codes)?;
+        // The check takes null for nothing, and so does an apply. The API server does not for what a webhook answers: it hands a
+        // label that is null on, which no webhook can read, and the user's apply fails without naming the plugin.
+        without_new_nulls(before, after);
+        check_result(before, after, &codes, grants)?;
     }
     Ok(result)
 }
@@ -176,6 +183,16 @@ fn is_deep(path: &Pointer) -> bool {
     path.tokens().nth(MAX_PATH_TOKENS).is_some()
 }
 
+fn refuse_too_deep(before: &Value, after: &Value, codes: &[&str]) -> Result<(), PatchError> {
+    if is_shallow(after, MAX_DEPTH) {
+        return Ok(());
+    }
+    Err(PatchError::TooDeep {
+        rules: rules(codes),
+        kind: kind(before),
+    })
+}
+
 fn check_result(
     before: &Value,
     after: &Value,
@@ -183,9 +200,6 @@ fn check_result(
     grants: &PluginGrants,
 ) -> Result<(), PatchError> {
     let (kind, rules) = (kind(before), rules(codes));
-    if !is_shallow(after, MAX_DEPTH) {
-        return Err(PatchError::TooDeep { rules, kind });
-    }
     confine::check(before, after, grants).map_err(|Refusal { field, why }| match why {
         Why::Never(why) => PatchError::NotAllowed {
             rules,

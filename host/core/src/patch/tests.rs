@@ -1,3 +1,5 @@
+use std::slice;
+
 use serde_json::json;
 
 use super::*;
@@ -68,6 +70,50 @@ fn patches_are_applied_all_or_none() {
 
 fn object(kind: &str, spec: Value) -> Value {
     json!({ "apiVersion": "v1", "kind": kind, "metadata": { "name": "mcp-github", "labels": { "mcp.litellm.ai/server": "github" } }, "spec": spec })
+}
+
+/// Nobody granted it, and the API server would hand it on as it is.
+#[test]
+fn what_a_patch_sets_to_null_is_not_there() {
+    let without_grants = PluginGrants::default();
+    let by = |before: &Value, operations: Value| {
+        let patch = ObjectPatch {
+            object: 0,
+            code: "rule".into(),
+            operations: serde_json::from_value(operations).unwrap(),
+        };
+        apply(slice::from_ref(before), &[patch], &without_grants).map(|mut after| after.remove(0))
+    };
+    let server = object(
+        "MCPServer",
+        json!({ "config": { "a": null, "list": [{ "b": null }] } }),
+    );
+    for (path, value) in [
+        ("/metadata/labels/team", json!(null)),
+        ("/metadata/finalizers", json!(null)),
+        ("/spec/limits", json!(null)),
+        ("/spec/config/list/0/c", json!(null)),
+    ] {
+        let after = by(&server, json!([add(path, value)])).unwrap();
+        assert_eq!(after, server, "{path}");
+    }
+    let mut with_annotations = server.clone();
+    with_annotations["metadata"]["annotations"] = json!({});
+    let annotated = json!([add("/metadata/annotations", json!({ "team": null }))]);
+    assert_eq!(by(&server, annotated).unwrap(), with_annotations);
+    let gone = by(
+        &server,
+        json!([add("/metadata/labels/mcp.litellm.ai~1server", json!(null))]),
+    );
+    assert!(
+        matches!(gone, Err(PatchError::NotAllowed { .. })),
+        "{gone:?}"
+    );
+    let config = by(&server, json!([add("/spec/config/a", json!(1))]));
+    assert!(
+        matches!(config, Err(PatchError::NotGranted { .. })),
+        "{config:?}"
+    );
 }
 
 fn add(path: &str, value: Value) -> Value {

@@ -55,6 +55,24 @@ fn a_defaulter_sets_what_it_is_granted_and_the_status_says_so() -> Result<()> {
     shows(Value::Null).map(drop)
 }
 
+/// Nobody can read an MCPServer with a label that is null: the user's apply would fail, and would not say by which plugin.
+#[test]
+fn a_label_that_a_defaulter_sets_to_null_is_not_stored() -> Result<()> {
+    let world = World::new("empty-labels");
+    let null = adding("MCPServer", "/metadata/labels/cost", "null", json!({}));
+    world.apply(&world.plugin("sets-null", null))?;
+    world.plugin_is("sets-null", "True", "Standby")?;
+    let mut manifest = world.server("a", json!({}));
+    manifest["metadata"]["labels"] = json!({ "team": "ai" });
+    world.apply(&manifest)?;
+    let stored = world.get("mcpserver", "a")?;
+    assert_eq!(stored["metadata"]["labels"], json!({ "team": "ai" }));
+    world
+        .kubectl
+        .run(&["delete", "mcpplugin", "sets-null"])
+        .map(drop)
+}
+
 /// What stands in no MCPServer is refused at reconcile, and the objects stay as they are.
 #[test]
 fn a_defaulter_that_weakens_a_pod_changes_nothing() -> Result<()> {
