@@ -159,13 +159,12 @@ fn transport(_: &Settings, server: &McpServer) -> Vec<Finding> {
 
 /// Large vendors have switched it off. What runs with it goes on doing so: nothing is refused.
 fn transport_deprecated(_: &Settings, server: &McpServer) -> Vec<Finding> {
-    let is_deprecated = server.spec.transport == Transport::Sse;
+    if server.spec.transport != Transport::Sse {
+        return Vec::new();
+    }
     let field = Path::new("spec").child("transport");
     let message = "MCP has deprecated HTTP with server-sent events, and large vendors have switched it off: let the server speak streamable HTTP, and set transport to http";
-    is_deprecated
-        .then(|| Finding::invalid("transport-deprecated", field, "sse", message).warning())
-        .into_iter()
-        .collect()
+    vec![Finding::invalid("transport-deprecated", field, "sse", message).warning()]
 }
 
 fn resource_limits(_: &Settings, server: &McpServer) -> Vec<Finding> {
@@ -178,22 +177,22 @@ fn resource_limits(_: &Settings, server: &McpServer) -> Vec<Finding> {
             .get(*name)
             .is_none_or(mcp_plugin_sdk::v1alpha1::Quantity::is_zero)
     });
+    if !missing {
+        return Vec::new();
+    }
     let field = Path::new("spec").child("resources").child("limits");
     let message = "CPU and memory limits must be defined (OPA requirement)";
-    missing
-        .then(|| Finding::required("resource-limits", field, message))
-        .into_iter()
-        .collect()
+    vec![Finding::required("resource-limits", field, message)]
 }
 
 fn replicas(_: &Settings, server: &McpServer) -> Vec<Finding> {
     let replicas = server.spec.replicas;
+    if replicas >= 1 || server.spec.autoscaling.is_some() {
+        return Vec::new();
+    }
     let field = Path::new("spec").child("replicas");
-    let finding = || Finding::invalid("replicas", field, replicas, "replicas must be at least 1");
-    (replicas < 1 && server.spec.autoscaling.is_none())
-        .then(finding)
-        .into_iter()
-        .collect()
+    let message = "replicas must be at least 1";
+    vec![Finding::invalid("replicas", field, replicas, message)]
 }
 
 fn secret_key(_: &Settings, server: &McpServer) -> Vec<Finding> {
