@@ -111,18 +111,21 @@ impl fmt::Display for Report {
                 longest.as_secs_f64() * 1e3,
             )?;
         }
-        let mut reasons: Vec<(&str, usize)> = Vec::new();
+        let mut reasons: Vec<(Phase, &str, usize)> = Vec::new();
         for sample in self.failed() {
             let why = sample.failure.as_deref().unwrap_or_default();
             // What the API server says of its own side is another port each time.
             let why = why.rsplit(": ").next().unwrap_or_default();
-            match reasons.iter_mut().find(|(known, _)| *known == why) {
-                Some((_, count)) => *count += 1,
-                None => reasons.push((why, 1)),
+            let is_known = |(phase, known, _): &&mut (Phase, &str, usize)| {
+                *phase == sample.phase && *known == why
+            };
+            match reasons.iter_mut().find(is_known) {
+                Some((.., count)) => *count += 1,
+                None => reasons.push((sample.phase, why, 1)),
             }
         }
-        for (why, count) in reasons.iter().take(10) {
-            writeln!(f, "{count} times: {why}")?;
+        for (phase, why, count) in reasons.iter().take(20) {
+            writeln!(f, "{}: {count} times: {why}", phase.title())?;
         }
         Ok(())
     }
