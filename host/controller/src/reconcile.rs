@@ -5,11 +5,13 @@ use mcp_operator_api::v1alpha1::McpServer;
 use mcp_operator_core::adoption::Adoption;
 use mcp_operator_core::build;
 use mcp_operator_core::field::FieldError;
-use mcp_operator_core::manifest::{Applied, ManagedKind, Objects};
+use mcp_operator_core::manifest::{Applied, ManagedKind, Mutated, Objects};
 use mcp_operator_core::remote::relocation::gateway_needs_pods;
 use mcp_operator_core::rollout::Rollout;
 use mcp_operator_core::server_key::ServerKey;
-use mcp_operator_policy::{Judgement, default_and_validate, mutate_objects};
+use mcp_operator_policy::{
+    Judgement, PolicyError, ReconcileInputs, Snapshot, default_and_validate, mutate_objects,
+};
 use strum::{IntoEnumIterator, IntoStaticStr};
 use tracing::Instrument;
 
@@ -122,16 +124,10 @@ async fn reconcile_objects(
     }
     // What this one finds counts until another one ends well, also where everything is again as it was before.
     context.noop_cache.forget(&ServerKey::of(server));
-    let inputs = context.reconcile_inputs(server).await; //                              client, seldom
-    let inputs = inputs
-        .inspect_err(|_| context.record_unknown(server))
-        .map_err(ReconcileError::Undecided)?;
-    let judging = default_and_validate(server, &inputs, &plugins); //                    plugins
-    let judged = judging.instrument(step("judge")).await;
-    context.record_judgement(server, &plugins, &judged); //                              no client
-    let admitted = match judged.map_err(ReconcileError::Undecided)? {
-        Judgement::Admitted(admitted) => admitted,
-        Judgement::Invalid(invalid) => return Ok(Progress::Invalid(invalid.errors)),
+    let judged = judge(server, context, &plugins).await; //                              plugins, client seldom
+    let (inputs, admitted) = match judged.map_err(ReconcileError::Undecided)? {
+        (inputs, Judgement::Admitted(admitted)) => (inputs, admitted),
+        (_, Judgement::Invalid(invalid)) => return Ok(Progress::Invalid(invalid.errors)),
     };
     let built = build::objects(&admitted.server, &context.settings.build)?; //           no client
     let mutating = mutate_objects(&admitted, &inputs, &plugins, built); //               plugins
@@ -141,12 +137,7 @@ async fn reconcile_objects(
     if matches!(taken_back, Ok(TakenBack::OwnerDeleted)) {
         return Ok(Progress::OwnerDeleted);
     }
-    let adoption = keep_adopted(context, server, &mut objects); //                       no client
-    stamp_secret_hashes(context, server, &mut objects); //                               no client
-    if matches!(adoption, Some(Adoption::Kept(_))) {
-        expect_no_secret(&mut objects); //                                               no client
-    }
-    let has_kept = keep_fetching(context, server, &mut objects); //                      no client
+    let keeps_older = keep_what_pods_have(context, server, &mut objects); //             no client
     let applying = apply(context, server, &objects, attempt); //                         client
     let applied = applying.instrument(step("apply")).await;
     if gateway_needs_pods(server) && has_objects(context, server) {
@@ -157,7 +148,7 @@ async fn reconcile_objects(
     taken_back?;
     let progress = applied?.progress(objects);
     // What older pods may need goes with the rollout, whose steps change no inputs.
-    let is_final = pruned? == Pruned::All && !has_kept && adoption != Some(Adoption::Replacing);
+    let is_final = pruned? == Pruned::All && !keeps_older;
     // An object that changed meanwhile was compared before or after that: it is compared again.
     if let Progress::Applied(objects) = &progress
         && is_final
@@ -166,6 +157,36 @@ async fn reconcile_objects(
         context.noop_cache.remember(server, inputs_hash, objects);
     }
     Ok(progress)
+}
+
+/// What plugins make of the server, and say of it. It is recorded for those who ask.
+async fn judge<'a>(
+    server: &McpServer,
+    context: &'a Context,
+    plugins: &Snapshot,
+) -> Result<(ReconcileInputs<'a>, Judgement), PolicyError> {
+    let inputs = context.reconcile_inputs(server).await;
+    let inputs = inputs.inspect_err(|_| context.record_unknown(server))?;
+    let judging = default_and_validate(server, &inputs, plugins);
+    let judged = judging.instrument(step("judge")).await;
+    context.record_judgement(server, plugins, &judged);
+    Ok((inputs, judged?))
+}
+
+/// Makes the objects such that pods which run already go on: those of an adopted Deployment and of older templates, and those
+/// that have read their Secrets. Whether anything is kept that goes later, with a rollout.
+fn keep_what_pods_have(
+    context: &Context,
+    server: &McpServer,
+    objects: &mut Objects<Mutated>,
+) -> bool {
+    let adoption = keep_adopted(context, server, objects);
+    stamp_secret_hashes(context, server, objects);
+    if matches!(adoption, Some(Adoption::Kept(_))) {
+        expect_no_secret(objects);
+    }
+    let has_kept = keep_fetching(context, server, objects);
+    has_kept || adoption == Some(Adoption::Replacing)
 }
 
 fn has_objects(context: &Context, server: &McpServer) -> bool {

@@ -91,16 +91,30 @@ impl<W: Registrars, S: RecordStore> Reconciler<W, S> {
         conditions.hold_back(&waiting);
         let (registered, pending) = conditions.count();
         self.metrics.record_servers(registered, pending);
-        let writer = StatusWriter {
-            client: &self.client,
-            servers: &self.servers,
-            stop: &self.stop,
-        };
-        let grace_periods = self.settings.grace_periods;
+        let said = self.statuses(&servers, &candidates, &desired, &conditions);
+        for said in &said {
+            self.beliefs.record(said);
+        }
+        let writing = self.write(&said);
+        result.done &= writing.instrument(spans::step("write conditions")).await;
+        result.recheck_at = desired.recheck_at;
+        self.last = desired;
+        self.record(&result, began);
+        result
+    }
+
+    /// What the status of each server says of its registration.
+    fn statuses<'a>(
+        &self,
+        servers: &[&'a McpServer],
+        candidates: &[Candidate<'_>],
+        desired: &DesiredEntries,
+        conditions: &RegistrationConditions,
+    ) -> Vec<Said<'a>> {
         let mut said = Vec::new();
-        for (server, candidate) in servers.iter().zip(&candidates) {
+        for (server, candidate) in servers.iter().zip(candidates) {
             let entry = desired.find(&ServerKey::of(*server));
-            let condition = conditions.of_server(candidate, grace_periods);
+            let condition = conditions.of_server(candidate, self.settings.grace_periods);
             let Some((draft, registered_name)) = condition else {
                 said.extend(self.beliefs.correction(server));
                 continue;
@@ -115,15 +129,16 @@ impl<W: Registrars, S: RecordStore> Reconciler<W, S> {
                 registered_name,
             });
         }
-        for said in &said {
-            self.beliefs.record(said);
-        }
-        let writing = writer.write(&said);
-        result.done &= writing.instrument(spans::step("write conditions")).await;
-        result.recheck_at = desired.recheck_at;
-        self.last = desired;
-        self.record(&result, began);
-        result
+        said
+    }
+
+    async fn write(&self, said: &[Said<'_>]) -> bool {
+        let writer = StatusWriter {
+            client: &self.client,
+            servers: &self.servers,
+            stop: &self.stop,
+        };
+        writer.write(said).await
     }
 
     fn record(&self, result: &PassResult, began: Instant) {
