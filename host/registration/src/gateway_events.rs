@@ -17,14 +17,14 @@ const LONGEST_NOTE: usize = 1000;
 /// Which workloads are known to be stuck.
 pub(crate) struct GatewayEvents {
     events: Events,
-    told: HashSet<(String, String)>,
+    published: HashSet<(String, String)>,
 }
 
 impl GatewayEvents {
     pub(crate) fn new(events: Events) -> Self {
         Self {
             events,
-            told: HashSet::new(),
+            published: HashSet::new(),
         }
     }
 
@@ -37,7 +37,7 @@ impl GatewayEvents {
                 _ => None,
             })
             .collect();
-        let before = std::mem::take(&mut self.told);
+        let before = std::mem::take(&mut self.published);
         for RolloutObstacle { workload, message } in obstacles {
             let key = (workload.namespace.clone(), workload.name.clone());
             if !before.contains(&key) {
@@ -45,13 +45,13 @@ impl GatewayEvents {
                     .publish(&event(message), &reference(workload))
                     .await;
             }
-            self.told.insert(key);
+            self.published.insert(key);
         }
     }
 
     #[cfg(test)]
     pub(crate) fn is_quiet(&self) -> bool {
-        self.told.is_empty()
+        self.published.is_empty()
     }
 }
 

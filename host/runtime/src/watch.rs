@@ -96,7 +96,7 @@ where
     let config = config.page_size(PAGE);
     let begin = move || watch(api.clone(), config.clone()).default_backoff().boxed();
     let first = (Some(begin()), begin, None);
-    stream::unfold(first, move |(going, begin, mut told)| async move {
+    stream::unfold(first, move |(going, begin, mut last_refusal)| async move {
         let mut events: BoxStream<'static, _> = if let Some(events) = going {
             events
         } else {
@@ -107,9 +107,9 @@ where
             match events.next().await? {
                 Ok(event) => {
                     if matches!(event, Event::InitDone) {
-                        told = None;
+                        last_refusal = None;
                     }
-                    return Some((Ok(event), (Some(events), begin, told)));
+                    return Some((Ok(event), (Some(events), begin, last_refusal)));
                 }
                 Err(error) => {
                     let refusal = refusal(&error).filter(|it| [403, 404].contains(&it.code));
@@ -118,13 +118,13 @@ where
                         continue;
                     };
                     // Who was not let into all namespaces would say so every ten seconds.
-                    if told.as_ref() == Some(&status.message) {
+                    if last_refusal.as_ref() == Some(&status.message) {
                         debug!(watch = what, %error, "watch refused again");
                     } else {
                         warn!(watch = what, %error, "watch refused, trying again");
                     }
-                    told = Some(status.message.clone());
-                    return Some((Err(status), (None, begin, told)));
+                    last_refusal = Some(status.message.clone());
+                    return Some((Err(status), (None, begin, last_refusal)));
                 }
             }
         }
