@@ -266,6 +266,25 @@ fn every_exit_code_has_a_row() {
         );
         assert!(codes.contains(&row), "{row}");
     }
+    let program = Arguments::command();
+    for command in program.get_subcommands().filter(|it| !it.is_hide_set()) {
+        let name = command.get_name();
+        for code in command.get_subcommands().chain([command]) {
+            let code = code.get_name();
+            let is_told = match (name, code) {
+                ("plugin", "plugin") => continue,
+                // Its own commands are told with it.
+                ("kubectl", _) => codes.contains("`kubectl`"),
+                ("plugin", _) => {
+                    let rows = codes.lines().filter(|row| row.contains("`plugin "));
+                    rows.flat_map(|row| row.split('`'))
+                        .any(|word| word.trim_start_matches("plugin ") == code)
+                }
+                _ => codes.contains(&format!("`{code}`")),
+            };
+            assert!(is_told, "nothing says what {name} {code} ends with");
+        }
+    }
 }
 
 #[test]
