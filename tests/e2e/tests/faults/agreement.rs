@@ -276,11 +276,9 @@ fn a_swap_under_load_leaves_no_request_half_old_and_half_new() -> Result<()> {
             Ok(())
         })
     });
-    let judged = askers.finish(0)?;
+    let judged = askers.finish(1000);
     swapped?;
-    eprintln!("{judged} requests through {SWAPS} swaps");
-    ensure!(judged > 1000, "{judged} are too few to mean something");
-    Ok(())
+    judged.map(drop)
 }
 
 #[test]

@@ -3,24 +3,33 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use anyhow::{Result, anyhow, ensure};
 use serde_json::json;
 
 use crate::world::{World, list};
 
+/// Askers, and servers of each that it has judged at once: starting kubectl takes longer than a judgement.
+const ASKERS: usize = 4;
+const AT_ONCE: usize = 25;
+
 /// Threads that have servers judged, again and again.
 pub(crate) struct Askers {
     done: Arc<AtomicBool>,
     asked: Arc<AtomicUsize>,
     threads: Vec<JoinHandle<Result<()>>>,
+    began: Instant,
 }
 
 impl Askers {
-    /// Three of them, each with a server of its own.
+    /// As many as two cores can start without pause, each with servers of its own: some hundred of them are judged each second.
     pub(crate) fn start(world: &World) -> Self {
-        let server = |asker| (list(asker..asker + 1, &json!({})), 1);
-        Self::asking(world, "apply", (0..3).map(server))
+        let manifest = |asker| {
+            let servers = list(asker * AT_ONCE..(asker + 1) * AT_ONCE, &json!({}));
+            (servers, AT_ONCE)
+        };
+        Self::asking(world, "create", (0..ASKERS).map(manifest))
     }
 
     /// One for each manifest, which holds so many servers and is given to this verb of kubectl.
@@ -45,6 +54,7 @@ impl Askers {
             done,
             asked,
             threads,
+            began: Instant::now(),
         }
     }
 
@@ -63,6 +73,8 @@ impl Askers {
             thread.join().map_err(|_| anyhow!("an asker panicked"))??;
         }
         let asked = self.asked.load(Ordering::Relaxed);
+        let each_second = f64::from(u32::try_from(asked)?) / self.began.elapsed().as_secs_f64();
+        eprintln!("{asked} servers were judged, {each_second:.0} a second");
         ensure!(asked > few, "{asked} are too few to mean something");
         Ok(asked)
     }

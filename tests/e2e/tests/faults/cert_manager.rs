@@ -200,6 +200,6 @@ fn two_renewals_by_cert_manager_lose_no_request() -> Result<()> {
         Ok(())
     };
     let renewed = renew_all();
-    askers.finish(30)?;
+    askers.finish(1000)?;
     renewed
 }

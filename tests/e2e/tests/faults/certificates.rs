@@ -48,7 +48,7 @@ fn two_renewals_lose_no_request() -> Result<()> {
         );
         Ok(())
     });
-    askers.finish(30)?;
+    askers.finish(1000)?;
     renewed?;
     told?;
     for bundle in bundles {
