@@ -201,7 +201,11 @@ fn plan(
 /// Pure code, the plugin host with real components, and the plugins natively.
 fn unit(report: &mut Report) -> Result<()> {
     let host = ["test", "--workspace", "--exclude", "mcp-e2e"];
-    report.run("unit: host", |counts| cargo("", &host, |_| {}, counts))?;
+    // All of the exploration, of which a part is enough while somebody changes something.
+    let explore = |command: &mut Command| {
+        command.env("MCP_EXPLORE_SERVERS", "3");
+    };
+    report.run("unit: host", |counts| cargo("", &host, explore, counts))?;
     report.run("unit: plugins", |counts| {
         cargo("plugins", &["test"], |_| {}, counts)
     })
