@@ -41,6 +41,8 @@ mod others;
 mod outages;
 #[path = "faults/permissions.rs"]
 mod permissions;
+#[path = "faults/preflight.rs"]
+mod preflight;
 #[path = "faults/quiet.rs"]
 mod quiet;
 #[path = "faults/registry.rs"]
