@@ -12,7 +12,7 @@
 //!
 //! [`owner_reference`]: crate::owner_reference
 
-mod fields;
+mod field_ownership;
 mod refusal;
 mod template;
 
@@ -25,7 +25,7 @@ use crate::manifest::{ManagedKind, Manifest, Mutated, Objects};
 use crate::rollout::Rollout;
 use crate::ssa_diff;
 
-pub use fields::held_by;
+pub use field_ownership::held_by;
 pub use refusal::refusal;
 use template::differences;
 

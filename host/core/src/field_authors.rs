@@ -11,7 +11,7 @@ use mcp_operator_api::v1alpha1::DefaultedField;
 use serde_json::Value;
 
 use crate::annotation::annotate;
-use crate::patch::fields::changed;
+use crate::patch::changed_fields::changed;
 
 /// How many fields are remembered and shown. Of more, these are the first by name.
 const MOST: usize = 64;

@@ -1,6 +1,6 @@
 //! The conditions that the controller writes into the status of an MCPServer.
 
-mod external_secret;
+mod external_secret_synced;
 mod progress;
 
 use jiff::Timestamp;
@@ -56,7 +56,7 @@ fn of_workload(server: &McpServer, outcome: &ReconcileOutcome) -> Vec<ConditionD
         spec_valid(&outcome.verdict),
         deployment_ready(server, outcome),
     ];
-    drafts.extend(external_secret::external_secret_synced(
+    drafts.extend(external_secret_synced::external_secret_synced(
         &server.name_any(),
         outcome,
     ));

@@ -6,7 +6,7 @@
 
 mod by_hand;
 mod container;
-mod fields;
+mod field_reader;
 mod home_operations;
 mod kmcp;
 mod lifecycle;
@@ -22,7 +22,7 @@ use mcp_operator_api::names::{API_VERSION, SERVER_KIND};
 use mcp_operator_core::yaml;
 use serde_json::{Map, Value, json};
 
-use self::fields::Fields;
+use self::field_reader::Fields;
 use crate::documents::{self, Document};
 use crate::manifests::Decoder;
 

@@ -14,18 +14,18 @@ use tracing_subscriber::util::SubscriberInitExt;
 mod collector;
 mod json_lines;
 mod log_filter;
+mod otlp;
 mod span_export;
 #[cfg(test)]
 mod test_output;
 mod text_fields;
 mod trace_id;
-mod traces;
 
 use json_lines::JsonLines;
 pub(crate) use log_filter::LogFilter;
+use otlp::Traces;
 use text_fields::TextFields;
 pub use trace_id::trace_id;
-use traces::Traces;
 
 use crate::cli::RunArguments;
 
@@ -74,7 +74,7 @@ impl Telemetry {
 
 /// Spans of our own crates are for traces. No line has them, so that without traces each costs a look at one number.
 fn is_for_lines(metadata: &Metadata<'_>) -> bool {
-    metadata.is_event() || !traces::is_ours(metadata)
+    metadata.is_event() || !otlp::is_ours(metadata)
 }
 
 /// rustls takes exactly one provider for the process.

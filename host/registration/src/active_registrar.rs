@@ -303,6 +303,6 @@ mod exploration;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
-mod test_cluster;
+mod test_handover;
 #[cfg(test)]
 mod tests;

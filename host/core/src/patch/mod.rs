@@ -4,8 +4,8 @@
 //! drop a value that is nested thousands deep overflows the stack. What a plugin may change is in `confine`, and what it might
 //! try in `attacks`.
 
+pub(crate) mod changed_fields;
 mod confine;
-pub(crate) mod fields;
 
 use std::collections::BTreeMap;
 

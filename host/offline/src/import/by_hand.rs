@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use self::related::Related;
 use super::Imported;
 use super::container::{Spec, set, set_replicas};
-use super::fields::Fields;
+use super::field_reader::Fields;
 use crate::documents::Document;
 
 /// Makes MCPServers of Deployments and what belongs to them, and takes those manifests out of the documents.

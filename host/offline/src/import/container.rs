@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::fields::Fields;
+use super::field_reader::Fields;
 
 pub(super) type Spec = Map<String, Value>;
 

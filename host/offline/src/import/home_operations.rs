@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::container::{
     STDIO, Spec, env_and_sources, image, resources, set, set_port, set_replicas, users,
 };
-use super::fields::Fields;
+use super::field_reader::Fields;
 use super::litellm::{gateway, remote};
 
 pub(super) fn server(fields: &mut Fields) -> Option<Spec> {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::container::{STDIO, Spec, WAY_IN, add_env, image, resources, set, set_replicas};
-use super::fields::Fields;
+use super::field_reader::Fields;
 
 pub(super) fn server(fields: &mut Fields) -> Option<Spec> {
     let transport = fields.text("transportType");

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::container::{
     Spec, env_and_sources, image, probe, resources, set, set_port, set_replicas, users,
 };
-use super::fields::Fields;
+use super::field_reader::Fields;
 
 pub(super) fn server(fields: &mut Fields) -> Option<Spec> {
     let reference = fields.inside("source", |source| {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::Imported;
 use super::container::{STDIO, Spec, set};
-use super::fields::Fields;
+use super::field_reader::Fields;
 use crate::documents;
 
 /// Those of a ConfigMap with LiteLLM's configuration.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::container::{STDIO, Spec, WAY_IN, add_env, env, image, resources, set, set_port};
-use super::fields::Fields;
+use super::field_reader::Fields;
 use super::litellm::remote as remote_url;
 
 /// A server that runs in the cluster.

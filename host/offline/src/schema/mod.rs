@@ -4,16 +4,16 @@
 //! Rules in CEL (`x-kubernetes-validations`) are not here: they need an interpreter.
 
 mod defaults;
-mod fields;
 mod paths;
 mod types;
+mod unknown_fields;
 mod violations;
 
 use serde_json::Value;
 
 pub(crate) use defaults::fill_in;
-pub(crate) use fields::{remove_unknown, unknown};
 pub(crate) use paths::has;
+pub(crate) use unknown_fields::{remove_unknown, unknown};
 pub(crate) use violations::violations;
 
 /// The schema of a member: of its own, or that of all members.

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::test_cluster::{Cluster, block_on, shown_record};
+use super::test_handover::{Cluster, block_on, shown_record};
 use crate::test_registrars::{Behaviour, Drain, Planning, id_of, lock};
 
 const IDS: [&str; 5] = ["a1", "a2", "b1", "b2", "c1"];

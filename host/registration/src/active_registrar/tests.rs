@@ -2,7 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
-use super::test_cluster::Cluster;
+use super::test_handover::Cluster;
 use crate::test_registrars::{Behaviour, Drain, Planning, lock};
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{NEVER, Refusal, Why};
 use crate::label_entry;
-use crate::patch::fields::{self, FieldPath};
+use crate::patch::changed_fields::{self, FieldPath};
 
 /// Labels and annotations that say what the operator made and what it knows, and those that set a security context.
 const RESERVED_PREFIXES: [&str; 3] = [
@@ -28,7 +28,7 @@ pub(super) fn check_fields(
     after: &Value,
     grants: &PluginGrants,
 ) -> Result<(), Refusal> {
-    let changed = fields::changed(before, after);
+    let changed = changed_fields::changed(before, after);
     let in_spec = changed.iter().filter(|field| field.names()[0] == "spec");
     for field in in_spec {
         if !grants.fields.iter().any(|granted| is_below(granted, field)) {
@@ -52,7 +52,7 @@ fn missing_grant(field: &FieldPath<'_>) -> Why {
     let names = field.names().iter();
     let names: Vec<&str> = names
         .copied()
-        .take_while(|name| fields::is_plain(name))
+        .take_while(|name| changed_fields::is_plain(name))
         .collect();
     if names.len() < 2 {
         return Why::Never(NEVER);

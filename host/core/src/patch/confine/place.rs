@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{NEVER, Refusal, STRICTER, Why};
-use crate::patch::fields;
+use crate::patch::changed_fields;
 
 /// A place in an object, and what is there before and after: `null` where nothing is, since that is what an apply makes of it.
 pub(super) struct Place<'a> {
@@ -25,12 +25,12 @@ impl<'a> Place<'a> {
 
     /// The members that differ. What is no longer an object is refused.
     pub(super) fn changed_members(&self) -> Result<Vec<(&'a str, Place<'a>)>, Refusal> {
-        self.changed(fields::member)
+        self.changed(changed_fields::member)
     }
 
     /// The same of a map, whose names are keys.
     pub(super) fn changed_entries(&self) -> Result<Vec<(&'a str, Place<'a>)>, Refusal> {
-        self.changed(fields::key)
+        self.changed(changed_fields::key)
     }
 
     fn changed(

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::super::container::{
     Spec, add_env, image, port_number, probe, resources, set, set_port, users,
 };
-use super::super::fields::Fields;
+use super::super::field_reader::Fields;
 use super::related::Related;
 
 /// What every pod has by default, or an MCPServer has by itself.
