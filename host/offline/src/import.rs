@@ -1,7 +1,7 @@
 //! `import`: MCPServers of what others have: LiteLLM's `mcp_servers`, ToolHive, mcp-lifecycle-operator, kmcp, home-operations'
 //! LiteLLM operator, and manifests that somebody wrote by hand.
 //!
-//! Each kind has one file. It takes the fields that it understands, and whatever is left over is named ([`fields`]): nothing is
+//! Each kind has one file. It takes the fields that it understands, and whatever is left over is named ([`field_reader`]): nothing is
 //! lost without a word, whatever others add to their kinds.
 
 mod by_hand;
