@@ -264,7 +264,7 @@ fn a_swap_under_load_leaves_no_request_half_old_and_half_new() -> Result<()> {
     let digest = replicas.in_force()?;
     have(&[&replicas.first, &replicas.second], RULE, &digest)?;
     let manifest = |asker| (servers(&format!("load-{asker}"), AT_ONCE), AT_ONCE);
-    let askers = Askers::asking(&replicas.world, "create", (0..4).map(manifest));
+    let askers = Askers::asking(&replicas.world, (0..4).map(manifest));
     let swapped = (0..SWAPS).try_for_each(|swap| {
         let padding = u8::try_from(swap % 3)?;
         replicas.put_rule(&format!("v{swap}"), padding)?;

@@ -29,13 +29,12 @@ impl Askers {
             let servers = list(asker * AT_ONCE..(asker + 1) * AT_ONCE, &json!({}));
             (servers, AT_ONCE)
         };
-        Self::asking(world, "create", (0..ASKERS).map(manifest))
+        Self::asking(world, (0..ASKERS).map(manifest))
     }
 
-    /// One for each manifest, which holds so many servers and is given to this verb of kubectl.
+    /// One for each manifest, which holds so many servers.
     pub(crate) fn asking(
         world: &World,
-        verb: &'static str,
         manifests: impl IntoIterator<Item = (String, usize)>,
     ) -> Self {
         let (done, asked) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
@@ -43,7 +42,10 @@ impl Askers {
             let (kubectl, done, asked) = (world.kubectl().clone(), done.clone(), asked.clone());
             thread::spawn(move || {
                 while !done.load(Ordering::Relaxed) {
-                    kubectl.pipe(&[verb, "--dry-run=server", "--filename", "-"], &manifest)?;
+                    kubectl.pipe(
+                        &["create", "--dry-run=server", "--filename", "-"],
+                        &manifest,
+                    )?;
                     asked.fetch_add(servers, Ordering::Relaxed);
                 }
                 Ok(())
