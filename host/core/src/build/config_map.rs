@@ -189,7 +189,30 @@ pub fn variable_name(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::variable_name;
+    use serde_json::{Map, Value};
+
+    use super::{file, scalars, variable_name};
+
+    /// To the last digit, also where there are more of them than a quick way of reading gets right.
+    #[test]
+    fn a_number_is_the_one_that_was_written() {
+        for text in [
+            "0.1",
+            "8.88e39",
+            "5e-324",
+            "1.7976931348623157e308",
+            "9007199254740993.5",
+        ] {
+            let read: Value = serde_json::from_str(text).unwrap();
+            let config = Map::from_iter([("ratio".to_owned(), read)]);
+            let wanted: f64 = text.parse().unwrap();
+            let (_, variable) = scalars(&config).next().unwrap();
+            assert_eq!(variable.parse(), Ok(wanted), "{text}");
+            let file = file(&config).unwrap().unwrap();
+            let written = file.trim().trim_start_matches("ratio: ");
+            assert_eq!(written.parse(), Ok(wanted), "{file}");
+        }
+    }
 
     #[test]
     fn names_become_those_of_environment_variables() {
