@@ -4,6 +4,7 @@
 mod admissions;
 mod convergence;
 mod event;
+mod outcomes;
 mod registrations;
 mod rest;
 mod users;
@@ -169,6 +170,8 @@ pub(crate) fn judge(mut events: Vec<Event>, list: &[Value], ended: &Ended) -> Ve
     events.sort_by_key(|event| event.answered);
     let mut verdict = Verdict::default();
     let due = ended.end + CONVERGENCE;
+    let unlisted = outcomes::settle(&mut events, due);
+    verdict.find(Rule::Evidence, unlisted);
     let servers = users::servers(&events);
     verdict.servers = servers.living().count();
     admissions::judge(&events, ended, &mut verdict);

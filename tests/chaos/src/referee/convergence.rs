@@ -83,7 +83,7 @@ impl<'a> LastWrites<'a> {
     fn of(events: &'a [Event], due: Timestamp) -> Self {
         let (mut of_all, mut of_operator) = (BTreeMap::new(), BTreeMap::new());
         let in_time = events.iter().filter(|event| event.answered <= due);
-        for event in in_time.filter(|event| event.is_write() && event.is_done()) {
+        for event in in_time.filter(|event| event.is_write() && event.is_done) {
             let about = (event.resource.as_str(), event.object.as_str());
             of_all.insert(about, event);
             if event.is_by_operator() {

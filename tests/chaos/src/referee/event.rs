@@ -26,8 +26,14 @@ pub(crate) struct Event {
     pub(crate) received: Timestamp,
     pub(crate) answered: Timestamp,
     pub(crate) is_dry_run: bool,
+    /// Whether what it asks for was done: by its answer, until [`super::outcomes`] has seen what is stored.
+    pub(crate) is_done: bool,
+    /// In whose name a patch was sent.
+    pub(crate) field_manager: String,
     /// What was sent, where the log has it.
     pub(crate) body: Value,
+    /// What was answered, where the log has it.
+    pub(crate) answer: Value,
 }
 
 impl Event {
@@ -48,6 +54,9 @@ impl Event {
             .as_str()
             .or(body["metadata"]["name"].as_str());
         let name = name.unwrap_or_default();
+        let uri = text(&event["requestURI"]);
+        let (_, query) = uri.split_once('?').unwrap_or_default();
+        let code = event["responseStatus"]["code"].as_u64().unwrap_or_default();
         Ok(Self {
             verb: text(&event["verb"]),
             group: text(&object["apiGroup"]),
@@ -57,13 +66,20 @@ impl Event {
                 format!("{kind}/{part}")
             },
             object: format!("{}/{name}", text(&object["namespace"])),
-            code: event["responseStatus"]["code"].as_u64().unwrap_or_default(),
+            code,
             message: text(&event["responseStatus"]["message"]),
             agent: text(&event["userAgent"]),
             received: time("requestReceivedTimestamp")?,
             answered: time("stageTimestamp")?,
-            is_dry_run: text(&event["requestURI"]).contains("dryRun=All"),
+            is_dry_run: query.contains("dryRun=All"),
+            is_done: (200..300).contains(&code),
+            field_manager: query
+                .split('&')
+                .find_map(|parameter| parameter.strip_prefix("fieldManager="))
+                .unwrap_or_default()
+                .to_owned(),
             body,
+            answer: event["responseObject"].clone(),
         })
     }
 
@@ -79,9 +95,9 @@ impl Event {
             && !QUESTIONS.contains(&self.group.as_str())
     }
 
-    /// Whether it worked.
-    pub(crate) fn is_done(&self) -> bool {
-        (200..300).contains(&self.code)
+    /// Whether its answer, or that there is none, leaves open what was stored.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        self.code == 0 || self.code >= 500
     }
 
     /// Whether it took something away.

@@ -1,5 +1,7 @@
 //! Logs that must be refused, one for each way, and one that must not.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -80,8 +82,71 @@ fn log() -> Vec<Value> {
     log.extend(children(END + 1, SECOND, "patch", "a", NEW));
     log.push(file(END + 2, SECOND, "delete", "a", OLD));
     log.push(status(END + 2, SECOND, "n/a", "Ready"));
+    log.extend(lists(stored("a", END + 2, NEW)));
     log.push(lease(END + 60, SECOND));
     log
+}
+
+/// What is stored of a server since that second, by resource.
+fn stored(server: &str, second: i64, configuration: &str) -> Vec<(&'static str, Value)> {
+    let object = |name: &str, parts: &[&str]| {
+        let time = at(second).to_string();
+        let managers: Vec<Value> = parts
+            .iter()
+            .map(|part| json!({ "manager": "mcp-operator", "subresource": part, "time": time }))
+            .collect();
+        json!({ "metadata": { "namespace": "n", "name": name, "creationTimestamp": time, "managedFields": managers } })
+    };
+    let child = format!("mcp-{server}");
+    vec![
+        ("mcpservers", object(server, &["status"])),
+        ("serviceaccounts", object(&child, &[""])),
+        ("services", object(&child, &[""])),
+        ("deployments", object(&child, &[""])),
+        (
+            "configmaps",
+            object(&format!("{child}-{configuration}"), &[""]),
+        ),
+    ]
+}
+
+/// What somebody is told who lists everything in the end.
+fn lists(stored: Vec<(&str, Value)>) -> Vec<Value> {
+    let mut lists = BTreeMap::<&str, Vec<Value>>::new();
+    for (resource, object) in stored {
+        lists.entry(resource).or_default().push(object);
+    }
+    let list = |(resource, items)| {
+        let mut list = event(END + 31, USER, "list", resource, "/");
+        list["responseObject"] = json!({ "items": items });
+        list
+    };
+    lists.into_iter().map(list).collect()
+}
+
+/// The log, if these writes were answered by an API server that gave up waiting for etcd, and that is stored.
+fn in_doubt(which: impl Fn(&Value) -> bool, stored: Vec<(&str, Value)>) -> Vec<Value> {
+    let mut log = log();
+    log.retain(|event| !is_list(event));
+    for write in log.iter_mut().filter(|event| which(event)) {
+        write["responseStatus"]["code"] = json!(504);
+        write["requestURI"] = json!("/apis?force=true&fieldManager=mcp-operator");
+    }
+    log.extend(lists(stored));
+    log.push(lease(END + 61, SECOND));
+    log
+}
+
+fn is_list(event: &Value) -> bool {
+    event["verb"] == "list"
+}
+
+fn is_about(event: &Value, resource: &str, name: &str) -> bool {
+    let about = &event["objectRef"];
+    about["resource"] == resource
+        && about["name"]
+            .as_str()
+            .is_some_and(|it| it.starts_with(name))
 }
 
 fn list() -> Vec<Value> {
@@ -278,8 +343,62 @@ fn what_is_gone_or_failed_or_left_has_not_converged() {
 #[test]
 fn what_is_never_made_has_not_converged() {
     let mut log = log();
-    log.retain(|event| event["objectRef"]["resource"] != "serviceaccounts");
+    log.retain(|event| event["objectRef"]["resource"] != "serviceaccounts" || is_list(event));
     only(&judged(&log, &list()), Rule::Convergence, "never made");
+}
+
+#[test]
+fn a_write_that_was_stored_although_the_api_server_gave_up_was_done() {
+    let by_operator = |event: &Value| {
+        let agent = event["userAgent"].as_str().unwrap_or_default();
+        event["verb"] == "patch" && agent.starts_with("mcp-operator")
+    };
+    let log = in_doubt(by_operator, stored("a", END + 2, NEW));
+    let verdict = judged(&log, &list());
+    assert!(verdict.is_good(), "{verdict}");
+}
+
+#[test]
+fn a_write_in_doubt_that_is_not_stored_was_not_done() {
+    let all = stored("a", END + 2, NEW);
+    for (resource, name, words) in [
+        ("services", "mcp-a", "never made"),
+        ("mcpservers", "a", "says nothing"),
+    ] {
+        let without = all.iter().filter(|(kind, _)| *kind != resource).cloned();
+        let without = without.chain([(resource, json!({}))]).collect();
+        let which = |event: &Value| {
+            is_about(event, resource, name)
+                && event["verb"] == "patch"
+                && event["userAgent"] != USER
+        };
+        only(
+            &judged(&in_doubt(which, without), &list()),
+            Rule::Convergence,
+            words,
+        );
+    }
+    // Stored, but by what the same manager had written before the change.
+    let which =
+        |event: &Value| is_about(event, "deployments", "mcp-a") && event["userAgent"] == SECOND;
+    let old = judged(&in_doubt(which, stored("a", END - 90, NEW)), &list());
+    only(&old, Rule::Convergence, "is not of the change");
+}
+
+#[test]
+fn a_removal_in_doubt_was_done_where_nothing_is_left() {
+    let which = |event: &Value| event["verb"] == "delete" && is_about(event, "services", "mcp-b");
+    let verdict = judged(&in_doubt(which, stored("a", END + 2, NEW)), &list());
+    assert!(verdict.is_good(), "{verdict}");
+    let of_b = stored("b", 2, OLD)
+        .into_iter()
+        .filter(|(kind, _)| *kind == "services");
+    let left = stored("a", END + 2, NEW).into_iter().chain(of_b).collect();
+    only(
+        &judged(&in_doubt(which, left), &list()),
+        Rule::Convergence,
+        "still there",
+    );
 }
 
 #[test]
@@ -324,7 +443,15 @@ fn what_does_not_write_is_not_found() {
 #[test]
 fn without_evidence_there_is_no_praise() {
     let nothing = judged(&[], &[]);
-    assert_eq!(nothing.about(Rule::Evidence).count(), 4, "{nothing}");
+    assert_eq!(nothing.about(Rule::Evidence).count(), 9, "{nothing}");
+    let mut unlisted = log();
+    unlisted
+        .retain(|event| event["objectRef"]["resource"] != "services" || event["verb"] != "list");
+    only(
+        &judged(&unlisted, &list()),
+        Rule::Evidence,
+        "no list of services",
+    );
     let mut short = log();
     short.pop();
     only(&judged(&short, &list()), Rule::Evidence, "the log ends");

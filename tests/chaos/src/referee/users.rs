@@ -53,7 +53,7 @@ pub(crate) fn servers(events: &[Event]) -> Servers {
     let mut servers = Servers::default();
     let by_users = events
         .iter()
-        .filter(|event| event.is_write() && event.is_done() && !event.is_by_operator());
+        .filter(|event| event.is_write() && event.is_done && !event.is_by_operator());
     for event in by_users {
         match (event.resource.as_str(), event.verb.as_str()) {
             // Whoever deletes the definition deletes all of them; of those the log says nothing.

@@ -18,7 +18,7 @@ pub(crate) fn judge(events: &[Event], verdict: &mut Verdict) {
     let (leases, objects): (Vec<&Event>, Vec<&Event>) = writes
         .into_iter()
         .partition(|event| event.resource == LEASES);
-    let taken: Vec<&Event> = leases.into_iter().filter(|event| event.is_done()).collect();
+    let taken: Vec<&Event> = leases.into_iter().filter(|event| event.is_done).collect();
     let mut replicas = BTreeSet::new();
     for write in objects.into_iter().filter(|write| write.resource != SHARED) {
         verdict.writes += 1;

@@ -30,6 +30,8 @@ const ASKERS: &str = "MCP_CHAOS_ASKERS";
 /// Where nobody says how many: what fits into a minute and a half.
 const FEW: usize = 12;
 const FEW_ASKERS: u64 = 2;
+/// Of what the referee has to know what is stored in the end.
+const STORED: &str = "mcpservers,serviceaccounts,services,deployments,configmaps";
 
 fn number(variable: &str) -> Result<Option<u64>> {
     match env::var(variable) {
@@ -136,6 +138,14 @@ fn whatever_breaks_is_mended_and_nobody_was_harmed() -> Result<()> {
     );
     let wait = (CONVERGENCE + REST + REST).unsigned_abs();
     holds_for("both replicas run", wait, || replicas.run())?;
+    // For the audit log, which has the answer.
+    kubectl.run(&[
+        "get",
+        STORED,
+        "--all-namespaces",
+        "--chunk-size=0",
+        "--output=json",
+    ])?;
     judge(&own.environment, &litellm.list().to_string(), &ended)
 }
 

@@ -12,7 +12,8 @@ use crate::service::WebhookService;
 /// Namespace of the operator.
 pub(crate) const OPERATOR: &str = "mcp-operator-system";
 
-/// What is asked for is noted where the referee needs it: of MCPServers, and of the lease.
+/// What is asked for is noted where the referee needs it: of MCPServers, and of the lease. So is what a user is told who lists
+/// what is stored: an answer that never came says nothing of it.
 const AUDIT_POLICY: &str = r"apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
@@ -22,6 +23,13 @@ rules:
   resources:
   - {group: mcp.litellm.ai, resources: [mcpservers, mcpservers/status]}
   - {group: coordination.k8s.io, resources: [leases]}
+- level: RequestResponse
+  users: [admin]
+  verbs: [list]
+  resources:
+  - {group: mcp.litellm.ai, resources: [mcpservers]}
+  - {group: apps, resources: [deployments]}
+  - {group: '', resources: [serviceaccounts, services, configmaps]}
 - level: Metadata
 ";
 
