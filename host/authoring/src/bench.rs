@@ -62,7 +62,8 @@ pub struct Arguments {
 
 pub(crate) const HELP: &str = "\
 A call is what an API server waits for: a fresh instance and its answer about one MCPServer. A defaulter is asked about the \
-MCPServer itself. `load` is what the operator does at its start with a component that it has compiled before, `compile` \
+MCPServer itself. `instance` is the part of it until a fresh instance is there, which grows with what the component starts \
+with; `answer` the rest: the question copied in, the plugin's own code, and its answer copied out. `load` is what the operator does at its start with a component that it has compiled before, `compile` \
 what it does once, in a process of its own, for which --compiler-memory-mib of as much as its address space is enough.
 
 Times depend on the machine; the ratio to the default rules, measured in the same run, does much less, and is what a CI \
@@ -76,6 +77,10 @@ Exit codes:
 /// What one component costs.
 struct Costs {
     calls: Times,
+    /// The parts of the calls until there was an instance.
+    instances: Times,
+    /// The rest of them: what goes in, the plugin's own code, what comes out.
+    answers: Times,
     memory: u64,
     load: Duration,
     compile: Duration,
@@ -170,19 +175,26 @@ async fn measure(
     let (plugin, load) = load().await?;
     let question = Question::new(server.clone(), RequestPart::default(), Map::new());
     let question = question.map_err(|error| anyhow!(error))?;
-    let mut times = Vec::new();
+    let (mut calls, mut instances, mut answers) = (Vec::new(), Vec::new(), Vec::new());
     let mut memory = 0;
     for call in 0..arguments.calls + arguments.calls / 10 {
         let LastCall {
-            took, memory_bytes, ..
+            took,
+            instantiating,
+            memory_bytes,
+            ..
         } = call_once(&session, &plugin, &question).await?;
         if call >= arguments.calls / 10 {
-            times.push(took);
+            calls.push(took);
+            instances.push(instantiating);
+            answers.push(took.saturating_sub(instantiating));
         }
         memory = memory.max(u64::try_from(memory_bytes)?);
     }
     Ok(Costs {
-        calls: Times::new(times),
+        calls: Times::new(calls),
+        instances: Times::new(instances),
+        answers: Times::new(answers),
         memory,
         load,
         compile: compile.saturating_sub(load),
@@ -209,14 +221,18 @@ async fn call_once(
 }
 
 fn print(name: &str, costs: &Costs) {
-    let time = |percent| Readable(costs.calls.percentile(percent)).to_string();
+    let times = |times: &Times| {
+        let percentile = |percent| Readable(times.percentile(percent));
+        format!("{} (99%: {})", percentile(50), percentile(99))
+    };
     println!("{name}");
     println!(
-        "  call     {} (99%: {}), {} MiB of memory",
-        time(50),
-        time(99),
+        "  call     {}, {} MiB of memory",
+        times(&costs.calls),
         mebibytes(costs.memory)
     );
+    println!("    instance {}", times(&costs.instances));
+    println!("    answer   {}", times(&costs.answers));
     println!(
         "  load     {}{}",
         Readable(costs.load),

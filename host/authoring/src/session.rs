@@ -43,6 +43,8 @@ pub(crate) const OPERATOR_SIZE_LIMIT_MIB: usize = 8;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LastCall {
     pub(crate) took: Duration,
+    /// The part of it until there was an instance.
+    pub(crate) instantiating: Duration,
     pub(crate) memory_bytes: usize,
     /// What all calls wrote since it was last taken.
     pub(crate) output: String,
@@ -75,6 +77,7 @@ impl Session {
         config.observer = Some(CallObserver::new(move |call| {
             let mut last = seen.lock().unwrap_or_else(PoisonError::into_inner);
             last.took = call.took;
+            last.instantiating = call.instantiating;
             last.memory_bytes = call.memory_bytes;
             if !call.output.is_empty() {
                 last.output.push_str(call.output);

@@ -105,9 +105,11 @@ impl Plugin {
         let component = &self.program.component;
         let engine = component.engine();
         let mut store = store::new(engine, limits, deadline.clone(), output.clone());
+        let mut instantiated = waited;
         let answer = {
             let mut invocation = pin!(async {
                 let instance = component.instantiate_async(&mut store).await?;
+                instantiated = began.elapsed();
                 invoke(&mut store, &instance).await
             });
             loop {
@@ -125,6 +127,7 @@ impl Plugin {
                 plugin: self.name(),
                 call,
                 took: began.elapsed().saturating_sub(waited),
+                instantiating: instantiated.saturating_sub(waited),
                 memory_bytes: store.data().memory(),
                 output: &output,
             });

@@ -13,6 +13,8 @@ pub struct EndedCall<'a> {
     pub call: &'static str,
     /// Time for a fresh instance and the call itself, without what it waited for a slot.
     pub took: Duration,
+    /// The part of it until the instance was there; zero if there was none.
+    pub instantiating: Duration,
     /// Linear memory of the instance at the end, in bytes.
     pub memory_bytes: usize,
     /// The beginning of what the plugin wrote to standard output and standard error.
