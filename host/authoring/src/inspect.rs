@@ -1,9 +1,11 @@
 //! `mcp-operator plugin inspect`.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use clap::Args;
+use mcp_component_source::{PublicKeys, verify_detached};
 use mcp_operator_offline::{Decoder, Outcome};
 use mcp_plugin_host::contract::Description;
 use mcp_plugin_host::{ContractVersion, Digest, Interfaces, Limits};
@@ -25,6 +27,11 @@ pub struct Arguments {
     #[arg(short, long, value_enum, default_value = "text")]
     output: Format,
 
+    /// File with public keys in PEM: it is a problem if the signature beside the component is by none of them. May be given
+    /// several times.
+    #[arg(long = "key", value_name = "FILE")]
+    keys: Vec<PathBuf>,
+
     /// How plugins are run: the component is loaded and asked for its description.
     #[command(flatten)]
     host: HostArguments,
@@ -32,11 +39,12 @@ pub struct Arguments {
 
 pub(crate) const HELP: &str = "\
 `contract` is the version of the contract that the component was built for, `world` the world that it is of; `imports` are all that it imports, of which only WASI is \
-allowed, and nothing comes through that. A component that does not load is told with what it imports and exports.
+allowed, and nothing comes through that. A component that does not load is told with what it imports and exports. `signature` is the file beside it with .sig after its \
+name, and by which --key it is; who has signed what is in a registry, `plugin verify` says.
 
 Exit codes:
   0  it is a plugin
-  1  it does not fit the contract, or does not describe itself
+  1  it does not fit the contract, does not describe itself, or is not signed by a --key
   2  it cannot be read";
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<Outcome> {
@@ -49,8 +57,18 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Outcome> {
     facts.insert("file".into(), json!(file));
     facts.insert("bytes".into(), json!(bytes.len()));
     facts.insert("sha256".into(), json!(Digest::of(&bytes).to_string()));
+    let mut outcome = Outcome::Admitted;
+    match signature(&project.component, &bytes, &arguments.keys)? {
+        Ok(signature) => {
+            facts.insert("signature".into(), signature);
+        }
+        Err(why) => {
+            facts.insert("problem".into(), json!(why));
+            outcome = Outcome::Denied;
+        }
+    }
     let session = Session::start(&arguments.host)?;
-    let outcome = match described(&session, project.name(), &bytes).await {
+    match described(&session, project.name(), &bytes).await {
         Ok((contract, interfaces, description)) => {
             facts.insert("contract".into(), json!(contract.as_str()));
             // 0.1.0 has no world of everything.
@@ -58,13 +76,12 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Outcome> {
             facts.insert("world".into(), json!(world(interfaces).filter(is_there)));
             facts.insert("interfaces".into(), interfaces.names().collect());
             describe(&mut facts, description);
-            Outcome::Admitted
         }
         Err(why) => {
             facts.insert("problem".into(), json!(why));
-            Outcome::Denied
+            outcome = Outcome::Denied;
         }
-    };
+    }
     let Names { imports, exports } = names;
     facts.insert("imports".into(), json!(imports));
     facts.insert("exports".into(), json!(exports));
@@ -73,6 +90,34 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Outcome> {
         Format::Text => print(&facts),
     }
     Ok(outcome)
+}
+
+/// What is known of the signature beside a component, or why the keys do not accept it.
+fn signature(component: &Path, bytes: &[u8], keys: &[PathBuf]) -> Result<Result<Value, String>> {
+    let file = PathBuf::from(format!("{}.sig", component.display()));
+    let signature = match fs::read(&file) {
+        Ok(signature) => Some(signature),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => {
+            return Err(error).with_context(|| format!("{} cannot be read", file.display()));
+        }
+    };
+    let found = signature.as_ref().map(|_| file.display().to_string());
+    if keys.is_empty() {
+        let found = found.map(|file| json!({ "file": file, "signedBy": null }));
+        return Ok(Ok(json!(found)));
+    }
+    let mut known = PublicKeys::new("--key");
+    for key in keys {
+        let pem = fs::read(key).with_context(|| format!("{} cannot be read", key.display()))?;
+        let added = known.add_pem(&pem);
+        added.map_err(|reason| anyhow!("{} {reason}", key.display()))?;
+    }
+    let place = component.display().to_string();
+    let signers = verify_detached(&place, bytes, signature.as_deref(), &[known]);
+    Ok(signers
+        .map(|signers| json!({ "file": found, "signedBy": signers.first().map(ToString::to_string) }))
+        .map_err(|error| error.to_string()))
 }
 
 async fn described(
@@ -134,7 +179,7 @@ fn describe(facts: &mut Map<String, Value>, said: Description) {
 }
 
 fn print(facts: &Map<String, Value>) {
-    const ORDER: [&str; 15] = [
+    const ORDER: [&str; 16] = [
         "problem",
         "name",
         "version",
@@ -149,6 +194,7 @@ fn print(facts: &Map<String, Value>) {
         "file",
         "bytes",
         "sha256",
+        "signature",
         "imports",
     ];
     for (name, value) in ORDER
@@ -156,6 +202,7 @@ fn print(facts: &Map<String, Value>) {
         .filter_map(|name| Some((name, facts.get(*name)?)))
     {
         match value {
+            Value::Null if *name == "signature" => println!("{name:<15} none beside it"),
             Value::Null => {}
             Value::String(text) if text.is_empty() => {}
             Value::Array(items) if items.is_empty() => println!("{name:<15} none"),
@@ -181,6 +228,13 @@ fn line(value: &Value) -> String {
         rule if rule["code"].is_string() => {
             let text = |name: &str| rule[name].as_str().unwrap_or_default().to_owned();
             format!("{}: {}", text("code"), text("summary"))
+        }
+        signature if signature["file"].is_string() => {
+            let file = signature["file"].as_str().unwrap_or_default();
+            match signature["signedBy"].as_str() {
+                Some(key) => format!("{file}, by {key}"),
+                None => format!("{file}, not verified: give --key"),
+            }
         }
         other => other.to_string(),
     }

@@ -1,7 +1,11 @@
 //! One plugin that is built already: tested, asked, measured, looked at.
 
+use std::fs;
 use std::path::Path;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rcgen::{KeyPair, SigningKey};
 use serde_json::Value;
 
 use crate::support::{components, mcp_operator};
@@ -27,13 +31,13 @@ fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let name = "require-team-label";
     let component = folder.path().join(format!("{name}.wasm"));
-    std::fs::copy(components().join("require_team_label.wasm"), component).unwrap();
+    fs::copy(components().join("require_team_label.wasm"), component).unwrap();
     let plugin = format!(
         "apiVersion: mcp.litellm.ai/v1alpha1\nkind: MCPPlugin\nmetadata: {{name: {name}}}\nspec: {{source: {{configMap: {{namespace: a, name: b}}}}}}\n"
     );
     write(folder.path(), "plugin.yaml", &plugin);
     write(folder.path(), "server.yaml", SERVER);
-    std::fs::create_dir(folder.path().join("cases")).unwrap();
+    fs::create_dir(folder.path().join("cases")).unwrap();
     write(
         folder.path(),
         "cases/cases.yaml",
@@ -43,7 +47,7 @@ fn folder() -> tempfile::TempDir {
 }
 
 fn write(folder: &Path, name: &str, text: &str) {
-    std::fs::write(folder.join(name), text).unwrap();
+    fs::write(folder.join(name), text).unwrap();
 }
 
 #[test]
@@ -58,7 +62,7 @@ fn cases_pass_or_say_where_they_differ() {
         "{}",
         tested.all()
     );
-    let junit = std::fs::read_to_string(folder.path().join("junit.xml")).unwrap();
+    let junit = fs::read_to_string(folder.path().join("junit.xml")).unwrap();
     assert!(junit.contains("tests=\"3\" failures=\"0\""), "{junit}");
 
     write(
@@ -146,6 +150,43 @@ fn a_component_is_described_and_what_is_none_is_told() {
 }
 
 #[test]
+fn the_signature_beside_a_component_is_told_and_judged() {
+    let folder = folder();
+    let (mine, other) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+    write(folder.path(), "mine.pub", &mine.public_key_pem());
+    write(folder.path(), "other.pub", &other.public_key_pem());
+    let inspect = |more: &[&str]| {
+        let said = mcp_operator(folder.path(), &[&["plugin", "inspect"], more].concat());
+        let line = said
+            .stdout
+            .lines()
+            .find(|line| line.starts_with("signature"));
+        (said.code, line.unwrap_or_default().to_owned(), said.all())
+    };
+    let (code, line, all) = inspect(&[]);
+    assert!(code == Some(0) && line.ends_with("none beside it"), "{all}");
+    let (code, _, all) = inspect(&["--key", "mine.pub"]);
+    assert!(code == Some(1) && all.contains("has no signature"), "{all}");
+
+    let facts = mcp_operator(folder.path(), &["plugin", "inspect", "-o", "json"]);
+    let facts: Value = serde_json::from_str(&facts.stdout).unwrap();
+    let component = folder.path().join(facts["file"].as_str().unwrap());
+    let signature = mine.sign(&fs::read(&component).unwrap()).unwrap();
+    let beside = format!("{}.sig", component.display());
+    fs::write(&beside, STANDARD.encode(signature)).unwrap();
+    let (code, line, all) = inspect(&[]);
+    assert!(
+        code == Some(0) && line.ends_with("not verified: give --key"),
+        "{all}"
+    );
+    let (code, line, all) = inspect(&["--key", "other.pub", "--key", "mine.pub"]);
+    assert!(code == Some(0) && line.contains(".sig, by "), "{all}");
+    let (code, _, all) = inspect(&["--key", "other.pub"]);
+    assert!(code == Some(1) && all.contains("problem"), "{all}");
+    fs::remove_file(beside).unwrap();
+}
+
+#[test]
 fn a_bench_fails_by_the_limit_that_is_passed() {
     let folder = folder();
     let rules = components().display().to_string();
@@ -164,6 +205,14 @@ fn a_bench_fails_by_the_limit_that_is_passed() {
         "{}",
         measured.all()
     );
+    // Of both, beside the whole call.
+    for part in ["  call     ", "    instance ", "    answer   "] {
+        let lines = measured
+            .stdout
+            .lines()
+            .filter(|line| line.starts_with(part));
+        assert_eq!(lines.count(), 2, "{}", measured.all());
+    }
     let measured = mcp_operator(
         folder.path(),
         &[&bench[..], &["--max-call-micros", "0"]].concat(),
