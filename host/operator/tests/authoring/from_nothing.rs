@@ -3,6 +3,7 @@
 //! What is built takes minutes and the network, so it is only run where it is asked for: `cargo xtask test --only authoring`.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::support::mcp_operator;
@@ -102,5 +103,28 @@ fn defaulters_and_registrars() {
         for kind in ["defaulter", "registrar"] {
             first_denial(language, kind);
         }
+    }
+}
+
+/// What comes with a folder is packages, as a registry takes them: they build from what is in them.
+#[test]
+#[ignore = "builds with tools of the language; cargo xtask test --only authoring"]
+fn the_sdk_is_packages() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = mcp_operator(
+        folder.path(),
+        &["plugin", "new", "require-owner", "--lang", "rust"],
+    );
+    assert_eq!(made.code, Some(0), "{}", made.all());
+    let packaged = Command::new("cargo")
+        .current_dir(folder.path().join("require-owner"))
+        .args(["package", "--workspace", "--exclude", "require-owner"])
+        .args(["--target-dir", "packages"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&packaged.stderr);
+    assert!(packaged.status.success(), "{said}");
+    for name in ["mcp-operator-api", "mcp-plugin-sdk"] {
+        assert!(said.contains(&format!("Verifying {name}")), "{said}");
     }
 }
