@@ -182,6 +182,22 @@ impl LiteLlm {
         ))
     }
 
+    /// Runs a Python script that asks the proxy in the proxy's own pod, at 127.0.0.1:4000; here with the address of its Service
+    /// in that one's place. Gives what it prints.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn run_script(&self, kubectl: &Kubectl, script: &str, words: &[&str]) -> Result<String> {
+        let script = script.replace("http://127.0.0.1:4000", &address(kubectl)?);
+        let mut command = Command::new(self.environment.join("bin/python"));
+        command.args(["-c", &script]).args(words);
+        capture(
+            command
+                .env("LITELLM_MASTER_KEY", Self::KEY)
+                .env("NO_PROXY", "*"),
+        )
+    }
+
     fn client(&self, kubectl: &Kubectl, words: &[&str]) -> Result<Value> {
         let url = format!("{}/mcp", address(kubectl)?);
         let script = folder().join("mcp_client.py");

@@ -20,6 +20,7 @@ use anyhow::Result;
 fn servers_stay_registered_through_swaps_and_outages() -> Result<()> {
     let world = world::World::open()?;
     file::three_servers(&world)?;
+    file::called_as_in_the_quick_start(&world)?;
     file::changed_and_restarted(&world)?;
     swap::not_without_a_database(&world)?;
     swap::to_the_admin_api(&world)?;

@@ -1,9 +1,11 @@
 //! Servers change, and LiteLLM restarts, by the file.
 
-use anyhow::{Result, ensure};
-use mcp_cluster::rolled_out;
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+use mcp_cluster::{repository, rolled_out};
 use mcp_e2e::eventually;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::world::{PATIENCE, World};
 
@@ -39,6 +41,29 @@ pub(crate) fn three_servers(world: &World) -> Result<()> {
     let said = world.refused("limited", "add", &json!({ "a": 1, "b": 2 }))?;
     ensure!(said.contains("['b'] are not allowed"), "{said}");
     is_limited(world)
+}
+
+/// The script of the README's quick start.
+pub(crate) fn called_as_in_the_quick_start(world: &World) -> Result<()> {
+    world.step("the quick start's call.py");
+    let manifests = fs::read_to_string(repository().join("deploy/samples/quickstart.yaml"))?;
+    let script = manifests
+        .split("\n---\n")
+        .map(serde_yaml_ng::from_str)
+        .collect::<Result<Vec<Value>, _>>()?
+        .into_iter()
+        .find_map(|object| object["data"]["call.py"].as_str().map(str::to_owned))
+        .context("the quick start has no call.py")?;
+    let said = |words: &[&str]| world.litellm.run_script(world.kubectl(), &script, words);
+    let tools = said(&[])?;
+    ensure!(tools.lines().any(|tool| tool == "tenants_a-add"), "{tools}");
+    let sum = said(&["tenants_a-add", r#"{"a": 40, "b": 2}"#])?;
+    let sum: Value = serde_json::from_str(&sum)?;
+    ensure!(
+        sum["content"][0]["text"] == "42" && sum["isError"] != true,
+        "{sum}"
+    );
+    Ok(())
 }
 
 /// Few enough to be reached by a test.
