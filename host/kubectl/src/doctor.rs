@@ -10,8 +10,10 @@ mod definitions;
 mod gateway;
 mod installation;
 mod lease;
+mod mounts;
 mod permissions;
 mod plugins;
+mod reachability;
 mod replicas;
 mod webhooks;
 
@@ -79,13 +81,14 @@ impl Finding {
 type Check = fn(&Installation) -> Vec<Finding>;
 
 /// What is looked at, in the order in which things need each other.
-const CHECKS: [(&str, Check); 9] = [
+const CHECKS: [(&str, Check); 10] = [
     ("custom resource definitions", definitions::check),
     ("permissions", permissions::check),
     ("replicas", replicas::check),
     ("leader and clocks", lease::check),
     ("webhook configurations", webhooks::check),
     ("webhook certificate", certificate::check),
+    ("answer of the webhook", reachability::check),
     ("confinement", configuration::check),
     ("plugins", plugins::check),
     ("LiteLLM", gateway::check),

@@ -21,6 +21,8 @@ mod conversion;
 mod cosign;
 #[path = "faults/dashboards.rs"]
 mod dashboards;
+#[path = "faults/doctor.rs"]
+mod doctor;
 #[path = "faults/install_again.rs"]
 mod install_again;
 #[path = "faults/ipv6.rs"]

@@ -21,6 +21,8 @@ pub struct Recorded {
     pub field_manager: Option<String>,
     /// Whether an apply takes over fields of others.
     pub force: bool,
+    /// Whether nothing is to be stored.
+    pub dry_run: bool,
     /// Label selector of a list or a watch.
     pub label_selector: String,
     /// Field selector of a list or a watch.
@@ -43,6 +45,7 @@ impl Recorded {
             subresource: request.subresource.clone(),
             field_manager: request.field_manager.clone(),
             force: request.flag("force"),
+            dry_run: request.is_dry_run(),
             label_selector: request.parameter("labelSelector").to_owned(),
             field_selector: request.parameter("fieldSelector").to_owned(),
             metadata_only: request.metadata_only,

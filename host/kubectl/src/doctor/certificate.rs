@@ -10,7 +10,8 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, RootCertStore};
 use serde_json::Value;
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -19,11 +20,13 @@ use super::Finding;
 use super::installation::{Found, Installation, place, webhooks};
 
 const CERTIFICATE_KEY: &str = "tls.crt";
+/// Of a Secret whose key was read and forgotten: whether it was that of the certificate.
+pub(super) const KEY_FITS: &str = "keyFits";
 
 pub(super) fn check(installation: &Installation) -> Vec<Finding> {
-    let Some((namespace, service)) = installation.webhook_service() else {
+    if installation.webhook_service().is_none() {
         return Vec::new();
-    };
+    }
     let name = installation.certificate_secret();
     let at = place("Secret", &installation.namespace, &name);
     let renewal = renewal(installation);
@@ -49,15 +52,17 @@ pub(super) fn check(installation: &Installation) -> Vec<Finding> {
     let mut findings: Vec<Finding> = expiry(leaf, installation.time(), &at, &renewal)
         .into_iter()
         .collect();
-    let host = format!("{service}.{namespace}.svc");
+    let secret = installation.object("Secret", &installation.namespace, &name);
+    if secret.there().is_some_and(|it| it[KEY_FITS] == false) {
+        let what = format!(
+            "its tls.key is not the key of {CERTIFICATE_KEY}: the operator cannot serve with it"
+        );
+        findings.push(Finding::wrong(&at, what, renewal.clone()));
+    }
     for (kind, found) in installation.webhook_configurations() {
         for webhook in found.there().into_iter().flat_map(webhooks) {
-            let bundle = decoded(&webhook["clientConfig"]["caBundle"]).unwrap_or_default();
-            // That there is none the check of the configurations says.
-            if bundle.is_empty() {
-                continue;
-            }
-            let Some(error) = refusal(&chain, &bundle, &host, installation.time()) else {
+            let bundle = &webhook["clientConfig"]["caBundle"];
+            let Some(error) = refused_by(bundle, installation) else {
                 continue;
             };
             let at = place(kind, "", CONFIGURATION);
@@ -67,6 +72,28 @@ pub(super) fn check(installation: &Installation) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Why whoever trusts these authorities refuses what the operator serves; nothing where one of the two is not there, which others
+/// say.
+pub(super) fn refused_by(bundle: &Value, installation: &Installation) -> Option<String> {
+    let bundle = decoded(bundle).filter(|bundle| !bundle.is_empty())?;
+    let name = installation.certificate_secret();
+    let secret = installation.object("Secret", &installation.namespace, &name);
+    let chain = certificates(&decoded(&secret.there()?["data"][CERTIFICATE_KEY])?);
+    let (namespace, service) = installation.webhook_service()?;
+    let host = format!("{service}.{namespace}.svc");
+    refusal(&chain, &bundle, &host, installation.time())
+}
+
+/// Whether the key of a Secret is that of its certificate.
+pub(super) fn key_fits(secret: &Value) -> bool {
+    let chain = decoded(&secret["data"][CERTIFICATE_KEY]).unwrap_or_default();
+    let key = decoded(&secret["data"]["tls.key"]).unwrap_or_default();
+    let key = PrivateKeyDer::from_pem_slice(&key);
+    key.is_ok_and(|key| {
+        CertifiedKey::from_der(certificates(&chain), key, &default_provider()).is_ok()
+    })
 }
 
 /// Who mends it.
@@ -114,6 +141,12 @@ fn expiry(leaf: &CertificateDer<'_>, now: Timestamp, at: &str, renewal: &str) ->
     })
 }
 
+/// When a certificate is no longer valid.
+fn end(certificate: &CertificateDer<'_>) -> Option<Timestamp> {
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()
+}
+
 /// Why whoever trusts these authorities refuses a certificate; nothing if it does not, or if it has expired, which is said once.
 fn refusal(
     chain: &[CertificateDer<'_>],
@@ -122,8 +155,18 @@ fn refusal(
     now: Timestamp,
 ) -> Option<String> {
     let mut roots = RootCertStore::empty();
+    let mut expired = None;
+    // rustls does not look at the dates of those that it trusts; the API server does.
     for authority in certificates(bundle) {
-        _ = roots.add(authority);
+        match end(&authority).filter(|end| *end <= now) {
+            Some(end) => expired = Some(end),
+            None => _ = roots.add(authority),
+        }
+    }
+    if let (true, Some(expired)) = (roots.is_empty(), expired) {
+        return Some(format!(
+            "the authority that signed it has expired at {expired}"
+        ));
     }
     let verifier =
         WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::new(default_provider()));

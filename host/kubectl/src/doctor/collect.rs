@@ -10,7 +10,7 @@ use k8s_openapi::api::admissionregistration::v1::{
 };
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret, Service, ServiceAccount};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Resource;
@@ -21,8 +21,10 @@ use mcp_operator_runtime::{LEASE_NAME, api_server_time};
 use serde_json::{Value, json};
 
 use super::installation::{Installation, MANAGER};
-use super::permissions::{Permission, account, by_namespace, needed};
-use super::{definitions, gateway, plugins};
+use super::mounts::mounts;
+use super::permissions::{Permission, account, account_name, by_namespace, needed};
+use super::reachability::ask;
+use super::{certificate, definitions, gateway, plugins};
 use crate::cluster::{Cluster, Scope};
 use crate::readable::Readable;
 
@@ -67,6 +69,8 @@ pub(super) async fn installation(
         .object::<ValidatingAdmissionPolicyBinding>("", CONFIGURATION)
         .await?;
     reading.object::<Deployment>(home, MANAGER).await?;
+    let account = account_name(&reading.found).to_owned();
+    reading.object::<ServiceAccount>(home, &account).await?;
     reading.object::<Lease>(home, LEASE_NAME).await?;
     reading.found.api_time = api_server_time(&cluster.client).await?;
     reading.list::<Pod>(home).await?;
@@ -86,6 +90,10 @@ pub(super) async fn installation(
         reading.secrets().await?;
     }
     reading.permissions().await?;
+    if secrets == Secrets::Read {
+        let asked = ask(cluster, &reading.found).await?;
+        reading.found.asked = asked.or_note(&mut reading.found.unread);
+    }
     Ok(reading.found)
 }
 
@@ -140,8 +148,9 @@ impl Reading<'_> {
                 .found
                 .object("Deployment", workload.namespace, workload.name);
             let deployment = deployment.there().cloned().unwrap_or_default();
-            for (name, ..) in gateway::mounted(&deployment) {
-                self.object::<ConfigMap>(workload.namespace, name).await?;
+            for mount in mounts(&deployment) {
+                self.object::<ConfigMap>(workload.namespace, mount.config_map)
+                    .await?;
             }
         }
         Ok(())
@@ -220,5 +229,7 @@ fn forget(secret: &mut Value) {
         (key, if is_public { value } else { json!("") })
     });
     let kept: BTreeMap<String, Value> = kept.collect();
-    *secret = json!({ "kind": "Secret", "data": kept });
+    let is_certificate = kept.contains_key("tls.crt");
+    let fits = is_certificate.then(|| certificate::key_fits(secret));
+    *secret = json!({ "kind": "Secret", "data": kept, certificate::KEY_FITS: fits });
 }

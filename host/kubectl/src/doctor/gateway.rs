@@ -1,12 +1,19 @@
 //! LiteLLM: there, ready, and reading the file that the operator writes.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use mcp_operator_api::names::conditions::LITELLM_REGISTERED;
+use mcp_operator_core::conditions::find;
 use mcp_operator_core::rollout::Rollout;
 use serde_json::Value;
 
 use super::Finding;
 use super::installation::{Found, Installation, place};
+use super::mounts::mounts;
 use super::plugins::active_registrar;
+use crate::causes::{conditions, is_to_be_registered};
 use crate::pod_trouble::trouble;
+use crate::remedies::{meaning, remedy};
 
 /// Names what the operator may write and roll where LiteLLM is.
 const GATEWAY: &str = "mcp.litellm.ai/gateway";
@@ -43,45 +50,13 @@ fn granted(list: &Value) -> Vec<Granted<'_>> {
     .collect()
 }
 
-/// ConfigMaps that a workload mounts, with the folder and the file of each; no file: all keys.
-pub(super) fn mounted(deployment: &Value) -> Vec<(&str, String, Option<&str>)> {
-    let pod = &deployment["spec"]["template"]["spec"];
-    let volumes = pod["volumes"].as_array().into_iter().flatten();
-    let mut found = Vec::new();
-    for volume in volumes {
-        let projected = volume["projected"]["sources"]
-            .as_array()
-            .into_iter()
-            .flatten();
-        let sources = projected.map(|source| &source["configMap"]);
-        let maps = sources
-            .chain([&volume["configMap"]])
-            .filter_map(|map| map["name"].as_str());
-        let containers = pod["containers"].as_array().into_iter().flatten();
-        let mounts: Vec<&Value> = containers
-            .flat_map(|container| container["volumeMounts"].as_array().into_iter().flatten())
-            .filter(|mount| mount["name"] == volume["name"])
-            .collect();
-        for map in maps {
-            for mount in &mounts {
-                let path = mount["mountPath"].as_str().unwrap_or_default();
-                found.push((
-                    map,
-                    path.trim_end_matches('/').to_owned(),
-                    mount["subPath"].as_str(),
-                ));
-            }
-        }
-    }
-    found
-}
-
 pub(super) fn check(installation: &Installation) -> Vec<Finding> {
     let plugins = installation.list("MCPPlugin", "").unwrap_or_default();
     let Some(registrar) = active_registrar(plugins) else {
         return Vec::new();
     };
     let mut findings = Vec::new();
+    let mut touched: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for workload in workloads(registrar) {
         let at = place("Deployment", workload.namespace, workload.name);
         match installation.object("Deployment", workload.namespace, workload.name) {
@@ -89,13 +64,71 @@ pub(super) fn check(installation: &Installation) -> Vec<Finding> {
             Found::Missing => findings.push(Finding::wrong(at, "it is not there: nothing that is registered reaches LiteLLM", "install LiteLLM there, or correct settings.workloads and grants.workloads of the registrar (deploy/LITELLM.md)")),
             Found::There(deployment) => findings.extend(of_workload(deployment, registrar, &at, installation)),
         }
-        findings.extend(confined(workload.namespace, workload.name, installation));
+        touched
+            .entry(workload.namespace)
+            .or_default()
+            .insert(workload.name);
     }
     for map in config_maps(registrar) {
         findings.extend(of_config_map(&map, installation));
-        findings.extend(confined(map.namespace, map.name, installation));
+        touched.entry(map.namespace).or_default().insert(map.name);
     }
+    let confined = touched
+        .into_iter()
+        .filter_map(|(namespace, names)| confined(namespace, &names, installation));
+    findings.extend(confined);
+    findings.extend(unregistered(installation));
     findings
+}
+
+/// Why nothing is registered, of what LiteLLM or the way to it is the cause of, and not a server.
+const OF_GATEWAY: [&str; 14] = [
+    "AccessDenied",
+    "ConfigurationUnavailable",
+    "ConnectionFailed",
+    "CredentialUnavailable",
+    "GatewayError",
+    "LiteLLMUnavailable",
+    "NoAdminApi",
+    "NoDatabase",
+    "NotGranted",
+    "NotListed",
+    "UnreadableAnswer",
+    "VerificationUnavailable",
+    "WorkloadNotFound",
+    "WorkloadUnavailable",
+];
+
+/// What MCPServers say of LiteLLM, once for each reason.
+fn unregistered(installation: &Installation) -> Vec<Finding> {
+    let servers = installation.list("MCPServer", "").unwrap_or_default();
+    let mut reasons: BTreeMap<String, Vec<(&Value, String)>> = BTreeMap::new();
+    for server in servers.iter().filter(|server| is_to_be_registered(server)) {
+        let conditions = conditions(server);
+        let condition = find(&conditions, LITELLM_REGISTERED).filter(|it| it.status != "True");
+        if let Some(it) = condition.filter(|it| OF_GATEWAY.contains(&it.reason.as_str())) {
+            let servers = reasons.entry(it.reason.clone()).or_default();
+            servers.push((server, it.message.clone()));
+        }
+    }
+    let finding = |(reason, servers): (String, Vec<(&Value, String)>)| {
+        let (first, message) = servers.first()?;
+        let metadata = &first["metadata"];
+        let part = |name: &str| metadata[name].as_str().unwrap_or_default();
+        let at = place("MCPServer", part("namespace"), part("name"));
+        let others = match servers.len() - 1 {
+            0 => String::new(),
+            others => format!(", nor are {others} others"),
+        };
+        let helps = remedy(LITELLM_REGISTERED, &reason).or_else(|| meaning(&reason));
+        let helps = helps.unwrap_or_else(|| "kubectl mcp why says more".into());
+        Some(Finding::wrong(
+            at,
+            format!("it is not registered{others} ({reason}): {message}"),
+            helps,
+        ))
+    };
+    reasons.into_iter().filter_map(finding).collect()
 }
 
 fn of_config_map(map: &Granted<'_>, installation: &Installation) -> Vec<Finding> {
@@ -107,6 +140,11 @@ fn of_config_map(map: &Granted<'_>, installation: &Installation) -> Vec<Finding>
             at,
             "it is not there: LiteLLM has no file to include",
             written,
+        )],
+        Found::There(found) if found["immutable"] == true => vec![Finding::wrong(
+            at,
+            "it is immutable, and servers are registered in it",
+            "delete it: the operator makes it anew, and LiteLLM starts with that",
         )],
         Found::There(found) => {
             let missing = map.keys.iter().filter(|key| found["data"][**key].is_null());
@@ -131,7 +169,18 @@ fn of_workload(
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     let rollout = Rollout::of(deployment);
-    if rollout.ready == 0 {
+    if deployment["spec"]["paused"] == true {
+        let name = at.rsplit('/').next().unwrap_or_default();
+        findings.push(Finding::wrong(
+            at,
+            "it is paused: what is registered does not reach LiteLLM",
+            format!("kubectl rollout resume deployment/{name} in its namespace"),
+        ));
+    }
+    if rollout.wanted == 0 {
+        let what = "it has no replicas: no tool can be called";
+        findings.push(Finding::wrong(at, what, "kubectl scale it to one or more"));
+    } else if rollout.ready == 0 {
         let namespace = deployment["metadata"]["namespace"]
             .as_str()
             .unwrap_or_default();
@@ -158,26 +207,31 @@ fn of_workload(
         if deployment["metadata"]["namespace"] != map.namespace {
             continue;
         }
-        let mounts = mounted(deployment);
-        let folders: Vec<_> = mounts
+        let mounts = mounts(deployment);
+        let of_map: Vec<_> = mounts
             .iter()
-            .filter(|(name, ..)| *name == map.name)
+            .filter(|mount| mount.config_map == map.name)
             .collect();
-        if folders.is_empty() {
-            findings.push(Finding::wrong(at, format!("it does not mount the ConfigMap {}, in which servers are registered", map.name), format!("mount it, and include its file in LiteLLM's config.yaml: include: [/etc/litellm-mcp/{}]", map.keys.join(", "))));
+        let files: Vec<String> = of_map
+            .iter()
+            .flat_map(|mount| map.keys.iter().filter_map(|key| mount.path_of(key)))
+            .collect();
+        if files.is_empty() {
+            let what = if of_map.is_empty() {
+                format!(
+                    "it does not mount the ConfigMap {}, in which servers are registered",
+                    map.name
+                )
+            } else {
+                format!(
+                    "of the ConfigMap {} it does not mount {}, in which servers are registered",
+                    map.name,
+                    map.keys.join(", ")
+                )
+            };
+            findings.push(Finding::wrong(at, what, format!("mount it, and include its file in LiteLLM's config.yaml: include: [/etc/litellm-mcp/{}]", map.keys.join(", "))));
             continue;
         }
-        let files: Vec<String> = folders
-            .iter()
-            .flat_map(|(_, folder, file)| match file {
-                Some(_) => vec![folder.clone()],
-                None => map
-                    .keys
-                    .iter()
-                    .map(|key| format!("{folder}/{key}"))
-                    .collect(),
-            })
-            .collect();
         findings.extend(included(deployment, &files, at, installation));
     }
     findings
@@ -191,28 +245,30 @@ fn included(
     installation: &Installation,
 ) -> Option<Finding> {
     let path = configuration_path(deployment)?;
-    let (folder, file) = path.rsplit_once('/')?;
+    let (folder, _) = path.rsplit_once('/')?;
     let namespace = deployment["metadata"]["namespace"].as_str()?;
-    let mounts = mounted(deployment);
-    let mount = mounts.iter().find(|(_, mounted, sub)| {
-        if sub.is_some() {
-            *mounted == path
-        } else {
-            mounted == folder
-        }
-    })?;
-    let found = installation.object("ConfigMap", namespace, mount.0);
+    let mounts = mounts(deployment);
+    let mut keys = mounts
+        .iter()
+        .filter_map(|mount| Some((mount.config_map, mount.key_at(&path)?)));
+    let (name, file) = keys.next()?;
+    let found = installation.object("ConfigMap", namespace, name);
     let Found::There(map) = found else {
-        let what = format!(
-            "its configuration {path} comes from the ConfigMap {}, which is not there",
-            mount.0
-        );
+        let what =
+            format!("its configuration {path} comes from the ConfigMap {name}, which is not there");
         return found
             .is_missing()
             .then(|| Finding::wrong(at, what, "LiteLLM does not start without it"));
     };
-    let text = map["data"][mount.2.unwrap_or(file)].as_str()?;
-    let at = place("ConfigMap", namespace, mount.0);
+    let at = place("ConfigMap", namespace, name);
+    let Some(text) = map["data"][file].as_str() else {
+        let what = format!("it has no key {file}, with which LiteLLM is started");
+        return Some(Finding::wrong(
+            at,
+            what,
+            "LiteLLM does not start without it",
+        ));
+    };
     let Ok(configuration) = serde_saphyr::from_str::<Value>(text) else {
         return Some(Finding::wrong(
             at,
@@ -268,7 +324,11 @@ fn configuration_path(deployment: &Value) -> Option<String> {
 }
 
 /// The operator's account may touch there what an annotation of the namespace names.
-fn confined(namespace: &str, name: &str, installation: &Installation) -> Option<Finding> {
+fn confined(
+    namespace: &str,
+    names: &BTreeSet<&str>,
+    installation: &Installation,
+) -> Option<Finding> {
     let namespaces = installation.list("Namespace", "")?;
     let found = namespaces
         .iter()
@@ -285,14 +345,27 @@ fn confined(namespace: &str, name: &str, installation: &Installation) -> Option<
     } else {
         ""
     };
-    let allowed = found["metadata"]["annotations"][GATEWAY]
-        .as_str()
-        .unwrap_or(default);
-    (!allowed.split(',').any(|it| it.trim() == name)).then(|| {
-        Finding::wrong(
-            place("Namespace", "", namespace),
-            format!("its annotation {GATEWAY} does not name {name}: the operator's account may not write it"),
-            format!("kubectl annotate --overwrite namespace {namespace} {GATEWAY}={}", [allowed, name].into_iter().filter(|it| !it.is_empty()).collect::<Vec<_>>().join(",")),
-        )
-    })
+    let annotation = found["metadata"]["annotations"][GATEWAY].as_str();
+    let mut allowed: BTreeSet<&str> = annotation
+        .unwrap_or(default)
+        .split(',')
+        .map(str::trim)
+        .collect();
+    allowed.remove("");
+    let missing: Vec<&str> = names.difference(&allowed).copied().collect();
+    if missing.is_empty() {
+        return None;
+    }
+    let all: Vec<&str> = allowed.union(names).copied().collect();
+    Some(Finding::wrong(
+        place("Namespace", "", namespace),
+        format!(
+            "its annotation {GATEWAY} does not name {}: the operator's account may not write it",
+            missing.join(" and ")
+        ),
+        format!(
+            "kubectl annotate --overwrite namespace {namespace} {GATEWAY}={}",
+            all.join(",")
+        ),
+    ))
 }

@@ -7,9 +7,13 @@ use mcp_operator_api::names::installation::{CONFIGURATION, WEBHOOK_SECRET, WEBHO
 use serde_json::Value;
 
 use super::permissions::Permission;
+use super::reachability::Asked;
 
 /// Name of the operator's Deployment and its account.
 pub(crate) const MANAGER: &str = "mcp-operator-controller-manager";
+
+/// The port at which the API server asks the Service of the webhook.
+pub(crate) const HTTPS: i64 = 443;
 
 /// An object that was looked for.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +55,8 @@ pub(crate) struct Installation {
     pub(crate) lists: BTreeMap<(String, String), Vec<Value>>,
     /// What the operator's account needs, and whether it has it.
     pub(crate) permissions: Vec<(Permission, bool)>,
+    /// What the API server said to an MCPServer that was not to be stored; nothing if it was not asked.
+    pub(crate) asked: Option<Asked>,
     /// What whoever asks may not read.
     pub(crate) unread: Vec<String>,
 }
@@ -82,6 +88,39 @@ impl Installation {
         self.object("Deployment", &self.namespace, MANAGER)
     }
 
+    /// Whether there shall be pods of the operator in the cluster.
+    pub(crate) fn has_replicas(&self) -> bool {
+        let deployment = self.deployment().there();
+        deployment.is_some_and(|it| it["spec"]["replicas"].as_i64() != Some(0))
+    }
+
+    /// What an option of the operator was given, by the environment or by an argument; of two, what the program takes.
+    pub(crate) fn option(&self, variable: &str, argument: &str) -> Option<&str> {
+        let deployment = self.deployment().there()?;
+        let containers = deployment["spec"]["template"]["spec"]["containers"].as_array()?;
+        let prefix = format!("{argument}=");
+        let args = containers
+            .iter()
+            .flat_map(|container| container["args"].as_array().into_iter().flatten())
+            .filter_map(|argument| argument.as_str()?.strip_prefix(&prefix));
+        let env = containers
+            .iter()
+            .flat_map(|container| container["env"].as_array().into_iter().flatten())
+            .filter(|entry| entry["name"] == variable)
+            .filter_map(|entry| entry["value"].as_str());
+        args.chain(env).next()
+    }
+
+    /// Whether the operator was told to serve no webhooks.
+    pub(crate) fn has_webhooks_off(&self) -> bool {
+        self.option("ENABLE_WEBHOOKS", "--enable-webhooks") == Some("false")
+    }
+
+    /// Whether replicas were told to ask nobody before they write.
+    pub(crate) fn has_election_off(&self) -> bool {
+        self.option("LEADER_ELECT", "--leader-elect") == Some("false")
+    }
+
     /// The two configurations, with their kinds.
     pub(crate) fn webhook_configurations(&self) -> [(&'static str, Found<'_>); 2] {
         [
@@ -91,18 +130,34 @@ impl Installation {
         .map(|kind| (kind, self.object(kind, "", CONFIGURATION)))
     }
 
-    /// The Service that the API server is told to ask; nothing where it is told an address.
+    /// The Service that the API server is told to ask: the operator's own where one of the webhooks
+    /// names it. Nothing where it is told an
+    /// address.
     pub(crate) fn webhook_service(&self) -> Option<(String, String)> {
         let configurations = self.webhook_configurations().into_iter();
-        let mut webhooks = configurations
+        let clients: Vec<&Value> = configurations
             .filter_map(|(_, found)| found.there())
-            .flat_map(webhooks);
-        if let Some(webhook) = webhooks.find(|it| !it["clientConfig"].is_null()) {
-            let service = &webhook["clientConfig"]["service"];
-            let part = |name: &str| service[name].as_str().map(str::to_owned);
-            return Some((part("namespace")?, part("name")?));
+            .flat_map(webhooks)
+            .map(|webhook| &webhook["clientConfig"])
+            .filter(|client| !client.is_null())
+            .collect();
+        if clients.is_empty() {
+            return Some((self.namespace.clone(), self.service_name().to_owned()));
         }
-        Some((self.namespace.clone(), WEBHOOK_SERVICE.into()))
+        let part = |service: &Value, name: &str| service[name].as_str().map(str::to_owned);
+        let services = clients.iter().map(|client| &client["service"]);
+        let mut services = services
+            .filter_map(|service| Some((part(service, "namespace")?, part(service, "name")?)));
+        let first = services.next()?;
+        let wanted = self.service_name();
+        let named = services.find(|(_, name)| name == wanted);
+        Some(named.filter(|_| first.1 != wanted).unwrap_or(first))
+    }
+
+    /// The name of the Service that the operator has the API server ask.
+    pub(crate) fn service_name(&self) -> &str {
+        self.option("WEBHOOK_SERVICE", "--webhook-service")
+            .unwrap_or(WEBHOOK_SERVICE)
     }
 
     /// The Secret that holds the webhook's certificate.
@@ -120,6 +175,11 @@ impl Installation {
     pub(crate) fn has_mounted_certificate(&self) -> bool {
         self.certificate_secret() != WEBHOOK_SECRET
     }
+}
+
+/// The labels of an object.
+pub(crate) fn labels(object: &Value) -> BTreeMap<String, String> {
+    serde_json::from_value(object["metadata"]["labels"].clone()).unwrap_or_default()
 }
 
 /// The webhooks of a configuration.

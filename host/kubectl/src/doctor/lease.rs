@@ -2,7 +2,6 @@
 
 use jiff::{SignedDuration, Timestamp};
 use mcp_operator_runtime::LEASE_NAME;
-use serde_json::Value;
 
 use super::Finding;
 use super::installation::{Found, Installation, MANAGER, place};
@@ -29,7 +28,8 @@ fn of_lease(installation: &Installation) -> Option<Finding> {
     };
     let lease = match installation.object("Lease", &installation.namespace, LEASE_NAME) {
         Found::Unread => return None,
-        Found::Missing if !elects(installation) => return None,
+        // One replica may be told to ask nobody.
+        Found::Missing if installation.has_election_off() => return None,
         Found::Missing => return nobody("no replica has ever led"),
         Found::There(lease) => &lease["spec"],
     };
@@ -59,25 +59,6 @@ fn of_lease(installation: &Installation) -> Option<Finding> {
         ));
     }
     None
-}
-
-/// One replica may be told to ask nobody.
-fn elects(installation: &Installation) -> bool {
-    let Some(deployment) = installation.deployment().there() else {
-        return true;
-    };
-    let containers = deployment["spec"]["template"]["spec"]["containers"].as_array();
-    let said = containers.into_iter().flatten().flat_map(|container| {
-        let args = container["args"].as_array().into_iter().flatten();
-        let env = container["env"].as_array().into_iter().flatten();
-        let env = env
-            .filter(|it| it["name"] == "LEADER_ELECT")
-            .map(|it| &it["value"]);
-        args.chain(env).filter_map(Value::as_str)
-    });
-    !said
-        .into_iter()
-        .any(|it| ["--leader-elect=false", "false"].contains(&it))
 }
 
 fn own_clock(installation: &Installation) -> Option<Finding> {

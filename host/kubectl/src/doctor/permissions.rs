@@ -16,6 +16,7 @@ const ROLES: &str = include_str!("../../../../deploy/base/rbac.yaml");
 const TENANT: &str = "mcp-operator-tenant";
 /// Only where the operator makes its certificates itself.
 const WEBHOOK: &str = "mcp-operator-webhook";
+const EVERYWHERE: &str = "everywhere";
 /// Namespaces that are asked about where nothing is granted for all of the cluster.
 const MOST_NAMESPACES: usize = 20;
 
@@ -67,21 +68,16 @@ pub(crate) fn needed(installation: &Installation) -> Vec<Permission> {
 
 /// What is needed of [`needed`] for each namespace with MCPServers, where it is not granted everywhere.
 pub(crate) fn by_namespace(denied: &[Permission], installation: &Installation) -> Vec<Permission> {
-    let roles = roles(&["ClusterRole"]);
-    let tenant = roles.iter().find(|role| role["metadata"]["name"] == TENANT);
-    let tenant: BTreeSet<Permission> = tenant
-        .into_iter()
-        .flat_map(|role| of_role(role, None))
-        .collect();
+    let tenant = of_tenants();
     let servers = installation.list("MCPServer", "").unwrap_or_default();
     let namespaces: BTreeSet<&str> = servers
         .iter()
         .filter_map(|it| it["metadata"]["namespace"].as_str())
         .collect();
-    let of_tenants = denied
+    let by_tenants = denied
         .iter()
         .filter(|permission| tenant.contains(permission));
-    of_tenants
+    by_tenants
         .flat_map(|permission| {
             namespaces
                 .iter()
@@ -92,6 +88,14 @@ pub(crate) fn by_namespace(denied: &[Permission], installation: &Installation) -
                 })
         })
         .collect()
+}
+
+/// What is needed where MCPServers are.
+fn of_tenants() -> BTreeSet<Permission> {
+    let roles = roles(&["ClusterRole"]);
+    let tenant = roles.iter().find(|role| role["metadata"]["name"] == TENANT);
+    let tenant = tenant.into_iter().flat_map(|role| of_role(role, None));
+    tenant.collect()
 }
 
 /// Those of these kinds.
@@ -162,14 +166,16 @@ fn of_gateway(installation: &Installation) -> Vec<Permission> {
 
 /// The account that is asked about.
 pub(crate) fn account(installation: &Installation) -> String {
+    let (namespace, name) = (&installation.namespace, account_name(installation));
+    format!("system:serviceaccount:{namespace}:{name}")
+}
+
+/// Its name in the operator's namespace.
+pub(crate) fn account_name(installation: &Installation) -> &str {
     let deployment = installation.deployment().there();
     let name =
         deployment.and_then(|it| it["spec"]["template"]["spec"]["serviceAccountName"].as_str());
-    format!(
-        "system:serviceaccount:{}:{}",
-        installation.namespace,
-        name.unwrap_or(MANAGER)
-    )
+    name.unwrap_or(MANAGER)
 }
 
 pub(super) fn check(installation: &Installation) -> Vec<Finding> {
@@ -181,7 +187,7 @@ pub(super) fn check(installation: &Installation) -> Vec<Finding> {
     for (permission, _) in denied {
         let place = permission.namespace.as_ref();
         let place = place.map_or_else(
-            || "everywhere".into(),
+            || EVERYWHERE.into(),
             |namespace| format!("in the namespace {namespace}"),
         );
         by_place
@@ -189,17 +195,39 @@ pub(super) fn check(installation: &Installation) -> Vec<Finding> {
             .or_default()
             .push(permission.to_string());
     }
-    let user = account(installation);
-    let name = user.rsplit(':').next().unwrap_or_default();
+    let (user, name) = (account(installation), account_name(installation));
     let at = place("ServiceAccount", &installation.namespace, name);
-    by_place
-        .into_iter()
-        .map(|(place, verbs)| {
-            Finding::wrong(
-                &at,
-                format!("it may not, {place}: {}", verbs.join(", ")),
-                format!("apply the roles of the chart or of deploy/base/rbac.yaml; kubectl auth can-i --list --as {user}"),
-            )
-        })
-        .collect()
+    let account = installation.object("ServiceAccount", &installation.namespace, name);
+    let mut findings = Vec::new();
+    if account.is_missing() && installation.has_replicas() {
+        findings.push(Finding::wrong(
+            &at,
+            "it is not there: the operator's pods are nobody to the API server",
+            "apply the chart or deploy/base again, and delete the pods, whose tokens are of the old one",
+        ));
+    }
+    findings.extend(by_place.into_iter().map(|(place, verbs)| {
+        let what = format!("it may not, {place}: {}", verbs.join(", "));
+        let helps = format!("apply the roles of the chart or of deploy/base/rbac.yaml; kubectl auth can-i --list --as {user}");
+        if place == EVERYWHERE && is_granted_by_namespaces(installation) {
+            let what = format!("{what}; that is as it has to be where it may in each namespace that gets MCPServers, and there is none yet to ask about");
+            Finding::doubtful(&at, what, helps)
+        } else {
+            Finding::wrong(&at, what, helps)
+        }
+    }));
+    findings
+}
+
+/// Where there is no MCPServer yet, whether all that is denied for all of the cluster is what tenants grant.
+fn is_granted_by_namespaces(installation: &Installation) -> bool {
+    let has_servers = installation
+        .list("MCPServer", "")
+        .is_none_or(|servers| !servers.is_empty());
+    let mut denied = installation
+        .permissions
+        .iter()
+        .filter(|(permission, is_allowed)| !is_allowed && permission.namespace.is_none());
+    let tenant = of_tenants();
+    !has_servers && denied.all(|(permission, _)| tenant.contains(permission))
 }

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use kube::core::{Selector, SelectorExt};
 use mcp_operator_api::names::conditions::{READY, REGISTRAR};
 use mcp_operator_core::conditions::find;
 use serde_json::Value;
 
 use super::Finding;
-use super::installation::{Found, Installation, place};
+use super::installation::{Found, Installation, labels, place};
 use crate::causes::{conditions, is_unseen};
 use crate::remedies::{meaning, remedy};
 
@@ -17,6 +19,8 @@ pub(super) fn check(installation: &Installation) -> Vec<Finding> {
     };
     let mut findings: Vec<Finding> = plugins.iter().filter_map(of_plugin).collect();
     findings.extend(kinds(plugins));
+    let unenforced = plugins.iter().filter_map(|it| unenforced(it, installation));
+    findings.extend(unenforced);
     findings.extend(
         plugins
             .iter()
@@ -82,22 +86,54 @@ fn kinds(plugins: &[Value]) -> Vec<Finding> {
         let mut waiting = plugins.iter().filter_map(|plugin| {
             let conditions = conditions(plugin);
             let condition = find(&conditions, REGISTRAR)?;
-            (condition.status == "Unknown")
-                .then(|| (name(plugin).to_owned(), condition.message.clone()))
+            (condition.status == "Unknown").then(|| {
+                let what = format!("it does not register yet: {}", condition.message);
+                (place("MCPPlugin", "", name(plugin)), what)
+            })
         });
         let (at, what) = waiting.next().unwrap_or_else(|| {
-            (
-                "MCPPlugins".into(),
-                "no registrar has begun to register".into(),
-            )
+            let what = "nothing is registered: no registrar has begun to";
+            ("MCPPlugins".into(), what.into())
         });
         findings.push(Finding::wrong(
             at,
-            format!("nothing is registered: {what}"),
+            what,
             "what it waits for stands in its condition Registrar: kubectl describe mcpplugins",
         ));
     }
     findings
+}
+
+/// A validator whose rules refuse nothing, as far as that is seen without asking it.
+fn unenforced(plugin: &Value, installation: &Installation) -> Option<Finding> {
+    let interfaces = plugin["status"]["interfaces"].as_str()?;
+    if !interfaces.split(',').any(|it| it.trim() == "validator") {
+        return None;
+    }
+    let at = place("MCPPlugin", "", name(plugin));
+    let spec = &plugin["spec"];
+    if let Some(mode) = spec["mode"].as_str().filter(|mode| *mode != "enforce") {
+        return Some(Finding::doubtful(
+            at,
+            format!("its mode is {mode}: what breaks its rules is stored"),
+            "mode: enforce, when `kubectl get mcpplugins` shows that no server breaks them",
+        ));
+    }
+    let selector = spec["match"]["namespaceSelector"].clone();
+    let selector: LabelSelector = serde_json::from_value(selector).ok()?;
+    let selector = Selector::try_from(selector).ok()?;
+    let namespaces = installation.list("Namespace", "")?;
+    let is_for_none = !namespaces.is_empty()
+        && !namespaces
+            .iter()
+            .any(|namespace| selector.matches(&labels(namespace)));
+    is_for_none.then(|| {
+        Finding::doubtful(
+            at,
+            "its match.namespaceSelector is for none of the namespaces: it judges nothing",
+            "correct it, or the labels of the namespaces",
+        )
+    })
 }
 
 /// The plugin that registers now.

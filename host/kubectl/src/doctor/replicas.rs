@@ -1,10 +1,12 @@
 //! The operator's pods, and whether the API server finds them.
 
+use std::collections::BTreeSet;
+
 use mcp_operator_core::rollout::Rollout;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Finding;
-use super::installation::{Found, Installation, MANAGER, place};
+use super::installation::{Found, HTTPS, Installation, MANAGER, place};
 use crate::pod_trouble::trouble;
 use crate::tree::serves;
 
@@ -72,11 +74,62 @@ fn of_deployment(deployment: &Value, installation: &Installation, at: &str) -> V
             "a rollout passes; one that does not end has a pod that is not ready",
         ));
     }
+    findings.extend(of_options(deployment, wanted, installation, at));
     if wanted == 1 {
         findings.push(Finding::doubtful(
             at,
             "it has one replica: while that is replaced, no MCPServer can be written",
             "replicas: 2 in the values of the chart",
+        ));
+    }
+    findings
+}
+
+/// What it was told that does not go together with the rest.
+fn of_options(
+    deployment: &Value,
+    wanted: i64,
+    installation: &Installation,
+    at: &str,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut configurations = installation.webhook_configurations().into_iter();
+    if installation.has_webhooks_off() && configurations.any(|(_, it)| it.there().is_some()) {
+        findings.push(Finding::wrong(
+            at,
+            "ENABLE_WEBHOOKS is false, and the API server is told to ask it: no MCPServer can be written",
+            "ENABLE_WEBHOOKS=true, or delete the webhook configurations",
+        ));
+    }
+    if installation.has_election_off() && wanted > 1 {
+        findings.push(Finding::wrong(
+            at,
+            format!("LEADER_ELECT is false, and it has {wanted} replicas: all of them write"),
+            "LEADER_ELECT=true, or one replica",
+        ));
+    }
+    if deployment["spec"]["paused"] == true {
+        findings.push(Finding::doubtful(
+            at,
+            "it is paused: what is changed in it reaches no pod",
+            format!(
+                "kubectl rollout resume --namespace {} deployment/{MANAGER}",
+                installation.namespace
+            ),
+        ));
+    }
+    let images: BTreeSet<&str> = pods(installation)
+        .filter(|pod| pod["metadata"]["deletionTimestamp"].is_null())
+        .flat_map(|pod| pod["spec"]["containers"].as_array().into_iter().flatten())
+        .filter(|container| container["name"] == "manager")
+        .filter_map(|container| container["image"].as_str())
+        .collect();
+    if images.len() > 1 {
+        let images: Vec<&str> = images.into_iter().collect();
+        findings.push(Finding::doubtful(
+            at,
+            format!("its pods have different images: {}", images.join(" and ")),
+            "a rollout passes; one that does not end has a pod that is not ready",
         ));
     }
     findings
@@ -113,6 +166,11 @@ fn service(installation: &Installation) -> Vec<Finding> {
     let template = installation.deployment().there();
     let labels = template.map(|it| &it["spec"]["template"]["metadata"]["labels"]);
     let selector = service["spec"]["selector"].as_object();
+    let again = "apply deploy/base or the chart again";
+    if selector.is_none_or(Map::is_empty) {
+        let what = "it has no selector: the addresses behind it are whoever's wrote them";
+        return vec![Finding::wrong(at, what, again)];
+    }
     let unmatched = labels.and_then(|labels| {
         let mut selector = selector.into_iter().flatten();
         selector.find(|(label, value)| labels[label.as_str()] != **value)
@@ -124,16 +182,20 @@ fn service(installation: &Installation) -> Vec<Finding> {
                 "its selector {label}={} is no label of the operator's pods",
                 value.as_str().unwrap_or_default()
             ),
-            "apply deploy/base or the chart again",
+            again,
         )];
     }
     let mut ports = service["spec"]["ports"].as_array().into_iter().flatten();
-    if !ports.any(|port| port["port"].as_i64() == Some(443)) {
-        return vec![Finding::wrong(
-            at,
-            "it has no port 443, which the API server asks",
-            "apply deploy/base or the chart again",
-        )];
+    let Some(port) = ports.find(|port| port["port"].as_i64() == Some(HTTPS)) else {
+        let what = format!("it has no port {HTTPS}, which the API server asks");
+        return vec![Finding::wrong(at, what, again)];
+    };
+    if template.is_some_and(|deployment| !leads_to_a_port(port, deployment)) {
+        let what = format!(
+            "its targetPort {} is no port of the operator's pods: no MCPServer can be written",
+            port["targetPort"]
+        );
+        return vec![Finding::wrong(at, what, again)];
     }
     let Some(slices) = installation.list("EndpointSlice", &namespace) else {
         return Vec::new();
@@ -151,4 +213,20 @@ fn service(installation: &Installation) -> Vec<Finding> {
         troubles(installation)
             .unwrap_or_else(|| "/readyz of the operator's pods says what they wait for".into()),
     )]
+}
+
+/// By its name or number; a port of a Service without a target is the same in the pods.
+fn leads_to_a_port(port: &Value, deployment: &Value) -> bool {
+    let target = &port["targetPort"];
+    let target = if target.is_null() {
+        &port["port"]
+    } else {
+        target
+    };
+    let containers = deployment["spec"]["template"]["spec"]["containers"].as_array();
+    let mut ports = containers
+        .into_iter()
+        .flatten()
+        .flat_map(|container| container["ports"].as_array().into_iter().flatten());
+    ports.any(|port| port["name"] == *target || port["containerPort"] == *target)
 }

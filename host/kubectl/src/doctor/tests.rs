@@ -10,10 +10,10 @@ use base64::prelude::BASE64_STANDARD;
 use jiff::{SignedDuration, Timestamp};
 use mcp_testkit::objects::{mcp_server, namespace};
 use mcp_testkit::workloads::pod_without_image;
-use mcp_testkit::{ApiServer, Match};
+use mcp_testkit::{ApiServer, Failure, Match, Times, Verb};
 use serde_json::{Value, json};
 
-use self::healthy::{HOME, authority, healthy, issued, now};
+use self::healthy::{HOME, authority, expired_authority, healthy, issued, issued_with_key, now};
 use super::*;
 use crate::test_cluster::{PLAIN, TestCluster, condition};
 
@@ -37,7 +37,7 @@ async fn nothing_is_found_where_nothing_is_wrong() {
             .api
             .writes()
             .iter()
-            .all(|it| it.kind == "SubjectAccessReview")
+            .all(|it| it.kind == "SubjectAccessReview" || it.dry_run)
     );
 }
 
@@ -111,7 +111,75 @@ async fn every_planted_fault_is_found() {
 /// One replica, no policy that confines, mcp_servers beside an include: these work.
 #[tokio::test]
 async fn what_works_and_may_not_for_long_is_no_error() {
-    let faults: [(Plant, &str); 4] = [
+    let faults: [(Plant, &str); 11] = [
+        (
+            |api| {
+                edit(api, "MCPPlugin", "", "validation", |it| {
+                    it["spec"]["mode"] = json!("audit");
+                    it["status"]["observedGeneration"] = json!(2);
+                });
+            },
+            "its mode is audit",
+        ),
+        (
+            |api| {
+                edit(api, "MCPPlugin", "", "validation", |it| {
+                    it["spec"]["match"] =
+                        json!({ "namespaceSelector": { "matchLabels": { "a": "b" } } });
+                    it["status"]["observedGeneration"] = json!(2);
+                });
+            },
+            "for none of the namespaces",
+        ),
+        (
+            |api| {
+                edit(api, "ValidatingAdmissionPolicy", "", "mcp-operator", |it| {
+                    it["spec"]["matchConditions"][0]["expression"] = json!("false");
+                });
+            },
+            "not as it is shipped: matchConditions",
+        ),
+        (
+            |api| {
+                edit(
+                    api,
+                    "ValidatingAdmissionPolicyBinding",
+                    "",
+                    "mcp-operator",
+                    |it| {
+                        it["spec"]["matchResources"] =
+                            json!({ "namespaceSelector": { "matchLabels": { "a": "b" } } });
+                    },
+                );
+            },
+            "not as it is shipped: matchResources",
+        ),
+        (
+            |api| first_webhook(api, |it| it["timeoutSeconds"] = json!(1)),
+            "timeoutSeconds of rules.mcpservers.mcp.litellm.ai is 1",
+        ),
+        (
+            |api| {
+                edit(api, "Deployment", HOME, installation::MANAGER, |it| {
+                    it["spec"]["paused"] = json!(true);
+                });
+            },
+            "it is paused",
+        ),
+        (
+            |api| {
+                api.fail(
+                    webhooks::creation(),
+                    Failure::new(
+                        403,
+                        "Forbidden",
+                        "admission webhook \"a.example\" denied the request: no",
+                    ),
+                    Times::Always,
+                );
+            },
+            "before or after the operator is asked",
+        ),
         (
             |api| {
                 edit(api, "Deployment", HOME, installation::MANAGER, |it| {
@@ -163,7 +231,26 @@ async fn what_works_and_may_not_for_long_is_no_error() {
 
 #[tokio::test]
 async fn other_ways_to_be_right_are_right() {
-    let ways: [Plant; 4] = [
+    let ways: [Plant; 6] = [
+        // A volume that renames its files.
+        |api| {
+            litellm(api, |it| {
+                it["spec"]["template"]["spec"]["volumes"][1]["configMap"]["items"] =
+                    json!([{ "key": "mcp_servers.yaml", "path": "ours.yaml" }]);
+            });
+            edit(api, "ConfigMap", "litellm", "litellm-config", |it| {
+                it["data"]["config.yaml"] = json!("include: [/etc/litellm-mcp/ours.yaml]\n");
+            });
+        },
+        // The rules refuse what the doctor asks for.
+        |api| {
+            let why = "admission webhook \"rules.mcpservers.mcp.litellm.ai\" denied the request: say which team";
+            api.fail(
+                webhooks::creation(),
+                Failure::new(422, "Invalid", why),
+                Times::Always,
+            );
+        },
         // Permissions by namespaces.
         |api| {
             api.admit("SubjectAccessReview", |review| {
@@ -270,4 +357,45 @@ async fn another_namespace_of_the_operator_is_named() {
             .contains("--operator-namespace mcp-operator-system")
     });
     assert!(told, "{findings:#?}");
+}
+
+/// Permissions by namespaces, before the first MCPServer: nobody knows yet which namespaces those will be.
+#[tokio::test]
+async fn permissions_by_namespaces_are_not_missing_where_there_is_no_server_yet() {
+    let denied = |kinds: &'static [&'static str]| {
+        let cluster = healthy();
+        _ = cluster.api.delete("MCPServer", "tools", "weather");
+        cluster.api.admit("SubjectAccessReview", move |review| {
+            let asked = &review["spec"]["resourceAttributes"];
+            if asked["verb"] == "patch"
+                && kinds.iter().any(|kind| asked["resource"] == *kind)
+                && asked["namespace"].is_null()
+            {
+                review["status"] = json!({ "allowed": false });
+            }
+        });
+        cluster
+    };
+    let found = diagnosis(&denied(&["services"])).await;
+    assert_eq!(found.outcome(), Outcome::Fine);
+    assert!(
+        found.findings[0].what.contains("there is none yet"),
+        "{found:?}"
+    );
+    // What no tenant grants is missing all the same.
+    let found = diagnosis(&denied(&["services", "mcpservers"])).await;
+    assert_eq!(found.outcome(), Outcome::Wrong, "{found:?}");
+}
+
+/// Where webhooks are switched off on purpose, the configurations need not be there.
+#[tokio::test]
+async fn without_webhooks_their_configurations_are_not_missed() {
+    let cluster = healthy();
+    operator::option(&cluster.api, "ENABLE_WEBHOOKS", "false");
+    for kind in [VALIDATING, MUTATING] {
+        _ = cluster.api.delete(kind, "", "mcp-operator");
+    }
+    let found = diagnosis(&cluster).await;
+    assert_eq!(found.outcome(), Outcome::Fine, "{found:?}");
+    assert_eq!(found.findings.len(), 2, "{found:?}");
 }

@@ -1,23 +1,22 @@
 //! The webhook configurations: whether the API server asks the operator about everything that it has to judge.
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::core::{Selector, SelectorExt};
 use mcp_operator_api::names::installation::CONFIGURATION;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Finding;
-use super::installation::{Found, Installation, place, webhooks};
+use super::installation::{Found, HTTPS, Installation, labels, place, webhooks};
 
 /// As they are installed. The chart changes nothing in them but namespaces and certificates.
 const SHIPPED: &str = include_str!("../../../../deploy/base/webhook.yaml");
 const REMEDY: &str = "apply the webhook configurations of the chart or of deploy/base again";
 /// What must be as it is shipped: the rest is what the API server fills in, the certificate, or the platform's choice.
-const COMPARED: [&str; 5] = [
+const COMPARED: [&str; 6] = [
     "rules",
     "failurePolicy",
     "matchConditions",
+    "reinvocationPolicy",
     "sideEffects",
     "admissionReviewVersions",
 ];
@@ -29,6 +28,10 @@ pub(super) fn check(installation: &Installation) -> Vec<Finding> {
         let at = place(kind, "", CONFIGURATION);
         let configuration = match found {
             Found::Unread => continue,
+            Found::Missing if installation.has_webhooks_off() => {
+                findings.push(Finding::doubtful(at, "it is not there, and ENABLE_WEBHOOKS of the operator is false: MCPServers are stored without rules, and judged afterwards", "ENABLE_WEBHOOKS=true, and the webhook configurations of the chart"));
+                continue;
+            }
             Found::Missing => {
                 findings.push(Finding::wrong(at, "it is not there: the API server asks nobody, and stores MCPServers without rules", REMEDY));
                 continue;
@@ -75,29 +78,28 @@ fn of_webhook(
             findings.push(Finding::wrong(at, is, REMEDY));
         }
     }
-    let (client, service) = (&found["clientConfig"], &found["clientConfig"]["service"]);
-    let path = &wanted["clientConfig"]["service"]["path"];
-    if !service.is_null() && service["path"] != *path {
-        findings.push(Finding::wrong(
+    let left_out = left_out(found, name);
+    findings.extend(left_out.map(|what| Finding::wrong(at, what, REMEDY)));
+    let wanted_seconds = wanted["timeoutSeconds"].as_i64();
+    let seconds = found["timeoutSeconds"].as_i64();
+    if seconds.is_some() && seconds < wanted_seconds {
+        findings.push(Finding::doubtful(
             at,
             format!(
-                "{name} asks for the path {}, and not {path}",
-                service["path"]
+                "timeoutSeconds of {name} is {}, and {} is shipped: who waits longer for plugins is refused",
+                found["timeoutSeconds"], wanted["timeoutSeconds"]
             ),
             REMEDY,
         ));
     }
-    if !service.is_null() && service["namespace"] != installation.namespace.as_str() {
-        let namespace = service["namespace"].as_str().unwrap_or_default();
-        findings.push(Finding::wrong(
-            at,
-            format!(
-                "{name} asks in the namespace {namespace}, and the operator is in {}",
-                installation.namespace
-            ),
-            format!("correct it, or --operator-namespace {namespace}"),
-        ));
-    }
+    let client = &found["clientConfig"];
+    findings.extend(of_client(
+        client,
+        &wanted["clientConfig"]["service"],
+        name,
+        at,
+        installation,
+    ));
     if client["caBundle"].as_str().is_none_or(str::is_empty) {
         let remedy = if installation.has_mounted_certificate() {
             "cert-manager's cainjector fills it in; its annotation on the configuration names the Certificate"
@@ -114,6 +116,77 @@ fn of_webhook(
     findings
 }
 
+/// What keeps MCPServers from being judged besides what is compared as it is shipped.
+fn left_out(found: &Value, name: &str) -> Option<String> {
+    let selector = &found["objectSelector"];
+    let is_everything = ["matchLabels", "matchExpressions"].iter().all(|part| {
+        let of_map = selector[*part].as_object().is_none_or(Map::is_empty);
+        of_map && selector[*part].as_array().is_none_or(Vec::is_empty)
+    });
+    if !is_everything {
+        return Some(format!(
+            "{name} has an objectSelector: MCPServers with other labels are stored without rules"
+        ));
+    }
+    let mut rules = found["rules"].as_array().into_iter().flatten();
+    if rules.any(|rule| rule["scope"] == "Cluster") {
+        return Some(format!(
+            "rules of {name} have the scope Cluster, and MCPServers are in namespaces: none is judged"
+        ));
+    }
+    (found["matchPolicy"] == "Exact").then(|| {
+        format!("matchPolicy of {name} is Exact: MCPServers of other versions than those of its rules are stored without them")
+    })
+}
+
+/// Whom the API server asks.
+fn of_client(
+    client: &Value,
+    wanted: &Value,
+    name: &str,
+    at: &str,
+    installation: &Installation,
+) -> Vec<Finding> {
+    let service = &client["service"];
+    if service.is_null() {
+        let url = client["url"].as_str().unwrap_or_default();
+        return if installation.has_replicas() {
+            let what = format!("{name} asks {url}, and not the operator's Service");
+            vec![Finding::wrong(at, what, REMEDY)]
+        } else {
+            Vec::new()
+        };
+    }
+    let mut findings = Vec::new();
+    let path = wanted["path"].as_str().unwrap_or_default();
+    for (part, wanted) in [("name", installation.service_name()), ("path", path)] {
+        if service[part] != wanted {
+            let what = format!(
+                "{name} asks for the {part} {}, and not {wanted:?}",
+                service[part]
+            );
+            findings.push(Finding::wrong(at, what, REMEDY));
+        }
+    }
+    let port = service["port"].as_i64().unwrap_or(HTTPS);
+    if port != HTTPS {
+        let what = format!("{name} asks at the port {port}, and the Service has {HTTPS}");
+        findings.push(Finding::wrong(at, what, REMEDY));
+    }
+    if service["namespace"] != installation.namespace.as_str() {
+        let namespace = service["namespace"].as_str().unwrap_or_default();
+        findings.push(Finding::wrong(
+            at,
+            format!(
+                "{name} asks in the namespace {namespace}, and the operator is in {}",
+                installation.namespace
+            ),
+            format!("correct it, or --operator-namespace {namespace}"),
+        ));
+    }
+    findings
+}
+
 /// Namespaces with MCPServers that the selector leaves out.
 fn unjudged(found: &Value, name: &str, at: &str, installation: &Installation) -> Option<Finding> {
     let (servers, namespaces) = (
@@ -123,11 +196,7 @@ fn unjudged(found: &Value, name: &str, at: &str, installation: &Installation) ->
     let selector = found["namespaceSelector"].clone();
     let selector: LabelSelector = serde_json::from_value(selector).unwrap_or_default();
     let selector = Selector::try_from(selector).ok()?;
-    let is_left_out = |namespace: &Value| {
-        let labels = namespace["metadata"]["labels"].clone();
-        let labels: BTreeMap<String, String> = serde_json::from_value(labels).unwrap_or_default();
-        !selector.matches(&labels)
-    };
+    let is_left_out = |namespace: &Value| !selector.matches(&labels(namespace));
     let of = |server: &&Value| {
         let mut all = namespaces.iter();
         all.find(|it| it["metadata"]["name"] == server["metadata"]["namespace"])
@@ -145,7 +214,7 @@ fn unjudged(found: &Value, name: &str, at: &str, installation: &Installation) ->
 }
 
 /// Whether everything that is wanted is there: lists have the same items, in any order, and objects may have more.
-fn covers(found: &Value, wanted: &Value) -> bool {
+pub(super) fn covers(found: &Value, wanted: &Value) -> bool {
     match (found, wanted) {
         (_, Value::Null) => true,
         (Value::Object(found), Value::Object(wanted)) => wanted

@@ -43,7 +43,7 @@ pub(super) const FAULTS: &[Fault] = &[
             });
         },
         "litellm-configmap",
-        "nothing is registered: TakingOver!",
+        "it does not register yet: TakingOver!",
     ),
     (
         "the credential is not there",
@@ -143,7 +143,7 @@ pub(super) const FAULTS: &[Fault] = &[
             });
         },
         "Namespace litellm",
-        "does not name litellm-proxy",
+        "does not name litellm-mcp-servers and litellm-proxy",
     ),
     (
         "a verb is missing",
@@ -183,5 +183,59 @@ pub(super) const FAULTS: &[Fault] = &[
         },
         "MCPServer tools/old",
         "has not looked at it",
+    ),
+    (
+        "LiteLLM has no pods",
+        |api| litellm(api, |it| it["spec"]["replicas"] = json!(0)),
+        "Deployment litellm/litellm-proxy",
+        "it has no replicas",
+    ),
+    (
+        "LiteLLM's rollouts are paused",
+        |api| litellm(api, |it| it["spec"]["paused"] = json!(true)),
+        "Deployment litellm/litellm-proxy",
+        "it is paused",
+    ),
+    (
+        "LiteLLM's configuration has another key",
+        |api| {
+            edit(api, "ConfigMap", "litellm", "litellm-config", |it| {
+                it["data"] = json!({ "other.yaml": "" });
+            });
+        },
+        "ConfigMap litellm/litellm-config",
+        "no key config.yaml",
+    ),
+    (
+        "the registered file cannot change",
+        |api| {
+            edit(api, "ConfigMap", "litellm", "litellm-mcp-servers", |it| {
+                it["immutable"] = json!(true);
+            });
+        },
+        "ConfigMap litellm/litellm-mcp-servers",
+        "it is immutable",
+    ),
+    (
+        "LiteLLM mounts another key",
+        |api| {
+            litellm(api, |it| {
+                it["spec"]["template"]["spec"]["volumes"][1]["configMap"]["items"] =
+                    json!([{ "key": "other", "path": "mcp_servers.yaml" }]);
+            });
+        },
+        "Deployment litellm/litellm-proxy",
+        "does not mount mcp_servers.yaml",
+    ),
+    (
+        "LiteLLM refuses the key",
+        |api| {
+            edit(api, "MCPServer", "tools", "weather", |it| {
+                let refused = condition("LiteLLMRegistered", "False", "AccessDenied");
+                it["status"]["conditions"] = json!([refused]);
+            });
+        },
+        "MCPServer tools/weather",
+        "it is not registered (AccessDenied): AccessDenied!: a key of a user with the role proxy_admin",
     ),
 ];

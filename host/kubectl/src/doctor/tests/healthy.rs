@@ -21,10 +21,22 @@ fn date(days: i64) -> OffsetDateTime {
 
 /// A certificate authority with this name.
 pub(super) fn authority(name: &str) -> (rcgen::Certificate, CertifiedIssuer<'static, KeyPair>) {
+    authority_until(name, 200)
+}
+
+/// One with the name of that which is trusted, and that was valid before.
+pub(super) fn expired_authority() -> rcgen::Certificate {
+    authority_until("mcp-operator-webhook-ca", -1).0
+}
+
+fn authority_until(
+    name: &str,
+    days: i64,
+) -> (rcgen::Certificate, CertifiedIssuer<'static, KeyPair>) {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    (params.not_before, params.not_after) = (date(-200), date(200));
+    (params.not_before, params.not_after) = (date(-200), date(days));
     let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
     (issuer.as_ref().clone(), issuer)
 }
@@ -36,10 +48,16 @@ thread_local! {
 
 /// A certificate that is trusted, for a name, from so many days on to so many.
 pub(super) fn issued(name: &str, from: i64, to: i64) -> String {
+    issued_with_key(name, from, to).0
+}
+
+/// The same with its key.
+pub(super) fn issued_with_key(name: &str, from: i64, to: i64) -> (String, String) {
     let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
     (params.not_before, params.not_after) = (date(from), date(to));
     let key = KeyPair::generate().unwrap();
-    TRUSTED.with(|(_, issuer)| params.signed_by(&key, issuer).unwrap().pem())
+    let certificate = TRUSTED.with(|(_, issuer)| params.signed_by(&key, issuer).unwrap().pem());
+    (certificate, key.serialize_pem())
 }
 
 fn shipped(text: &str) -> Vec<Value> {
@@ -55,6 +73,9 @@ pub(super) fn healthy() -> TestCluster {
     let api = &cluster.api;
     api.admit("SubjectAccessReview", |review| {
         review["status"] = json!({ "allowed": true });
+    });
+    api.admit("MCPServer", |server| {
+        server["metadata"]["annotations"]["mcp.litellm.ai/plugins-revision"] = json!("1");
     });
     for crd in [McpServer::crd(), McpPlugin::crd()] {
         api.put(crd);
@@ -101,6 +122,11 @@ fn operator(api: &ApiServer) {
             api.put(object);
         }
     }
+    for object in shipped(include_str!("../../../../../deploy/base/rbac.yaml")) {
+        if is(&object, "ServiceAccount") {
+            api.put(object);
+        }
+    }
     let label = json!({ "kubernetes.io/service-name": "mcp-operator-webhook-service" });
     api.put(json!({
         "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
@@ -112,12 +138,12 @@ fn operator(api: &ApiServer) {
         "metadata": { "name": "mcp-operator-leader", "namespace": HOME },
         "spec": { "holderIdentity": "manager-0", "leaseDurationSeconds": 15, "renewTime": "2026-01-01T11:59:58.000000Z" },
     }));
-    let served = issued(
+    let (served, key) = issued_with_key(
         "mcp-operator-webhook-service.mcp-operator-system.svc",
         -1,
         90,
     );
-    let data = json!({ "tls.crt": BASE64_STANDARD.encode(served), "tls.key": "aHVudGVyMjI=" });
+    let data = json!({ "tls.crt": BASE64_STANDARD.encode(served), "tls.key": BASE64_STANDARD.encode(key) });
     api.put(secret(HOME, "mcp-operator-webhook", data));
 }
 

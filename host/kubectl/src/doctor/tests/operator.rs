@@ -2,6 +2,16 @@
 
 use super::*;
 
+/// Gives the operator an option.
+pub(super) fn option(api: &ApiServer, name: &str, value: &str) {
+    edit(api, "Deployment", HOME, installation::MANAGER, |it| {
+        let env = &mut it["spec"]["template"]["spec"]["containers"][0]["env"];
+        let env = env.as_array_mut().unwrap();
+        env.retain(|entry| entry["name"] != name);
+        env.push(json!({ "name": name, "value": value }));
+    });
+}
+
 pub(super) const FAULTS: &[Fault] = &[
     (
         "the Service is deleted",
@@ -99,5 +109,43 @@ pub(super) const FAULTS: &[Fault] = &[
         },
         "Lease mcp-operator-system/mcp-operator-leader",
         "the clock of its node is ahead",
+    ),
+    (
+        "the Service leads to another port of the pods",
+        |api| {
+            edit(api, "Service", HOME, "mcp-operator-webhook-service", |it| {
+                it["spec"]["ports"][0]["targetPort"] = json!(9999);
+            });
+        },
+        "Service mcp-operator-system/mcp-operator-webhook-service",
+        "targetPort 9999 is no port",
+    ),
+    (
+        "the Service selects nothing",
+        |api| {
+            edit(api, "Service", HOME, "mcp-operator-webhook-service", |it| {
+                it["spec"]["selector"] = Value::Null;
+            });
+        },
+        "Service mcp-operator-system/mcp-operator-webhook-service",
+        "it has no selector",
+    ),
+    (
+        "the webhooks are switched off",
+        |api| option(api, "ENABLE_WEBHOOKS", "false"),
+        "Deployment mcp-operator-system/mcp-operator-controller-manager",
+        "ENABLE_WEBHOOKS is false",
+    ),
+    (
+        "two replicas write",
+        |api| option(api, "LEADER_ELECT", "false"),
+        "Deployment mcp-operator-system/mcp-operator-controller-manager",
+        "it has 2 replicas: all of them write",
+    ),
+    (
+        "the account is deleted",
+        |api| _ = api.delete("ServiceAccount", HOME, installation::MANAGER),
+        "ServiceAccount mcp-operator-system/mcp-operator-controller-manager",
+        "it is not there",
     ),
 ];

@@ -2,6 +2,16 @@
 
 use super::*;
 
+fn of_definition(api: &ApiServer, change: impl FnOnce(&mut Value)) {
+    let name = "mcpservers.mcp.litellm.ai";
+    edit(api, "CustomResourceDefinition", "", name, change);
+}
+
+/// Of an MCPServer that is not stored.
+pub(super) fn creation() -> Match {
+    Match::verb(Verb::Create).kind("MCPServer")
+}
+
 pub(super) const FAULTS: &[Fault] = &[
     (
         "the definition is deleted",
@@ -225,5 +235,160 @@ pub(super) const FAULTS: &[Fault] = &[
         |api| certificate(api, "x"),
         "Secret mcp-operator-system/mcp-operator-webhook",
         "no certificate in tls.crt",
+    ),
+    (
+        "only some MCPServers are judged",
+        |api| {
+            first_webhook(api, |it| {
+                it["objectSelector"] = json!({ "matchLabels": { "judged": "yes" } });
+            });
+        },
+        "ValidatingWebhookConfiguration",
+        "rules.mcpservers.mcp.litellm.ai has an objectSelector",
+    ),
+    (
+        "the scope is that of nodes",
+        |api| first_webhook(api, |it| it["rules"][0]["scope"] = json!("Cluster")),
+        "ValidatingWebhookConfiguration",
+        "have the scope Cluster",
+    ),
+    (
+        "other versions are not judged",
+        |api| first_webhook(api, |it| it["matchPolicy"] = json!("Exact")),
+        "ValidatingWebhookConfiguration",
+        "is Exact",
+    ),
+    (
+        "what others change is not completed",
+        |api| each_webhook(api, |it| it["reinvocationPolicy"] = json!("Never")),
+        "MutatingWebhookConfiguration",
+        "reinvocationPolicy of defaults.mcpservers",
+    ),
+    (
+        "another port is asked",
+        |api| {
+            first_webhook(api, |it| {
+                it["clientConfig"]["service"]["port"] = json!(8443);
+            });
+        },
+        "ValidatingWebhookConfiguration",
+        "asks at the port 8443",
+    ),
+    (
+        "one webhook asks another Service",
+        |api| {
+            edit(api, VALIDATING, "", "mcp-operator", |it| {
+                it["webhooks"][1]["clientConfig"]["service"]["name"] = json!("other");
+            });
+        },
+        "ValidatingWebhookConfiguration",
+        "metadata.rules.mcpservers.mcp.litellm.ai asks for the name \"other\"",
+    ),
+    (
+        "an address is asked",
+        |api| {
+            first_webhook(api, |it| {
+                let bundle = it["clientConfig"]["caBundle"].clone();
+                it["clientConfig"] =
+                    json!({ "url": "https://10.0.0.9/validate", "caBundle": bundle });
+            });
+        },
+        "ValidatingWebhookConfiguration",
+        "asks https://10.0.0.9/validate",
+    ),
+    (
+        "the key is of another certificate",
+        |api| {
+            let (_, other) = issued_with_key("other", -1, 90);
+            edit(api, "Secret", HOME, "mcp-operator-webhook", |it| {
+                it["data"]["tls.key"] = BASE64_STANDARD.encode(other).into();
+            });
+        },
+        "Secret mcp-operator-system/mcp-operator-webhook",
+        "tls.key is not the key of tls.crt",
+    ),
+    (
+        "the authority has expired",
+        |api| {
+            let bundle = BASE64_STANDARD.encode(expired_authority().pem());
+            first_webhook(api, |it| it["clientConfig"]["caBundle"] = bundle.into());
+        },
+        "ValidatingWebhookConfiguration",
+        "the authority that signed it has expired at",
+    ),
+    (
+        "the definition lacks a part",
+        |api| {
+            of_definition(api, |it| {
+                it["spec"]["versions"][0]["subresources"] = json!({ "status": {} })
+            });
+        },
+        "CustomResourceDefinition mcpservers",
+        "lacks the subresource scale",
+    ),
+    (
+        "the definition lacks a bound",
+        |api| {
+            of_definition(api, |it| {
+                let spec = &mut it["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
+                    ["spec"];
+                let replicas = spec["properties"]["replicas"].as_object_mut().unwrap();
+                replicas.remove("maximum");
+            });
+        },
+        "CustomResourceDefinition mcpservers",
+        "lacks maximum 1000 of spec.replicas",
+    ),
+    (
+        "somebody else converts",
+        |api| {
+            of_definition(api, |it| {
+                it["spec"]["conversion"] = json!({ "strategy": "Webhook", "webhook": { "clientConfig": { "service": {
+                    "namespace": HOME, "name": "other", "path": "/convert",
+                } } } });
+            });
+        },
+        "CustomResourceDefinition mcpservers",
+        "converted by a webhook with the name \"other\"",
+    ),
+    (
+        "the API server does not ask",
+        |api| {
+            api.admit("MCPServer", |it| {
+                _ = it["metadata"]
+                    .as_object_mut()
+                    .unwrap()
+                    .remove("annotations")
+            });
+        },
+        "an MCPServer in the namespace tools",
+        "without the operator being asked",
+    ),
+    (
+        "the API server gets no answer",
+        |api| {
+            let why =
+                "failed calling webhook \"rules.mcpservers.mcp.litellm.ai\": connection refused";
+            api.fail(
+                creation(),
+                Failure::new(500, "InternalError", why),
+                Times::Always,
+            );
+        },
+        "an MCPServer in the namespace tools",
+        "does not answer the API server",
+    ),
+    (
+        "the operator cannot judge",
+        |api| {
+            let why = "admission webhook \"rules.mcpservers.mcp.litellm.ai\" denied the request: overloaded";
+            api.fail(
+                creation(),
+                Failure::new(429, "TooManyRequests", why),
+                Times::Always,
+            );
+        },
+        "an MCPServer in the namespace tools",
+        "denied the request: overloaded",
     ),
 ];
