@@ -4,13 +4,33 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
-use mcp_cluster::{Kubectl, RealNode, image, repository};
+use mcp_cluster::{Cache, Helm, Kubectl, RealNode, image, repository};
 
 use crate::artifacts::OPERATOR_IMAGE;
 use crate::wait::eventually;
 
 /// How long the operator may take from nothing to ready; it compiles its plugins first.
 const READY: &str = "--timeout=180s";
+
+/// Values of the chart for a cluster on one machine: the image is on the node, and the sample's registry is allowed. What
+/// `deploy/overlays/local` says to kustomize.
+pub const LOCAL_VALUES: [&str; 6] = [
+    "--set",
+    "image.repository=docker.io/local/mcp-operator",
+    "--set",
+    "image.tag=dev",
+    "--set",
+    "plugins.validation.settings.allowedRegistries={docker.io/local}",
+];
+
+/// How an operator is installed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Installer {
+    /// `kubectl apply --kustomize` of definitions and `deploy/overlays/local`.
+    Kustomize,
+    /// `helm install` of `deploy/chart`, with [`LOCAL_VALUES`].
+    Helm,
+}
 
 /// How long the API server may take to serve the definitions.
 const ESTABLISHED: Duration = Duration::from_mins(1);
@@ -90,12 +110,27 @@ pub fn load_operator_image(node: &RealNode, archive: &Path) -> Result<()> {
 ///
 /// # Errors
 /// When something is refused or does not become ready.
-pub fn install_into_node(node: &RealNode, images: &[PathBuf]) -> Result<()> {
+pub fn install_into_node(node: &RealNode, images: &[PathBuf], installer: Installer) -> Result<()> {
     for archive in images {
         node.load_image(archive)?;
     }
-    install_definitions(node.kubectl())?;
-    apply(node.kubectl(), "deploy/overlays/local")?;
+    match installer {
+        Installer::Kustomize => {
+            install_definitions(node.kubectl())?;
+            apply(node.kubectl(), "deploy/overlays/local")?;
+        }
+        Installer::Helm => {
+            let helm = Helm::build(&Cache::open()?, node.kubectl())?;
+            let home = ["--create-namespace", "--wait", "--timeout=240s"];
+            helm.release(
+                "install",
+                "mcp-operator",
+                "mcp-operator-system",
+                &Helm::chart(),
+                &[&LOCAL_VALUES[..], &home].concat(),
+            )?;
+        }
+    }
     node.kubectl().run(&[
         "rollout",
         "status",

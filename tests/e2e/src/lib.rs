@@ -25,8 +25,8 @@ pub use clock::Clock;
 pub use components::{other_version, padded};
 pub use environment::Environment;
 pub use install::{
-    install_definition, install_definitions, install_into_node, install_plugins,
-    load_operator_image, uninstall_definitions, uninstall_plugins,
+    Installer, LOCAL_VALUES, install_definition, install_definitions, install_into_node,
+    install_plugins, load_operator_image, uninstall_definitions, uninstall_plugins,
 };
 pub use lease::leads;
 pub use litellm::{Asked, Fault, LiteLlm};

@@ -1,40 +1,30 @@
 //! The two ways of installing the operator, on a node that runs its image: what they promise, and what they leave behind.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use mcp_cluster::{Cache, Kubectl, capture, chart_tools, repository};
-use mcp_e2e::{Environment, eventually, install_definitions};
+use mcp_cluster::{Cache, Helm, Kubectl, repository};
+use mcp_e2e::{Environment, LOCAL_VALUES, eventually, install_definitions};
 use serde_json::json;
 
 const HOME: &str = "mcp-operator-system";
 const IN_HOME: &str = "--namespace=mcp-operator-system";
 const OPERATOR: &str = "deployment/mcp-operator-controller-manager";
 const TENANT: &str = "tools";
-/// A cluster on one machine: the image is on the node, and the sample's registry is allowed.
-const LOCAL: [&str; 6] = [
-    "--set",
-    "image.repository=docker.io/local/mcp-operator",
-    "--set",
-    "image.tag=dev",
-    "--set",
-    "plugins.validation.settings.allowedRegistries={docker.io/local}",
-];
 /// Kinds of what an installation has outside of its namespace.
 const CLUSTER_WIDE: &str = "clusterroles,clusterrolebindings,mutatingwebhookconfigurations,validatingwebhookconfigurations,\
     validatingadmissionpolicies,validatingadmissionpolicybindings,mcpplugins,namespaces";
 
 struct World {
     environment: Environment,
-    helm: std::path::PathBuf,
+    helm: Helm,
 }
 
 impl World {
     fn open() -> Result<Self> {
-        let helm = chart_tools(&Cache::open()?)?.path("helm");
         let environment = Environment::open()?;
+        let helm = Helm::build(&Cache::open()?, &environment.kubectl)?;
         let world = Self { environment, helm };
         world.kubectl().run(&["create", "namespace", TENANT])?;
         let restricted = "pod-security.kubernetes.io/enforce=restricted";
@@ -48,29 +38,11 @@ impl World {
         &self.environment.kubectl
     }
 
-    /// Helm, with these arguments.
-    fn helm(&self, arguments: &[&str]) -> Result<String> {
-        let mut command = Command::new(&self.helm);
-        command
-            .args(arguments)
-            .args(["--kubeconfig"])
-            .arg(self.kubectl().kubeconfig());
-        capture(&mut command)
-    }
-
     fn chart(&self, verb: &str, release: &str, namespace: &str, more: &[&str]) -> Result<String> {
-        let chart = repository().join("deploy/chart");
-        let chart = chart.to_string_lossy();
         let wait = ["--wait", "--timeout=240s"];
-        self.helm(
-            &[
-                &[verb, release, &chart, "--namespace", namespace][..],
-                &LOCAL,
-                &wait,
-                more,
-            ]
-            .concat(),
-        )
+        let more = [&LOCAL_VALUES[..], &wait, more].concat();
+        self.helm
+            .release(verb, release, namespace, &Helm::chart(), &more)
     }
 
     /// Both replicas serve, and all plugins are in force.
@@ -170,7 +142,9 @@ fn by_helm(world: &World) -> Result<()> {
         "{refused}"
     );
     println!("helm test");
-    world.helm(&["test", "mcp-operator", "--namespace", HOME])?;
+    world
+        .helm
+        .run(&["test", "mcp-operator", "--namespace", HOME])?;
     world.a_server_comes_and_goes()?;
 
     println!("helm upgrade");
@@ -190,13 +164,17 @@ fn by_helm(world: &World) -> Result<()> {
     );
     println!("helm rollback");
     let back = ["rollback", "mcp-operator", "1", "--namespace", HOME];
-    world.helm(&[&back[..], &["--wait", "--timeout=240s"]].concat())?;
+    world
+        .helm
+        .run(&[&back[..], &["--wait", "--timeout=240s"]].concat())?;
     world.is_up()?;
     world.a_server_comes_and_goes()?;
 
     println!("helm uninstall");
     let gone = ["uninstall", "mcp-operator", "--namespace", HOME];
-    world.helm(&[&gone[..], &["--wait", "--timeout=120s"]].concat())?;
+    world
+        .helm
+        .run(&[&gone[..], &["--wait", "--timeout=120s"]].concat())?;
     world.delete_home()?;
     world.only_definitions_are_left()
 }
@@ -243,7 +221,9 @@ fn from_kustomize_to_helm(world: &World) -> Result<()> {
     ensure!(world.kubectl().run(&uid)? == before, "it was made anew");
     world.a_server_comes_and_goes()?;
     let gone = ["uninstall", "mcp-operator", "--namespace", HOME];
-    world.helm(&[&gone[..], &["--wait", "--timeout=120s"]].concat())?;
+    world
+        .helm
+        .run(&[&gone[..], &["--wait", "--timeout=120s"]].concat())?;
     world.delete_home()?;
     world.only_definitions_are_left()
 }

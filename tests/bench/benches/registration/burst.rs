@@ -8,8 +8,8 @@ use mcp_cluster::{
     repository,
 };
 use mcp_e2e::{
-    AuditLog, Environment, Operator, Request, eventually, install_definitions, install_into_node,
-    install_plugins,
+    AuditLog, Environment, Installer, Operator, Request, eventually, install_definitions,
+    install_into_node, install_plugins,
 };
 use serde_json::{Value, json};
 
@@ -72,7 +72,11 @@ pub(crate) fn by_the_admin_api() -> Result<()> {
     let database = LiteLlmDatabase::install(&cache, &litellm)?;
     let mut node = RealNode::start(&cache)?;
     let artifacts = Environment::open()?.artifacts;
-    install_into_node(&node, &artifacts.images(&node.logs().join("images"))?)?;
+    install_into_node(
+        &node,
+        &artifacts.images(&node.logs().join("images"))?,
+        Installer::Kustomize,
+    )?;
     litellm.deploy(&node)?;
     database.deploy(node.kubectl())?;
     node.simulate_further_pods()?;

@@ -1,9 +1,7 @@
 //! What cannot work is refused by the chart with its reason, before anything is made.
 
-use std::process::Command;
-
 use anyhow::{Result, ensure};
-use mcp_cluster::{Cache, Kubectl, capture, chart_tools, repository};
+use mcp_cluster::{Cache, Helm, Kubectl};
 use mcp_e2e::{Operator, OwnCluster};
 use serde_json::json;
 
@@ -56,7 +54,7 @@ fn the_chart_refuses_what_cannot_work_and_says_what_helps() -> Result<()> {
     let own = OwnCluster::start("preflight", &[])?;
     let kubectl = own.kubectl();
     let install = Install {
-        helm: chart_tools(&Cache::open()?)?.path("helm"),
+        helm: Helm::build(&Cache::open()?, kubectl)?,
         kubectl,
     };
     // An operator that ran beside the cluster leaves its address.
@@ -76,7 +74,7 @@ fn the_chart_refuses_what_cannot_work_and_says_what_helps() -> Result<()> {
 }
 
 struct Install<'a> {
-    helm: std::path::PathBuf,
+    helm: Helm,
     kubectl: &'a Kubectl,
 }
 
@@ -87,21 +85,10 @@ impl Install<'_> {
                 .run(&["get", MADE, "--all-namespaces", "--output=name"])
         };
         let before = made()?;
-        let chart = repository().join("deploy/chart");
-        let mut command = Command::new(&self.helm);
-        command
-            .args(["install", "mcp-operator"])
-            .arg(chart)
-            .args([
-                "--create-namespace",
-                "--namespace",
-                namespace,
-                "--set",
-                values,
-                "--kubeconfig",
-            ])
-            .arg(self.kubectl.kubeconfig());
-        let Err(error) = capture(&mut command) else {
+        let more = ["--create-namespace", "--set", values];
+        let (name, chart) = ("mcp-operator", Helm::chart());
+        let made_nothing = self.helm.release("install", name, namespace, &chart, &more);
+        let Err(error) = made_nothing else {
             anyhow::bail!("{values} in {namespace} was installed");
         };
         ensure!(format!("{error:#}").contains(why), "{values}: {error:#}");

@@ -29,14 +29,13 @@ fn is_ready(world: &World) -> Result<()> {
 
 #[test]
 fn helm_waits_until_a_server_is_ready_and_says_when_it_cannot_be() -> Result<()> {
-    let helm = Helm::build(&Cache::open()?)?;
     let (world, litellm) = start("helm")?;
+    let helm = Helm::build(&Cache::open()?, world.kubectl())?;
     let kubeconfig = world.kubectl().kubeconfig();
     let environment = &world.own.environment;
     let _operator = Operator::start_with(environment, "helm", kubeconfig, &ATTENTIVE)?;
-    let upgrade = |timeout: &str, values: &[&str]| {
-        helm.upgrade(world.kubectl(), RELEASE, NAMESPACE, timeout, values)
-    };
+    let upgrade =
+        |timeout: &str, values: &[&str]| helm.upgrade(RELEASE, NAMESPACE, timeout, values);
     upgrade("120s", &[])?;
     is_ready(&world)?;
     ensure!(litellm.description(RELEASE).as_deref() == Some("By a chart"));
@@ -67,7 +66,7 @@ fn helm_waits_until_a_server_is_ready_and_says_when_it_cannot_be() -> Result<()>
         "spec": { "ports": [{ "port": 80 }] },
     });
     world.kubectl().apply(&theirs.to_string())?;
-    let refused = helm.upgrade(world.kubectl(), "taken", NAMESPACE, "20s", &[]);
+    let refused = helm.upgrade("taken", NAMESPACE, "20s", &[]);
     let said = refused.err().map(|error| format!("{error:#}"));
     let said = said.unwrap_or_default();
     ensure!(said.contains("taken"), "{said}");

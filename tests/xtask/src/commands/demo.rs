@@ -13,8 +13,8 @@ use mcp_cluster::{
     interrupted, repository,
 };
 use mcp_e2e::{
-    Artifacts, Environment, Operator, Part, eventually, install_definitions, install_into_node,
-    install_plugins,
+    Artifacts, Environment, Installer, Operator, Part, eventually, install_definitions,
+    install_into_node, install_plugins,
 };
 use serde_json::json;
 
@@ -126,7 +126,11 @@ fn set_up() -> Result<Stage> {
         RealNode::start(&cache)
     })?;
     progress.step("install the operator", || {
-        install_into_node(&node, &artifacts.images(&node.logs().join("images"))?)
+        install_into_node(
+            &node,
+            &artifacts.images(&node.logs().join("images"))?,
+            Installer::Kustomize,
+        )
     })?;
     progress.step("start LiteLLM", || litellm.deploy(&node))?;
     Ok(Stage {

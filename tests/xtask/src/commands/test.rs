@@ -17,8 +17,8 @@ use mcp_cluster::{
     stock_images,
 };
 use mcp_e2e::{
-    Artifacts, Environment, Part, install_definitions, install_into_node, install_plugins,
-    load_operator_image,
+    Artifacts, Environment, Installer, Part, install_definitions, install_into_node,
+    install_plugins, load_operator_image,
 };
 
 use self::libtest::Counts;
@@ -43,6 +43,9 @@ pub(crate) struct Arguments {
     /// An archive of `cargo xtask image`, which the real node runs in the place of an operator that is built for the tests.
     #[arg(long, value_name = "ARCHIVE", conflicts_with = "kubeconfig")]
     image: Option<PathBuf>,
+    /// The real node's operator is installed from its chart by Helm, in the place of kustomize.
+    #[arg(long, conflicts_with = "kubeconfig")]
+    helm: bool,
 }
 
 /// What a test needs.
@@ -163,6 +166,11 @@ fn on_this_machine(arguments: &Arguments, report: &mut Report) -> Result<()> {
         let images = Images {
             operator: image,
             others: &images,
+            installer: if arguments.helm {
+                Installer::Helm
+            } else {
+                Installer::Kustomize
+            },
         };
         on_node(&cache, &artifacts, &images, programs, report)?;
     }
@@ -216,6 +224,7 @@ struct Images<'a> {
     /// The operator's, if it is not among the others.
     operator: Option<&'a Path>,
     others: &'a [PathBuf],
+    installer: Installer,
 }
 
 /// Plugins in each language, one after the other: their times are told.
@@ -336,7 +345,7 @@ fn on_node(
             }
             return Ok(node);
         }
-        install_into_node(&node, images.others)?;
+        install_into_node(&node, images.others, images.installer)?;
         LiteLlm::install(cache)?.deploy(&node)?;
         Ok(node)
     })?;
