@@ -135,6 +135,12 @@ fn bound(value: &Value) -> String {
             items.sort();
             items.join(", ")
         }
+        Value::Object(members) => {
+            let members = members
+                .iter()
+                .map(|(name, it)| format!("{name}: {}", bound(it)));
+            format!("{{{}}}", members.collect::<Vec<_>>().join(", "))
+        }
         other => other.to_string(),
     }
 }

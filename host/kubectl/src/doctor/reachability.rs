@@ -37,22 +37,25 @@ enum Answer {
     Refused { code: Option<u16>, why: String },
 }
 
-/// Asks. What is asked for is as small as it can be: whether rules refuse it does not matter.
+/// Asks about an MCPServer like one that there is, which rules let pass; where there is none, about the smallest.
 ///
 /// # Errors
 /// When the object cannot be made, which does not happen.
 pub(super) async fn ask(cluster: &Cluster, installation: &Installation) -> Result<Readable<Asked>> {
-    let namespace = namespace(installation);
+    let like = judged(installation);
+    let namespace = like.and_then(|server| server["metadata"]["namespace"].as_str());
+    let namespace = namespace.unwrap_or(ELSEWHERE).to_owned();
     let resource = ApiResource::erase::<McpServer>(&());
     let api: Api<DynamicObject> =
         Api::namespaced_with(cluster.client.clone(), &namespace, &resource);
+    let smallest = || json!({ "remote": { "url": "https://mcp.example.com/mcp" }, "litellm": { "autoRegister": false } });
     let server: DynamicObject = serde_json::from_value(json!({
         "apiVersion": resource.api_version, "kind": resource.kind,
-        "metadata": { "generateName": "doctor-", "namespace": namespace },
-        "spec": {
-            "remote": { "url": "https://mcp.example.com/mcp" },
-            "litellm": { "autoRegister": false },
+        "metadata": {
+            "generateName": "doctor-", "namespace": namespace,
+            "labels": like.map(|server| server["metadata"]["labels"].clone()),
         },
+        "spec": like.map_or_else(smallest, |server| server["spec"].clone()),
     }))?;
     let params = PostParams {
         dry_run: true,
@@ -73,14 +76,14 @@ pub(super) async fn ask(cluster: &Cluster, installation: &Installation) -> Resul
     Ok(Readable::Known(Asked { namespace, answer }))
 }
 
-/// Where MCPServers are, so that selectors of namespaces are for it.
-fn namespace(installation: &Installation) -> String {
-    let servers = installation.list("MCPServer", "").unwrap_or_default();
-    let mut namespaces = servers
-        .iter()
-        .filter_map(|server| server["metadata"]["namespace"].as_str())
-        .filter(|namespace| ![UNJUDGED, installation.namespace.as_str()].contains(namespace));
-    namespaces.next().unwrap_or(ELSEWHERE).to_owned()
+/// An MCPServer that the webhooks are asked about.
+fn judged(installation: &Installation) -> Option<&Value> {
+    let unjudged = [UNJUDGED, installation.namespace.as_str()];
+    let mut servers = installation.list("MCPServer", "")?.iter();
+    servers.find(|server| {
+        let namespace = server["metadata"]["namespace"].as_str();
+        namespace.is_some_and(|namespace| !unjudged.contains(&namespace))
+    })
 }
 
 /// In an authorizer's words: policies and quotas answer with the same code.

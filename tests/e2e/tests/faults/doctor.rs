@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use mcp_cluster::Kubectl;
-use mcp_e2e::{Environment, Operator, OwnCluster, eventually, leads};
+use mcp_e2e::{Environment, Operator, OwnCluster, eventually};
 use serde_json::{Value, json};
 
 /// The API server takes seconds to know a changed configuration, and the doctor waits for a webhook that does not answer.
@@ -149,7 +149,6 @@ fn what_somebody_breaks_is_found_by_the_doctor_and_nothing_when_it_is_mended() -
     let own = OwnCluster::start("doctor", &[])?;
     let kubectl = own.kubectl();
     let mut operator = Operator::start(&own.environment, "doctor")?;
-    leads(kubectl, "doctor", SOON)?;
     kubectl.run(&[
         "wait",
         "--for=condition=Ready",
@@ -157,6 +156,7 @@ fn what_somebody_breaks_is_found_by_the_doctor_and_nothing_when_it_is_mended() -
         "--all",
         "--timeout=60s",
     ])?;
+    kubectl.apply(&server().to_string())?;
     let doctor = Doctor::new(&own.environment, kubectl)?;
     // What is not there on a control plane: pods of the operator, and LiteLLM.
     let healthy = eventually("the doctor has nothing to say of the webhook", SOON, || {
@@ -177,6 +177,19 @@ fn what_somebody_breaks_is_found_by_the_doctor_and_nothing_when_it_is_mended() -
     }
     operator.kill();
     doctor.finds("the operator does not answer the API server")
+}
+
+/// One that all rules let pass: the doctor asks about one like it.
+fn server() -> Value {
+    json!({
+        "apiVersion": "mcp.litellm.ai/v1alpha1", "kind": "MCPServer",
+        "metadata": { "name": "weather", "namespace": OwnCluster::NAMESPACE },
+        "spec": {
+            "image": { "repository": "docker.io/local/mcp-weather", "tag": "1.0.0" },
+            "resources": { "limits": { "cpu": "500m", "memory": "64Mi" } },
+            "litellm": { "autoRegister": false },
+        },
+    })
 }
 
 /// What was there, in the place of what is there.
