@@ -33,10 +33,10 @@ pub(super) fn check(installation: &Installation) -> Vec<Finding> {
             Found::There(found) if kind == BINDING => {
                 let actions = found["spec"]["validationActions"].as_array();
                 let denies = actions.is_some_and(|all| all.iter().any(|action| action == "Deny"));
-                if !denies {
-                    findings.push(Finding::doubtful(at, "it denies nothing (validationActions)", remedy));
-                } else {
+                if denies {
                     findings.extend(changed(found, &shipped, kind, &at, remedy));
+                } else {
+                    findings.push(Finding::doubtful(at, "it denies nothing (validationActions)", remedy));
                 }
             }
             Found::There(found) => findings.extend(changed(found, &shipped, kind, &at, remedy)),

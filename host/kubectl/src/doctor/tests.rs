@@ -1,5 +1,6 @@
 //! An installation in which everything is right, and one fault after the other in it.
 
+mod doubts;
 mod gateway;
 mod healthy;
 mod operator;
@@ -108,114 +109,9 @@ async fn every_planted_fault_is_found() {
     assert!(unfound.is_empty(), "{}", unfound.join("\n"));
 }
 
-/// One replica, no policy that confines, mcp_servers beside an include: these work.
 #[tokio::test]
 async fn what_works_and_may_not_for_long_is_no_error() {
-    let faults: [(Plant, &str); 11] = [
-        (
-            |api| {
-                edit(api, "MCPPlugin", "", "validation", |it| {
-                    it["spec"]["mode"] = json!("audit");
-                    it["status"]["observedGeneration"] = json!(2);
-                });
-            },
-            "its mode is audit",
-        ),
-        (
-            |api| {
-                edit(api, "MCPPlugin", "", "validation", |it| {
-                    it["spec"]["match"] =
-                        json!({ "namespaceSelector": { "matchLabels": { "a": "b" } } });
-                    it["status"]["observedGeneration"] = json!(2);
-                });
-            },
-            "for none of the namespaces",
-        ),
-        (
-            |api| {
-                edit(api, "ValidatingAdmissionPolicy", "", "mcp-operator", |it| {
-                    it["spec"]["matchConditions"][0]["expression"] = json!("false");
-                });
-            },
-            "not as it is shipped: matchConditions",
-        ),
-        (
-            |api| {
-                edit(
-                    api,
-                    "ValidatingAdmissionPolicyBinding",
-                    "",
-                    "mcp-operator",
-                    |it| {
-                        it["spec"]["matchResources"] =
-                            json!({ "namespaceSelector": { "matchLabels": { "a": "b" } } });
-                    },
-                );
-            },
-            "not as it is shipped: matchResources",
-        ),
-        (
-            |api| first_webhook(api, |it| it["timeoutSeconds"] = json!(1)),
-            "timeoutSeconds of rules.mcpservers.mcp.litellm.ai is 1",
-        ),
-        (
-            |api| {
-                edit(api, "Deployment", HOME, installation::MANAGER, |it| {
-                    it["spec"]["paused"] = json!(true);
-                });
-            },
-            "it is paused",
-        ),
-        (
-            |api| {
-                api.fail(
-                    webhooks::creation(),
-                    Failure::new(
-                        403,
-                        "Forbidden",
-                        "admission webhook \"a.example\" denied the request: no",
-                    ),
-                    Times::Always,
-                );
-            },
-            "before or after the operator is asked",
-        ),
-        (
-            |api| {
-                edit(api, "Deployment", HOME, installation::MANAGER, |it| {
-                    it["spec"]["replicas"] = json!(1);
-                });
-            },
-            "it has one replica",
-        ),
-        (
-            |api| _ = api.delete("ValidatingAdmissionPolicy", "", "mcp-operator"),
-            "whoever gets the operator's token",
-        ),
-        (
-            |api| {
-                edit(
-                    api,
-                    "ValidatingAdmissionPolicyBinding",
-                    "",
-                    "mcp-operator",
-                    |it| it["spec"]["validationActions"] = json!(["Audit"]),
-                );
-            },
-            "denies nothing",
-        ),
-        (
-            |api| {
-                edit(api, "ConfigMap", "litellm", "litellm-config", |it| {
-                    it["data"]["config.yaml"] = json!(
-                        "include: [/etc/litellm-mcp/mcp_servers.yaml]\nmcp_servers: {a: {url: http://a}}\n"
-                    );
-                });
-            },
-            "mcp_servers of its own",
-        ),
-    ];
-    for (plant, what) in faults {
+    for (plant, what) in doubts::DOUBTS {
         let cluster = healthy();
         plant(&cluster.api);
         let diagnosis = diagnosis(&cluster).await;

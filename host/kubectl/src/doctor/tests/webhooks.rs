@@ -320,7 +320,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "the definition lacks a part",
         |api| {
             of_definition(api, |it| {
-                it["spec"]["versions"][0]["subresources"] = json!({ "status": {} })
+                it["spec"]["versions"][0]["subresources"] = json!({ "status": {} });
             });
         },
         "CustomResourceDefinition mcpservers",
@@ -358,7 +358,7 @@ pub(super) const FAULTS: &[Fault] = &[
                 _ = it["metadata"]
                     .as_object_mut()
                     .unwrap()
-                    .remove("annotations")
+                    .remove("annotations");
             });
         },
         "an MCPServer in the namespace tools",

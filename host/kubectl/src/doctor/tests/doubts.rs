@@ -1,0 +1,109 @@
+//! What works, and may not for long, or may be meant so.
+
+use super::*;
+
+/// What is done, and what is said of it.
+pub(super) const DOUBTS: [(Plant, &str); 11] = [
+    (
+        |api| {
+            edit(api, "MCPPlugin", "", "validation", |it| {
+                it["spec"]["mode"] = json!("audit");
+                it["status"]["observedGeneration"] = json!(2);
+            });
+        },
+        "its mode is audit",
+    ),
+    (
+        |api| {
+            edit(api, "MCPPlugin", "", "validation", |it| {
+                it["spec"]["match"] =
+                    json!({ "namespaceSelector": { "matchLabels": { "a": "b" } } });
+                it["status"]["observedGeneration"] = json!(2);
+            });
+        },
+        "for none of the namespaces",
+    ),
+    (
+        |api| {
+            edit(api, "ValidatingAdmissionPolicy", "", "mcp-operator", |it| {
+                it["spec"]["matchConditions"][0]["expression"] = json!("false");
+            });
+        },
+        "not as it is shipped: matchConditions",
+    ),
+    (
+        |api| {
+            edit(
+                api,
+                "ValidatingAdmissionPolicyBinding",
+                "",
+                "mcp-operator",
+                |it| {
+                    it["spec"]["matchResources"] =
+                        json!({ "namespaceSelector": { "matchLabels": { "a": "b" } } });
+                },
+            );
+        },
+        "not as it is shipped: matchResources",
+    ),
+    (
+        |api| first_webhook(api, |it| it["timeoutSeconds"] = json!(1)),
+        "timeoutSeconds of rules.mcpservers.mcp.litellm.ai is 1",
+    ),
+    (
+        |api| {
+            edit(api, "Deployment", HOME, installation::MANAGER, |it| {
+                it["spec"]["paused"] = json!(true);
+            });
+        },
+        "it is paused",
+    ),
+    (
+        |api| {
+            api.fail(
+                webhooks::creation(),
+                Failure::new(
+                    403,
+                    "Forbidden",
+                    "admission webhook \"a.example\" denied the request: no",
+                ),
+                Times::Always,
+            );
+        },
+        "before or after the operator is asked",
+    ),
+    (
+        |api| {
+            edit(api, "Deployment", HOME, installation::MANAGER, |it| {
+                it["spec"]["replicas"] = json!(1);
+            });
+        },
+        "it has one replica",
+    ),
+    (
+        |api| _ = api.delete("ValidatingAdmissionPolicy", "", "mcp-operator"),
+        "whoever gets the operator's token",
+    ),
+    (
+        |api| {
+            edit(
+                api,
+                "ValidatingAdmissionPolicyBinding",
+                "",
+                "mcp-operator",
+                |it| it["spec"]["validationActions"] = json!(["Audit"]),
+            );
+        },
+        "denies nothing",
+    ),
+    (
+        |api| {
+            edit(api, "ConfigMap", "litellm", "litellm-config", |it| {
+                it["data"]["config.yaml"] = json!(
+                    "include: [/etc/litellm-mcp/mcp_servers.yaml]\nmcp_servers: {a: {url: http://a}}\n"
+                );
+            });
+        },
+        "mcp_servers of its own",
+    ),
+];
