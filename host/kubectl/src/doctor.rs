@@ -6,6 +6,7 @@ mod access;
 mod certificate;
 mod collect;
 mod configuration;
+mod connections;
 mod definitions;
 mod gateway;
 mod installation;
@@ -14,6 +15,7 @@ mod mounts;
 mod permissions;
 mod plugins;
 mod reachability;
+mod registrations;
 mod replicas;
 mod webhooks;
 
@@ -81,7 +83,7 @@ impl Finding {
 type Check = fn(&Installation) -> Vec<Finding>;
 
 /// What is looked at, in the order in which things need each other.
-const CHECKS: [(&str, Check); 10] = [
+const CHECKS: [(&str, Check); 12] = [
     ("custom resource definitions", definitions::check),
     ("permissions", permissions::check),
     ("replicas", replicas::check),
@@ -91,7 +93,9 @@ const CHECKS: [(&str, Check); 10] = [
     ("answer of the webhook", reachability::check),
     ("confinement", configuration::check),
     ("plugins", plugins::check),
+    ("connections", connections::check),
     ("LiteLLM", gateway::check),
+    ("registrations", registrations::check),
 ];
 
 /// What was looked at and found.

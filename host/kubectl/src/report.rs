@@ -86,8 +86,9 @@ async fn files(
         .unwrap_or_default();
     let redactor = Redactor::of(&servers);
     let mut installation = doctor::installation_without_secrets(cluster, now).await?;
-    // Pods quote their containers, and findings quote pods. Nothing else that is hidden is ever in a finding.
-    redactor.pods(&mut installation);
+    // Pods quote their containers, conditions quote what LiteLLM says, and findings quote both. Nothing else that is hidden is
+    // ever in a finding.
+    redactor.quoted(&mut installation);
     let diagnosis = doctor::diagnose(&installation);
     redactor.installation(&mut installation);
     let hidden: Vec<Value> = servers

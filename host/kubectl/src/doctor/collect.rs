@@ -1,6 +1,6 @@
 //! Reads an installation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use jiff::Timestamp;
@@ -24,7 +24,7 @@ use super::installation::{Installation, MANAGER};
 use super::mounts::mounts;
 use super::permissions::{Permission, account, account_name, by_namespace, needed};
 use super::reachability::ask;
-use super::{certificate, definitions, gateway, plugins};
+use super::{certificate, connections, definitions, gateway, plugins};
 use crate::cluster::{Cluster, Scope};
 use crate::readable::Readable;
 
@@ -86,6 +86,7 @@ pub(super) async fn installation(
         reading.list_of(&list, "").await?;
     }
     reading.gateway().await?;
+    reading.connections().await?;
     if secrets == Secrets::Read {
         reading.secrets().await?;
     }
@@ -166,12 +167,54 @@ impl Reading<'_> {
         for name in names {
             self.object::<Secret>(&namespace, &name).await?;
         }
+        let (deployments, known) = self.gateway_keys().await?;
         for ((kind, ..), object) in &mut self.found.objects {
             if let Some(object) = object.as_mut().filter(|_| kind == "Secret") {
+                let own = connections::master_keys(object, &deployments, &known);
                 forget(object);
+                object[connections::MASTER_KEYS] = json!(own);
             }
         }
         Ok(())
+    }
+
+    /// What connections lead to.
+    async fn connections(&mut self) -> Result<()> {
+        let plugins = self
+            .found
+            .list("MCPPlugin", "")
+            .unwrap_or_default()
+            .to_vec();
+        for connection in plugins.iter().flat_map(connections::connections) {
+            self.object::<Service>(connection.namespace, connection.service)
+                .await?;
+            self.list::<EndpointSlice>(connection.namespace).await?;
+            self.list::<Deployment>(connection.namespace).await?;
+        }
+        Ok(())
+    }
+
+    /// The Deployments beside the Services that connections lead to, and the keys that they take from Secrets.
+    async fn gateway_keys(&mut self) -> Result<(Vec<Value>, Vec<String>)> {
+        let plugins = self.found.list("MCPPlugin", "").unwrap_or_default();
+        let namespaces: BTreeSet<String> = plugins
+            .iter()
+            .flat_map(connections::connections)
+            .map(|connection| connection.namespace.to_owned())
+            .collect();
+        let (mut deployments, mut known) = (Vec::new(), Vec::new());
+        for namespace in namespaces {
+            let there = self.found.list("Deployment", &namespace);
+            let there = there.unwrap_or_default().to_vec();
+            for (secret, key) in there.iter().flat_map(connections::master_key_secrets) {
+                self.object::<Secret>(&namespace, secret).await?;
+                let found = self.found.object("Secret", &namespace, secret).there();
+                let value = found.and_then(|found| found["data"][key].as_str());
+                known.extend(value.map(str::to_owned));
+            }
+            deployments.extend(there);
+        }
+        Ok((deployments, known))
     }
 
     async fn permissions(&mut self) -> Result<()> {

@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mcp_operator_api::names::conditions::LITELLM_REGISTERED;
-use mcp_operator_core::conditions::find;
 use mcp_operator_core::rollout::Rollout;
 use serde_json::Value;
 
@@ -11,9 +9,7 @@ use super::Finding;
 use super::installation::{Found, Installation, place};
 use super::mounts::mounts;
 use super::plugins::active_registrar;
-use crate::causes::{conditions, is_to_be_registered};
 use crate::pod_trouble::trouble;
-use crate::remedies::{meaning, remedy};
 
 /// Names what the operator may write and roll where LiteLLM is.
 const GATEWAY: &str = "mcp.litellm.ai/gateway";
@@ -77,58 +73,7 @@ pub(super) fn check(installation: &Installation) -> Vec<Finding> {
         .into_iter()
         .filter_map(|(namespace, names)| confined(namespace, &names, installation));
     findings.extend(confined);
-    findings.extend(unregistered(installation));
     findings
-}
-
-/// Why nothing is registered, of what LiteLLM or the way to it is the cause of, and not a server.
-const OF_GATEWAY: [&str; 14] = [
-    "AccessDenied",
-    "ConfigurationUnavailable",
-    "ConnectionFailed",
-    "CredentialUnavailable",
-    "GatewayError",
-    "LiteLLMUnavailable",
-    "NoAdminApi",
-    "NoDatabase",
-    "NotGranted",
-    "NotListed",
-    "UnreadableAnswer",
-    "VerificationUnavailable",
-    "WorkloadNotFound",
-    "WorkloadUnavailable",
-];
-
-/// What MCPServers say of LiteLLM, once for each reason.
-fn unregistered(installation: &Installation) -> Vec<Finding> {
-    let servers = installation.list("MCPServer", "").unwrap_or_default();
-    let mut reasons: BTreeMap<String, Vec<(&Value, String)>> = BTreeMap::new();
-    for server in servers.iter().filter(|server| is_to_be_registered(server)) {
-        let conditions = conditions(server);
-        let condition = find(&conditions, LITELLM_REGISTERED).filter(|it| it.status != "True");
-        if let Some(it) = condition.filter(|it| OF_GATEWAY.contains(&it.reason.as_str())) {
-            let servers = reasons.entry(it.reason.clone()).or_default();
-            servers.push((server, it.message.clone()));
-        }
-    }
-    let finding = |(reason, servers): (String, Vec<(&Value, String)>)| {
-        let (first, message) = servers.first()?;
-        let metadata = &first["metadata"];
-        let part = |name: &str| metadata[name].as_str().unwrap_or_default();
-        let at = place("MCPServer", part("namespace"), part("name"));
-        let others = match servers.len() - 1 {
-            0 => String::new(),
-            others => format!(", nor are {others} others"),
-        };
-        let helps = remedy(LITELLM_REGISTERED, &reason).or_else(|| meaning(&reason));
-        let helps = helps.unwrap_or_else(|| "kubectl mcp why says more".into());
-        Some(Finding::wrong(
-            at,
-            format!("it is not registered{others} ({reason}): {message}"),
-            helps,
-        ))
-    };
-    reasons.into_iter().filter_map(finding).collect()
 }
 
 fn of_config_map(map: &Granted<'_>, installation: &Installation) -> Vec<Finding> {

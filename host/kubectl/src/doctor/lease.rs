@@ -53,10 +53,16 @@ fn of_lease(installation: &Installation) -> Option<Finding> {
         ));
     }
     if age > duration + TOLERANCE {
-        return nobody(&format!(
+        let mut finding = nobody(&format!(
             "{holder} has not renewed it for {} s, and promised it every {seconds}",
             age.as_secs()
         ));
+        // Times in a Lease are its holder's: from here the two look alike.
+        if let Some(finding) = &mut finding {
+            let or = "; or the clock of its node is behind the API server's, if the Lease changes all the time: kubectl get lease --watch";
+            finding.remedy.push_str(or);
+        }
+        return finding;
     }
     None
 }

@@ -49,12 +49,13 @@ impl<'a> Redactor<'a> {
         hidden
     }
 
-    /// The same of all pods that were read for the checks.
-    pub(super) fn pods(&self, installation: &mut Installation) {
+    /// The same of what findings quote: pods, and what MCPServers say in their conditions.
+    pub(super) fn quoted(&self, installation: &mut Installation) {
         let lists = installation.lists.iter_mut();
-        let pods = lists.filter(|((kind, _), _)| kind == "Pod");
-        pods.flat_map(|(_, list)| list)
-            .for_each(|pod| self.hide(pod));
+        let quoted = lists.filter(|((kind, _), _)| ["Pod", "MCPServer"].contains(&kind.as_str()));
+        quoted
+            .flat_map(|(_, list)| list)
+            .for_each(|object| self.hide(object));
     }
 
     /// The same of everything that was read for the checks.

@@ -1,9 +1,30 @@
 //! What works, and may not for long, or may be meant so.
 
+use mcp_testkit::objects::secret;
+
 use super::*;
 
 /// What is done, and what is said of it.
-pub(super) const DOUBTS: [(Plant, &str); 11] = [
+pub(super) const DOUBTS: [(Plant, &str); 13] = [
+    (
+        |api| {
+            edit(api, "Secret", HOME, "litellm-mcp-operator", |it| {
+                it["data"]["token"] = BASE64_STANDARD.encode("sk-quickstart").into();
+            });
+        },
+        "its token is LiteLLM's master key",
+    ),
+    (
+        |api| {
+            litellm(api, |it| {
+                it["spec"]["template"]["spec"]["containers"][0]["env"] = json!([{
+                    "name": "PROXY_MASTER_KEY", "valueFrom": { "secretKeyRef": { "name": "own", "key": "key" } },
+                }]);
+            });
+            api.put(secret("litellm", "own", json!({ "key": "aHVudGVyMjI=" })));
+        },
+        "its token is LiteLLM's master key",
+    ),
     (
         |api| {
             edit(api, "MCPPlugin", "", "validation", |it| {

@@ -238,4 +238,20 @@ pub(super) const FAULTS: &[Fault] = &[
         "MCPServer tools/weather",
         "it is not registered (AccessDenied): AccessDenied!: a key of a user with the role proxy_admin",
     ),
+    (
+        "the Service of a connection is deleted",
+        |api| _ = api.delete("Service", "litellm", "litellm-proxy"),
+        "Service litellm/litellm-proxy",
+        "a connection of the MCPPlugin litellm-configmap leads to it",
+    ),
+    (
+        "no pod serves behind the Service of a connection",
+        |api| {
+            edit(api, "EndpointSlice", "litellm", "litellm", |it| {
+                it["endpoints"] = json!([]);
+            });
+        },
+        "Service litellm/litellm-proxy",
+        "no pod serves behind it",
+    ),
 ];

@@ -186,7 +186,7 @@ fn litellm(api: &ApiServer) {
         "../../../../../deploy/samples/quickstart.yaml"
     )) {
         if object["metadata"]["namespace"] != "litellm"
-            || !["ConfigMap", "Deployment"]
+            || !["ConfigMap", "Deployment", "Service"]
                 .iter()
                 .any(|kind| is(&object, kind))
         {
@@ -197,6 +197,11 @@ fn litellm(api: &ApiServer) {
         }
         api.put(object);
     }
+    api.put(json!({
+        "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
+        "metadata": { "name": "litellm", "namespace": "litellm", "labels": { "kubernetes.io/service-name": "litellm-proxy" } },
+        "endpoints": [{ "addresses": ["10.0.0.2"], "conditions": { "ready": true } }],
+    }));
     // In the quick start, too, LiteLLM does not start without it.
     assert!(
         api.get("ConfigMap", "litellm", "litellm-mcp-servers")
