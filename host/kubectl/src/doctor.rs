@@ -80,22 +80,59 @@ impl Finding {
     }
 }
 
-type Check = fn(&Installation) -> Vec<Finding>;
+/// One thing that is looked at.
+struct Check {
+    name: &'static str,
+    find: fn(&Installation) -> Vec<Finding>,
+    /// Whether there is something to look at that could be read: who sees nothing has nothing to praise.
+    is_seen: fn(&Installation) -> bool,
+}
+
+impl Check {
+    const fn new(
+        name: &'static str,
+        find: fn(&Installation) -> Vec<Finding>,
+        is_seen: fn(&Installation) -> bool,
+    ) -> Self {
+        Self {
+            name,
+            find,
+            is_seen,
+        }
+    }
+}
 
 /// What is looked at, in the order in which things need each other.
-const CHECKS: [(&str, Check); 12] = [
-    ("custom resource definitions", definitions::check),
-    ("permissions", permissions::check),
-    ("replicas", replicas::check),
-    ("leader and clocks", lease::check),
-    ("webhook configurations", webhooks::check),
-    ("webhook certificate", certificate::check),
-    ("answer of the webhook", reachability::check),
-    ("confinement", configuration::check),
-    ("plugins", plugins::check),
-    ("connections", connections::check),
-    ("LiteLLM", gateway::check),
-    ("registrations", registrations::check),
+const CHECKS: [Check; 12] = [
+    Check::new("custom resource definitions", definitions::check, |it| {
+        it.is_known("CustomResourceDefinition")
+    }),
+    Check::new("permissions", permissions::check, |it| {
+        !it.permissions.is_empty()
+    }),
+    Check::new("replicas", replicas::check, |it| it.is_known("Deployment")),
+    Check::new("leader and clocks", lease::check, |it| it.is_known("Lease")),
+    Check::new("webhook configurations", webhooks::check, |it| {
+        it.is_known("ValidatingWebhookConfiguration")
+    }),
+    Check::new("webhook certificate", certificate::check, |it| {
+        it.is_known("Secret")
+    }),
+    Check::new("answer of the webhook", reachability::check, |it| {
+        it.asked.is_some()
+    }),
+    Check::new("confinement", configuration::check, |it| {
+        it.is_known("ValidatingAdmissionPolicy")
+    }),
+    Check::new("plugins", plugins::check, |it| {
+        it.list("MCPPlugin", "").is_some()
+    }),
+    Check::new("connections", connections::check, connections::is_seen),
+    Check::new("LiteLLM", gateway::check, gateway::is_seen),
+    Check::new("registrations", registrations::check, |it| {
+        it.list("MCPServer", "")
+            .is_some_and(|servers| !servers.is_empty())
+    }),
 ];
 
 /// What was looked at and found.
@@ -105,6 +142,8 @@ pub(crate) struct Diagnosis {
     findings: Vec<Finding>,
     /// What was looked at without a finding.
     well: Vec<&'static str>,
+    /// What was not looked at: it is not there, or may not be read.
+    unseen: Vec<&'static str>,
     /// What whoever asks may not read: nothing is said about it.
     unread: Vec<String>,
 }
@@ -132,11 +171,12 @@ pub(crate) async fn installation_without_secrets(
 
 /// What is found in an installation.
 pub(crate) fn diagnose(installation: &Installation) -> Diagnosis {
-    let (mut findings, mut well) = (Vec::new(), Vec::new());
-    for (name, check) in CHECKS {
-        let found = check(installation);
+    let (mut findings, mut well, mut unseen) = (Vec::new(), Vec::new(), Vec::new());
+    for check in CHECKS {
+        let found = (check.find)(installation);
         if found.is_empty() {
-            well.push(name);
+            let is_seen = (check.is_seen)(installation);
+            if is_seen { &mut well } else { &mut unseen }.push(check.name);
         }
         findings.extend(found);
     }
@@ -144,6 +184,7 @@ pub(crate) fn diagnose(installation: &Installation) -> Diagnosis {
     Diagnosis {
         findings,
         well,
+        unseen,
         unread: installation.unread.clone(),
     }
 }
@@ -165,13 +206,12 @@ impl View for Diagnosis {
         for unread in unread {
             _ = writeln!(text, "{}", style.wrap(&harmless(&unread), 10));
         }
+        if !self.unseen.is_empty() {
+            let line = format!("not looked at: {}", self.unseen.join(", "));
+            _ = writeln!(text, "{}", style.wrap(&line, 0));
+        }
         if !self.well.is_empty() {
-            let read = if self.unread.is_empty() {
-                ""
-            } else {
-                ", as far as it could be read"
-            };
-            let line = format!("nothing found: {}{read}", self.well.join(", "));
+            let line = format!("nothing found: {}", self.well.join(", "));
             _ = writeln!(text, "{}", style.paint(Tone::Good, &style.wrap(&line, 0)));
         }
         text

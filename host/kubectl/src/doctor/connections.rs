@@ -39,6 +39,14 @@ pub(super) fn connections(plugin: &Value) -> impl Iterator<Item = Connection<'_>
     })
 }
 
+/// Whether a plugin has a connection.
+pub(super) fn is_seen(installation: &Installation) -> bool {
+    let plugins = installation.list("MCPPlugin", "").unwrap_or_default();
+    plugins
+        .iter()
+        .any(|plugin| connections(plugin).next().is_some() || secret_keys(plugin).next().is_some())
+}
+
 pub(super) fn check(installation: &Installation) -> Vec<Finding> {
     let plugins = installation.list("MCPPlugin", "").unwrap_or_default();
     let mut findings: Vec<Finding> = plugins

@@ -46,6 +46,14 @@ fn granted(list: &Value) -> Vec<Granted<'_>> {
     .collect()
 }
 
+/// Whether the registrar that is in force writes or rolls something that can be looked at.
+pub(super) fn is_seen(installation: &Installation) -> bool {
+    let plugins = installation.list("MCPPlugin", "").unwrap_or_default();
+    active_registrar(plugins).is_some_and(|registrar| {
+        !workloads(registrar).is_empty() || !config_maps(registrar).is_empty()
+    })
+}
+
 pub(super) fn check(installation: &Installation) -> Vec<Finding> {
     let plugins = installation.list("MCPPlugin", "").unwrap_or_default();
     let Some(registrar) = active_registrar(plugins) else {

@@ -73,6 +73,11 @@ impl Installation {
         }
     }
 
+    /// Whether an object of this kind was looked for, and it is known whether it is there.
+    pub(crate) fn is_known(&self, kind: &str) -> bool {
+        self.objects.keys().any(|(known, ..)| known == kind)
+    }
+
     /// The objects of a kind; nothing if they could not be read.
     pub(crate) fn list(&self, kind: &str, namespace: &str) -> Option<&[Value]> {
         let found = self.lists.get(&(kind.into(), namespace.into()));
