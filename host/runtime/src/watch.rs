@@ -5,14 +5,17 @@
 
 use std::fmt::Debug;
 use std::hash::Hash;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::stream::{self, BoxStream};
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, TryStreamExt};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::Status;
 use kube::runtime::reflector::{Lookup, Store, store::Writer};
-use kube::runtime::watcher::{self, Event};
+use kube::runtime::utils::Backoff;
+use kube::runtime::watcher::{self, DefaultBackoff, Event};
 use kube::runtime::{WatchStreamExt, watcher as watch};
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
@@ -28,6 +31,9 @@ const AFTER_REFUSAL: Duration = Duration::from_secs(10);
 /// objects with our labels, of 1 MiB each, and as trees they take several times as much.
 const PAGE: u32 = 20;
 
+/// Between two attempts of a watch that fails, at most: what changed meanwhile waits for it once the API server is back.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
 /// What `kubectl apply` notes: the whole manifest once more.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
@@ -37,6 +43,50 @@ pub fn trim_metadata(metadata: &mut ObjectMeta) {
     if let Some(annotations) = &mut metadata.annotations {
         annotations.remove(LAST_APPLIED);
     }
+}
+
+/// kube's backoff for watches, which starts anew only when a watch has got somewhere.
+///
+/// By itself it starts anew at every event, and each attempt to list begins with one ([`Event::Init`]): while lists fail, all
+/// watches would list again about every second.
+struct WatchBackoff {
+    backoff: DefaultBackoff,
+    /// Whether a list was complete, or something was watched, since it started anew.
+    progress: Arc<AtomicBool>,
+}
+
+impl Iterator for WatchBackoff {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        self.backoff.next().map(|pause| pause.min(LONGEST_PAUSE))
+    }
+}
+
+impl Backoff for WatchBackoff {
+    fn reset(&mut self) {
+        if self.progress.swap(false, Ordering::Relaxed) {
+            self.backoff.reset();
+        }
+    }
+}
+
+/// The watch, with longer and longer pauses after errors.
+pub fn with_backoff<K: Send>(
+    events: impl Stream<Item = watcher::Result<Event<K>>> + Send,
+) -> impl Stream<Item = watcher::Result<Event<K>>> + Send {
+    let progress = Arc::<AtomicBool>::default();
+    let backoff = WatchBackoff {
+        backoff: DefaultBackoff::default(),
+        progress: Arc::clone(&progress),
+    };
+    events
+        .inspect_ok(move |event| {
+            if !matches!(event, Event::Init | Event::InitApply(_)) {
+                progress.store(true, Ordering::Relaxed);
+            }
+        })
+        .backoff(backoff)
 }
 
 /// A watch that passes on every event. Errors are logged and the watch is begun anew, so that the stream never fails and
@@ -50,8 +100,7 @@ pub fn events<K>(
 where
     K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
 {
-    watch(api, config.page_size(PAGE))
-        .default_backoff()
+    with_backoff(watch(api, config.page_size(PAGE)))
         .modify(modify)
         .filter_map(move |event| {
             let event = match event {
@@ -94,7 +143,7 @@ where
     K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
 {
     let config = config.page_size(PAGE);
-    let begin = move || watch(api.clone(), config.clone()).default_backoff().boxed();
+    let begin = move || with_backoff(watch(api.clone(), config.clone())).boxed();
     let first = (Some(begin()), begin, None);
     stream::unfold(first, move |(going, begin, mut last_refusal)| async move {
         let mut events: BoxStream<'static, _> = if let Some(events) = going {
@@ -162,4 +211,53 @@ pub fn refusal(error: &watcher::Error) -> Option<&Status> {
         return None;
     };
     Some(status)
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::ConfigMap;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    const FAILED: Option<Event<ConfigMap>> = None;
+
+    /// The seconds after each error until the next attempt begins.
+    async fn pauses(script: Vec<Option<Event<ConfigMap>>>) -> Vec<f64> {
+        let script = script
+            .into_iter()
+            .map(|event| event.ok_or(watcher::Error::NoResourceVersion));
+        let mut events = Box::pin(with_backoff(stream::iter(script)));
+        let (mut pauses, mut failed) = (Vec::new(), None);
+        while let Some(event) = events.next().await {
+            if let Some(at) = failed.take() {
+                pauses.push(Instant::elapsed(&at).as_secs_f64());
+            }
+            failed = event.is_err().then(Instant::now);
+        }
+        pauses
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn lists_that_fail_are_tried_less_and_less_often() {
+        let script = (0..12).flat_map(|_| {
+            let page = Event::InitApply(ConfigMap::default());
+            [Some(Event::Init), Some(page), FAILED]
+        });
+        let pauses = pauses(script.collect()).await;
+        assert!(pauses[0] < 2.0, "{pauses:?}");
+        let last = pauses.last().unwrap();
+        assert!((9.0..=10.1).contains(last), "{pauses:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_got_somewhere_begins_with_short_pauses_again() {
+        let failures = (0..8).flat_map(|_| [Some(Event::Init), FAILED]);
+        for progress in [Event::InitDone, Event::Apply(ConfigMap::default())] {
+            let mut script: Vec<_> = failures.clone().collect();
+            script.extend([Some(progress), FAILED, Some(Event::Init)]);
+            let pauses = pauses(script).await;
+            assert!(pauses[7] > 9.0 && pauses[8] < 2.0, "{pauses:?}");
+        }
+    }
 }

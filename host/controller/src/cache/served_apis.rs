@@ -3,7 +3,6 @@
 use futures::StreamExt;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::core::ApiResource;
-use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client};
 use mcp_operator_runtime::{TaskGroup, watch as watches};
@@ -21,7 +20,7 @@ pub(super) fn watch_served(
     let (sender, served) = watch::channel(None);
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
     let only = watcher::Config::default().fields(&format!("metadata.name={name}"));
-    let mut events = watcher(api, only).default_backoff().boxed();
+    let mut events = watches::with_backoff(watcher(api, only)).boxed();
     tasks.spawn(
         format!("watch of CustomResourceDefinition {name}"),
         async move {
