@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::PartialObjectMeta;
+use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, ResourceExt};
@@ -53,24 +54,23 @@ enum State {
 impl Namespaces {
     /// Starts the watch.
     pub fn watch(client: &Client, tasks: &TaskGroup) -> Self {
-        let (store, mut writer) = watch::store(());
+        let (store, writer) = watch::store(());
         let (tell, state) = channel::channel(State::Starting);
         let (changes, _) = broadcast::channel(WAITING_CHANGES);
         let api: Api<Metadata> = Api::all(client.clone());
         let mut events =
             watch::watch_with_refusals("Namespace", api.clone(), watcher::Config::default())
                 .boxed();
-        let (seen, tell_change) = (store.clone(), changes.clone());
+        let (mut informer, tell_change) = (Informer::new(store.clone(), writer), changes.clone());
         tasks.spawn("watch of Namespace", async move {
             while let Some(event) = events.next().await {
                 match event {
                     Ok(event) => {
                         let listed = matches!(event, Event::InitDone);
-                        let event = trimmed(event);
-                        let changed = changed(&seen, &event);
-                        writer.apply_watcher_event(&event);
-                        // Nobody needs to listen.
-                        changed.map(|name| tell_change.send(name));
+                        for name in informer.take(trimmed(event)) {
+                            // Nobody needs to listen.
+                            let _ = tell_change.send(name);
+                        }
                         if listed {
                             tell.send_replace(State::Listed);
                         }
@@ -157,6 +157,37 @@ impl Namespaces {
     }
 }
 
+/// Keeps the store, and says what is new in it.
+struct Informer {
+    seen: Store<Metadata>,
+    writer: Writer<Metadata>,
+    /// What is new in a list that is not complete: until then, the store has what was before.
+    listed: Vec<String>,
+}
+
+impl Informer {
+    fn new(seen: Store<Metadata>, writer: Writer<Metadata>) -> Self {
+        Self {
+            seen,
+            writer,
+            listed: Vec::new(),
+        }
+    }
+
+    /// Takes in an event; the names of namespaces that are others in the store from now on.
+    fn take(&mut self, event: Event<Metadata>) -> Vec<String> {
+        let changed = changed(&self.seen, &event);
+        self.writer.apply_watcher_event(&event);
+        match event {
+            Event::Init => self.listed.clear(),
+            Event::InitApply(_) => self.listed.extend(changed),
+            Event::InitDone => return std::mem::take(&mut self.listed),
+            Event::Apply(_) | Event::Delete(_) => return changed.into_iter().collect(),
+        }
+        Vec::new()
+    }
+}
+
 /// The name of a namespace of which an event says something new that rules may depend on.
 fn changed(seen: &Store<Metadata>, event: &Event<Metadata>) -> Option<String> {
     let (Event::Apply(namespace) | Event::InitApply(namespace)) = event else {
@@ -234,24 +265,47 @@ mod tests {
         }
     }
 
+    fn namespace(name: &str, version: &str, annotation: &str) -> Metadata {
+        let metadata =
+            json!({ "name": name, "resourceVersion": version, "annotations": { "a": annotation } });
+        serde_json::from_value(
+            json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": metadata }),
+        )
+        .unwrap()
+    }
+
     #[test]
     fn only_what_rules_may_depend_on_is_a_change() {
-        let namespace = |status: &str, annotation: &str| -> Metadata {
-            let metadata = json!({ "name": "a", "resourceVersion": status, "annotations": { "a": annotation } });
-            serde_json::from_value(
-                json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": metadata }),
-            )
-            .unwrap()
-        };
-        let (seen, mut writer) = watch::store(());
-        let first = Event::Apply(namespace("1", "x"));
-        assert_eq!(changed(&seen, &first).as_deref(), Some("a"));
-        writer.apply_watcher_event(&first);
-        assert_eq!(changed(&seen, &Event::Apply(namespace("2", "x"))), None);
-        for event in [Event::Apply, Event::InitApply] {
-            let found = changed(&seen, &event(namespace("3", "y")));
-            assert_eq!(found.as_deref(), Some("a"));
+        let (seen, writer) = watch::store(());
+        let mut informer = Informer::new(seen, writer);
+        let mut take =
+            |version, annotation| informer.take(Event::Apply(namespace("a", version, annotation)));
+        assert_eq!(take("1", "x"), ["a"]);
+        assert_eq!(take("2", "x"), [""; 0]);
+        assert_eq!(take("3", "y"), ["a"]);
+    }
+
+    /// Who is told looks at once, and must not see what was before.
+    #[test]
+    fn what_a_new_list_says_is_told_when_it_is_complete() {
+        let (seen, writer) = watch::store(());
+        let mut informer = Informer::new(seen.clone(), writer);
+        for name in ["a", "b"] {
+            informer.take(Event::Apply(namespace(name, "1", "x")));
         }
+        let told = [
+            Event::Init,
+            Event::InitApply(namespace("a", "2", "y")),
+            Event::Init,
+            Event::InitApply(namespace("a", "3", "z")),
+            Event::InitApply(namespace("b", "1", "x")),
+        ]
+        .map(|event| informer.take(event));
+        assert_eq!(told.concat(), [""; 0]);
+        assert_eq!(informer.take(Event::InitDone), ["a"]);
+        let seen = seen.get(&ObjectRef::new("a")).unwrap();
+        assert_eq!(seen.annotations()["a"], "z");
+        assert_eq!(informer.take(Event::InitDone), [""; 0]);
     }
 
     #[tokio::test]
