@@ -100,9 +100,22 @@ impl LeaderElection {
             (None, None) => self.seen.is_none(),
             _ => true,
         };
-        if !is_news {
-            return;
+        if is_news {
+            self.take(record, now);
         }
+    }
+
+    /// Takes in the lease as the API server answered at `now` to somebody who asked after everything that is known had been
+    /// seen. It counts also where it is older: etcd may have been restored from a backup.
+    pub fn observe_answer(&mut self, record: Option<LeaseRecord>, now: Duration) {
+        let known = self.seen.as_ref().map(|seen| seen.record.as_ref());
+        if known != Some(record.as_ref()) {
+            self.take(record, now);
+        }
+    }
+
+    fn take(&mut self, record: Option<LeaseRecord>, now: Duration) {
+        let known = self.seen.as_ref().and_then(|seen| seen.record.as_ref());
         // It was deleted: whoever had it may still write for a while.
         let before = known.map_or(Duration::ZERO, |known| known.duration);
         let duration = record.as_ref().map_or(before, |record| record.duration);

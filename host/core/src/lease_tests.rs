@@ -141,3 +141,23 @@ fn an_answer_that_is_overtaken_gives_nothing() {
     assert_eq!(a.holder(), Some("b"));
     assert_eq!(a.to_release(), None);
 }
+
+/// etcd is restored from a backup: everything has a lower version than what was seen.
+#[test]
+fn an_older_lease_is_believed_from_who_was_asked() {
+    let mut a = replica("a");
+    a.observe(Some(record("", 1_000)), at(0));
+    assert_eq!(claim(&a, at(0)).unwrap().replaces, Some(1_000));
+    a.failed(at(0));
+    a.observe(Some(record("b", 900)), at(1));
+    assert_eq!(claim(&a, at(2)).unwrap().replaces, Some(1_000));
+    a.failed(at(2));
+    a.observe_answer(Some(record("b", 900)), at(2));
+    assert_eq!(claim(&a, at(16)), None, "b may still write");
+    a.observe_answer(Some(record("b", 900)), at(10));
+    assert_eq!(claim(&a, at(17)).unwrap().replaces, Some(900));
+    a.written(record("a", 901), at(17));
+    assert!(a.held_until().is_some());
+    a.observe_answer(Some(record("b", 902)), at(18));
+    assert_eq!(a.held_until(), None, "it was taken");
+}

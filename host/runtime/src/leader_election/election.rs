@@ -124,7 +124,7 @@ impl Election {
                 }
                 // Another replica may have it now, or what was asked was done although nobody said so.
                 if let Ok(found) = self.limited(self.api.get_opt(NAME), "get").await {
-                    self.observe(found);
+                    self.observe_by(LeaderElection::observe_answer, found);
                 }
             }
         }
@@ -190,11 +190,19 @@ impl Election {
     }
 
     fn observe(&mut self, found: Option<Lease>) {
+        self.observe_by(LeaderElection::observe, found);
+    }
+
+    fn observe_by(
+        &mut self,
+        observe: fn(&mut LeaderElection, Option<LeaseRecord>, Duration),
+        found: Option<Lease>,
+    ) {
         let seen = found.as_ref().and_then(record);
         if found.is_some() && seen.is_none() {
             return;
         }
-        self.state.observe(seen, uptime());
+        observe(&mut self.state, seen, uptime());
         self.stored = found;
     }
 
