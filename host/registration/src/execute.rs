@@ -1,11 +1,13 @@
 //! Carries out the steps of a plan.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use futures::{StreamExt, stream};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::{Patch, PatchParams};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use mcp_operator_api::names::annotations::ROLLED_TO;
 use mcp_operator_api::names::field_managers;
@@ -157,23 +159,46 @@ impl Executor<'_> {
     }
 }
 
-/// Server-side apply owns keys of a ConfigMap one by one: the others, and labels of whoever made it, are not touched.
+/// A merge patch of one key: the others, and labels of whoever made the ConfigMap, are not touched. An apply would take away
+/// the other keys that the operator has written, which it does not name.
 async fn write_config_key(
     client: &Client,
     write: &ConfigKeyWrite,
 ) -> Result<(), RegistrationError> {
     let key = &write.key;
-    let data = match &write.content {
-        Some(content) => json!({ &key.key: content }),
-        None => json!({}),
-    };
-    let map = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": key.name }, "data": data });
     let api: Api<ConfigMap> = Api::namespaced(client.clone(), &key.namespace);
-    let params = PatchParams::apply(field_managers::REGISTRY).force();
-    let patch = Patch::Apply(&map);
     let action = || format!("write ConfigMap {}/{}", key.namespace, key.name);
-    request(action, api.patch(&key.name, &params, &patch)).await?;
+    let patch = Patch::Merge(json!({ "data": { &key.key: &write.content } }));
+    let patched = request(action, api.patch(&key.name, &patch_params(), &patch)).await;
+    match patched {
+        Err(error) if error.is_not_found() => {}
+        other => return Ok(other.map(drop)?),
+    }
+    let Some(content) = &write.content else {
+        return Ok(());
+    };
+    let map = ConfigMap {
+        metadata: ObjectMeta {
+            name: Some(key.name.clone()),
+            ..ObjectMeta::default()
+        },
+        data: Some(BTreeMap::from([(key.key.clone(), content.clone())])),
+        ..ConfigMap::default()
+    };
+    let params = PostParams {
+        field_manager: Some(field_managers::REGISTRY.into()),
+        ..PostParams::default()
+    };
+    // One that somebody else makes meanwhile is patched by the next plan.
+    request(action, api.create(&params, &map)).await?;
     Ok(())
+}
+
+fn patch_params() -> PatchParams {
+    PatchParams {
+        field_manager: Some(field_managers::REGISTRY.into()),
+        ..PatchParams::default()
+    }
 }
 
 /// A merge patch, since an apply would create a Deployment that is not there. Never while another rollout is going on,
@@ -198,11 +223,7 @@ async fn roll_deployment(client: &Client, roll: &Roll) -> Result<(), Registratio
         "metadata": { "resourceVersion": found.metadata.resource_version },
         "spec": { "template": { "metadata": { "annotations": { ROLLED_TO: roll.value } } } },
     }));
-    let params = PatchParams {
-        field_manager: Some(field_managers::REGISTRY.into()),
-        ..PatchParams::default()
-    };
-    request(action, api.patch(&workload.name, &params, &patch)).await?;
+    request(action, api.patch(&workload.name, &patch_params(), &patch)).await?;
     Ok(())
 }
 

@@ -18,10 +18,14 @@ use serde_json::Value;
 use super::*;
 
 fn write(name: &str, content: Option<&str>, servers: &[&str]) -> Step {
+    write_key(name, "servers", content, servers)
+}
+
+fn write_key(name: &str, key: &str, content: Option<&str>, servers: &[&str]) -> Step {
     let key = ConfigKey {
         namespace: "litellm".into(),
         name: name.into(),
-        key: "servers".into(),
+        key: key.into(),
     };
     Step {
         action: Action::WriteConfigKey(ConfigKeyWrite {
@@ -110,6 +114,31 @@ async fn a_config_key_is_written_beside_those_of_others() {
     assert_eq!(data(), json!({ "theirs": "kept", "servers": "ours" }));
     execute(&server, &[write("config", None, &[])]).await;
     assert_eq!(data(), json!({ "theirs": "kept" }));
+}
+
+/// A registrar may be granted several keys of one ConfigMap, and two registrars one each.
+#[tokio::test]
+async fn keys_of_one_config_map_stay_beside_each_other() {
+    let server = ApiServer::new();
+    let data = || server.get("ConfigMap", "litellm", "config").unwrap()["data"].clone();
+    let [a, b] = ["a", "b"].map(|key| write_key("config", key, Some("ours"), &[]));
+    for _ in 0..2 {
+        for step in [&a, &b] {
+            let outcome = execute(&server, std::slice::from_ref(step)).await;
+            assert_eq!(outcome.done.len(), 1);
+        }
+        assert_eq!(data(), json!({ "a": "ours", "b": "ours" }));
+    }
+    execute(&server, &[write_key("config", "a", None, &[])]).await;
+    assert_eq!(data(), json!({ "b": "ours" }));
+}
+
+#[tokio::test]
+async fn what_is_removed_from_nothing_makes_nothing() {
+    let server = ApiServer::new();
+    let outcome = execute(&server, &[write("config", None, &[])]).await;
+    assert_eq!(outcome.done.len(), 1);
+    assert_eq!(server.get("ConfigMap", "litellm", "config"), None);
 }
 
 /// Also by a registrar that does not look.
@@ -228,7 +257,7 @@ async fn a_missing_permission_is_waited_for() {
 #[tokio::test]
 async fn what_builds_on_a_failed_step_is_skipped() {
     let server = with_proxy(2);
-    let failing = Match::verb(Verb::Apply).name("first");
+    let failing = Match::verb(Verb::Patch).name("first");
     server.fail(failing, Failure::internal("no space left"), Times::Always);
     let steps = [
         write("first", Some("a"), &["tools/weather"]),
@@ -247,8 +276,11 @@ async fn what_builds_on_a_failed_step_is_skipped() {
 #[tokio::test(start_paused = true)]
 async fn after_a_stop_the_present_step_is_finished_and_no_other_begins() {
     let server = ApiServer::new();
+    for name in ["first", "second"] {
+        server.put(config_map("litellm", name, json!({})));
+    }
     let stop = CancellationToken::new();
-    let first = Match::verb(Verb::Apply).name("first");
+    let first = Match::verb(Verb::Patch).name("first");
     let stopping = stop.clone();
     server.before(first, move |_, _| stopping.cancel());
     let steps = [
