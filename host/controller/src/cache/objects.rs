@@ -4,9 +4,11 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use kube::ResourceExt;
 use kube::api::DynamicObject;
+use tokio::time::Instant;
 
 use super::compressed::{Compressed, Dictionary};
 
@@ -25,7 +27,12 @@ struct Known {
     objects: HashMap<ObjectName, Stored>,
     /// A new list counts only when it is complete.
     listing: Option<HashMap<ObjectName, Stored>>,
+    /// Versions at which objects were deleted, for as long as an answer to a write before may come.
+    deleted: HashMap<ObjectName, (Option<u64>, Instant)>,
 }
+
+/// No answer to a write comes later than this after its object was deleted.
+const LATEST_ANSWER: Duration = Duration::from_mins(1);
 
 /// An object, as it is kept.
 #[derive(Clone)]
@@ -68,16 +75,25 @@ impl Objects {
             return false;
         };
         let mut known = lock(&self.known);
-        if let Some(listing) = &mut known.listing {
-            insert(listing, object_name(object), stored.clone());
+        let key = object_name(object);
+        let deleted = known.deleted.get(&key);
+        if deleted.is_some_and(|(deleted, _)| *deleted >= stored.version) {
+            return false;
         }
-        insert(&mut known.objects, object_name(object), stored)
+        if let Some(listing) = &mut known.listing {
+            insert(listing, key.clone(), stored.clone());
+        }
+        insert(&mut known.objects, key, stored)
     }
 
     /// Removes a deleted object, and says whether it was there. One that was created anew since then stays.
     pub(super) fn remove(&self, object: &DynamicObject) -> bool {
         let (key, version) = (object_name(object), version(object));
         let mut known = lock(&self.known);
+        known
+            .deleted
+            .retain(|_, (_, at)| at.elapsed() < LATEST_ANSWER);
+        known.deleted.insert(key.clone(), (version, Instant::now()));
         let is_last = |objects: &HashMap<ObjectName, Stored>| {
             objects
                 .get(&key)
@@ -227,6 +243,19 @@ mod tests {
         assert!(!objects.put(&object("a", "4", 81)));
         assert!(!objects.remove(&object("a", "4", 81)), "it was made anew");
         assert_eq!(objects.get("tools", "a"), Some(object("a", "5", 80)));
+    }
+
+    /// Whoever deletes is faster than the answer: both events of the watch come before it.
+    #[test]
+    fn an_answer_that_comes_after_the_deletion_brings_nothing_back() {
+        let objects = Objects::default();
+        objects.put(&object("a", "5", 80));
+        assert!(objects.remove(&object("a", "7", 80)));
+        assert!(!objects.put(&object("a", "6", 81)));
+        assert_eq!(objects.get("tools", "a"), None);
+        // The next one of this name.
+        assert!(objects.put(&object("a", "8", 80)));
+        assert!(objects.get("tools", "a").is_some());
     }
 
     #[test]
