@@ -188,6 +188,8 @@ impl PluginState {
     /// It cannot even be read: what is in force stays.
     pub(crate) fn keep(&mut self) {
         self.synced = true;
+        // There is nothing to try again before it is changed.
+        self.retry_at = None;
     }
 
     pub(crate) fn is_synced(&self) -> bool {
@@ -281,6 +283,18 @@ mod tests {
         assert_eq!(early.loaded, Some(version("a")));
         assert!(state.finish_attempt(9, LoadOutcome::Unchanged, now, HALF));
         assert!(state.retry_at().is_some(), "and it is still due");
+    }
+
+    /// The catalog would ask again and again whether it is time.
+    #[tokio::test]
+    async fn what_cannot_be_read_any_more_is_not_due() {
+        let now = Instant::now();
+        let mut state = PluginState::new("1".into());
+        state.begin_attempt(1, None, now);
+        state.finish_attempt(1, rejected("a", true, true), now, HALF);
+        assert!(state.retry_at().is_some());
+        state.keep();
+        assert_eq!(state.retry_at(), None);
     }
 
     #[tokio::test]
