@@ -6,9 +6,6 @@ use mcp_operator_api::v1alpha1::McpServer;
 
 use crate::context::Context;
 
-/// Longest note that the API server takes in an event is 1 kB.
-const LONGEST_NOTE: usize = 1000;
-
 /// Records an event about a server. `reason` is a CamelCase word.
 pub(crate) async fn record_event(
     context: &Context,
@@ -20,12 +17,9 @@ pub(crate) async fn record_event(
     let event = Event {
         type_,
         reason: reason.to_owned(),
-        note: Some(note.chars().take(LONGEST_NOTE).collect()),
+        note: Some(note),
         action: "Reconcile".into(),
         secondary: None,
     };
-    context
-        .events
-        .publish(&event, &server.object_ref(&()))
-        .await;
+    context.events.publish(event, &server.object_ref(&())).await;
 }

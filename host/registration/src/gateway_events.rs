@@ -11,8 +11,6 @@ use mcp_operator_runtime::Events;
 use crate::plan::PlannedRegistration;
 
 const REASON: &str = "RolloutStuck";
-/// Longest note that the API server takes in an event is 1 kB.
-const LONGEST_NOTE: usize = 1000;
 
 /// Which workloads are known to be stuck.
 pub(crate) struct GatewayEvents {
@@ -42,7 +40,7 @@ impl GatewayEvents {
             let key = (workload.namespace.clone(), workload.name.clone());
             if !before.contains(&key) {
                 self.events
-                    .publish(&event(message), &reference(workload))
+                    .publish(event(message), &reference(workload))
                     .await;
             }
             self.published.insert(key);
@@ -60,7 +58,7 @@ fn event(message: &str) -> Event {
     Event {
         type_: EventType::Warning,
         reason: REASON.into(),
-        note: Some(note.chars().take(LONGEST_NOTE).collect()),
+        note: Some(note),
         action: "Register".into(),
         secondary: None,
     }

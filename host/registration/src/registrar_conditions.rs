@@ -100,11 +100,11 @@ impl RegistrarConditions {
         let event = Event {
             type_: EventType::Normal,
             reason: format!("Registrar{}", draft.reason),
-            note: Some(draft.message.chars().take(1000).collect()),
+            note: Some(draft.message.clone()),
             action: "Register".into(),
             secondary: None,
         };
-        self.events.publish(&event, &plugin.object_ref(&())).await;
+        self.events.publish(event, &plugin.object_ref(&())).await;
     }
 }
 

@@ -1,47 +1,46 @@
 //! Events. One that cannot be written stops nothing; the log says once why.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
 use kube::runtime::events::{Event, Recorder, Reporter};
 use mcp_operator_core::retry::Classify;
+use mcp_operator_core::text::cut;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use crate::error::{ApiError, request};
 use crate::event_budget::EventBudget;
 
-/// Events that a recorder remembers, so that a repeated one counts up instead of being written as another one. kube's
-/// recorder remembers those of six minutes, whatever their number: after a burst, that takes more memory than the objects.
+/// Events that are remembered, so that a repeated one counts up instead of being written as another one. kube's recorder
+/// remembers those of six minutes, whatever their number: after a burst, that takes more memory than the objects.
 const REMEMBERED: usize = 500;
+
+/// Bytes of a note. The API server takes up to 1024 of them.
+const LONGEST_NOTE: usize = 1000;
 
 /// Writes events. Cheap to clone.
 #[derive(Clone)]
 pub struct Events {
     client: Client,
-    recorder: Arc<Mutex<BoundedRecorder>>,
+    recorders: Arc<Mutex<Recorders>>,
     budget: Arc<Mutex<EventBudget>>,
     causes: Arc<Causes>,
 }
 
-/// A recorder, and how many events it remembers by now.
-struct BoundedRecorder {
-    recorder: Recorder,
-    events: usize,
-}
+/// A recorder for each event that is remembered, by a hash of all that it says. To one recorder, events of one reason about one
+/// object are the same: it would count up the first of them, and what the others say would be lost.
+type Recorders = HashMap<u64, Recorder>;
 
 impl Events {
     /// In the name of the operator.
     pub fn new(client: Client) -> Self {
-        let bounded = BoundedRecorder {
-            recorder: recorder(&client),
-            events: 0,
-        };
         Self {
             client,
-            recorder: Arc::new(Mutex::new(bounded)),
+            recorders: Arc::default(),
             budget: Arc::default(),
             causes: Arc::default(),
         }
@@ -52,27 +51,39 @@ impl Events {
         budget.take(about, Instant::now())
     }
 
-    /// The present recorder, or a new one where that remembers too many events.
-    fn recorder(&self) -> Recorder {
-        let mut bounded = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
-        if bounded.events == REMEMBERED {
-            *bounded = BoundedRecorder {
-                recorder: recorder(&self.client),
-                events: 0,
-            };
+    /// The recorder of what is said of an object.
+    fn recorder(&self, event: &Event, about: &ObjectReference) -> Recorder {
+        let mut hasher = DefaultHasher::new();
+        (&event.reason, &event.note, &event.action).hash(&mut hasher);
+        (&about.kind, &about.namespace, &about.name, &about.uid).hash(&mut hasher);
+        let mut recorders = self
+            .recorders
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if recorders.len() >= REMEMBERED {
+            recorders.clear();
         }
-        bounded.events += 1;
-        bounded.recorder.clone()
+        let recorder = recorders
+            .entry(hasher.finish())
+            .or_insert_with(|| recorder(&self.client));
+        recorder.clone()
     }
 
     /// Writes an event about an object, or says why that is not possible, if that is not known yet. One about an object with
-    /// too many of them is left out: conditions say the same.
-    pub async fn publish(&self, event: &Event, about: &ObjectReference) {
+    /// too many of them is left out, and a long note is cut: conditions say the same.
+    pub async fn publish(&self, mut event: Event, about: &ObjectReference) {
+        let note = event.note.as_deref();
+        event.note = note.map(|note| cut(note, LONGEST_NOTE).to_owned());
+        // Its future is large, and part of those of all reconciles.
+        Box::pin(self.write(&event, about)).await;
+    }
+
+    async fn write(&self, event: &Event, about: &ObjectReference) {
         if !self.is_within_budget(about) {
             debug!(reason = event.reason, ?about.namespace, ?about.name, "too many events, one is left out");
             return;
         }
-        let recorder = self.recorder();
+        let recorder = self.recorder(event, about);
         let published = request(|| "write event".into(), recorder.publish(event, about));
         match published.await {
             Ok(()) => {
@@ -142,6 +153,8 @@ impl Causes {
 
 #[cfg(test)]
 mod tests {
+    use kube::runtime::events::EventType;
+    use mcp_testkit::ApiServer;
     use serde_json::json;
 
     use super::*;
@@ -171,5 +184,58 @@ mod tests {
         )));
         assert!(concerns_deleted_object(&refused(404, "")));
         assert!(!concerns_deleted_object(&refused(403, "")));
+    }
+
+    fn event(note: &str) -> Event {
+        Event {
+            type_: EventType::Warning,
+            reason: "Overruled".into(),
+            note: Some(note.into()),
+            action: "Reconcile".into(),
+            secondary: None,
+        }
+    }
+
+    fn notes(api: &ApiServer) -> Vec<(String, i64)> {
+        let events = api.objects_of("Event");
+        let said = events.iter().map(|event| {
+            let note = event["note"].as_str().unwrap_or_default().to_owned();
+            (note, event["series"]["count"].as_i64().unwrap_or(1))
+        });
+        said.collect()
+    }
+
+    #[tokio::test]
+    async fn the_same_is_counted_and_what_is_different_is_said() {
+        let api = ApiServer::new();
+        let events = Events::new(api.client());
+        let about = ObjectReference {
+            namespace: Some("tools".into()),
+            name: Some("weather".into()),
+            ..ObjectReference::default()
+        };
+        for note in ["the Deployment", "the Service", "the Deployment"] {
+            events.publish(event(note), &about).await;
+        }
+        let mut said = notes(&api);
+        said.sort();
+        assert_eq!(
+            said,
+            [("the Deployment".into(), 2), ("the Service".into(), 1)]
+        );
+    }
+
+    /// The API server counts bytes.
+    #[tokio::test]
+    async fn a_long_note_is_cut() {
+        let api = ApiServer::new();
+        let about = ObjectReference {
+            namespace: Some("tools".into()),
+            name: Some("weather".into()),
+            ..ObjectReference::default()
+        };
+        let events = Events::new(api.client());
+        events.publish(event(&"\u{fc}".repeat(1000)), &about).await;
+        assert_eq!(notes(&api)[0].0.len(), 1000);
     }
 }

@@ -168,7 +168,7 @@ impl<'a> Keeper<'a> {
             uid: Some(uid.clone()),
             ..ObjectReference::default()
         };
-        self.context.events.publish(&event, &about).await;
+        self.context.events.publish(event, &about).await;
         self.told.insert(uid);
     }
 }

@@ -91,7 +91,7 @@ impl CertificateExpiry {
             secondary: None,
         };
         let about = about(&self.client).await;
-        self.events.publish(&event, &about).await;
+        self.events.publish(event, &about).await;
     }
 }
 
