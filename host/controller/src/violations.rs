@@ -146,6 +146,8 @@ pub(crate) async fn run(context: &Context, shutdown: CancellationToken) {
     let mut changes = context.judged.broken_rules_changes();
     let mut snapshots = context.snapshots.clone();
     let mut waits: Option<Unjudged> = None;
+    // Of which MCPPlugins it was written: one that was made again has no status yet.
+    let mut written_for = BTreeSet::new();
     loop {
         tokio::select! {
             () = sleep(SETTLE) => {}
@@ -171,9 +173,14 @@ pub(crate) async fn run(context: &Context, shutdown: CancellationToken) {
                 is_news
             });
             let counts = count(&snapshot, &servers, &context.judged);
-            if told.borrow().as_ref() != Some(&counts) {
+            let plugins = snapshot.plugins().iter();
+            let uids: BTreeSet<String> = plugins.map(|it| it.uid().to_owned()).collect();
+            if told.borrow().as_ref() != Some(&counts) || written_for != uids {
                 match tell(context, &counts).await {
-                    Ok(()) => drop(told.send_replace(Some(counts))),
+                    Ok(()) => {
+                        told.send_replace(Some(counts));
+                        written_for = uids;
+                    }
                     Err(error) => {
                         warn!(category = error.category(), %error, "violations not written");
                         retry = Some(RETRY);

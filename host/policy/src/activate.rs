@@ -143,6 +143,11 @@ impl ActivePlugin {
         &self.revision
     }
 
+    /// Of the MCPPlugin: the next one of its name has another.
+    pub fn uid(&self) -> &str {
+        &self.uid
+    }
+
     pub(super) fn wants(&self, context: &str) -> bool {
         self.description
             .context

@@ -46,6 +46,10 @@ impl Registrar for ActivePlugin {
         self.name()
     }
 
+    fn uid(&self) -> &str {
+        self.uid()
+    }
+
     fn spec(&self) -> &str {
         self.spec()
     }

@@ -23,8 +23,8 @@ use crate::selection::Selection;
 pub(crate) struct RegistrarConditions {
     client: Client,
     events: Events,
-    /// By name of the MCPPlugin, with the registrar's fingerprint.
-    written: HashMap<String, (String, ConditionDraft)>,
+    /// By name of the MCPPlugin, with its uid and the registrar's fingerprint.
+    written: HashMap<String, (String, String, ConditionDraft)>,
 }
 
 impl RegistrarConditions {
@@ -50,11 +50,12 @@ impl RegistrarConditions {
             let Some(draft) = condition_of(name, selection) else {
                 continue;
             };
-            let current = (registrar.fingerprint().to_owned(), draft);
+            let (uid, fingerprint) = (registrar.uid().to_owned(), registrar.fingerprint());
+            let current = (uid, fingerprint.to_owned(), draft);
             if self.written.get(name) == Some(&current) {
                 continue;
             }
-            match self.write_one(name, &current.1).await {
+            match self.write_one(name, &current.2).await {
                 Ok(()) => _ = self.written.insert(name.to_owned(), current),
                 Err(error) => {
                     warn!(plugin = name, %error, "Registrar not written");

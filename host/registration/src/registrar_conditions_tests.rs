@@ -189,6 +189,25 @@ async fn a_plugin_that_was_deleted_needs_no_condition() {
     assert_eq!(server.writes(), []);
 }
 
+/// `kubectl replace --force`, faster than the passes follow each other.
+#[tokio::test]
+async fn a_plugin_that_was_made_again_at_once_gets_its_condition_again() {
+    let (server, mut conditions) = cluster();
+    let selection = active("a1", None, None);
+    for uid in ["1", "2"] {
+        server.delete("MCPPlugin", "", "a");
+        server.put(mcp_plugin(
+            "a",
+            json!({ "source": { "builtin": "litellm" } }),
+        ));
+        conditions
+            .write(&[FakeRegistrar::with_uid("a1", uid)], &selection)
+            .await;
+        let a = server.get("MCPPlugin", "", "a").unwrap();
+        assert!(condition(&a, REGISTRAR).is_some(), "{uid}");
+    }
+}
+
 #[tokio::test]
 async fn a_plugin_that_was_made_again_gets_its_condition_again() {
     let (server, mut conditions) = cluster();

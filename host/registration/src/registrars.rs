@@ -16,6 +16,9 @@ pub(crate) trait Registrar: Send + Sync {
     /// Name of the MCPPlugin.
     fn name(&self) -> &str;
 
+    /// Of the MCPPlugin: the next one of its name has another.
+    fn uid(&self) -> &str;
+
     /// Specification of the MCPPlugin, as JSON.
     fn spec(&self) -> &str;
 

@@ -45,13 +45,19 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[derive(Debug)]
 pub(crate) struct FakeRegistrar {
     id: String,
+    uid: &'static str,
     spec: String,
 }
 
 impl FakeRegistrar {
     pub(crate) fn new(id: &str) -> Arc<Self> {
+        Self::with_uid(id, "1")
+    }
+
+    pub(crate) fn with_uid(id: &str, uid: &'static str) -> Arc<Self> {
         Arc::new(Self {
             id: id.to_owned(),
+            uid,
             spec: format!(r#"{{"version":{}}}"#, &id[1..]),
         })
     }
@@ -70,6 +76,10 @@ impl FakeRegistrar {
 impl Registrar for FakeRegistrar {
     fn name(&self) -> &str {
         &self.id[..1]
+    }
+
+    fn uid(&self) -> &str {
+        self.uid
     }
 
     fn spec(&self) -> &str {

@@ -68,6 +68,12 @@ fn a_rule_that_only_records_says_how_many_servers_it_would_refuse() -> Result<()
         Ok(())
     })?;
 
+    // Another one of its name knows nothing of what was said of the one before.
+    let again = world.plugin(RULE, json!({ "source": source, "mode": "audit" }));
+    let replace = ["replace", "--force", "--filename", "-"];
+    world.kubectl.pipe(&replace, &again.to_string())?;
+    told(&world, 1)?;
+
     // It enforces: what is stored stays, and counts.
     world.apply(&world.plugin(RULE, json!({ "source": source, "mode": "enforce" })))?;
     world.condition("d", "SpecValid", "False", "")?;
