@@ -58,7 +58,7 @@ pub(crate) struct Context {
     pub(crate) secret_hashes: SecretHashes,
     pub(crate) fights: FightDetector,
     pub(crate) identity_delay: Arc<IdentityDelay>,
-    pub(crate) kept_pods: KeptPods,
+    pub(crate) kept_pods: Arc<KeptPods>,
     pub(crate) noop_cache: Arc<NoopCache>,
     pub(crate) backoff: Arc<Backoff>,
     /// What the statuses of MCPPlugins say of it; nothing while nobody knows.

@@ -35,6 +35,8 @@ pub(crate) const DEBOUNCE: Duration = Duration::from_millis(200);
 pub struct Controller {
     pub(crate) context: Arc<Context>,
     queue: WorkQueue<ServerKey>,
+    /// Servers that turned out not to be there. What one term could not delete of theirs is left to the next.
+    absent: WorkQueue<ServerKey>,
 }
 
 impl Controller {
@@ -53,16 +55,18 @@ impl Controller {
         let judged = JudgedServers::default();
         let identity_delay = Arc::new(IdentityDelay::new(settings.identity_delay));
         let probe_failures = Arc::new(ProbeFailures::new(client.clone()));
+        let kept_pods = Arc::<KeptPods>::default();
         let on_change = {
             let (queue, noop_cache, backoff) = (queue.clone(), noop_cache.clone(), backoff.clone());
             let (judged, probe_failures) = (judged.clone(), probe_failures.clone());
-            let identity_delay = identity_delay.clone();
+            let (identity_delay, kept_pods) = (identity_delay.clone(), kept_pods.clone());
             move |change| {
                 if let ServerChange::Deleted(server) = &change {
                     noop_cache.forget(server);
                     judged.forget(server);
                     probe_failures.forget(server);
                     identity_delay.forget(server);
+                    kept_pods.forget(server);
                 }
                 on_server_change(change, &queue, &backoff);
             }
@@ -76,7 +80,7 @@ impl Controller {
             secret_hashes: SecretHashes::watch(client, tasks, &queue),
             fights: FightDetector::default(),
             identity_delay,
-            kept_pods: KeptPods::default(),
+            kept_pods,
             noop_cache,
             backoff,
             violating_servers: watch::Sender::new(None),
@@ -92,6 +96,7 @@ impl Controller {
         Self {
             context: Arc::new(context),
             queue,
+            absent: WorkQueue::default(),
         }
     }
 
@@ -146,10 +151,9 @@ impl Controller {
 
     /// Runs until `shutdown`; reconciles that are going on are finished first. The watches are [ready](Self::ready).
     pub async fn run(&self, shutdown: CancellationToken) {
-        let absent = WorkQueue::default();
-        let reconciles = self.reconciles(absent.clone(), shutdown.clone());
+        let reconciles = self.reconciles(shutdown.clone());
         let resyncs = self.resyncs(shutdown.clone());
-        let orphans = orphans::run(&self.context, &absent, shutdown.clone());
+        let orphans = orphans::run(&self.context, &self.absent, shutdown.clone());
         let changes = self.context.namespaces.changes();
         let namespaces = self.namespace_changes(changes, shutdown.clone());
         let reports = reports::run(&self.context, shutdown.clone());
@@ -189,13 +193,12 @@ impl Controller {
             .for_each(|key| self.queue.add_after(key, Duration::ZERO, priority));
     }
 
-    /// `absent` gets those servers that turn out not to be there.
-    async fn reconciles(&self, absent: WorkQueue<ServerKey>, shutdown: CancellationToken) {
+    async fn reconciles(&self, shutdown: CancellationToken) {
         let concurrency = self.context.settings.concurrency;
         let retries = Arc::new(RetryLimiter::new(concurrency));
         let reconcile = |key: ServerKey| {
             let (context, retries) = (Arc::clone(&self.context), Arc::clone(&retries));
-            let absent = absent.clone();
+            let absent = self.absent.clone();
             async move {
                 let Some(server) = context.servers.get(&key) else {
                     // No reconcile of it is going on that could create anything.

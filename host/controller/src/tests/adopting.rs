@@ -155,6 +155,22 @@ async fn what_is_offered_is_taken_and_its_pods_go_on_until_something_changes() {
     assert_eq!(world.kinds(), []);
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_was_adopted_is_forgotten_with_its_server() {
+    let world = World::new().await;
+    offered(&world);
+    world.put_server(little());
+    world.reconcile().await.unwrap();
+    let note = || {
+        let kept = &world.context().kept_pods;
+        kept.note(&ServerKey::new(NAMESPACE, NAME))
+    };
+    assert!(note().is_some());
+    world.api.delete("MCPServer", NAMESPACE, NAME);
+    world.api.idle().await;
+    assert_eq!(note(), None, "the next one of its name has adopted nothing");
+}
+
 /// A server says nothing about what is not offered, however much of the rest is.
 #[tokio::test(start_paused = true)]
 async fn a_service_is_not_taken_from_pods_that_are_not_offered() {

@@ -2,6 +2,7 @@
 
 use mcp_operator_core::retry::Classify;
 use mcp_testkit::{Failure, Times};
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::orphans::delete_orphans;
@@ -38,6 +39,49 @@ async fn what_a_server_that_is_gone_has_left_is_deleted() {
     delete(&world).await.unwrap();
     assert_eq!(monitors(&world), 0);
     assert_eq!(world.written(), ["delete servicemonitor"]);
+}
+
+/// The API server that lets no orphan be deleted lets no lease be renewed either: the same replica leads again.
+#[tokio::test(start_paused = true)]
+async fn what_one_term_could_not_delete_the_next_one_does() {
+    let world = monitored().await;
+    world.api.fail(
+        deletions(ManagedKind::ServiceMonitor),
+        Failure::internal("no"),
+        Times::Always,
+    );
+    let tried = || {
+        let deletions = deletions(ManagedKind::ServiceMonitor);
+        !world.api.requests_of(&deletions).is_empty()
+    };
+    let term = |shutdown: CancellationToken| {
+        let controller = &world.controller;
+        async move {
+            controller.begin_term();
+            controller.run(shutdown).await;
+        }
+    };
+    let first = CancellationToken::new();
+    let lost = async {
+        world.api.delete("MCPServer", NAMESPACE, NAME);
+        world.api.collect_garbage();
+        world.api.wait_for(|_| tried()).await.unwrap();
+        first.cancel();
+    };
+    tokio::join!(term(first.clone()), lost);
+    assert_eq!(monitors(&world), 1);
+    world.api.heal();
+    let second = CancellationToken::new();
+    let done = async {
+        for _ in 0..5 {
+            if world.api.wait_for(|_| monitors(&world) == 0).await.is_ok() {
+                break;
+            }
+        }
+        second.cancel();
+    };
+    tokio::join!(term(second.clone()), done);
+    assert_eq!(monitors(&world), 0);
 }
 
 /// The informer is late: the server is there.
