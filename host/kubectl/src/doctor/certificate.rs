@@ -117,13 +117,7 @@ fn certificates(pem: &[u8]) -> Vec<CertificateDer<'static>> {
 
 /// Renewals come after two thirds of the time.
 fn expiry(leaf: &CertificateDer<'_>, now: Timestamp, at: &str, renewal: &str) -> Option<Finding> {
-    let (_, leaf) = X509Certificate::from_der(leaf).ok()?;
-    let validity = leaf.validity();
-    let moment = |seconds| Timestamp::from_second(seconds).ok();
-    let (issued, expires) = (
-        moment(validity.not_before.timestamp())?,
-        moment(validity.not_after.timestamp())?,
-    );
+    let (issued, expires) = validity(leaf)?;
     if now >= expires {
         return Some(Finding::wrong(
             at,
@@ -141,10 +135,15 @@ fn expiry(leaf: &CertificateDer<'_>, now: Timestamp, at: &str, renewal: &str) ->
     })
 }
 
-/// When a certificate is no longer valid.
-fn end(certificate: &CertificateDer<'_>) -> Option<Timestamp> {
+/// From when, and until when, a certificate is valid.
+fn validity(certificate: &CertificateDer<'_>) -> Option<(Timestamp, Timestamp)> {
     let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
-    Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()
+    let validity = certificate.validity();
+    let moment = |seconds| Timestamp::from_second(seconds).ok();
+    Some((
+        moment(validity.not_before.timestamp())?,
+        moment(validity.not_after.timestamp())?,
+    ))
 }
 
 /// Why whoever trusts these authorities refuses a certificate; nothing if it does not, or if it has expired, which is said once.
@@ -158,8 +157,8 @@ fn refusal(
     let mut expired = None;
     // rustls does not look at the dates of those that it trusts; the API server does.
     for authority in certificates(bundle) {
-        match end(&authority).filter(|end| *end <= now) {
-            Some(end) => expired = Some(end),
+        match validity(&authority).filter(|(_, end)| *end <= now) {
+            Some((_, end)) => expired = Some(end),
             None => _ = roots.add(authority),
         }
     }

@@ -110,10 +110,13 @@ impl Reading<'_> {
         name: &str,
     ) -> Result<()> {
         let resource = ApiResource::erase::<K>(&());
-        let scope = scope(namespace);
-        let found = self.cluster.get(&resource, scope, name).await?;
+        let key = (resource.kind.clone(), namespace.to_owned(), name.to_owned());
+        // A connection may lead to what was read for another check.
+        if self.found.objects.contains_key(&key) {
+            return Ok(());
+        }
+        let found = self.cluster.get(&resource, scope(namespace), name).await?;
         if let Some(found) = found.or_note(&mut self.found.unread) {
-            let key = (resource.kind, namespace.to_owned(), name.to_owned());
             self.found.objects.insert(key, found);
         }
         Ok(())
@@ -124,9 +127,12 @@ impl Reading<'_> {
     }
 
     async fn list_of(&mut self, resource: &ApiResource, namespace: &str) -> Result<()> {
+        let key = (resource.kind.clone(), namespace.to_owned());
+        if self.found.lists.contains_key(&key) {
+            return Ok(());
+        }
         let found = self.cluster.list(resource, scope(namespace), "").await?;
         if let Some(found) = found.or_note(&mut self.found.unread) {
-            let key = (resource.kind.clone(), namespace.to_owned());
             self.found.lists.insert(key, found);
         }
         Ok(())
@@ -189,7 +195,6 @@ impl Reading<'_> {
             self.object::<Service>(connection.namespace, connection.service)
                 .await?;
             self.list::<EndpointSlice>(connection.namespace).await?;
-            self.list::<Deployment>(connection.namespace).await?;
         }
         Ok(())
     }
@@ -204,6 +209,7 @@ impl Reading<'_> {
             .collect();
         let (mut deployments, mut known) = (Vec::new(), Vec::new());
         for namespace in namespaces {
+            self.list::<Deployment>(&namespace).await?;
             let there = self.found.list("Deployment", &namespace);
             let there = there.unwrap_or_default().to_vec();
             for (secret, key) in there.iter().flat_map(connections::master_key_secrets) {

@@ -5,6 +5,7 @@ use mcp_operator_runtime::LEASE_NAME;
 
 use super::Finding;
 use super::installation::{Found, Installation, MANAGER, place};
+use super::replicas::pods;
 
 /// Clocks that differ by less are of one time: what the API server says has no fractions, and a request takes time.
 const TOLERANCE: SignedDuration = SignedDuration::from_secs(10);
@@ -64,7 +65,19 @@ fn of_lease(installation: &Installation) -> Option<Finding> {
         }
         return finding;
     }
-    None
+    // Where no pod is seen the operator runs elsewhere, or nobody may see them.
+    let mut pods = pods(installation)
+        .filter_map(|pod| pod["metadata"]["name"].as_str())
+        .peekable();
+    let replica = holder.rsplit_once('_').map_or(holder, |(name, _)| name);
+    if pods.peek().is_none() || pods.any(|pod| pod == replica) {
+        return None;
+    }
+    Some(Finding::wrong(
+        at,
+        format!("{replica} holds it, which is no pod of {MANAGER}: its replicas write nothing"),
+        "end what holds it, another installation or an operator outside of the cluster; a pod that was taken away without notice is followed within seconds",
+    ))
 }
 
 fn own_clock(installation: &Installation) -> Option<Finding> {

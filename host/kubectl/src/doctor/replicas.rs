@@ -136,7 +136,7 @@ fn of_options(
 }
 
 /// The operator's pods: those of its Deployment.
-fn pods(installation: &Installation) -> impl Iterator<Item = &Value> {
+pub(super) fn pods(installation: &Installation) -> impl Iterator<Item = &Value> {
     let pods = installation.list("Pod", &installation.namespace);
     let labels = |pod: &Value| pod["metadata"]["labels"]["control-plane"] == "controller-manager";
     pods.into_iter().flatten().filter(move |pod| labels(pod))

@@ -1,5 +1,6 @@
 //! An installation in which everything is right, and one fault after the other in it.
 
+mod definitions;
 mod doubts;
 mod gateway;
 mod healthy;
@@ -88,7 +89,12 @@ type Fault = (&'static str, Plant, &'static str, &'static str);
 #[tokio::test]
 async fn every_planted_fault_is_found() {
     let mut unfound = Vec::new();
-    let faults = [webhooks::FAULTS, operator::FAULTS, gateway::FAULTS];
+    let faults = [
+        definitions::FAULTS,
+        webhooks::FAULTS,
+        operator::FAULTS,
+        gateway::FAULTS,
+    ];
     for (fault, plant, place, what) in faults.into_iter().flatten() {
         let cluster = healthy();
         plant(&cluster.api);

@@ -4,6 +4,12 @@ use mcp_testkit::objects::secret;
 
 use super::*;
 
+/// Changes the policy that confines the operator, or its binding.
+fn confinement(api: &ApiServer, kind: &str, change: impl FnOnce(&mut Value)) {
+    let kind = format!("ValidatingAdmissionPolicy{kind}");
+    edit(api, &kind, "", "mcp-operator", change);
+}
+
 /// What is done, and what is said of it.
 pub(super) const DOUBTS: [(Plant, &str); 13] = [
     (
@@ -46,7 +52,7 @@ pub(super) const DOUBTS: [(Plant, &str); 13] = [
     ),
     (
         |api| {
-            edit(api, "ValidatingAdmissionPolicy", "", "mcp-operator", |it| {
+            confinement(api, "", |it| {
                 it["spec"]["matchConditions"][0]["expression"] = json!("false");
             });
         },
@@ -54,16 +60,10 @@ pub(super) const DOUBTS: [(Plant, &str); 13] = [
     ),
     (
         |api| {
-            edit(
-                api,
-                "ValidatingAdmissionPolicyBinding",
-                "",
-                "mcp-operator",
-                |it| {
-                    it["spec"]["matchResources"] =
-                        json!({ "namespaceSelector": { "matchLabels": { "a": "b" } } });
-                },
-            );
+            confinement(api, "Binding", |it| {
+                it["spec"]["matchResources"] =
+                    json!({ "namespaceSelector": { "matchLabels": { "a": "b" } } });
+            });
         },
         "not as it is shipped: matchResources",
     ),
@@ -107,13 +107,9 @@ pub(super) const DOUBTS: [(Plant, &str); 13] = [
     ),
     (
         |api| {
-            edit(
-                api,
-                "ValidatingAdmissionPolicyBinding",
-                "",
-                "mcp-operator",
-                |it| it["spec"]["validationActions"] = json!(["Audit"]),
-            );
+            confinement(api, "Binding", |it| {
+                it["spec"]["validationActions"] = json!(["Audit"]);
+            });
         },
         "denies nothing",
     ),

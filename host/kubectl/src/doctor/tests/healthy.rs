@@ -136,7 +136,7 @@ fn operator(api: &ApiServer) {
     api.put(json!({
         "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
         "metadata": { "name": "mcp-operator-leader", "namespace": HOME },
-        "spec": { "holderIdentity": "manager-0", "leaseDurationSeconds": 15, "renewTime": "2026-01-01T11:59:58.000000Z" },
+        "spec": { "holderIdentity": "manager-0_0123456789abcdef", "leaseDurationSeconds": 15, "renewTime": "2026-01-01T11:59:58.000000Z" },
     }));
     let (served, key) = issued_with_key(
         "mcp-operator-webhook-service.mcp-operator-system.svc",

@@ -101,6 +101,16 @@ pub(super) const FAULTS: &[Fault] = &[
         "has not renewed it for 300 s",
     ),
     (
+        "somebody else leads",
+        |api| {
+            lease(api, |it| {
+                it["holderIdentity"] = json!("laptop_0123456789abcdef");
+            });
+        },
+        "Lease mcp-operator-system/mcp-operator-leader",
+        "laptop holds it, which is no pod of",
+    ),
+    (
         "the leader's clock is ahead",
         |api| {
             lease(api, |it| {

@@ -1,11 +1,6 @@
-//! Faults of the definitions, the webhook configurations and the certificate.
+//! Faults of the webhook configurations and the certificate.
 
 use super::*;
-
-fn of_definition(api: &ApiServer, change: impl FnOnce(&mut Value)) {
-    let name = "mcpservers.mcp.litellm.ai";
-    edit(api, "CustomResourceDefinition", "", name, change);
-}
 
 /// Of an MCPServer that is not stored.
 pub(super) fn creation() -> Match {
@@ -13,61 +8,6 @@ pub(super) fn creation() -> Match {
 }
 
 pub(super) const FAULTS: &[Fault] = &[
-    (
-        "the definition is deleted",
-        |api| _ = api.delete("CustomResourceDefinition", "", "mcpservers.mcp.litellm.ai"),
-        "CustomResourceDefinition mcpservers",
-        "not installed",
-    ),
-    (
-        "the definition is old",
-        |api| {
-            edit(
-                api,
-                "CustomResourceDefinition",
-                "",
-                "mcpservers.mcp.litellm.ai",
-                |it| {
-                    let spec = &mut it["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
-                        ["spec"]["properties"];
-                    spec.as_object_mut().unwrap().remove("remote");
-                },
-            );
-        },
-        "CustomResourceDefinition mcpservers",
-        "lacks spec.remote",
-    ),
-    (
-        "the definition lacks a rule",
-        |api| {
-            edit(
-                api,
-                "CustomResourceDefinition",
-                "",
-                "mcpservers.mcp.litellm.ai",
-                |it| {
-                    it["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
-                        ["x-kubernetes-validations"] = json!([]);
-                },
-            );
-        },
-        "CustomResourceDefinition mcpservers",
-        "lacks the rule",
-    ),
-    (
-        "the version is not served",
-        |api| {
-            edit(
-                api,
-                "CustomResourceDefinition",
-                "",
-                "mcpplugins.mcp.litellm.ai",
-                |it| it["spec"]["versions"][0]["served"] = json!(false),
-            );
-        },
-        "CustomResourceDefinition mcpplugins",
-        "does not serve the version v1alpha1",
-    ),
     (
         "the validating configuration is deleted",
         |api| _ = api.delete(VALIDATING, "", "mcp-operator"),
@@ -315,41 +255,6 @@ pub(super) const FAULTS: &[Fault] = &[
         },
         "ValidatingWebhookConfiguration",
         "the authority that signed it has expired at",
-    ),
-    (
-        "the definition lacks a part",
-        |api| {
-            of_definition(api, |it| {
-                it["spec"]["versions"][0]["subresources"] = json!({ "status": {} });
-            });
-        },
-        "CustomResourceDefinition mcpservers",
-        "lacks the subresource scale",
-    ),
-    (
-        "the definition lacks a bound",
-        |api| {
-            of_definition(api, |it| {
-                let spec = &mut it["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
-                    ["spec"];
-                let replicas = spec["properties"]["replicas"].as_object_mut().unwrap();
-                replicas.remove("maximum");
-            });
-        },
-        "CustomResourceDefinition mcpservers",
-        "lacks maximum 1000 of spec.replicas",
-    ),
-    (
-        "somebody else converts",
-        |api| {
-            of_definition(api, |it| {
-                it["spec"]["conversion"] = json!({ "strategy": "Webhook", "webhook": { "clientConfig": { "service": {
-                    "namespace": HOME, "name": "other", "path": "/convert",
-                } } } });
-            });
-        },
-        "CustomResourceDefinition mcpservers",
-        "converted by a webhook with the name \"other\"",
     ),
     (
         "the API server does not ask",
