@@ -54,6 +54,12 @@ impl Fields {
         self.notes.push(note.into());
     }
 
+    /// Says why nothing is made of it: then nothing else matters.
+    pub(super) fn refuse(&mut self, why: &str) {
+        self.left.clear();
+        self.notes = vec![why.to_owned()];
+    }
+
     /// What has to be said, and the fields that nobody has taken.
     pub(super) fn into_notes(self) -> Vec<String> {
         let prefix = &self.path;

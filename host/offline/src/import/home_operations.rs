@@ -13,7 +13,7 @@ pub(super) fn server(fields: &mut Fields) -> Option<Spec> {
     fields.take("proxyRef");
     let transport = fields.text("transport");
     if transport.as_deref() == Some("stdio") {
-        fields.note(STDIO);
+        fields.refuse(STDIO);
         return None;
     }
     let mut spec = Spec::new();

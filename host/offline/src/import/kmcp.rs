@@ -53,7 +53,7 @@ pub(super) fn server(fields: &mut Fields) -> Option<Spec> {
     });
     fields.take("stdioTransport");
     if transport.as_deref() != Some("http") {
-        fields.note(STDIO);
+        fields.refuse(STDIO);
         return None;
     }
     if !has_image {

@@ -48,10 +48,7 @@ pub(super) fn servers(servers: &Map<String, Value>) -> Vec<Imported> {
 fn server(fields: &mut Fields) -> Option<Spec> {
     let transport = fields.text("transport");
     if transport.as_deref() == Some("stdio") {
-        for name in ["command", "args", "env"] {
-            fields.take(name);
-        }
-        fields.note(STDIO);
+        fields.refuse(STDIO);
         return None;
     }
     let mut spec = Spec::new();

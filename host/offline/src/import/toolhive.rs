@@ -11,7 +11,7 @@ pub(super) fn server(fields: &mut Fields) -> Option<Spec> {
     let transport = fields.text("transport").unwrap_or_else(|| "stdio".into());
     let reference = fields.text("image");
     if transport == "stdio" {
-        fields.note(STDIO);
+        fields.refuse(STDIO);
         return None;
     }
     let mut spec = Spec::new();
