@@ -185,13 +185,16 @@ impl Replica {
         let logs = environment.logs.join(format!("chaos-{name}"));
         let components = logs.join("components");
         fs::create_dir_all(&components)?;
+        // A full one of a run that was ended in the middle.
+        while Volume::unmount(&components) {}
         // What other tests had compiled.
         for compiled in fs::read_dir(environment.logs.join("components"))
             .into_iter()
             .flatten()
         {
             let compiled = compiled?;
-            fs::copy(compiled.path(), components.join(compiled.file_name()))?;
+            fs::copy(compiled.path(), components.join(compiled.file_name()))
+                .with_context(|| format!("cannot copy into {}", components.display()))?;
         }
         let clocks = folder.join(name);
         fs::create_dir_all(&clocks)?;
@@ -328,12 +331,18 @@ impl Volume {
         ensure!(filled.is_err(), "the volume of {VOLUME} MiB is not full");
         Ok(())
     }
+
+    /// Whether there was one. A compiler of the replica that was there may have it open for a moment longer.
+    fn unmount(folder: &Path) -> bool {
+        let ended = Command::new("umount").arg("--lazy").arg(folder).output();
+        ended.is_ok_and(|ended| ended.status.success())
+    }
 }
 
 impl Drop for Volume {
     fn drop(&mut self) {
-        if self.is_mounted {
-            let _ = Command::new("umount").arg(&self.folder).status();
+        if self.is_mounted && !Self::unmount(&self.folder) {
+            eprintln!("{} is still mounted", self.folder.display());
         }
     }
 }
