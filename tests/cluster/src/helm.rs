@@ -1,7 +1,6 @@
 //! Helm, for one cluster.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::Result;
 
@@ -14,7 +13,7 @@ use crate::tools::chart_tools;
 #[derive(Debug, Clone)]
 pub struct Helm {
     program: PathBuf,
-    kubeconfig: PathBuf,
+    kubectl: Kubectl,
 }
 
 impl Helm {
@@ -25,7 +24,7 @@ impl Helm {
     pub fn build(cache: &Cache, kubectl: &Kubectl) -> Result<Self> {
         Ok(Self {
             program: chart_tools(cache)?.path("helm"),
-            kubeconfig: kubectl.kubeconfig().to_owned(),
+            kubectl: kubectl.clone(),
         })
     }
 
@@ -39,12 +38,7 @@ impl Helm {
     /// # Errors
     /// When it fails, with what it says.
     pub fn run(&self, arguments: &[&str]) -> Result<String> {
-        let mut command = Command::new(&self.program);
-        command
-            .args(arguments)
-            .arg("--kubeconfig")
-            .arg(&self.kubeconfig);
-        capture(&mut command)
+        capture(self.kubectl.command_of(&self.program).args(arguments))
     }
 
     /// `helm install` or another verb that takes a chart: of this one under this name, with more arguments.

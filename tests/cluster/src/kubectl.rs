@@ -7,6 +7,7 @@ use std::process::{Command, Output, Stdio};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use crate::cache::Cache;
 use crate::command::{capture, checked};
 
 /// Where `kubectl` and the kubeconfig are.
@@ -14,14 +15,21 @@ use crate::command::{capture, checked};
 pub struct Kubectl {
     program: PathBuf,
     kubeconfig: PathBuf,
+    /// Where it keeps what the cluster serves, where that is not the person's own folder.
+    discovery: Option<PathBuf>,
 }
+
+/// The folder in which kubectl and Helm keep what a cluster serves.
+const DISCOVERY_VARIABLE: &str = "KUBECACHEDIR";
 
 impl Kubectl {
     /// A program and a kubeconfig.
     pub fn new(program: PathBuf, kubeconfig: PathBuf) -> Self {
+        let discovery = discovery(&kubeconfig);
         Self {
             program,
             kubeconfig,
+            discovery,
         }
     }
 
@@ -37,8 +45,16 @@ impl Kubectl {
 
     /// A command that talks to the cluster.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(&self.program);
+        self.command_of(&self.program)
+    }
+
+    /// The same of another program that takes `--kubeconfig`.
+    pub(crate) fn command_of(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
         command.arg("--kubeconfig").arg(&self.kubeconfig);
+        if let Some(folder) = &self.discovery {
+            command.env(DISCOVERY_VARIABLE, folder);
+        }
         command
     }
 
@@ -122,4 +138,14 @@ impl Kubectl {
         self.run(&["get", "--raw=/readyz", "--request-timeout=2s"])
             .is_ok()
     }
+}
+
+/// Beside the kubeconfig of a cluster that was started here, and gone with it: one for each of hundreds would fill the home
+/// folder. A person's own clusters keep theirs where kubectl has it.
+fn discovery(kubeconfig: &Path) -> Option<PathBuf> {
+    let cache = Cache::open().ok()?;
+    let folder = kubeconfig.parent()?;
+    folder
+        .starts_with(cache.root())
+        .then(|| folder.join("discovery"))
 }
