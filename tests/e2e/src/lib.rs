@@ -16,6 +16,7 @@ mod operator;
 mod operator_image;
 mod own_cluster;
 mod proxy;
+mod registry_access;
 mod wait;
 
 pub use account::{OPERATOR_ACCOUNT, OPERATOR_USER, operator_kubeconfig, point_conversion};
@@ -35,4 +36,5 @@ pub use operator::Operator;
 pub use operator_image::{BUILTIN_PLUGINS, OperatorImage, copy_sources};
 pub use own_cluster::OwnCluster;
 pub use proxy::Proxy;
+pub use registry_access::{create_pull_secret, create_registry_ca, write_docker_config};
 pub use wait::{eventually, holds_for};

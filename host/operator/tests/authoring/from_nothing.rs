@@ -1,4 +1,5 @@
-//! From an empty folder to the first denial, by the commands that `plugin new --help` shows, in each language.
+//! From an empty folder to the first answer, by the commands that `plugin new --help` shows. Validators in each language go
+//! further, to the first denial in a cluster, in the end-to-end tests (`first_denial`).
 //!
 //! What is built takes minutes and the network, so it is only run where it is asked for: `cargo xtask test --only authoring`.
 
@@ -23,7 +24,7 @@ fn commands(folder: &Path) -> Vec<Vec<String>> {
         .collect()
 }
 
-fn first_denial(language: &str, kind: &str) {
+fn first_answer(language: &str, kind: &str) {
     let folder = tempfile::tempdir().unwrap();
     let name = "require-owner";
     let began = Instant::now();
@@ -33,7 +34,6 @@ fn first_denial(language: &str, kind: &str) {
     );
     assert_eq!(made.code, Some(0), "{}", made.all());
     let project = folder.path().join(name);
-    let mut denied = false;
     let commands = commands(&project);
     assert_eq!(commands.len(), 4, "build, test, run, check: {commands:?}");
     for command in commands {
@@ -45,54 +45,14 @@ fn first_denial(language: &str, kind: &str) {
             words.join(" "),
             step.elapsed().as_secs_f64()
         );
-        match words[..] {
-            ["plugin", "build" | "test", ..] => {
-                assert_eq!(printed.code, Some(0), "{}", printed.all());
-            }
-            ["check", ..] if kind == "validator" => {
-                assert_eq!(printed.code, Some(1), "{}", printed.all());
-                denied = printed
-                    .stderr
-                    .contains("metadata.labels[owner]: Required value: say who owns this server");
-                assert!(denied, "{}", printed.all());
-            }
-            ["plugin", "run", ..] if kind == "validator" => {
-                assert_eq!(printed.code, Some(1), "{}", printed.all());
-            }
-            _ => assert_eq!(printed.code, Some(0), "{}", printed.all()),
-        }
+        assert_eq!(printed.code, Some(0), "{}", printed.all());
     }
     let took = began.elapsed();
     println!(
         "{language} {kind}: {:.1} s from an empty folder to the end",
         took.as_secs_f64()
     );
-    assert!(denied || kind != "validator");
     assert!(took < LONGEST, "{took:?}");
-}
-
-#[test]
-#[ignore = "builds with tools of the language; cargo xtask test --only authoring"]
-fn rust() {
-    first_denial("rust", "validator");
-}
-
-#[test]
-#[ignore = "builds with tools of the language; cargo xtask test --only authoring"]
-fn python() {
-    first_denial("python", "validator");
-}
-
-#[test]
-#[ignore = "builds with tools of the language; cargo xtask test --only authoring"]
-fn javascript() {
-    first_denial("js", "validator");
-}
-
-#[test]
-#[ignore = "builds with tools of the language; cargo xtask test --only authoring"]
-fn go() {
-    first_denial("go", "validator");
 }
 
 /// The other kinds, where they build quickly.
@@ -101,7 +61,7 @@ fn go() {
 fn defaulters_and_registrars() {
     for language in ["js", "go"] {
         for kind in ["defaulter", "registrar"] {
-            first_denial(language, kind);
+            first_answer(language, kind);
         }
     }
 }

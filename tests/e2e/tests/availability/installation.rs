@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use mcp_cluster::{Cache, Helm};
-use mcp_e2e::Environment;
+use mcp_e2e::{Environment, LOCAL_VALUES};
 
 /// `cargo xtask availability` sets them, where it begins with another version.
 const BEFORE_CHART: &str = "MCP_AVAILABILITY_BEFORE_CHART";
@@ -52,9 +52,8 @@ impl Installation {
         let (repository, tag) = image.rsplit_once(':').unwrap_or((image, "latest"));
         let repository = format!("image.repository={repository}");
         let tag = format!("image.tag={tag}");
-        let allowed = "plugins.validation.settings.allowedRegistries={docker.io/local}";
-        let set = ["--set", &repository, "--set", &tag, "--set", allowed];
-        let more = [&set[..], more, &WAIT].concat();
+        let image = ["--set", &repository, "--set", &tag];
+        let more = [&LOCAL_VALUES[..], &image, more, &WAIT].concat();
         let made = self.helm.release(verb, NAME, NAMESPACE, chart, &more);
         made.map(drop)
     }

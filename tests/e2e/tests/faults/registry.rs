@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use mcp_cluster::{Cache, OciRegistry, capture};
-use mcp_e2e::{Environment, Operator, OwnCluster, eventually};
+use mcp_e2e::{
+    Environment, Operator, OwnCluster, create_pull_secret, create_registry_ca, eventually,
+    write_docker_config,
+};
 use serde_json::{Value, json};
 
 use crate::world::{RECOVERY, World};
@@ -48,36 +49,11 @@ impl Registered {
             folder,
         };
         for (secret, password) in [("pull", OciRegistry::PASSWORD), ("wrong", "guessed")] {
-            let login = STANDARD.encode(format!("{}:{password}", OciRegistry::USER));
-            let config =
-                json!({ "auths": { registered.registry.host(): { "auth": login } } }).to_string();
-            write(registered.folder.join(secret), &config)?;
-            let from = format!(
-                "--from-file=.dockerconfigjson={}",
-                registered.folder.join(secret).display()
-            );
-            let create = [
-                "create",
-                "secret",
-                "generic",
-                secret,
-                "--namespace",
-                OPERATOR,
-                "--type=kubernetes.io/dockerconfigjson",
-                &from,
-            ];
-            registered.world.kubectl().run(&create)?;
+            let file = registered.folder.join(secret);
+            write_docker_config(&file, &registered.registry, password)?;
+            create_pull_secret(registered.world.kubectl(), secret, &file)?;
         }
-        let from = format!("--from-file={}", registered.registry.ca_file().display());
-        let create = [
-            "create",
-            "configmap",
-            "registry-ca",
-            "--namespace",
-            OPERATOR,
-            &from,
-        ];
-        registered.world.kubectl().run(&create)?;
+        create_registry_ca(registered.world.kubectl(), &registered.registry)?;
         Ok(registered)
     }
 

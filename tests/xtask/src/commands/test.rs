@@ -62,7 +62,7 @@ enum Tier {
     /// A real node with MCP servers that other people wrote, and the recipes. Takes some minutes, and is only run where it is
     /// asked for.
     Stock,
-    /// Plugins from an empty folder to the first denial, in each language: needs Python, Node.js and the network. Takes some
+    /// Plugins from an empty folder to the first denial in a cluster, in each language: needs Python, Node.js and the network. Takes some
     /// minutes, and is only run where it is asked for.
     Authoring,
     /// A real node on which the operator is installed by Helm and by kustomize, and taken away again.
@@ -93,6 +93,12 @@ const NODE: [Program; 2] = [
 const STOCK: Program = ("stock", "real node: servers of others", &["--nocapture"]);
 /// The same for the ways of installing.
 const INSTALL: Program = ("install", "real node: Helm, kustomize", &["--nocapture"]);
+/// The same for plugins that are made from nothing, on a control plane.
+const FIRST_DENIAL: Program = (
+    "first_denial",
+    "authoring: first denial in a cluster",
+    &["--nocapture"],
+);
 const NODE_START: &str = "real node: start";
 const NODE_LACKS: &str = "root on Linux";
 
@@ -230,8 +236,11 @@ struct Images<'a> {
 /// Plugins in each language, one after the other: their times are told.
 fn authoring(report: &mut Report) -> Result<()> {
     const ROW: &str = "authoring: each language";
-    report.plan(ROW);
-    ensure_rust_targets()?;
+    let (_, denial, _) = FIRST_DENIAL;
+    for row in [ROW, "build", denial] {
+        report.plan(row);
+    }
+    ensure_prerequisites(false)?;
     let arguments = [
         "test",
         "--workspace",
@@ -242,7 +251,13 @@ fn authoring(report: &mut Report) -> Result<()> {
         "--nocapture",
         "--test-threads=1",
     ];
-    report.run(ROW, |counts| cargo("", &arguments, |_| {}, counts))
+    report.run(ROW, |counts| cargo("", &arguments, |_| {}, counts))?;
+    let cache = Cache::open()?;
+    let artifacts = report.run("build", |_| {
+        control_plane_tools(&cache)?;
+        Artifacts::build(&cache, &Part::ALL)
+    })?;
+    on_control_plane(&cache, &artifacts, &[FIRST_DENIAL], None, report)
 }
 
 /// Everything that the tests are made of, so that the other rows are the tests' own time: the parts, and for a node the images.
