@@ -342,6 +342,7 @@ fn row(argument: &Arg) -> String {
     let value = values.first().map(ToString::to_string).unwrap_or_default();
     let takes_value = argument.get_action().takes_values();
     let name = match argument.get_long() {
+        Some(long) if argument.is_require_equals_set() => format!("--{long}[={value}]"),
         Some(long) if takes_value => format!("--{long} {value}"),
         Some(long) => format!("--{long}"),
         None => value,

@@ -30,7 +30,8 @@ pub struct PluginArguments {
     #[arg(long, env = "PLUGIN_MEMORY_MIB", default_value_t = 320)]
     pub plugin_memory_mib: usize,
 
-    /// Address space of the process that compiles a plugin, in MiB. Rust needs 64, one written in Python 1024.
+    /// Address space of the process that compiles a plugin, in MiB. A small one in Rust needs 192, `cel` 320, one
+    /// written in Python 1024.
     #[arg(long, env = "COMPILER_MEMORY_MIB", default_value_t = 512)]
     pub compiler_memory_mib: u64,
 }
@@ -64,7 +65,8 @@ pub struct BuildArguments {
     )]
     pub monitoring_namespaces: Vec<String>,
 
-    /// Namespaces with DNS: NetworkPolicies let pods out to port 53 there. [default: to port 53 of every address]
+    /// Namespaces with DNS: NetworkPolicies let pods out to the ports of DNS (53, and OpenShift's 5353) there. [default:
+    /// to these ports of every address]
     #[arg(
         long,
         env = "DNS_NAMESPACES",
