@@ -4,7 +4,7 @@
 //! and emit the event of the same transition twice.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kube::runtime::watcher::Event;
@@ -21,8 +21,8 @@ pub struct StatusOverlay(Arc<Mutex<Answers>>);
 #[derive(Default)]
 struct Answers {
     by_server: HashMap<ServerKey, Answer>,
-    /// Servers in a list that is not complete yet.
-    listing: Option<HashSet<ServerKey>>,
+    /// A list is being read.
+    is_listing: bool,
 }
 
 struct Answer {
@@ -68,7 +68,7 @@ impl StatusOverlay {
             uid: answer.uid(),
             version: version(&answer),
             status: answer.status,
-            written_while_listing: answers.listing.is_some(),
+            written_while_listing: answers.is_listing,
         };
         // Of two writers, the one that was first may have its answer last.
         let is_older = |known: &Answer| known.uid == answer.uid && known.version > answer.version;
@@ -85,18 +85,19 @@ impl StatusOverlay {
             Event::Delete(server) => {
                 answers.by_server.remove(&ServerKey::of(server));
             }
-            Event::Init => answers.listing = Some(HashSet::new()),
-            Event::InitApply(server) => {
-                answers.drop_if_caught_up(server);
-                if let Some(listing) = &mut answers.listing {
-                    listing.insert(ServerKey::of(server));
+            Event::Init => {
+                answers.is_listing = true;
+                for answer in answers.by_server.values_mut() {
+                    answer.written_while_listing = false;
                 }
             }
+            Event::InitApply(server) => answers.drop_if_caught_up(server),
+            // What was written before a list is in it, or is no longer stored: etcd may have been restored from a backup.
             Event::InitDone => {
-                let listed = answers.listing.take().unwrap_or_default();
-                answers.by_server.retain(|server, answer| {
-                    answer.written_while_listing || listed.contains(server)
-                });
+                answers.is_listing = false;
+                answers
+                    .by_server
+                    .retain(|_, answer| answer.written_while_listing);
             }
         }
     }
@@ -207,6 +208,19 @@ mod tests {
         overlay.observe_event(&Event::Init);
         overlay.observe_event(&Event::InitApply(server("1", "10", "Ready")));
         overlay.observe_event(&Event::InitDone);
-        assert!(!overlay.lock().by_server.keys().any(|it| it.name == "a"));
+        assert!(overlay.lock().by_server.is_empty());
+    }
+
+    /// Versions begin anew where a backup of etcd was restored.
+    #[test]
+    fn a_list_that_began_after_an_answer_counts_more() {
+        let overlay = StatusOverlay::default();
+        overlay.record_write(server("1", "10", "Ready"));
+        let restored: McpServer = server("1", "5", "Pending");
+        overlay.observe_event(&Event::Init);
+        overlay.observe_event(&Event::InitApply(server("1", "5", "Pending")));
+        assert_eq!(phase(&overlay, &restored), Phase::Ready, "not complete yet");
+        overlay.observe_event(&Event::InitDone);
+        assert_eq!(phase(&overlay, &restored), Phase::Pending);
     }
 }
