@@ -13,6 +13,7 @@ mod lifecycle;
 mod litellm;
 mod toolhive;
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -99,10 +100,12 @@ fn imported(
         );
     }
     let (mut text, mut notes) = (String::new(), unknown);
+    let mut names = BTreeSet::new();
     for mut imported in all {
         if let Some(namespace) = namespace {
             imported.namespace = Some(namespace.to_owned());
         }
+        imported.take_free_name(&mut names);
         text.push_str(&manifest(&imported, &decoder)?);
         notes.extend(
             imported
@@ -179,6 +182,27 @@ impl Imported {
         if self.name != name {
             let note = format!(
                 "the name {name} is no DNS label: the MCPServer is {}, and so are its tools in LiteLLM",
+                self.name
+            );
+            self.notes.push(note);
+        }
+    }
+}
+
+impl Imported {
+    /// Two names can become one by [`Imported::rename`]: `kubectl apply` would keep the last.
+    fn take_free_name(&mut self, taken: &mut BTreeSet<(Option<String>, String)>) {
+        if self.spec.is_none() {
+            return;
+        }
+        let (first, mut number) = (self.name.clone(), 1);
+        while !taken.insert((self.namespace.clone(), self.name.clone())) {
+            number += 1;
+            self.name = format!("{first}-{number}");
+        }
+        if number > 1 {
+            let note = format!(
+                "the name {first} is taken by another one: the MCPServer is {}, and so are its tools in LiteLLM",
                 self.name
             );
             self.notes.push(note);

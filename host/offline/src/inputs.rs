@@ -95,9 +95,11 @@ pub(crate) fn servers(documents: Vec<Document>, namespace: &str) -> Result<Vec<D
             metadata.get("name").is_some_and(Value::is_string),
             "{source}: an MCPServer has no metadata.name"
         );
-        metadata
-            .entry("namespace")
-            .or_insert_with(|| namespace.into());
+        // A template without a value leaves nothing, or an empty text: kubectl takes its own for both.
+        let has_namespace = metadata.get("namespace").and_then(Value::as_str);
+        if has_namespace.is_none_or(str::is_empty) {
+            metadata.insert("namespace".into(), namespace.into());
+        }
         servers.push(document);
     }
     ensure!(

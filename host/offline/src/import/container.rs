@@ -109,7 +109,7 @@ pub(super) fn resources(spec: &mut Spec, fields: &mut Fields) {
     }
 }
 
-/// A probe by HTTP or TCP with its times; nothing where it is another one. `ports`: those of the container, by their names.
+/// A probe by plain HTTP or TCP with its times; nothing where it is another one. `ports`: those of the container, by their names.
 pub(super) fn probe(probe: &Value, ports: &[Value], own: Option<i64>) -> Option<Spec> {
     let (http, tcp) = (&probe["httpGet"], &probe["tcpSocket"]);
     let (kind, asked) = match (http.is_null(), tcp.is_null()) {
@@ -117,11 +117,18 @@ pub(super) fn probe(probe: &Value, ports: &[Value], own: Option<i64>) -> Option<
         (true, false) => ("TCP", tcp),
         (true, true) => return None,
     };
+    let is_plain = http["scheme"]
+        .as_str()
+        .is_none_or(|scheme| scheme == "HTTP");
+    let port = port_number(&asked["port"], ports);
+    let is_once = probe["successThreshold"].as_i64().is_none_or(|it| it == 1);
+    if !is_plain || !is_once || !asked["host"].is_null() || port.is_none() {
+        return None;
+    }
     let mut ours = Spec::new();
     ours.insert("type".into(), kind.into());
     set(&mut ours, "path", http["path"].as_str());
-    let port = port_number(&asked["port"], ports).filter(|port| Some(*port) != own);
-    set(&mut ours, "port", port);
+    set(&mut ours, "port", port.filter(|port| Some(*port) != own));
     let headers = http["httpHeaders"]
         .as_array()
         .filter(|headers| !headers.is_empty());
@@ -167,8 +174,8 @@ fn user(spec: &mut Spec, context: &Value, fields: &mut Fields) {
             "runAsNonRoot"
             | "readOnlyRootFilesystem"
             | "allowPrivilegeEscalation"
-            | "capabilities"
             | "seccompProfile" => {}
+            "capabilities" if value["add"].as_array().is_none_or(Vec::is_empty) => {}
             other => fields.note(format!(
                 "the security context's {other} is left out: an MCPServer runs restricted"
             )),

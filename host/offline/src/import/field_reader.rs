@@ -33,6 +33,11 @@ impl Fields {
         }
     }
 
+    /// A field that is true or false; nothing if nobody says which.
+    pub(super) fn flag(&mut self, name: &str) -> Option<bool> {
+        self.left.remove(name)?.as_bool()
+    }
+
     /// A field with fields of its own: what nobody takes of those is named, too.
     pub(super) fn inside<T>(&mut self, name: &str, read: impl FnOnce(&mut Fields) -> T) -> T {
         let value = self.left.remove(name).unwrap_or_default();

@@ -59,10 +59,10 @@ fn of_workload(spec: &mut Spec, workload: &mut Fields) -> Option<()> {
     let has_account = account.is_some();
     set(spec, "serviceAccountName", account);
     // Kubernetes mounts a token unless somebody says no; here it is the other way round.
-    if has_account && workload.take("automountServiceAccountToken") != Some(Value::Bool(false)) {
+    let token = workload.flag("automountServiceAccountToken");
+    if has_account && token != Some(false) {
         spec.insert("automountServiceAccountToken".into(), true.into());
     }
-    workload.take("automountServiceAccountToken");
     users(spec, workload);
     workload.leave(
         "affinity",

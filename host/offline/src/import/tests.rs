@@ -165,3 +165,146 @@ fn names_become_dns_labels() {
         assert_eq!(imported.notes.is_empty(), name == expected);
     }
 }
+
+/// A Deployment by hand with these parts, and manifests beside it.
+fn deployment(pod: &str, beside: &str) -> (String, Vec<String>) {
+    let text = format!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: mcp-a}}\nspec:\n  template:\n    metadata: {{labels: {{app: a}}}}\n    spec: {pod}\n---\n{beside}"
+    );
+    imported(documents::parse("a.yaml", &text).unwrap(), None).unwrap()
+}
+
+#[test]
+fn a_token_is_mounted_where_it_was_and_nowhere_else() {
+    let home = |said: &str| {
+        let text = format!(
+            "apiVersion: litellm.home-operations.com/v1alpha1\nkind: LiteLLMMCPServer\nmetadata: {{name: a}}\nspec: {{workload: {{image: a/b:1, serviceAccountName: reader{said}}}}}"
+        );
+        let made = imported(documents::parse("a.yaml", &text).unwrap(), None);
+        made.unwrap()
+            .0
+            .contains("automountServiceAccountToken: true")
+    };
+    assert!(home(""));
+    assert!(!home(", automountServiceAccountToken: false"));
+    let by_hand = |said: &str| {
+        let pod = format!("{{containers: [{{name: a, image: a/b:1}}]{said}}}");
+        deployment(&pod, "").0
+    };
+    for account in ["serviceAccountName", "serviceAccount"] {
+        let text = by_hand(&format!(", {account}: reader"));
+        assert!(
+            text.contains("automountServiceAccountToken: true")
+                && text.contains("serviceAccountName: reader"),
+            "{text}"
+        );
+    }
+    let no = ", serviceAccountName: reader, automountServiceAccountToken: false";
+    assert!(!by_hand(no).contains("automountServiceAccountToken: true"));
+}
+
+#[test]
+fn of_several_sources_of_a_variable_the_last_one_counts() {
+    let beside = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: base}\ndata: {ENDPOINT: staging}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: prod}\ndata: {ENDPOINT: prod}\n";
+    let pod = |env: &str| {
+        format!(
+            "{{containers: [{{name: a, image: a/b:1, envFrom: [{{configMapRef: {{name: base}}}}, {{configMapRef: {{name: prod}}}}]{env}}}]}}"
+        )
+    };
+    let (text, _) = deployment(&pod(""), beside);
+    assert!(text.contains("ENDPOINT: prod"), "{text}");
+    let (text, _) = deployment(&pod(", env: [{name: ENDPOINT, value: own}]"), beside);
+    assert!(
+        text.contains("value: own") && !text.contains("ENDPOINT: prod"),
+        "{text}"
+    );
+}
+
+#[test]
+fn secrets_of_another_store_or_another_make_stay_as_they_are() {
+    let external = |name: &str, store: &str, remote: &str| {
+        format!(
+            "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {{name: {name}}}\nspec:\n  secretStoreRef: {{name: {store}, kind: ClusterSecretStore}}\n  target: {{name: {name}}}\n  data: [{{secretKey: {name}, remoteRef: {{key: of/{name}{remote}}}}}]\n---\n"
+        )
+    };
+    let beside = [
+        external("first", "aws", ""),
+        external("second", "vault", ""),
+        external("third", "aws", ", version: v7"),
+    ]
+    .concat();
+    let variable = |name: &str| {
+        format!("{{name: V_{name}, valueFrom: {{secretKeyRef: {{name: {name}, key: {name}}}}}}}")
+    };
+    let env = ["first", "second", "third"].map(variable).join(", ");
+    let pod = format!("{{containers: [{{name: a, image: a/b:1, env: [{env}]}}]}}");
+    let (text, notes) = deployment(&pod, &beside);
+    assert!(text.contains("awsSecretKey: of/first"), "{text}");
+    assert!(
+        !text.contains("of/second") && !text.contains("of/third"),
+        "{text}"
+    );
+    for why in [
+        "V_second stays a key of the Secret second: its ExternalSecret is of another store",
+        "V_third stays a key of the Secret third: its ExternalSecret says more",
+    ] {
+        assert!(notes.iter().any(|note| note.contains(why)), "{notes:?}");
+    }
+}
+
+#[test]
+fn what_pods_of_servers_do_not_have_is_named() {
+    for (pod, what) in [
+        ("dnsPolicy: None", "dnsPolicy"),
+        ("schedulerName: gpu", "schedulerName"),
+    ] {
+        let pod = format!("{{{pod}, containers: [{{name: a, image: a/b:1}}]}}");
+        let (_, notes) = deployment(&pod, "");
+        assert!(notes.iter().any(|note| note.contains(what)), "{notes:?}");
+    }
+    for (container, what) in [
+        (
+            "livenessProbe: {httpGet: {port: 8080, scheme: HTTPS}}",
+            "livenessProbe",
+        ),
+        (
+            "readinessProbe: {successThreshold: 2, tcpSocket: {port: 8080}}",
+            "readinessProbe",
+        ),
+        (
+            "readinessProbe: {httpGet: {port: elsewhere}}",
+            "readinessProbe",
+        ),
+        (
+            "readinessProbe: {httpGet: {port: 8080, host: a.example.com}}",
+            "readinessProbe",
+        ),
+        (
+            "securityContext: {capabilities: {add: [NET_ADMIN]}}",
+            "capabilities",
+        ),
+    ] {
+        let pod = format!("{{containers: [{{name: a, image: a/b:1, {container}}}]}}");
+        let (_, notes) = deployment(&pod, "");
+        assert!(
+            notes.iter().any(|note| note.contains(what)),
+            "{container}: {notes:?}"
+        );
+    }
+}
+
+#[test]
+fn two_servers_do_not_become_one() {
+    let text = "mcp_servers: {my_server: {url: https://a.example.com/mcp}, my-server: {url: https://b.example.com/mcp}}";
+    let (text, notes) = imported(documents::parse("a.yaml", text).unwrap(), None).unwrap();
+    assert!(
+        text.contains("name: my-server\n") && text.contains("name: my-server-2\n"),
+        "{text}"
+    );
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.contains("is taken by another one")),
+        "{notes:?}"
+    );
+}

@@ -10,12 +10,9 @@ use super::super::field_reader::Fields;
 use super::related::Related;
 
 /// What every pod has by default, or an MCPServer has by itself.
-const OF_EVERY_POD: [&str; 6] = [
-    "dnsPolicy",
+const OF_EVERY_POD: [&str; 3] = [
     "enableServiceLinks",
     "restartPolicy",
-    "schedulerName",
-    "serviceAccount",
     "shareProcessNamespace",
 ];
 /// The same of containers.
@@ -33,10 +30,20 @@ pub(super) fn read(spec: &mut Spec, template: &mut Fields, name: &str, related: 
         for said in OF_EVERY_POD {
             pod.take(said);
         }
-        let account = pod.text("serviceAccountName");
-        set(spec, "serviceAccountName", account.filter(|account| *account != child_name(name)));
-        let token = pod.take("automountServiceAccountToken");
-        set(spec, "automountServiceAccountToken", token);
+        for (name, usual) in [("dnsPolicy", "ClusterFirst"), ("schedulerName", "default-scheduler")] {
+            if let Some(other) = pod.text(name).filter(|value| value != usual) {
+                pod.note(format!("spec.template.spec.{name}: pods of an MCPServer have {usual}, and not {other}"));
+            }
+        }
+        // The old name of the field, which the API server still takes.
+        let former = pod.text("serviceAccount");
+        let account = pod.text("serviceAccountName").or(former);
+        let account = account.filter(|account| *account != child_name(name));
+        // Kubernetes mounts a token unless somebody says no; here it is the other way round.
+        let token = pod.flag("automountServiceAccountToken");
+        let token = token.or_else(|| account.is_some().then_some(true));
+        set(spec, "automountServiceAccountToken", token.filter(|it| *it));
+        set(spec, "serviceAccountName", account);
         for same in [
             "imagePullSecrets",
             "nodeSelector",
@@ -120,7 +127,7 @@ fn probes(spec: &mut Spec, fields: &mut Fields, ports: &[Value], port: i64) {
         match probe(&said, ports, Some(port)) {
             Some(ours) => drop(kept.insert(kind.into(), ours.into())),
             None => fields.note(format!(
-                "{kind}Probe: only probes by HTTP and TCP are carried over"
+                "{kind}Probe: only probes by plain HTTP and TCP, of the pod itself and with one success, are carried over"
             )),
         }
     }
@@ -163,10 +170,7 @@ fn mounts(spec: &mut Spec, fields: &mut Fields, volumes: &Value, related: &Relat
 
 /// Variables: those of ConfigMaps become `config`, those that External Secrets fetches `secrets`, all others `env`.
 fn variables(spec: &mut Spec, fields: &mut Fields, related: &Related) {
-    let mut all = match fields.take("env") {
-        Some(Value::Array(list)) => list,
-        _ => Vec::new(),
-    };
+    let mut all = Vec::new();
     for source in fields
         .take("envFrom")
         .as_ref()
@@ -175,11 +179,22 @@ fn variables(spec: &mut Spec, fields: &mut Fields, related: &Related) {
         .flatten()
     {
         match of_source(source, related) {
-            Some(more) => all.splice(0..0, more).for_each(drop),
+            Some(more) => all.extend(more),
             None => fields
                 .note("envFrom: an MCPServer names its variables one by one: env, with valueFrom"),
         }
     }
+    if let Some(Value::Array(list)) = fields.take("env") {
+        all.extend(list);
+    }
+    // Of several of one name, Kubernetes takes the last.
+    let names: Vec<Value> = all.iter().map(|it| it["name"].clone()).collect();
+    let mut position = 0;
+    all.retain(|variable| {
+        position += 1;
+        !names[position..].contains(&variable["name"])
+    });
+    let store = first_store(&all, related);
     let (mut config, mut secrets, mut env) = (Map::new(), Vec::new(), Vec::new());
     for variable in all {
         let name = variable["name"].as_str().unwrap_or_default();
@@ -195,8 +210,25 @@ fn variables(spec: &mut Spec, fields: &mut Fields, related: &Related) {
             } else {
                 env.push(json!({ "name": name, "value": value }));
             }
-        } else if let Some(secret) = secret(name, from_secret, related) {
-            secrets.push(secret);
+        } else if let Some(made) = related.external_secret(&from_secret["name"])
+            && let Some(fetched) = fetched(name, from_secret, made)
+        {
+            let is_known = |known: &Value| known["name"] == fetched["name"];
+            let why = if Some(&made["spec"]["secretStoreRef"]) != store {
+                "is of another store than the first one"
+            } else if secrets.iter().any(is_known) {
+                "has a key that another one has, too"
+            } else if is_changed(made, from_secret) {
+                "says more of how its value is made"
+            } else {
+                secrets.push(fetched);
+                continue;
+            };
+            fields.note(format!(
+                "the variable {name} stays a key of the Secret {}: its ExternalSecret {why}, and has to stay",
+                from_secret["name"].as_str().unwrap_or_default()
+            ));
+            env.push(variable);
         } else if variable["valueFrom"].is_null()
             || from_config.is_object()
             || from_secret.is_object()
@@ -209,7 +241,30 @@ fn variables(spec: &mut Spec, fields: &mut Fields, related: &Related) {
     set(spec, "config", (!config.is_empty()).then_some(config));
     set(spec, "secrets", (!secrets.is_empty()).then_some(secrets));
     add_env(spec, env);
-    store(spec, related);
+    set_store(spec, store, related);
+}
+
+/// The store of the first variable that comes from one.
+fn first_store<'a>(variables: &[Value], related: &'a Related) -> Option<&'a Value> {
+    let mut names = variables
+        .iter()
+        .map(|variable| &variable["valueFrom"]["secretKeyRef"]["name"]);
+    let made = names.find_map(|name| related.external_secret(name))?;
+    Some(&made["spec"]["secretStoreRef"])
+}
+
+/// Whether the value of a key is not simply what the store has, or the Secret is made by a template.
+fn is_changed(made: &Value, reference: &Value) -> bool {
+    let mut data = made["spec"]["data"].as_array().into_iter().flatten();
+    let entry = data.find(|entry| entry["secretKey"] == reference["key"]);
+    let remote = entry.and_then(|entry| entry["remoteRef"].as_object());
+    let is_usual = |(name, value): (&String, &Value)| match name.as_str() {
+        "key" | "property" => true,
+        "conversionStrategy" => value == "Default",
+        "decodingStrategy" | "metadataPolicy" => value == "None",
+        _ => false,
+    };
+    !made["spec"]["target"]["template"].is_null() || !remote.into_iter().flatten().all(is_usual)
 }
 
 /// The variables of a whole ConfigMap or Secret that is among the manifests.
@@ -248,9 +303,9 @@ fn of_source(source: &Value, related: &Related) -> Option<Vec<Value>> {
     Some(keys.into_iter().map(variable).collect())
 }
 
-fn secret(variable: &str, reference: &Value, related: &Related) -> Option<Value> {
+/// The secret that an ExternalSecret fetches for a variable.
+fn fetched(variable: &str, reference: &Value, made: &Value) -> Option<Value> {
     let key = reference["key"].as_str()?;
-    let made = related.external_secret(&reference["name"])?;
     let mut data = made["spec"]["data"].as_array()?.iter();
     let remote = &data.find(|entry| entry["secretKey"] == key)?["remoteRef"];
     let mut secret = json!({ "name": key, "awsSecretKey": remote["key"] });
@@ -266,8 +321,9 @@ fn secret(variable: &str, reference: &Value, related: &Related) -> Option<Value>
     Some(secret)
 }
 
-fn store(spec: &mut Spec, related: &Related) {
-    let Some(made) = related.first("ExternalSecret") else {
+fn set_store(spec: &mut Spec, store: Option<&Value>, related: &Related) {
+    let mut all = related.of("ExternalSecret");
+    let Some(made) = all.find(|made| Some(&made["spec"]["secretStoreRef"]) == store) else {
         return;
     };
     let said = &made["spec"];
