@@ -107,10 +107,11 @@ impl Engine {
         let mut findings = Vec::new();
         for (index, module) in settings.modules.iter().enumerate() {
             let is_reconcile = request.stage == Stage::Reconcile;
-            if is_reconcile && (module.needs("oldObject") || module.needs("userInfo")) {
+            let mut words = ["oldObject", "userInfo"].iter();
+            if is_reconcile && words.any(|word| settings.needs(module, word)) {
                 continue;
             }
-            if module.lacks_requester(request) {
+            if settings.lacks_requester(module, request) {
                 let message = "was not judged: it asks who sends the request, which only the API server knows";
                 findings.push(Finding::forbidden(&module.name, "", message).warning());
                 continue;

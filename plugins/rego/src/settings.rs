@@ -78,19 +78,66 @@ impl Settings {
     }
 }
 
-impl Module {
-    /// Whether it asks for what a stored server has not: who sends the request, and what was before.
-    pub(crate) fn needs(&self, word: &str) -> bool {
-        self.rego
-            .lines()
-            .map(|line| line.split('#').next().unwrap_or_default())
-            .any(|line| line.contains(word))
+impl Settings {
+    /// Whether a module asks for what a stored server has not, itself or by rules of others: who sends the request, and what
+    /// was before.
+    pub(crate) fn needs(&self, module: &Module, word: &str) -> bool {
+        let (mut reached, mut next) = (BTreeSet::new(), vec![module]);
+        while let Some(module) = next.pop() {
+            if module.says(word) {
+                return true;
+            }
+            if reached.insert(&module.name) {
+                let others = self.modules.iter();
+                next.extend(others.filter(|other| module.may_ask(other)));
+            }
+        }
+        false
     }
 
-    /// Whether it is about a request, of which this one tells nothing.
-    pub(crate) fn lacks_requester(&self, request: &Request) -> bool {
-        request.username.is_none() && self.needs("userInfo")
+    /// Whether a module is about a request, of which this one tells nothing.
+    pub(crate) fn lacks_requester(&self, module: &Module, request: &Request) -> bool {
+        request.username.is_none() && self.needs(module, "userInfo")
     }
+}
+
+impl Module {
+    fn code(&self) -> impl Iterator<Item = &str> {
+        self.rego.lines().map(without_comment)
+    }
+
+    fn says(&self, word: &str) -> bool {
+        self.code().any(|line| line.contains(word))
+    }
+
+    /// Whether it names the package of another one, or the first part of that; or something of `data` that is computed.
+    fn may_ask(&self, other: &Self) -> bool {
+        let mut packages = other
+            .code()
+            .filter_map(|line| line.trim().strip_prefix("package "));
+        let package = packages.next().unwrap_or_default().trim();
+        let first = package.split(['.', '[']).next().unwrap_or_default();
+        self.says(&format!("data.{first}")) || self.says("data[")
+    }
+}
+
+/// A line without its comment. What is in quotes is none.
+fn without_comment(line: &str) -> &str {
+    let (mut quote, mut is_escaped) = (None, false);
+    for (at, one) in line.char_indices() {
+        match (quote, one) {
+            (None, '#') => return &line[..at],
+            (None, '"' | '`') => quote = Some(one),
+            (Some('"'), '\\') if !is_escaped => {
+                is_escaped = true;
+                continue;
+            }
+            (Some(open), _) if open == one && !is_escaped => quote = None,
+            _ => {}
+        }
+        is_escaped = false;
+    }
+    line
 }
 
 fn is_code(code: &str) -> bool {

@@ -193,6 +193,22 @@ is_admin { input.review.userInfo.groups[_] == "admins" }"#;
     assert!(judge(one(immutable), &update).is_empty());
 }
 
+#[test]
+fn so_are_modules_that_ask_others_about_a_request() {
+    let rule = r#"
+package r
+import data.lib.users
+violation[{"msg": "admins # only"}] { not users.is_admin }"#;
+    let library = r#"
+package lib.users
+is_admin { "a # b" != ""; input.review.userInfo.groups[_] == "admins" }"#;
+    let settings =
+        json!({ "modules": [{ "name": "r", "rego": rule }, { "name": "lib", "rego": library }] });
+    let mut stored = request();
+    stored.stage = Stage::Reconcile;
+    assert!(judge(settings, &stored).is_empty());
+}
+
 /// As in OPA; what fails otherwise refuses.
 #[test]
 fn a_function_that_fails_is_undefined() {
