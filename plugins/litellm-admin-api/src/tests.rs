@@ -139,6 +139,7 @@ fn an_edited_entry_is_put_back() {
         ("url", json!("http://evil/mcp")),
         ("transport", json!("stdio")),
         ("server_name", json!("b")),
+        ("alias", json!("b")),
         (
             "mcp_access_groups",
             json!(["auditors", "developers", "everybody"]),

@@ -159,12 +159,15 @@ impl ListedServer<'_> {
             .is_some_and(|listed| listed.0 == source_url)
     }
 
-    /// Whether it has this name, URL and transport, as far as LiteLLM shows them.
+    /// Whether it has this name, which is that of its tools too, this URL and transport, as far as LiteLLM shows them.
     pub fn has_endpoint(&self, name: &str, url: &str, transport: &str) -> bool {
         let same = |listed: &Option<Text<'_>>, wanted: &str| {
             listed.as_ref().is_none_or(|listed| listed.0 == wanted)
         };
-        same(&self.server_name, name) && same(&self.url, url) && same(&self.transport, transport)
+        same(&self.server_name, name)
+            && same(&self.alias, name)
+            && same(&self.url, url)
+            && same(&self.transport, transport)
     }
 
     /// Whether it has the description, groups and tools of `server`, as far as LiteLLM shows them: a key that is limited to
