@@ -108,11 +108,14 @@ fn url(server: &McpServer, key: &ServerKey, settings: &Settings) -> String {
     }
 }
 
+/// Name of the parameters of single tools, among what else is said of a server.
+pub(crate) const ALLOWED_PARAMETERS: &str = "allowed-parameters";
+
 /// Only what is set: a plugin can be older than a field, and is not told of those that nobody uses.
 fn extra(litellm: &LiteLlm) -> BTreeMap<&'static str, String> {
     let parameters = Some(&litellm.allowed_parameters).filter(|list| !list.is_empty());
     let all = [
-        ("allowed-parameters", json(parameters)),
+        (ALLOWED_PARAMETERS, json(parameters)),
         ("auth", json(litellm.auth.as_ref())),
         ("instructions", json(litellm.instructions.as_ref())),
         ("limits", json(litellm.limits.as_ref())),

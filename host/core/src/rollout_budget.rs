@@ -7,9 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
+use mcp_operator_api::v1alpha1::LiteLlmToolParameters;
 
-use crate::desired_entries::{DesiredEntries, RegistrationEntry};
+use crate::desired_entries::{ALLOWED_PARAMETERS, DesiredEntries, RegistrationEntry};
 use crate::server_key::ServerKey;
+
+/// The label that registrars tell the gateway.
+const TEAM: &str = "team";
 
 /// Changes that a namespace may make one after the other before it has to wait.
 const BURST: i32 = 3;
@@ -102,7 +106,7 @@ impl RolloutBudget {
         };
         for entry in desired.entries {
             let before = previous.find(&entry.key);
-            if before == Some(&entry) {
+            if before.is_some_and(|before| is_same_to_gateway(before, &entry)) {
                 budgeted.entries.entries.push(entry);
                 continue;
             }
@@ -130,8 +134,20 @@ impl RolloutBudget {
     }
 }
 
-/// An entry as it was before, without the groups and tools that it should no longer have: to take something away does not
-/// wait, either. Without a list, there are all tools.
+/// Whether no caller can tell them apart, and so no gateway restarts: pipelines put a label of their own on each version. The
+/// team is told to the gateway.
+fn is_same_to_gateway(before: &RegistrationEntry, entry: &RegistrationEntry) -> bool {
+    let team = |entry: &RegistrationEntry| {
+        let mut labels = entry.labels.iter();
+        labels.find(|(name, _)| name == TEAM).cloned()
+    };
+    before.uid == entry.uid
+        && before.fingerprint() == entry.fingerprint()
+        && team(before) == team(entry)
+}
+
+/// An entry as it was before, without the groups, tools and parameters that it should no longer have: to take something away
+/// does not wait, either. Without a list, there are all tools.
 pub(crate) fn without_what_is_removed(
     before: &RegistrationEntry,
     desired: &RegistrationEntry,
@@ -146,7 +162,30 @@ pub(crate) fn without_what_is_removed(
             None => kept.allowed_tools = Some(desired_tools.clone()),
         }
     }
+    if let Some(parameters) = desired.extra.get(ALLOWED_PARAMETERS) {
+        let before = before.extra.get(ALLOWED_PARAMETERS);
+        kept.extra
+            .insert(ALLOWED_PARAMETERS, in_both(before, parameters));
+    }
     kept
+}
+
+/// The parameters that both lists allow, each of them as JSON. A tool that is in one alone has those of that one: without a
+/// list, all are allowed.
+fn in_both(before: Option<&String>, desired: &str) -> String {
+    let read =
+        |text: &str| serde_json::from_str::<Vec<LiteLlmToolParameters>>(text).unwrap_or_default();
+    let (before, mut both) = (
+        before.map_or_else(Vec::new, |text| read(text)),
+        read(desired),
+    );
+    for tool in before {
+        match both.iter_mut().find(|known| known.tool == tool.tool) {
+            Some(known) => known.parameters.retain(|it| tool.parameters.contains(it)),
+            None => both.push(tool),
+        }
+    }
+    serde_json::to_string(&both).unwrap_or_else(|_| desired.to_owned())
 }
 
 #[cfg(test)]
@@ -180,6 +219,50 @@ mod tests {
             entries,
             ..DesiredEntries::default()
         }
+    }
+
+    /// Pipelines put a label of their own on each version.
+    #[test]
+    fn a_label_that_no_caller_sees_costs_nothing() {
+        let labelled = |name: &str, value: &str| RegistrationEntry {
+            labels: vec![(name.into(), value.into())],
+            ..entry("tools", "a", "one")
+        };
+        let spent = |from: RegistrationEntry, to: RegistrationEntry| {
+            let mut budget = RolloutBudget::new(INTERVAL, INTERVAL);
+            let now = Timestamp::UNIX_EPOCH;
+            let done = budget.spend(&desired(vec![from]), desired(vec![to.clone()]), now);
+            assert_eq!(done.entries.entries, [to], "it is taken over all the same");
+            budget.used_until.len()
+        };
+        assert_eq!(spent(labelled("commit", "1"), labelled("commit", "2")), 0);
+        assert_eq!(spent(labelled("team", "a"), labelled("team", "b")), 1);
+        assert_eq!(
+            spent(labelled("commit", "1"), entry("tools", "a", "two")),
+            1
+        );
+    }
+
+    #[test]
+    fn parameters_that_are_taken_away_do_not_wait() {
+        let with = |parameters: &str| {
+            let mut entry = entry("tools", "a", "one");
+            entry
+                .extra
+                .insert(ALLOWED_PARAMETERS, parameters.to_owned());
+            entry
+        };
+        let kept = |before: &RegistrationEntry, desired: &str| {
+            without_what_is_removed(before, &with(desired)).extra[ALLOWED_PARAMETERS].clone()
+        };
+        let both = r#"[{"tool":"read","parameters":["path","encoding"]}]"#;
+        let path = r#"[{"tool":"read","parameters":["path"]}]"#;
+        assert_eq!(kept(&with(both), path), path);
+        assert_eq!(kept(&with(path), both), path, "more waits");
+        assert_eq!(kept(&entry("tools", "a", "one"), path), path);
+        let other = r#"[{"tool":"write","parameters":[]}]"#;
+        let all = r#"[{"tool":"write","parameters":[]},{"tool":"read","parameters":["path"]}]"#;
+        assert_eq!(kept(&with(path), other), all);
     }
 
     #[test]

@@ -185,7 +185,7 @@ impl Comparison<'_> {
         found: &mut Vec<Difference>,
     ) {
         for (name, member) in members {
-            let quantities = matches!(name.as_str(), "limits" | "requests");
+            let quantities = has_quantities(name);
             self.enter(name, quantities, |inner| {
                 match owned.get(&format!("f:{name}")) {
                     Some(fields) => inner.compare(fields, member, &live[name], found),
@@ -264,13 +264,18 @@ fn find<'a>(items: &'a [Value], keys: &Map<String, Value>) -> Option<&'a Value> 
         .find(|item| keys.iter().all(|(name, value)| item[name] == *value))
 }
 
+/// Whether what is in this field are quantities: the API server writes `1024Mi` as `1Gi`.
+fn has_quantities(name: &str) -> bool {
+    matches!(name, "limits" | "requests" | "sizeLimit")
+}
+
 /// Whether a value that is owned as a whole is as desired. The API server may have added defaults, and leaves out what is
 /// zero.
 fn covers(live: &Value, desired: &Value, quantities: bool) -> bool {
     match (live, desired) {
         (Value::Null, desired) => is_zero(desired),
         (Value::Object(live), Value::Object(desired)) => desired.iter().all(|(name, value)| {
-            let quantities = quantities || matches!(name.as_str(), "limits" | "requests");
+            let quantities = quantities || has_quantities(name);
             covers(live.get(name).unwrap_or(&Value::Null), value, quantities)
         }),
         (Value::Array(live), Value::Array(desired)) => {

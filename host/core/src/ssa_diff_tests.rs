@@ -69,6 +69,19 @@ fn fields_of_others_do_not_count() {
     assert!(!changes(&desired(), &live()));
 }
 
+/// The API server writes quantities in their shortest form.
+#[test]
+fn a_size_limit_in_another_spelling_is_the_same() {
+    let volumes = |limit: &str| json!([{ "name": "dir", "emptyDir": { "sizeLimit": limit } }]);
+    let (mut wanted, mut stored) = (desired(), live());
+    wanted["spec"]["template"]["spec"]["volumes"] = volumes("1024Mi");
+    stored["spec"]["template"]["spec"]["volumes"] = volumes("1Gi");
+    stored["metadata"]["managedFields"][2]["fieldsV1"]["f:spec"]["f:template"]["f:spec"]["f:volumes"] = json!({ "k:{\"name\":\"dir\"}": { ".": {}, "f:name": {}, "f:emptyDir": { "f:sizeLimit": {} } } });
+    assert_eq!(paths(&wanted, &stored), [""; 0]);
+    wanted["spec"]["template"]["spec"]["volumes"] = volumes("2Gi");
+    assert!(changes(&wanted, &stored));
+}
+
 #[test]
 fn an_object_that_was_never_applied_changes() {
     let mut unknown = live();

@@ -33,7 +33,7 @@ pub fn secret_objects(server: &ServerKey, spec: &McpServerSpec) -> Vec<SecretObj
     let object = |(name, secrets): (String, Vec<&Secret>)| SecretObject {
         name,
         optional: secrets.iter().all(|secret| secret.optional),
-        fetched: secrets.iter().any(|secret| secret.aws_secret_key.is_some()),
+        fetched: secrets.iter().any(|secret| remote_key(secret).is_some()),
     };
     objects.map(object).collect()
 }
@@ -132,11 +132,19 @@ fn build_one(
     })
 }
 
+/// Its key in the secret store. A template that has none leaves an empty text.
+fn remote_key(secret: &Secret) -> Option<&str> {
+    secret
+        .aws_secret_key
+        .as_deref()
+        .filter(|key| !key.is_empty())
+}
+
 fn datum(secret: &Secret) -> Option<Data> {
     Some(Data {
         secret_key: secret.name.clone(),
         remote_ref: RemoteRef {
-            key: secret.aws_secret_key.clone()?,
+            key: remote_key(secret)?.to_owned(),
             property: secret.property.clone(),
         },
     })

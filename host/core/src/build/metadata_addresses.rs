@@ -10,7 +10,7 @@ use crate::field::{ErrorType, FieldError};
 
 /// Link-local addresses of both families, among them those of AWS, Google and Azure (169.254.169.254) and of ECS
 /// (169.254.170.2), the same behind NAT64, and what clouds have besides: AWS and Google by IPv6, Azure's WireServer, Alibaba.
-const RANGES: [&str; 7] = [
+const RANGES: [&str; 9] = [
     "169.254.0.0/16",
     "168.63.129.16/32",
     "100.100.100.200/32",
@@ -18,6 +18,8 @@ const RANGES: [&str; 7] = [
     "fd00:ec2::/32",
     "fd20:ce::254/128",
     "64:ff9b::a9fe:0/112",
+    "64:ff9b::a83f:8110/128",
+    "64:ff9b::6464:64c8/128",
 ];
 
 static PARSED: LazyLock<Vec<IpNet>> = LazyLock::new(|| {
@@ -123,6 +125,8 @@ mod tests {
             "fe80::/64",
             "168.63.129.16/32",
             "64:ff9b::a9fe:a9fe/128",
+            "64:ff9b::168.63.129.16/128",
+            "64:ff9b::6464:64c8/128",
             "64:ff9b::169.254.169.254/128",
         ] {
             let found = errors([Some("10.0.0.0/8"), Some(cidr)]);

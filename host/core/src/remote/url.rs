@@ -131,6 +131,11 @@ fn is_metadata(host: &Host<&str>) -> bool {
     }
 }
 
+/// Nothing on the Internet ends so.
+fn is_system_namespace(label: &str) -> bool {
+    label == "default" || label.starts_with("kube-")
+}
+
 fn is_internal(host: &Host<&str>) -> bool {
     match host {
         Host::Domain(name) => {
@@ -139,7 +144,9 @@ fn is_internal(host: &Host<&str>) -> bool {
             let is_private_end = labels.last().is_none_or(|end| PRIVATE_ENDS.contains(end));
             let in_cluster = labels.iter().skip(2);
             let mut in_cluster = in_cluster.filter(|label| CLUSTER_LABELS.contains(label));
-            labels.len() < 2 || is_private_end || in_cluster.next().is_some()
+            // `kubernetes.default`: a Service and a namespace that every cluster has.
+            let is_in_namespace = labels.last().is_some_and(|end| is_system_namespace(end));
+            labels.len() < 2 || is_private_end || is_in_namespace || in_cluster.next().is_some()
         }
         Host::Ipv4(address) => is_private_v4(*address),
         // Only these are given to machines of the Internet; the first are ways to carry IPv4 there.
@@ -267,6 +274,8 @@ mod tests {
             "https://weather.tools.svc.k8s.acme.example/mcp",
             "https://10-0-0-1.tools.pod.cluster.local/mcp",
             "https://kubernetes/api",
+            "https://kubernetes.default/api",
+            "https://metrics.kube-system./api",
             "https://kubernetes./api",
             "https://localhost/mcp",
             "https://a.localhost/mcp",
