@@ -37,12 +37,12 @@ pub(crate) fn quantity(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// A number or a percentage such as `50%`.
+/// A number or a percentage such as `50%`. A number in quotes is neither: Kubernetes refuses it in what is built.
 pub(crate) fn int_or_percent(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "x-kubernetes-int-or-string": true,
         "anyOf": [{ "type": "integer" }, { "type": "string" }],
-        "pattern": r"^[0-9]+%?$",
+        "pattern": "^([1-9]?[0-9]|100)%$",
         "maxLength": 8,
     })
 }

@@ -222,6 +222,7 @@ pub struct McpServerSpec {
     /// Secrets with registry credentials, in the namespace of the MCPServer: `[{name: ghcr}]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "crd", schemars(length(max = 16)))]
+    #[cfg_attr(feature = "crd", x_kube(merge_strategy = kube::core::ListMerge::Map(vec!["name".into()])))]
     pub image_pull_secrets: Vec<LocalReference>,
 
     /// Seconds that a pod has to end its sessions before it is killed. Default: 30.
