@@ -48,7 +48,8 @@ impl Credentials {
     pub fn from_docker_config(config: &[u8], reference: &Reference) -> Result<Self, String> {
         let config: DockerConfig = serde_json::from_slice(config)
             .map_err(|_| "is no Docker configuration with auths in JSON".to_owned())?;
-        let name = format!("{}/{}", reference.registry(), reference.repository());
+        let registry = normal(reference.registry());
+        let name = format!("{registry}/{}", reference.repository());
         let matching = config.auths.iter().filter_map(|(key, auth)| {
             let key = normal(key);
             let is_for = name == key || name.starts_with(&format!("{key}/"));
@@ -151,6 +152,7 @@ mod tests {
         );
         assert_eq!(user("ghcr.io/acmeother/rule:1"), "host");
         assert_eq!(user("docker.io/acme/rule:1"), "hub");
+        assert_eq!(user("index.docker.io/acme/rule:1"), "hub");
         let error = found(config, "quay.io/acme/rule:1").unwrap_err();
         assert!(
             error.starts_with("has no credentials for quay.io; it has some for "),

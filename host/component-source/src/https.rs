@@ -23,12 +23,13 @@ impl Download {
     /// # Errors
     /// When it is one that is not asked, or its certificate authorities cannot be used.
     pub fn open(url: &str, transport: Transport, pinned: bool) -> Result<Self, FetchError> {
+        let place = without_credentials(url);
         let parsed = Url::parse(url).map_err(|error| FetchError::Forbidden {
-            place: url.to_owned(),
+            place: place.clone(),
             reason: format!("it is no URL: {error}"),
         })?;
         Ok(Self {
-            http: Http::new(url.to_owned(), &parsed, transport)?,
+            http: Http::new(place, &parsed, transport)?,
             url: parsed,
             pinned,
         })
@@ -79,6 +80,22 @@ impl Download {
             status => Err(self.http.status(url, status)),
         }
     }
+}
+
+/// A URL without its user and its query, which may hold a credential: what is said of it is read by people who may not see
+/// that.
+pub fn without_credentials(url: &str) -> String {
+    let Ok(mut shown) = Url::parse(url) else {
+        return url.split(['?', '#']).next().unwrap_or_default().to_owned();
+    };
+    // Neither fails for a URL with a host.
+    let _ = shown.set_username("");
+    let _ = shown.set_password(None);
+    let has_query = shown.query().is_some();
+    shown.set_query(None);
+    shown.set_fragment(None);
+    let query = if has_query { "?..." } else { "" };
+    format!("{shown}{query}")
 }
 
 #[cfg(test)]

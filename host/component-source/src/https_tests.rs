@@ -52,6 +52,34 @@ async fn a_url_is_fetched_with_what_is_beside_it() {
     );
 }
 
+/// A query may be what lets somebody in. Errors are read by those who may not see it.
+#[tokio::test]
+async fn no_error_tells_the_query() {
+    let server = TestServer::start().await;
+    server.redirect("/b.wasm", "http://169.254.169.254/c?x=1".into());
+    for (path, status) in [("/a.wasm", 403), ("/a.wasm", 500), ("/b.wasm", 0)] {
+        if status > 0 {
+            server.status(path, status);
+        }
+        let open = download(&server, &format!("{path}?x=1"), true).unwrap();
+        let said = open.component(100).await.unwrap_err().to_string();
+        assert!(said.contains(path) && !said.contains("x=1"), "{said}");
+    }
+    for (url, shown) in [
+        (
+            "https://u:p@a.example.com/r.wasm?sig=1#a",
+            "https://a.example.com/r.wasm?...",
+        ),
+        (
+            "https://a.example.com/r.wasm",
+            "https://a.example.com/r.wasm",
+        ),
+        ("no url?sig=1", "no url"),
+    ] {
+        assert_eq!(without_credentials(url), shown);
+    }
+}
+
 /// Whoever is named vouches for what comes, unless a digest does.
 #[tokio::test]
 async fn a_redirect_to_another_host_is_followed_only_for_what_is_pinned() {

@@ -37,7 +37,7 @@ pub use credentials::Credentials;
 pub use digest::Digest;
 pub use error::{FetchError, SignatureError};
 pub use http::Transport;
-pub use https::Download;
+pub use https::{Download, without_credentials};
 pub use push::{PushOptions, push, sign};
 pub use reference::Reference;
 pub use registry::{Artifact, Registry};

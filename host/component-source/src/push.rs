@@ -9,7 +9,9 @@ use crate::manifest::{
     Descriptor, EMPTY, EMPTY_CONFIG, Manifest, OCI_INDEX, OCI_MANIFEST, WASM, WASM_CONFIG,
 };
 use crate::registry::{Artifact, Registry};
-use crate::signature::{BUNDLE, PrivateKey, SIGN_PREDICATE, referrers_tag, sign_artifact};
+use crate::signature::{
+    BUNDLE, PREDICATE_ANNOTATION, PrivateKey, SIGN_PREDICATE, referrers_tag, sign_artifact,
+};
 
 /// By this header a registry says that it keeps the list of referrers itself.
 const KEEPS_REFERRERS: &str = "oci-subject";
@@ -95,7 +97,7 @@ pub async fn sign(
     let annotation = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     manifest.annotations = [
         annotation("dev.sigstore.bundle.content", "dsse-envelope"),
-        annotation("dev.sigstore.bundle.predicateType", SIGN_PREDICATE),
+        annotation(PREDICATE_ANNOTATION, SIGN_PREDICATE),
     ]
     .into();
     let bytes = to_json(registry, &manifest)?;

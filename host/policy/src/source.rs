@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use k8s_openapi::api::core::v1::ConfigMap;
-use mcp_component_source::{ComponentError, FetchError};
+use mcp_component_source::{ComponentError, FetchError, without_credentials};
 use mcp_operator_api::v1alpha1::{ConfigMapSource, PluginSource};
 use mcp_operator_core::retry::{Classify, ErrorClass};
 use thiserror::Error;
@@ -125,7 +125,7 @@ pub(super) fn describe(source: &PluginSource) -> String {
             ..
         } => format!("ConfigMap {}/{}", map.namespace, map.name),
         PluginSource { oci: Some(oci), .. } => oci.reference.clone(),
-        PluginSource { url: Some(url), .. } => url.clone(),
+        PluginSource { url: Some(url), .. } => without_credentials(url),
         _ => "component".to_owned(),
     }
 }

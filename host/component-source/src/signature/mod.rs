@@ -21,6 +21,8 @@ use crate::registry::{Artifact, Registry};
 
 /// What the predicate of a statement is called that says nothing but that something is signed.
 pub(crate) const SIGN_PREDICATE: &str = "https://sigstore.dev/cosign/sign/v1";
+/// Where lists of referrers say what a bundle is about.
+pub(crate) const PREDICATE_ANNOTATION: &str = "dev.sigstore.bundle.predicateType";
 /// Most signatures of an artifact that are looked at, and most bytes of one.
 const MOST_SIGNATURES: usize = 32;
 const SIGNATURE_LIMIT: usize = 256 << 10;
@@ -180,7 +182,6 @@ pub(crate) fn is_signed_by_text(
 async fn candidates(registry: &Registry, digest: Digest) -> Result<Vec<Candidate>, FetchError> {
     let mut found = bundles(registry, digest).await?;
     found.extend(simple_signatures(registry, digest).await?);
-    found.truncate(MOST_SIGNATURES);
     Ok(found)
 }
 
@@ -212,8 +213,12 @@ async fn bundles(registry: &Registry, digest: Digest) -> Result<Vec<Candidate>, 
             .filter(|layer| layer.media_type.starts_with(BUNDLE_PREFIX))
             .find_map(by_digest);
         if let Some(layer) = layer {
-            let bundle = registry.blob(layer, SIGNATURE_LIMIT, "a signature").await?;
-            found.push(Candidate::Bundle(bundle));
+            let bundle = registry.blob(layer, SIGNATURE_LIMIT, "a signature").await;
+            found.push(Candidate::Bundle(match bundle {
+                // No signature is so large: what somebody attests beside it may be.
+                Err(FetchError::TooLarge { .. }) => Vec::new(),
+                bundle => bundle?,
+            }));
         }
     }
     Ok(found)
@@ -222,7 +227,10 @@ async fn bundles(registry: &Registry, digest: Digest) -> Result<Vec<Candidate>, 
 /// By what the list says of it: older programs write the type of the configuration there, and some nothing. Its layer decides.
 fn is_bundle(referrer: &Descriptor) -> bool {
     let artifact_type = referrer.artifact_type.as_deref().unwrap_or_default();
-    matches!(artifact_type, "" | EMPTY_CONFIG) || artifact_type.starts_with(BUNDLE_PREFIX)
+    // Attestations are bundles too, and there can be one more of them each night.
+    let predicate = referrer.annotations.get(PREDICATE_ANNOTATION);
+    predicate.is_none_or(|predicate| predicate == SIGN_PREDICATE)
+        && (matches!(artifact_type, "" | EMPTY_CONFIG) || artifact_type.starts_with(BUNDLE_PREFIX))
 }
 
 fn by_digest(descriptor: &Descriptor) -> Option<Digest> {

@@ -105,6 +105,26 @@ impl World {
         self.attach_as(bundle, Some(BUNDLE));
     }
 
+    /// Several, each with what the list says of it.
+    fn attach_all(&self, bundles: &[(Vec<u8>, &str)]) {
+        let referrers = bundles.iter().map(|(bundle, predicate)| {
+            let layer = Descriptor::of(BUNDLE, bundle);
+            self.server
+                .store(&format!("/v2/rule/blobs/{}", layer.digest), "", bundle);
+            let config = Descriptor::of("application/vnd.oci.empty.v1+json", b"{}");
+            let manifest = serde_json::to_vec(&Manifest::artifact(config, vec![layer])).unwrap();
+            self.server.manifest("unused", OCI_MANIFEST, &manifest);
+            let mut referrer = Descriptor::of(OCI_MANIFEST, &manifest);
+            referrer.artifact_type = Some(BUNDLE.to_owned());
+            let annotation = (PREDICATE_ANNOTATION.to_owned(), (*predicate).to_owned());
+            referrer.annotations.extend([annotation]);
+            referrer
+        });
+        let index = serde_json::to_vec(&Manifest::index(referrers.collect())).unwrap();
+        self.server
+            .manifest(&referrers_tag(self.artifact.digest), OCI_INDEX, &index);
+    }
+
     fn attach_as(&self, bundle: &[u8], artifact_type: Option<&str>) {
         let layer = Descriptor::of(BUNDLE, bundle);
         self.server
@@ -243,6 +263,46 @@ async fn what_is_wrong_with_a_signature_is_named() {
     let world = World::new().await;
     world.attach(&sign_artifact(elsewhere, &ours).unwrap());
     assert_eq!(world.refused(&keys).await.0, "SignatureMismatch");
+}
+
+/// `cosign attest`: a bill of materials is large, and a scan comes each night.
+#[tokio::test]
+async fn attestations_beside_a_signature_do_not_hide_it() {
+    let key = key(true);
+    let keys = trusted(&[&key]);
+    let world = World::new().await;
+    let signature = || {
+        let signed = sign_artifact(world.artifact.digest, &key).unwrap();
+        (signed, SIGN_PREDICATE)
+    };
+    let mut bundles: Vec<(Vec<u8>, &str)> = (0..=MOST_SIGNATURES)
+        .map(|night| {
+            (
+                format!("{{\"scan\":{night}}}").into_bytes(),
+                "https://cosign.sigstore.dev/attestation/vuln/v1",
+            )
+        })
+        .collect();
+    bundles.push(signature());
+    world.attach_all(&bundles);
+    assert_eq!(
+        world
+            .verify(std::slice::from_ref(&keys))
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+    let large = vec![b' '; SIGNATURE_LIMIT + 1];
+    world.attach_all(&[(large, SIGN_PREDICATE), signature()]);
+    assert_eq!(
+        world
+            .verify(std::slice::from_ref(&keys))
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
 }
 
 #[tokio::test]

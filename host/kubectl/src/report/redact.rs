@@ -49,13 +49,18 @@ impl<'a> Redactor<'a> {
         hidden
     }
 
-    /// The same of what findings quote: pods, and what MCPServers say in their conditions.
+    /// The same of what findings quote: pods, and what MCPServers and MCPPlugins say in their conditions.
     pub(super) fn quoted(&self, installation: &mut Installation) {
-        let lists = installation.lists.iter_mut();
-        let quoted = lists.filter(|((kind, _), _)| ["Pod", "MCPServer"].contains(&kind.as_str()));
-        quoted
-            .flat_map(|(_, list)| list)
-            .for_each(|object| self.hide(object));
+        for ((kind, _), list) in &mut installation.lists {
+            for object in list {
+                match kind.as_str() {
+                    "Pod" | "MCPServer" => self.hide(object),
+                    // Of their specification checks see more than anybody may.
+                    "MCPPlugin" => self.hide(&mut object["status"]),
+                    _ => {}
+                }
+            }
+        }
     }
 
     /// The same of everything that was read for the checks.
@@ -86,7 +91,7 @@ impl<'a> Redactor<'a> {
                 }
             }
             Value::Array(items) => items.iter_mut().for_each(|item| self.hide(item)),
-            Value::String(text) => *text = self.sentence(&without_query(text)),
+            Value::String(text) => *text = self.sentence(&without_queries(text)),
             _ => {}
         }
     }
@@ -127,12 +132,22 @@ fn annotations(annotations: &mut Value) {
     }
 }
 
+/// A text whose URLs have neither users nor queries.
+fn without_queries(text: &str) -> String {
+    let words = text.split_inclusive(char::is_whitespace);
+    let shown = words.map(|word| {
+        let (inner, space) = word.split_at(word.trim_end().len());
+        match inner.find("http://").or_else(|| inner.find("https://")) {
+            Some(at) => format!("{}{}{space}", &inner[..at], without_query(&inner[at..])),
+            None => word.to_owned(),
+        }
+    });
+    shown.collect()
+}
+
 /// A URL without its user and its query, which may hold a token.
 fn without_query(text: &str) -> String {
-    let Some((scheme, rest)) = text
-        .split_once("://")
-        .filter(|(scheme, _)| ["http", "https"].contains(scheme))
-    else {
+    let Some((scheme, rest)) = text.split_once("://") else {
         return text.to_owned();
     };
     let (address, query) = match rest.split_once(['?', '#']) {

@@ -71,6 +71,10 @@ fn planted(cluster: &TestCluster) {
         "spec": {
             "source": { "url": format!("https://user:{SECRET}@example.com/a.wasm?token={SECRET}") }, "settings": { "key": SECRET },
         },
+        "status": { "observedGeneration": 1, "conditions": [{
+            "type": "Ready", "status": "False", "reason": "AccessDenied", "lastTransitionTime": "2026-01-01T00:00:00Z",
+            "message": format!("spec.source.url: https://user:{SECRET}@example.com/a.wasm?token={SECRET}: the server wants credentials"),
+        }] },
     }));
 }
 
