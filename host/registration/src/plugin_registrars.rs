@@ -75,7 +75,8 @@ impl Registrars for PluginRegistrars {
             let mut connections = registrar.connections().base_urls();
             connections
                 .find(|(known, _)| *known == name)
-                .map(|(_, url)| url.to_owned())
+                // Requests go to the same place with and without it.
+                .map(|(_, url)| url.trim_end_matches('/').to_owned())
         };
         let component = &registrar.description().name;
         Ok(RegistrarFootprint::new(component, &reads, base_url))
