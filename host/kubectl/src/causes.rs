@@ -131,7 +131,21 @@ fn unseen(server: &Value) -> Option<Cause> {
         })
     };
     if let Some(since) = metadata["deletionTimestamp"].as_str() {
-        let finalizers = serde_json::to_string(&metadata["finalizers"]).unwrap_or_default();
+        let finalizers = metadata["finalizers"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        if finalizers.iter().all(|it| it == "foregroundDeletion") {
+            return Some(Cause {
+                what: "being deleted",
+                condition: None,
+                reason: "Deleting".into(),
+                message: format!("It is being deleted since {since}, after all that it owns"),
+                remedy: None,
+                needs_somebody: false,
+            });
+        }
+        let finalizers = Value::from(finalizers);
         return without_condition(
             "being deleted",
             "Deleting",

@@ -14,8 +14,9 @@ use super::plugins::active_registrar;
 const ROLES: &str = include_str!("../../../../deploy/base/rbac.yaml");
 /// What MCPServers become, which may be granted by namespaces.
 const TENANT: &str = "mcp-operator-tenant";
-/// Only where the operator makes its certificates itself.
+/// What it has of definitions is only needed where the operator makes its certificates itself.
 const WEBHOOK: &str = "mcp-operator-webhook";
+const DEFINITIONS: &str = "apiextensions.k8s.io";
 const EVERYWHERE: &str = "everywhere";
 /// Namespaces that are asked about where nothing is granted for all of the cluster.
 const MOST_NAMESPACES: usize = 20;
@@ -53,13 +54,15 @@ impl fmt::Display for Permission {
 pub(crate) fn needed(installation: &Installation) -> Vec<Permission> {
     let makes_certificates = !installation.has_mounted_certificate();
     let roles = roles(&["Role", "ClusterRole"]);
-    let roles = roles
-        .iter()
-        .filter(|role| role["metadata"]["name"] != WEBHOOK || makes_certificates);
     let mut needed: Vec<Permission> = roles
+        .iter()
         .flat_map(|role| {
             let namespace = (role["kind"] == "Role").then_some(installation.namespace.as_str());
-            of_role(role, namespace)
+            let is_of_definition = |permission: &Permission| {
+                role["metadata"]["name"] == WEBHOOK && permission.group == DEFINITIONS
+            };
+            let permissions = of_role(role, namespace).into_iter();
+            permissions.filter(move |it| makes_certificates || !is_of_definition(it))
         })
         .collect();
     needed.extend(of_gateway(installation));
