@@ -81,7 +81,9 @@ impl StatusOverlay {
     pub fn observe_event(&self, event: &Event<GuardedServer>) {
         let mut answers = self.lock();
         match event {
-            Event::Apply(server) => answers.drop_if_caught_up(server),
+            Event::Apply(server) | Event::InitApply(server) => {
+                answers.drop_if_caught_up(server);
+            }
             Event::Delete(server) => {
                 answers.by_server.remove(&ServerKey::of(server));
             }
@@ -91,7 +93,6 @@ impl StatusOverlay {
                     answer.written_while_listing = false;
                 }
             }
-            Event::InitApply(server) => answers.drop_if_caught_up(server),
             // What was written before a list is in it, or is no longer stored: etcd may have been restored from a backup.
             Event::InitDone => {
                 answers.is_listing = false;
