@@ -91,3 +91,19 @@ containers:
       readOnlyRootFilesystem: true
       capabilities: {drop: [ALL]}
 {{- end -}}
+
+{{/* A name, in quotes where YAML would read a number or a Boolean: a namespace may be called 123, or on. */}}
+{{- define "mcp-operator.name" -}}
+{{- if or (not (regexMatch "^[a-z]" .)) (has . (list "y" "n" "yes" "no" "on" "off" "true" "false" "null")) -}}
+{{ . | quote }}
+{{- else -}}
+{{ . }}
+{{- end -}}
+{{- end -}}
+
+{{/* Several of them, with commas. */}}
+{{- define "mcp-operator.names" -}}
+{{- range $at, $name := . -}}
+{{ if $at }}, {{ end }}{{ include "mcp-operator.name" $name }}
+{{- end -}}
+{{- end -}}
