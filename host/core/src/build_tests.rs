@@ -310,6 +310,14 @@ fn each_optional_secret_has_an_object_of_its_own() {
     );
 }
 
+/// A template without a value leaves an empty text.
+#[test]
+fn an_empty_key_fetches_nothing() {
+    let secret = json!({ "name": "token", "awsSecretKey": "", "optional": true });
+    let objects = built(json!({ "secrets": [secret] }));
+    assert_eq!(find(&objects, ManagedKind::ExternalSecret), None);
+}
+
 #[test]
 fn secrets_with_the_same_suffix_do_not_share_an_object() {
     let names = ["a-b", "a_b", "A-B", "c"];

@@ -263,5 +263,9 @@ mod tests {
         told["metadata"]["finalizers"] = json!(["acme.io/hold"]);
         let all = causes(&told);
         assert!(all[0].message.contains("acme.io/hold"), "{all:?}");
+        // `kubectl delete --cascade=foreground`: it passes by itself.
+        told["metadata"]["finalizers"] = json!(["foregroundDeletion"]);
+        let all = causes(&told);
+        assert!(!all[0].needs_somebody && all[0].remedy.is_none(), "{all:?}");
     }
 }

@@ -58,6 +58,31 @@ fn what_is_in_order_is_admitted() {
     assert_eq!(check(SERVER), admitted, "and again");
 }
 
+/// A template that has no namespace leaves nothing, or an empty text: kubectl takes its own.
+#[test]
+fn a_namespace_without_a_name_is_none() {
+    for none in ["null", "\"\""] {
+        let server = SERVER.replace("{name: a,", &format!("{{name: a, namespace: {none},"));
+        assert_eq!(check(&server), check(SERVER), "{none}");
+    }
+}
+
+/// The definition refuses it, and not later the API server what is built of it.
+#[test]
+fn what_kubernetes_takes_of_no_deployment_is_no_server() {
+    for (field, said) in [
+        ("strategy: {maxSurge: \"1\"}", "spec.strategy.maxSurge"),
+        (
+            "imagePullSecrets: [{name: a}, {name: a}]",
+            "spec.imagePullSecrets[1]: Duplicate value",
+        ),
+    ] {
+        let refused = check(&format!("{SERVER}  {field}\n"));
+        assert_eq!(refused.code, Some(1), "{refused:?}");
+        assert!(refused.err.contains(said), "{refused:?}");
+    }
+}
+
 #[test]
 fn a_denial_reads_as_kubectl_prints_it() {
     let expected = format!(
