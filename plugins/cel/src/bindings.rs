@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kube_cel::cel::objects::{Key, Map};
 use kube_cel::cel::{Context, Value};
-use mcp_plugin_sdk::{Operation, Request, Stage};
+use mcp_plugin_sdk::{Operation, Request, Stage, normalized};
 use serde_json::{Value as Json, json};
 
 /// Values that the operator adds to a request.
@@ -34,11 +34,7 @@ pub(crate) fn bind(
     for root in roots {
         let value = match *root {
             "object" => Some(object.clone()),
-            "oldObject" => Some(
-                request
-                    .old_object()
-                    .map_or(Json::Null, without_managed_fields),
-            ),
+            "oldObject" => Some(request.old_object().map_or(Json::Null, normalized)),
             "namespaceObject" => request.namespace().map(|namespace| {
                 let metadata = json!({
                     "name": namespace.name,
@@ -56,14 +52,6 @@ pub(crate) fn bind(
             context.add_variable_from_value(*root, to_cel(value));
         }
     }
-}
-
-/// Who owns which field is most of an object, and nobody's rule.
-pub(crate) fn without_managed_fields(mut object: Json) -> Json {
-    if let Some(metadata) = object.get_mut("metadata").and_then(Json::as_object_mut) {
-        metadata.remove("managedFields");
-    }
-    object
 }
 
 fn asked(object: &Json, request: &Request) -> Json {

@@ -16,6 +16,8 @@ pub(crate) fn register(context: &mut Context<'_>) {
     context.add_function("dyn", |value: Value| -> Result<Value, ExecutionError> {
         Ok(value)
     });
+    // Of a text, the library's own counts bytes.
+    context.add_function("size", |This(value): This<Value>| size(&value));
     // The library's own compiles its pattern each time, which takes longer than everything else: in a loop, once an item.
     let patterns = Patterns::default();
     context.add_function(
@@ -24,6 +26,21 @@ pub(crate) fn register(context: &mut Context<'_>) {
             patterns.is_match(&pattern, &text)
         },
     );
+}
+
+/// Items of a list or a map, characters of a text, bytes.
+fn size(value: &Value) -> Result<i64, ExecutionError> {
+    let size = match value {
+        Value::String(text) => text.chars().count(),
+        Value::List(items) => items.len(),
+        Value::Map(members) => members.map.len(),
+        Value::Bytes(bytes) => bytes.len(),
+        other => {
+            let reason = format!("{} has no size", other.type_of());
+            return Err(ExecutionError::function_error("size", reason));
+        }
+    };
+    Ok(i64::try_from(size).unwrap_or(i64::MAX))
 }
 
 #[derive(Default)]

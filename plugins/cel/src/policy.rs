@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kube_cel::cel::{Context, ExecutionError, Value};
-use mcp_plugin_sdk::{Finding, Request, Stage};
+use mcp_plugin_sdk::{Finding, Request, Stage, normalized};
 use serde_json::Value as Json;
 
 use crate::expression::Expression;
@@ -77,7 +77,7 @@ impl Policy {
     }
 
     fn judge(&self, settings: &Settings, request: &Request) -> Vec<Finding> {
-        let object = bindings::without_managed_fields(request.object());
+        let object = normalized(request.object());
         let mut scope = Scope::new(self, settings, request, &object);
         let mut findings = Vec::new();
         for (index, (rule, validation)) in self

@@ -23,7 +23,7 @@ fn server() -> Value {
             "managedFields": [{ "manager": "kubectl" }],
         },
         "spec": {
-            "image": { "repository": "ghcr.io/acme/weather", "tag": "1.2.3" },
+            "image": { "repository": "ghcr.io/acme/weather", "tag": "1.2.3", "digest": null },
             "replicas": 2,
             "secrets": [{ "name": "a", "awsSecretKey": "tools/a" }, { "name": "b", "awsSecretKey": "tools/b" }],
             "resources": { "limits": { "cpu": "500m", "memory": "256Mi" } },

@@ -1,6 +1,6 @@
 //! The interpreter, with the modules of the settings.
 
-use mcp_plugin_sdk::{Finding, Path, Request, Severity, Stage};
+use mcp_plugin_sdk::{Finding, Path, Request, Severity, Stage, normalized};
 use serde_json::{Value as Json, json};
 
 use crate::input;
@@ -103,7 +103,7 @@ impl Engine {
 
     /// Everything that is wrong with the server of a request.
     pub(crate) fn judge(&mut self, settings: &Settings, request: &Request) -> Vec<Finding> {
-        let object = input::without_managed_fields(request.object());
+        let object = normalized(request.object());
         let mut findings = Vec::new();
         for (index, module) in settings.modules.iter().enumerate() {
             let is_reconcile = request.stage == Stage::Reconcile;

@@ -1,6 +1,6 @@
 //! The documents that modules are asked with.
 
-use mcp_plugin_sdk::{Operation, Request};
+use mcp_plugin_sdk::{Operation, Request, normalized};
 use serde_json::{Map, Value, json};
 
 use crate::settings::Module;
@@ -23,7 +23,7 @@ pub(crate) fn gatekeeper(module: &Module, object: &Value, request: &Request) -> 
     add("dryRun", request.dry_run.into());
     add("object", object.clone());
     if let Some(old) = request.old_object() {
-        add("oldObject", old);
+        add("oldObject", normalized(old));
     }
     if let Some(username) = &request.username {
         add(
@@ -43,12 +43,4 @@ pub(crate) fn gatekeeper(module: &Module, object: &Value, request: &Request) -> 
         add("namespaceObject", namespace);
     }
     json!({ "review": review, "parameters": module.parameters })
-}
-
-/// Who owns which field is most of an object, and nobody's rule.
-pub(crate) fn without_managed_fields(mut object: Value) -> Value {
-    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.remove("managedFields");
-    }
-    object
 }

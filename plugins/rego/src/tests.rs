@@ -193,6 +193,20 @@ is_admin { input.review.userInfo.groups[_] == "admins" }"#;
     assert!(judge(one(immutable), &update).is_empty());
 }
 
+/// The API server keeps it where a field may be null.
+#[test]
+fn null_is_nothing() {
+    let rego = r#"
+package r
+violation[{"msg": "no digest"}] { not input.review.object.spec.image.digest == "sha256:00" }
+violation[{"msg": "null"}] { input.review.object.spec.image.digest == null }"#;
+    let mut server = server();
+    server["spec"]["image"]["digest"] = Value::Null;
+    let found = judge(one(rego), &testing::request_about(&server, None, &[]));
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].message, "no digest");
+}
+
 #[test]
 fn so_are_modules_that_ask_others_about_a_request() {
     let rule = r#"

@@ -48,7 +48,7 @@ pub use adapter::Adapter;
 pub use description::Description;
 pub use finding::{Finding, Severity};
 pub use mcp_operator_api::v1alpha1;
-pub use object::{DefaultingRequest, Object, set_default};
+pub use object::{DefaultingRequest, Object, normalized, set_default};
 pub use path::Path;
 pub use registration::{
     Action, ConfigKey, ConfigKeyWrite, HttpRequest, HttpResponse, NamedJson, Observation, Observed,

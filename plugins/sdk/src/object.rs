@@ -95,6 +95,36 @@ fn members(value: &mut Value) -> Option<&mut Map<String, Value>> {
     value.as_object_mut()
 }
 
+/// An MCPServer as rules read it that look whether something is there: without notes of who manages which field, which are most
+/// of it, and without members that are `null`. The API server keeps those where a field may be null, and the operator takes them
+/// for absent. Values below `spec.config` are the server's own, and stay.
+pub fn normalized(mut object: Value) -> Value {
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("managedFields");
+    }
+    let config = object
+        .pointer_mut("/spec/config")
+        .map(Value::take)
+        .filter(|config| !config.is_null());
+    remove_nulls(&mut object);
+    let spec = object.get_mut("spec").and_then(Value::as_object_mut);
+    if let (Some(spec), Some(config)) = (spec, config) {
+        spec.insert("config".into(), config);
+    }
+    object
+}
+
+fn remove_nulls(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.retain(|_, member| !member.is_null());
+            members.values_mut().for_each(remove_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(remove_nulls),
+        _ => {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

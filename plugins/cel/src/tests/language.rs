@@ -21,7 +21,10 @@ fn what_is_true_in_kubernetes_is_true() {
         "object.spec.secrets.map(s, s.name == 'b', s.awsSecretKey) == ['tools/b']",
         "size(object.spec.secrets) == 2 && object.spec.secrets[1].name == 'b'",
         "object.metadata.labels.all(key, key.size() > 3)",
+        "'ä'.size() == 1 && size('ä€') == 2 && size([1]) == 1 && object.metadata.labels.size() == 2",
         "object.spec.?image.?digest.orValue('none') == 'none'",
+        // The API server keeps a null where a field may be null, and takes it for absent.
+        "!has(object.spec.image.digest) && !('digest' in object.spec.image)",
         "object.spec.?image.?tag.orValue('none') == '1.2.3'",
         "object.spec.?missing.image.hasValue() == false",
         "object.metadata.?labels[?'team'].orValue('') == 'payments'",
