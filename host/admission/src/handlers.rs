@@ -77,9 +77,14 @@ async fn ratchet_update(
     if !matches!(decide(outcomes).denial, Some(Denial::Invalid(_))) {
         return false;
     }
+    // As what is stored is judged everywhere: by nobody's request. A rule about who asks, or about what was before, would say of
+    // it what it says of the update, and what it refuses would be told as a warning.
     let stored = PolicyContext {
+        stage: Stage::Reconcile,
+        user: None,
         rendered: rendered_for(state, plugins, old),
         object: Some(old.clone()),
+        old_object: None,
         ..context.clone()
     };
     let asked_again = plugins.validate_by(&stored, deadline);

@@ -4,6 +4,7 @@
 use kube::core::DynamicObject;
 use kube::core::GroupVersionKind;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse, Operation};
+use mcp_operator_api::names::annotations::PLUGINS_REVISION;
 use mcp_operator_api::names::{GROUP, SERVER_KIND};
 use mcp_operator_api::v1alpha1::MAX_REPLICAS;
 use mcp_operator_core::admission::{Decision, Denial};
@@ -25,7 +26,7 @@ pub(crate) async fn as_update(
 ) -> Result<AdmissionRequest<DynamicObject>, Box<AdmissionResponse>> {
     let namespace = request.namespace.as_deref().unwrap_or_default();
     let found = state.servers.server(namespace, &request.name).await;
-    let stored = match found {
+    let mut stored = match found {
         Ok(Some(stored)) => stored,
         Ok(None) => {
             let message = format!("there is no MCPServer {namespace}/{}", request.name);
@@ -37,6 +38,10 @@ pub(crate) async fn as_update(
             return Err(Box::new(response));
         }
     };
+    // It was completed by the plugins of its last write, and what is asked now by none: those in force judge it.
+    if let Some(annotations) = &mut stored.metadata.annotations {
+        annotations.remove(PLUGINS_REVISION);
+    }
     let replicas = replicas(request.object.as_ref());
     let mut object = stored.clone();
     if let Some(data) = object.data.as_object_mut() {

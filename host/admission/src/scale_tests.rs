@@ -165,3 +165,14 @@ async fn what_cannot_be_looked_up_is_not_scaled_and_what_is_leaving_is() {
     let starting = state(Ok(Some(leaving)), Snapshots::channel().1);
     assert!(validate(&starting, &request, None).await.allowed);
 }
+
+/// Those of its last write may be no longer in force.
+#[tokio::test]
+async fn a_scale_is_judged_by_the_plugins_in_force() {
+    let mut stored = server();
+    stored["metadata"]["annotations"] =
+        json!({ "mcp.litellm.ai/plugins-revision": "0123456789abcdef" });
+    let state = empty(Ok(Some(stored)));
+    let update = as_update(&state, &scale(&json!({ "replicas": 3 }))).await;
+    assert_eq!(crate::revision::noted(&update.unwrap()), None);
+}

@@ -91,3 +91,30 @@ fn what_was_admitted_stays_editable_where_the_edit_leaves_alone_what_is_wrong() 
     world.kubectl.run(&["delete", "mcpplugin", "stricter"])?;
     world.condition("a", "SpecValid", "True", "").map(drop)
 }
+
+/// It says the same of what is stored, if that is asked about in the name of whoever changes it.
+#[test]
+fn a_rule_about_who_asks_is_no_rule_that_was_broken_before() -> Result<()> {
+    let world = World::new("ratchet-requester");
+    let mut server = world.server("a", json!({}));
+    server["metadata"]["labels"] = json!({ "protected": "yes" });
+    world.apply(&server)?;
+    let rule = json!({
+        "name": "protected", "fieldPath": "metadata.labels.protected",
+        "expression": "!has(object.metadata.labels.protected) || 'platform' in request.userInfo.groups",
+        "message": "only the platform changes it",
+    });
+    let spec = json!({ "source": { "builtin": "cel" }, "settings": { "validations": [rule] } });
+    world.apply(&world.plugin("protected", spec))?;
+    world.plugin_is("protected", "True", "InForce")?;
+    server["spec"]["image"]["tag"] = json!("2.0.0");
+    let refused = world.refused(&server);
+    ensure!(
+        refused.contains("only the platform changes it"),
+        "{refused}"
+    );
+    world
+        .kubectl
+        .run(&["delete", "mcpplugin", "protected"])
+        .map(drop)
+}
