@@ -9,6 +9,7 @@ use mcp_operator_core::build;
 use mcp_operator_core::exception::Exceptions;
 use mcp_operator_core::manifest::BuildError;
 use mcp_operator_core::namespace::NamespaceFacts;
+use mcp_operator_core::private_values;
 use mcp_operator_core::validated_server::ValidatedServer;
 use mcp_plugin_host::Plugin;
 use mcp_plugin_host::contract::{
@@ -95,6 +96,14 @@ impl<'a> SerializedContext<'a> {
             rendered: text(&context.rendered),
             groups: groups.collect(),
             user_extra: user_extra.collect(),
+        }
+    }
+
+    /// A text without what people typed into the object and others should not read.
+    pub(crate) fn without_private_values(&self, text: &str) -> String {
+        match &self.context.object {
+            Some(object) => private_values::hide_in(text, object),
+            None => text.to_owned(),
         }
     }
 

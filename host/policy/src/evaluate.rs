@@ -218,7 +218,14 @@ impl ActivePlugin {
             .validate(&self.settings, &documents.request(&context), &limits)
             .await;
         if let Err(error) = &answer {
-            warn!(plugin = self.name(), category = error.category(), %error, "plugin failed");
+            // It may quote what the plugin printed, and that what it was asked about.
+            let said = documents.without_private_values(&error.to_string());
+            warn!(
+                plugin = self.name(),
+                category = error.category(),
+                error = said,
+                "plugin failed"
+            );
         }
         Outcome {
             plugin: self.name.clone(),
