@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
 use mcp_operator_api::v1alpha1::McpServer;
@@ -75,6 +76,10 @@ pub async fn run(context: RegistrationContext, stop: CancellationToken) {
     }
     let mut wakeups = Wakeups::new(&context);
     let mut reconciler = reconciler(context, stop);
+    // Whoever begins while the gateway is away has never succeeded, and is to be told of as one that no longer does.
+    reconciler
+        .metrics
+        .record_success(Timestamp::now().as_second());
     run_passes(&mut reconciler, &mut wakeups).await;
     reconciler.metrics.forget();
 }

@@ -104,7 +104,7 @@ pub(super) const DASHBOARD: Dashboard = Dashboard {
             shows: Shows::Course,
             unit: "ops",
             queries: &[(
-                "sum by (controller, error_type) (rate(mcp_operator_reconcile_errors_total[5m])) or sum by (controller) (rate(controller_runtime_reconcile_total{result=\"error\"}[5m]))",
+                "sum by (controller, error_type) (rate(mcp_operator_reconcile_errors_total[5m])) or on (controller) sum by (controller) (rate(controller_runtime_reconcile_total{result=\"error\"}[5m]))",
                 "{{controller}} {{error_type}}",
             )],
         },
