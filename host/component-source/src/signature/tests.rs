@@ -108,34 +108,37 @@ impl World {
     /// Several, each with what the list says of it.
     fn attach_all(&self, bundles: &[(Vec<u8>, &str)]) {
         let referrers = bundles.iter().map(|(bundle, predicate)| {
-            let layer = Descriptor::of(BUNDLE, bundle);
-            self.server
-                .store(&format!("/v2/rule/blobs/{}", layer.digest), "", bundle);
-            let config = Descriptor::of("application/vnd.oci.empty.v1+json", b"{}");
-            let manifest = serde_json::to_vec(&Manifest::artifact(config, vec![layer])).unwrap();
-            self.server.manifest("unused", OCI_MANIFEST, &manifest);
-            let mut referrer = Descriptor::of(OCI_MANIFEST, &manifest);
+            let mut referrer = self.store(bundle);
             referrer.artifact_type = Some(BUNDLE.to_owned());
             let annotation = (PREDICATE_ANNOTATION.to_owned(), (*predicate).to_owned());
             referrer.annotations.extend([annotation]);
             referrer
         });
-        let index = serde_json::to_vec(&Manifest::index(referrers.collect())).unwrap();
-        self.server
-            .manifest(&referrers_tag(self.artifact.digest), OCI_INDEX, &index);
+        self.list(referrers.collect());
     }
 
     fn attach_as(&self, bundle: &[u8], artifact_type: Option<&str>) {
+        let mut referrer = self.store(bundle);
+        referrer.artifact_type = artifact_type.map(str::to_owned);
+        self.list(vec![referrer]);
+    }
+
+    /// Stores a bundle as an artifact, which no list has yet.
+    fn store(&self, bundle: &[u8]) -> Descriptor {
         let layer = Descriptor::of(BUNDLE, bundle);
         self.server
             .store(&format!("/v2/rule/blobs/{}", layer.digest), "", bundle);
         let config = Descriptor::of("application/vnd.oci.empty.v1+json", b"{}");
         let manifest = serde_json::to_vec(&Manifest::artifact(config, vec![layer])).unwrap();
         let digest = self.server.manifest("unused", OCI_MANIFEST, &manifest);
-        let mut referrer = Descriptor::of(OCI_MANIFEST, &manifest);
-        referrer.artifact_type = artifact_type.map(str::to_owned);
+        let referrer = Descriptor::of(OCI_MANIFEST, &manifest);
         assert_eq!(referrer.digest, digest.to_string());
-        let index = serde_json::to_vec(&Manifest::index(vec![referrer])).unwrap();
+        referrer
+    }
+
+    /// Makes the list of what is attached.
+    fn list(&self, referrers: Vec<Descriptor>) {
+        let index = serde_json::to_vec(&Manifest::index(referrers)).unwrap();
         self.server
             .manifest(&referrers_tag(self.artifact.digest), OCI_INDEX, &index);
     }
@@ -284,25 +287,12 @@ async fn attestations_beside_a_signature_do_not_hide_it() {
         })
         .collect();
     bundles.push(signature());
-    world.attach_all(&bundles);
-    assert_eq!(
-        world
-            .verify(std::slice::from_ref(&keys))
-            .await
-            .unwrap()
-            .len(),
-        1
-    );
     let large = vec![b' '; SIGNATURE_LIMIT + 1];
-    world.attach_all(&[(large, SIGN_PREDICATE), signature()]);
-    assert_eq!(
-        world
-            .verify(std::slice::from_ref(&keys))
-            .await
-            .unwrap()
-            .len(),
-        1
-    );
+    for bundles in [bundles, vec![(large, SIGN_PREDICATE), signature()]] {
+        world.attach_all(&bundles);
+        let signed_by = world.verify(std::slice::from_ref(&keys)).await;
+        assert_eq!(signed_by.unwrap().len(), 1);
+    }
 }
 
 #[tokio::test]
